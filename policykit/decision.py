@@ -1,0 +1,109 @@
+"""What a decision is made of: reasons, holds, the assessment, the decision itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from policykit.order import Order
+from policykit.place import Place
+
+HoldKind = Literal["sum", "window", "position", "clear"]
+OnBreach = Literal["warn", "deny", "reduce_only", "cancel_open", "halt"]
+
+
+class Hold(NamedTuple):
+    """A claim on one counter of the store, with the absolute limit it must fit under; the store knows no policy.
+
+    - `sum`: (use + amount) <= limit; given back when the order is final.
+    - `window`: (use inside the window + amount) <= limit. `span_ms` and `fixed` say which window: fixed windows are
+      aligned to the exchange's clock, rolling ones end now. Never given back, except when nothing was ever sent.
+    - `position`: `amount` is signed, + for a buy. Buy: high + open buys + amount <= limit; sell:
+      open sells + |amount| - low <= limit, where low and high are the worst cases of the position. A fill converts it.
+    - `clear`: no intent with an unknown outcome may stand on this counter (account, symbol, side).
+    """
+
+    counter: str
+    amount: int
+    limit: int
+    kind: HoldKind
+    check: str
+    span_ms: int = 0
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a check denied (or, with `on_breach` warn, complained). `observed` and `limit` are text in `unit`."""
+
+    code: str
+    check: str
+    message: str
+    observed: str | None = None
+    limit: str | None = None
+    unit: str | None = None
+    place: Place | None = None
+    on_breach: OnBreach = "deny"
+    #: True when the check could not be evaluated (no price, stale facts): an error.type on the span.
+    failure: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"code": self.code, "check": self.check, "message": self.message}
+        for name in ("observed", "limit", "unit"):
+            value = getattr(self, name)
+            if value is not None:
+                out[name] = value
+        if self.place is not None:
+            out["place"] = str(self.place)
+        return out
+
+
+class Assessment(NamedTuple):
+    """What the engine says: every failing check in a fixed order, and the holds that an allow needs.
+
+    `reduces`: the order can only reduce exposure. `notional`: in the account's currency, for spans and the journal.
+    """
+
+    reasons: tuple[Reason, ...]
+    holds: tuple[Hold, ...]
+    reduces: bool
+    notional: str | None = None
+    warnings: tuple[Reason, ...] = ()
+
+
+@dataclass(slots=True)
+class Decision:
+    """A decision that was made and recorded. `id` is the intent's id when the outcome is allow and the action an order."""
+
+    id: str
+    outcome: Literal["allow", "deny"]
+    mode: Literal["enforce", "shadow"]
+    action: str
+    order: Order
+    policy_name: str
+    policy_version: str
+    bot: str
+    at_ms: int
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    reduces: bool = False
+    notional: str | None = None
+    seq: int | None = None
+    #: How old the facts were that it was made on, seconds; None when there were none.
+    facts_age_s: float | None = None
+    checks: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return "Decision, version 1" of INTERFACE.md."""
+        return {
+            "version": 1,
+            "id": self.id,
+            "outcome": self.outcome,
+            "mode": self.mode,
+            "bot": self.bot,
+            "action": self.action,
+            "policy": {"name": self.policy_name, "version": self.policy_version},
+            "order": self.order.to_dict(),
+            "reasons": [reason.to_dict() for reason in self.reasons],
+        }

@@ -1,0 +1,71 @@
+"""What is known of an account when an order is assessed. The store makes it; checks read it; nobody changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
+
+
+class Fact(NamedTuple):
+    """A number and when the request that read it was *sent* (UTC ms)."""
+
+    value: Decimal
+    as_of_ms: int
+
+
+class Position(NamedTuple):
+    """The worst cases of one position in base units: newest fact plus every fill that it may not hold yet.
+
+    `open_buys` and `open_sells` are the quantities of all orders that are out, unknown ones included.
+    """
+
+    low: Decimal = Decimal(0)
+    high: Decimal = Decimal(0)
+    open_buys: Decimal = Decimal(0)
+    open_sells: Decimal = Decimal(0)
+
+
+class Halt(NamedTuple):
+    """Why the trading state is not ACTIVE. `scope` as INTERFACE: all, exchange:X, account:X/NAME, bot:X, symbol:X."""
+
+    scope: str
+    state: TradingState
+    by: str
+    why: str
+    at_ms: int
+    freeze: bool = False
+    #: False: ends with its cause (REDUCING for stale reconciliation, say); True: only a named person re-arms it.
+    latched: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of one account as one bot sees them. None and absent mean unknown, never zero.
+
+    `positions` is keyed by base asset on spot and by unified symbol on derivatives; an absent key is a flat position
+    when `positions_as_of_ms` is set, unknown when it is None. `marks` is keyed by unified symbol.
+    """
+
+    generation: int = 0
+    halts: tuple[Halt, ...] = ()
+    equity: Fact | None = None
+    #: Equity at the start of the running day, and the start of that day (UTC ms).
+    day_base: Fact | None = None
+    #: Deposits and transfers in, less those out, since the start of the running day.
+    net_transfers: Fact | None = None
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    positions_as_of_ms: int | None = None
+    marks: Mapping[str, Fact] = field(default_factory=dict)
+    contract_sizes: Mapping[str, Decimal] = field(default_factory=dict)
+    #: Local clock minus the exchange's, ms, at the last measurement; None: never measured.
+    skew_ms: int | None = None
+    #: Requests may not be sent before (UTC ms): a Retry-After or a ban, by scope (`ip`, `account`).
+    banned_until_ms: Mapping[str, int] = field(default_factory=dict)
+    #: False until open intents are settled or listed and positions reconciled in this store's epoch.
+    recovered: bool = True
+    #: Set when the store itself cannot be trusted for increases (STORE_RESET, STORE_EPHEMERAL, STORE_DAMAGED).
+    store_problem: tuple[str, str] | None = None

@@ -1,0 +1,172 @@
+"""The interface of a store: the one place that several bots, processes and hosts agree through.
+
+The state is a pure `Ledger` (ledger.py); a back-end makes its changes atomic, durable and shared. What changes the
+ledger is a journal row, so the journal *is* the state: a back-end replays it, and so can anybody who wants proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, Protocol
+
+from policykit.decision import Decision, Hold
+from policykit.engine.facts import Facts, Halt, TradingState
+from policykit.orders.intent import Intent, Outcome
+
+#: A permit to send lasts this long, ms: from before the reserve call on the sender's monotonic clock, and from the
+#: store's grant for a halt that waits for it.
+SEND_WITHIN_MS = 250
+
+
+class Grant(NamedTuple):
+    """The answer of `reserve`.
+
+    `granted`; or `stale` (the generation moved: assess again); or neither, and `used` holds the use found for each
+    hold (same order), `failed` the indexes of those that did not fit. `duplicate` names the intent that already has
+    this client order id. `seq` is the journal row, `epoch` the store's.
+    """
+
+    granted: bool
+    stale: bool
+    used: tuple[int, ...]
+    failed: tuple[int, ...]
+    seq: int
+    duplicate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Facts somebody read. `as_of_ms` is when the request was sent, `until_ms` when the answer was there.
+
+    None leaves a fact as it is. `positions` is complete for the account unless `partial`.
+    """
+
+    as_of_ms: int
+    until_ms: int
+    equity: Decimal | None = None
+    net_transfers: Decimal | None = None
+    positions: Mapping[str, Decimal] | None = None
+    partial: bool = False
+    marks: Mapping[str, Decimal] = field(default_factory=dict)
+    contract_sizes: Mapping[str, Decimal] = field(default_factory=dict)
+    skew_ms: int | None = None
+    #: Start of the running day (UTC ms) by the policy's `day_starts`; 0: no daily figure is kept.
+    day_start_ms: int = 0
+
+
+class Row(NamedTuple):
+    """One row of the journal. `hash` covers seq, at, kind, body and the row before: a chain."""
+
+    seq: int
+    at_ms: int
+    kind: str
+    body: dict[str, Any]
+    hash: str
+
+
+class GuardInfo(NamedTuple):
+    """A live guard, as `policykit status` lists it."""
+
+    bot: str
+    host: str
+    pid: int
+    account: str
+    policy_name: str
+    policy_version: str
+    policy_file: str
+    mode: str
+    beat_ms: int
+
+
+HaltAction = Literal["halt", "resume", "reduce", "unreduce"]
+
+
+class Store(Protocol):
+    """What a guard needs of a store. Every method may raise StoreUnavailable. Thread-safe."""
+
+    #: "memory", "sqlite", "valkey".
+    backend: str
+    #: Random, made with the store; another epoch means another store.
+    epoch: str
+
+    def facts(self, account: str, bot: str, symbol: str = "") -> Facts:
+        """Return what is known of an account, with the halts that bind this bot and symbol."""
+        ...
+
+    def reserve(
+        self, decision: Decision, intent: Intent, holds: tuple[Hold, ...], generation: int, now_ms: int
+    ) -> Grant:
+        """Grant every hold or none, in one atomic step, and write the decision with its intent; durable on return."""
+        ...
+
+    def record(self, decision: Decision, now_ms: int) -> int:
+        """Write a decision that holds nothing (a denial, a cancel); return its sequence number; durable on return."""
+        ...
+
+    def renew(self, intent_id: str, generation: int, now_ms: int) -> bool:
+        """Extend an expired permit by SEND_WITHIN_MS; False when the generation moved or the intent is not waiting."""
+        ...
+
+    def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
+        """Write what became known of an intent; return it. Fills convert holds, final states give the rest back."""
+        ...
+
+    def intent(self, intent_id: str) -> Intent | None:
+        """Return one intent, open or not, as far as the store remembers it."""
+        ...
+
+    def intents(self, account: str | None = None, *, open_only: bool = True) -> list[Intent]:
+        """Return intents, oldest first."""
+        ...
+
+    def observe(self, account: str, seen: Observation, now_ms: int) -> None:
+        """Take facts in; an older `as_of_ms` never replaces a newer one."""
+        ...
+
+    def halt(
+        self, scope: str, state: TradingState, by: str, why: str, now_ms: int, *, freeze: bool = False, latched: bool = True
+    ) -> tuple[int, list[Intent]]:
+        """Set a halt and bump the generation; return it with the intents whose older permits may still be sent."""
+        ...
+
+    def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
+        """Lift the halts of a scope; return how many there were."""
+        ...
+
+    def halts(self) -> list[Halt]:
+        """Return every halt in force."""
+        ...
+
+    def ban(self, account: str, scope: str, until_ms: int, now_ms: int) -> None:
+        """Remember that nothing may be sent before `until_ms`; a later ban never shortens an earlier one."""
+        ...
+
+    def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
+        """Write a journal row that changes no counter (policy loaded, reconciliation, drill)."""
+        ...
+
+    def beat(self, guard: GuardInfo) -> None:
+        """Say that a guard lives; not journaled."""
+        ...
+
+    def guards(self) -> list[GuardInfo]:
+        """Return every guard that said so, live or not; `beat_ms` tells."""
+        ...
+
+    def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
+        """Take or keep a named lease (the account's poller, recovery); False when another holder has it."""
+        ...
+
+    def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
+        """Yield journal rows in order."""
+        ...
+
+    def verify(self) -> tuple[int, str | None]:
+        """Check the chain; return (rows read, None) or (rows good, what is wrong and where)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

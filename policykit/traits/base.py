@@ -1,0 +1,87 @@
+"""The shape of an exchange's facts. Missing is None and means unknown: the careful behaviour.
+
+Every fact in the files beside this one has its source (page or file, and date) in a comment or in `source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOrderId:
+    """How an exchange takes client order ids. `encode` renders our 26-character id; `unique`: among which orders."""
+
+    param: str
+    pattern: str
+    unique: Literal["forever", "open", "none"]
+    encode: Callable[[str], str]
+    retention_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """An order family of one product (order, algo, ws-api): what its fence is made of. Times in ms."""
+
+    client_order_id: ClientOrderId | None
+    validity_default_ms: int | None = None
+    validity_max_ms: int | None = None
+    #: How far ahead of the exchange's clock a request may be signed.
+    ahead_ms: int | None = None
+    #: How long an accepted request may take to reach the matching engine.
+    processing_ms: int | None = None
+    #: How long an executed order may be missing from look-ups.
+    visibility_lag_ms: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product of an exchange: spot, usdm, ..."""
+
+    families: Mapping[str, Family]
+    #: What a position is keyed by: the base asset (spot) or the unified symbol (derivatives).
+    position_key: Literal["base", "symbol"]
+    #: Whether a sale beyond what is held can borrow; None: unknown.
+    auto_borrow: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateWindow:
+    """A published allowance. `scope`: shared by everything behind one address, of one account, or of one key."""
+
+    name: str
+    limit: int
+    per_ms: int
+    window: Literal["fixed", "rolling"]
+    scope: Literal["ip", "account", "key"]
+    header: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Everything static that is known of one exchange."""
+
+    id: str
+    products: Mapping[str, Product]
+    rate_windows: tuple[RateWindow, ...] = ()
+    #: Budget name -> ("POST /api/v3/order" -> cost); a call that is not listed costs `default_cost`.
+    costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    default_cost: int = 1
+    #: Whether internal transfer is a permission of its own (else it is bundled with trade).
+    transfer_separable: bool | None = None
+    #: Where a person edits a key: "Binance > API Management > Edit restrictions".
+    key_page: str = ""
+    #: Words for the scope names of this exchange's web page: "withdraw" -> "Enable Withdrawals".
+    scope_labels: Mapping[str, str] = field(default_factory=dict)
+    #: Whether a key's allowed addresses can be read (True), only that there is a restriction (False), or unknown.
+    addresses_readable: bool | None = None
+    dead_man_switch: Mapping[str, str] = field(default_factory=dict)
+
+
+def product_of(symbol: str) -> str:
+    """Return the product a ccxt symbol belongs to by its form: `BTC/USDT` spot, `BTC/USDT:USDT` swap."""
+    return "swap" if ":" in symbol else "spot"
