@@ -17,10 +17,10 @@ class Hold(NamedTuple):
 
     - `sum`: (use + amount) <= limit; given back when the order is final.
     - `window`: (use inside the window + amount) <= limit. `span_ms` and `fixed` say which window: fixed windows are
-      aligned to the exchange's clock, rolling ones end now. Never given back, except when nothing was ever sent.
+      aligned to the exchange's clock, rolling ones end now. Never given back.
     - `position`: `amount` is signed, + for a buy. Buy: high + open buys + amount <= limit; sell:
       open sells + |amount| - low <= limit, where low and high are the worst cases of the position. A fill converts it.
-    - `clear`: no intent with an unknown outcome may stand on this counter (account, symbol, side).
+    - `clear`: at most `limit` intents with an unknown outcome may stand on this counter (`unknown_counter`).
     """
 
     counter: str
@@ -30,6 +30,16 @@ class Hold(NamedTuple):
     check: str
     span_ms: int = 0
     fixed: bool = False
+
+
+def unknown_counter(account: str, symbol: str, side: str) -> str:
+    """Name the counter of unknown intents; the store counts it from the intents themselves, engines only ask for it."""
+    return f"{account}|unknown|{symbol}|{side}"
+
+
+def position_counter(account: str, key: str) -> str:
+    """Name the counter of one position: `key` is the base asset on spot, the unified symbol on derivatives."""
+    return f"{account}|position|{key}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,24 @@ class Order:
             out["client_order_id"] = self.client_order_id
         return out
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], action: str = "order.create") -> Order:
+        """Read what `to_dict` wrote."""
+        numbers = {n: Decimal(data[n]) for n in ("quantity", "price", "stop_price", "quote_quantity") if n in data}
+        return cls(
+            data["symbol"],
+            data["side"],
+            data["type"],
+            numbers.get("quantity"),
+            numbers.get("price"),
+            action=action,
+            client_order_id=data.get("client_order_id"),
+            stop_price=numbers.get("stop_price"),
+            quote_quantity=numbers.get("quote_quantity"),
+            reduce_only=data.get("reduce_only", False),
+            time_in_force=data.get("time_in_force"),
+        )
+
     def __repr__(self) -> str:
         return f"Order({self.action}, {self.to_dict()})"
 

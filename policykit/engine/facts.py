@@ -48,6 +48,8 @@ class Facts:
 
     `positions` is keyed by base asset on spot and by unified symbol on derivatives; an absent key is a flat position
     when `positions_as_of_ms` is set, unknown when it is None. `marks` is keyed by unified symbol.
+    A store hands out the same object until something other than a hold or a fill changes; its `positions` may be a
+    live view of the holds, since only `reserve` decides whether an order still fits.
     """
 
     generation: int = 0
