@@ -1,13 +1,44 @@
-"""The one interface an exchange's adapter fills. Adapters are pure over plain data, plus the client they are handed."""
+"""The one interface an exchange's adapter fills. Adapters are pure: what they ask is data, what they read is data.
+
+A read is a generator of `Read`s: it yields one request at a time and is sent the `Answer`, or has a `CallFailed` thrown
+in. `run` (sync) and `arun` (asyncio) are the two drivers over the same steps:
+
+    report = run(adapter, client, adapter.key_report(), clock)
+    state = await arun(adapter, client, adapter.find_order("BTC/USDT", "pk01J..."), clock)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
+from policykit.clock import Clock
+from policykit.errors import ExchangeUnavailable
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
+
+T = TypeVar("T")
+
+
+class Read(NamedTuple):
+    """One request: the name of ccxt's implicit method (the same on sync and async clients) and its params."""
+
+    method: str
+    params: dict[str, Any] = {}  # noqa: RUF012 - never changed: `run` hands over a copy
+
+
+class Answer(NamedTuple):
+    """What came back, and when the request was sent and answered (UTC ms of the driver's clock)."""
+
+    data: Any
+    sent_ms: int
+    received_ms: int
+
+
+#: A read in progress; its return value is what was read.
+Steps = Generator[Read, Answer, T]
 
 
 class Call(NamedTuple):
@@ -50,13 +81,22 @@ class Failure(NamedTuple):
     """An error, read. `executed`: "no" only when the exchange's own documents prove it; else "unknown".
 
     `code`: KEY_REJECTED, ADDRESS_NOT_ALLOWED, PERMISSION_MISSING, CLOCK, RATE_LIMIT, BANNED, MAINTENANCE, NETWORK,
-    ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, UNKNOWN. `retry_after_ms`: how long nothing may be sent.
+    ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, NOT_SUPPORTED, UNKNOWN. KEY_REJECTED is a wrong key or signature, or
+    one refused for key, address or permission without saying which. `retry_after_ms`: how long nothing may be sent.
     """
 
     executed: Literal["no", "unknown"]
     code: str
     message: str
     retry_after_ms: int | None = None
+
+
+class CallFailed(ExchangeUnavailable):
+    """A request of a read failed; `failure` is how the adapter reads it. No foreign text is in it."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.message, failure.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +112,7 @@ class LiveAccount:
 
 
 class Adapter(Protocol):
-    """One exchange. `client` is a stock ccxt client (sync); async drivers call the `*_request`/`parse_*` pairs."""
+    """One exchange, stateless. `client` is a stock ccxt client, sync or async: only settings and the last answer are touched."""
 
     id: str
 
@@ -81,7 +121,7 @@ class Adapter(Protocol):
         ...
 
     def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
-        """Read signing time and validity from the signed request."""
+        """Read signing time and validity from the signed request; None: it is not signed."""
         ...
 
     def set_validity(self, client: Any, validity_ms: int) -> None:
@@ -93,48 +133,96 @@ class Adapter(Protocol):
         ...
 
     def usage(self, headers: dict[str, str]) -> dict[str, int]:
-        """Read used amounts by budget name (`request-weight`, `orders`) from response headers."""
+        """Read used amounts from response headers, by budget name and window: `request-weight|60000`, `orders|10000`."""
         ...
 
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id."""
         ...
 
-    def find_order(self, client: Any, symbol: str, client_order_id: str) -> OrderState | None:
+    def order_state(self, answer: Any, symbol: str = "") -> OrderState:
+        """Read one order as the exchange writes it (the answer of a create, too; ccxt keeps it under `info`)."""
+        ...
+
+    def find_order(self, symbol: str, client_order_id: str) -> Steps[OrderState | None]:
         """Look an order up by its client order id in every place where it can show; None: the exchange has none now.
 
-        Raise ExchangeUnavailable when it cannot be asked.
+        Raise CallFailed when it cannot be asked.
         """
         ...
 
-    def open_orders(self, client: Any, symbols: tuple[str, ...]) -> tuple[OrderState, ...]:
-        """List open orders of every family."""
+    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
+        """List open orders of every family: of these symbols, or of the whole account (dearer) when there is none."""
         ...
 
-    def cancel(self, client: Any, order: OrderState) -> bool:
+    def cancel(self, order: OrderState) -> Steps[bool]:
         """Cancel one order; False when the exchange says it is not open."""
         ...
 
-    def account(self, client: Any) -> LiveAccount:
+    def account(self) -> Steps[LiveAccount]:
         """Read balances."""
         ...
 
-    def marks(self, client: Any, symbols: tuple[str, ...]) -> dict[str, Decimal]:
-        """Read a fresh price of each symbol (mid of bid and ask on spot)."""
+    def marks(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
+        """Read a fresh price of each symbol (mid of bid and ask on spot); one without both sides is left out."""
         ...
 
-    def server_time(self, client: Any) -> int:
+    def server_time(self) -> Steps[int]:
         """Read the exchange's clock, UTC ms."""
         ...
 
-    def net_transfers(self, client: Any, since_ms: int, marks: dict[str, Decimal], currency: str) -> Decimal:
-        """Return deposits less withdrawals since a moment, in `currency`."""
+    def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
+        """Return deposits less withdrawals since a moment, in `currency`; raise CallFailed for an asset without a mark."""
         ...
 
-    def key_report(self, client: Any) -> KeyReport:
-        """Read what the key may do."""
+    def key_report(self) -> Steps[KeyReport]:
+        """Read what the key may do; `name` and `id` are the caller's to fill in."""
         ...
 
-    def rate_limits(self, client: Any) -> tuple[RateLimit, ...]:
+    def rate_limits(self) -> Steps[tuple[RateLimit, ...]]:
         """Read the limits that the exchange publishes."""
         ...
+
+    def withdrawal_addresses(self) -> Steps[list[dict[str, Any]]]:
+        """Read the withdrawal allowlist, as far as the key may see it."""
+        ...
+
+
+def run(adapter: Adapter, client: Any, steps: Steps[T], clock: Clock) -> T:
+    """Drive a read over a sync client. Raise CallFailed; nothing that ccxt raised is chained to it."""
+    try:
+        read = next(steps)
+        while True:
+            sent = clock.now_ms()
+            failed: CallFailed | None = None
+            data: Any = None
+            try:
+                data = getattr(client, read.method)(dict(read.params))
+            except Exception as error:  # noqa: BLE001 - every foreign exception ends here
+                failed = _read_error(adapter, client, error)
+            read = steps.throw(failed) if failed else steps.send(Answer(data, sent, clock.now_ms()))
+    except StopIteration as stop:
+        value: T = stop.value
+    return value
+
+
+async def arun(adapter: Adapter, client: Any, steps: Steps[T], clock: Clock) -> T:
+    """Drive a read over an async client; else as `run`."""
+    try:
+        read = next(steps)
+        while True:
+            sent = clock.now_ms()
+            failed: CallFailed | None = None
+            data: Any = None
+            try:
+                data = await getattr(client, read.method)(dict(read.params))
+            except Exception as error:  # noqa: BLE001 - every foreign exception ends here
+                failed = _read_error(adapter, client, error)
+            read = steps.throw(failed) if failed else steps.send(Answer(data, sent, clock.now_ms()))
+    except StopIteration as stop:
+        value: T = stop.value
+    return value
+
+
+def _read_error(adapter: Adapter, client: Any, error: Exception) -> CallFailed:
+    return error if isinstance(error, CallFailed) else CallFailed(adapter.failure(error, client))
