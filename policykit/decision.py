@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from policykit.order import Order
@@ -71,13 +72,14 @@ class Reason:
 class Assessment(NamedTuple):
     """What the engine says: every failing check in a fixed order, and the holds that an allow needs.
 
-    `reduces`: the order can only reduce exposure. `notional`: in the account's currency, for spans and the journal.
+    `reduces`: the order can only reduce exposure. `notional`: in the account's currency, exact, for spans and the
+    journal; write it with `units.plain` where it leaves the process, not on the order's way.
     """
 
     reasons: tuple[Reason, ...]
     holds: tuple[Hold, ...]
     reduces: bool
-    notional: str | None = None
+    notional: Decimal | None = None
     warnings: tuple[Reason, ...] = ()
 
 
@@ -97,7 +99,7 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     warnings: tuple[Reason, ...] = ()
     reduces: bool = False
-    notional: str | None = None
+    notional: Decimal | None = None
     seq: int | None = None
     #: How old the facts were that it was made on, seconds; None when there were none.
     facts_age_s: float | None = None
