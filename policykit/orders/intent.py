@@ -18,7 +18,9 @@ OPEN: Final[frozenset[str]] = frozenset(("intended", "sent", "acknowledged", "un
 FINAL: Final[frozenset[str]] = frozenset(("rejected", "absent", "expired", "not_sent", "settled"))
 
 _NEXT: Final[dict[str, frozenset[str]]] = {
-    "intended": frozenset(("sent", "acknowledged", "rejected", "unknown", "expired", "not_sent", "found", "absent", "settled")),
+    "intended": frozenset(
+        ("sent", "acknowledged", "rejected", "unknown", "expired", "not_sent", "found", "absent", "settled")
+    ),
     "sent": frozenset(("sent", "acknowledged", "rejected", "unknown", "found", "absent", "settled")),
     "acknowledged": frozenset(("acknowledged", "settled", "unknown", "found")),
     "unknown": frozenset(("unknown", "found", "absent", "settled", "rejected")),
@@ -96,17 +98,20 @@ def advance(intent: Intent, outcome: Outcome) -> Intent:
     """Return the intent after an outcome; an outcome that says less than what is known changes nothing.
 
     Cumulative quantities only grow (partial fills arrive before the acknowledgement, twice, or after the cancel's:
-    PITFALLS 6), and a final state is never left.
+    PITFALLS 6), and a final state is never left. An order that executed and can fill no more is settled.
     """
     filled = intent.filled if outcome.filled is None else max(intent.filled, outcome.filled)
     state: State = outcome.state if outcome.state in _NEXT.get(intent.state, frozenset()) else intent.state
+    closed = intent.closed or outcome.closed or state in FINAL
+    if closed and state in ("acknowledged", "found"):
+        state = "settled"
     return replace(
         intent,
         state=state,
         changed_ms=outcome.at_ms,
         order_id=outcome.order_id or intent.order_id,
         filled=filled,
-        closed=intent.closed or outcome.closed or state in FINAL,
+        closed=closed,
         signed_ms=outcome.signed_ms if outcome.signed_ms is not None else intent.signed_ms,
         validity_ms=outcome.validity_ms if outcome.validity_ms is not None else intent.validity_ms,
         error=outcome.error or intent.error,
