@@ -112,7 +112,7 @@ class LiveAccount:
 
 
 class Adapter(Protocol):
-    """One exchange, stateless. `client` is a stock ccxt client, sync or async: only settings and the last answer are touched."""
+    """One exchange, stateless. `client` is a stock ccxt client, sync or async; only settings and last answer are used."""
 
     id: str
 
@@ -133,7 +133,7 @@ class Adapter(Protocol):
         ...
 
     def usage(self, headers: dict[str, str]) -> dict[str, int]:
-        """Read used amounts from response headers, by budget name and window: `request-weight|60000`, `orders|10000`."""
+        """Read used amounts from response headers by budget and window: `request-weight|60000`, `orders|10000`."""
         ...
 
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class Adapter(Protocol):
         ...
 
     def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
-        """Return deposits less withdrawals since a moment, in `currency`; raise CallFailed for an asset without a mark."""
+        """Return deposits less withdrawals since a moment, in `currency`; CallFailed for an asset without a mark."""
         ...
 
     def key_report(self) -> Steps[KeyReport]:
