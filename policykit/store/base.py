@@ -96,7 +96,7 @@ class Store(Protocol):
         ...
 
     def reserve(
-        self, decision: Decision, intent: Intent, holds: tuple[Hold, ...], generation: int, now_ms: int
+        self, decision: Decision, intent: Intent | None, holds: tuple[Hold, ...], generation: int, now_ms: int
     ) -> Grant:
         """Grant every hold or none, in one atomic step, and write the decision with its intent; durable on return."""
         ...
@@ -126,7 +126,15 @@ class Store(Protocol):
         ...
 
     def halt(
-        self, scope: str, state: TradingState, by: str, why: str, now_ms: int, *, freeze: bool = False, latched: bool = True
+        self,
+        scope: str,
+        state: TradingState,
+        by: str,
+        why: str,
+        now_ms: int,
+        *,
+        freeze: bool = False,
+        latched: bool = True,
     ) -> tuple[int, list[Intent]]:
         """Set a halt and bump the generation; return it with the intents whose older permits may still be sent."""
         ...
@@ -165,6 +173,10 @@ class Store(Protocol):
 
     def verify(self) -> tuple[int, str | None]:
         """Check the chain; return (rows read, None) or (rows good, what is wrong and where)."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Keep the state beside the journal, so that the next to open it replays less."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,153 @@
+"""How the nouns stand in a journal row: plain JSON, numbers as text."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from policykit.decision import Decision, Hold
+from policykit.engine.facts import Fact
+from policykit.order import Order
+from policykit.orders.intent import Intent, Outcome
+from policykit.store.base import Observation
+from policykit.units import plain
+
+_INTENT_PLAIN = (
+    "id",
+    "account",
+    "client_order_id",
+    "family",
+    "reduces",
+    "bot",
+    "host",
+    "pid",
+    "decided_ms",
+    "permit_until_ms",
+    "validity_ms",
+    "state",
+    "signed_ms",
+    "changed_ms",
+    "order_id",
+    "closed",
+    "replaces",
+    "error",
+)
+
+
+def number(value: Decimal | None) -> str | None:
+    """Write a number or its absence."""
+    return None if value is None else plain(value)
+
+
+def intent_to_dict(intent: Intent) -> dict[str, Any]:
+    """Write an intent."""
+    out: dict[str, Any] = {n: getattr(intent, n) for n in _INTENT_PLAIN}
+    out["filled"] = plain(intent.filled)
+    out["action"] = intent.order.action
+    out["order"] = intent.order.to_dict()
+    out["holds"] = [list(hold) for hold in intent.holds]
+    return out
+
+
+def intent_from_dict(data: dict[str, Any]) -> Intent:
+    """Read what `intent_to_dict` wrote."""
+    return Intent(
+        **{n: data[n] for n in _INTENT_PLAIN},
+        filled=Decimal(data["filled"]),
+        order=Order.from_dict(data["order"], data["action"]),
+        holds=tuple(Hold(*hold) for hold in data["holds"]),
+    )
+
+
+def outcome_to_dict(intent_id: str, outcome: Outcome) -> dict[str, Any]:
+    """Write an outcome; what it does not say is left out."""
+    out: dict[str, Any] = {"intent": intent_id, "state": outcome.state}
+    for name in ("order_id", "signed_ms", "validity_ms", "error"):
+        if getattr(outcome, name) is not None:
+            out[name] = getattr(outcome, name)
+    if outcome.filled is not None:
+        out["filled"] = plain(outcome.filled)
+    if outcome.closed:
+        out["closed"] = True
+    return out
+
+
+def outcome_from_dict(data: dict[str, Any], at_ms: int) -> Outcome:
+    """Read what `outcome_to_dict` wrote."""
+    return Outcome(
+        state=data["state"],
+        at_ms=at_ms,
+        order_id=data.get("order_id"),
+        filled=Decimal(data["filled"]) if "filled" in data else None,
+        closed=data.get("closed", False),
+        signed_ms=data.get("signed_ms"),
+        validity_ms=data.get("validity_ms"),
+        error=data.get("error"),
+    )
+
+
+def decision_body(decision: Decision, intent: Intent | None, holds: tuple[Hold, ...]) -> dict[str, Any]:
+    """Write the row of a decision: INTERFACE's "Decision, version 1" and what made it."""
+    out: dict[str, Any] = {"decision": decision.to_dict(), "reduces": decision.reduces}
+    if decision.notional is not None:
+        out["notional"] = decision.notional
+    if decision.facts_age_s is not None:
+        out["facts_age_s"] = decision.facts_age_s
+    if decision.warnings:
+        out["warnings"] = [warning.to_dict() for warning in decision.warnings]
+    if decision.checks:
+        out["checks"] = decision.checks
+    if decision.extra:
+        out.update(decision.extra)
+    if intent is not None:
+        out["intent"] = intent_to_dict(intent)
+    elif holds:
+        out["holds"] = [list(hold) for hold in holds]
+    return out
+
+
+def observation_to_dict(account: str, seen: Observation) -> dict[str, Any]:
+    """Write an observation; what it does not say is left out."""
+    out: dict[str, Any] = {"account": account, "as_of_ms": seen.as_of_ms, "until_ms": seen.until_ms}
+    for name in ("equity", "net_transfers"):
+        if getattr(seen, name) is not None:
+            out[name] = plain(getattr(seen, name))
+    for name in ("positions", "marks", "contract_sizes"):
+        values = getattr(seen, name)
+        if values is not None and (values or name == "positions"):
+            out[name] = {key: plain(value) for key, value in values.items()}
+    for name in ("partial", "skew_ms", "day_start_ms"):
+        value = getattr(seen, name)
+        if value is not None and value is not False:
+            out[name] = value
+    return out
+
+
+def observation_from_dict(data: dict[str, Any]) -> Observation:
+    """Read what `observation_to_dict` wrote."""
+
+    def numbers(name: str) -> dict[str, Decimal]:
+        return {key: Decimal(value) for key, value in data.get(name, {}).items()}
+
+    return Observation(
+        as_of_ms=data["as_of_ms"],
+        until_ms=data["until_ms"],
+        equity=Decimal(data["equity"]) if "equity" in data else None,
+        net_transfers=Decimal(data["net_transfers"]) if "net_transfers" in data else None,
+        positions=numbers("positions") if "positions" in data else None,
+        partial=data.get("partial", False),
+        marks=numbers("marks"),
+        contract_sizes=numbers("contract_sizes"),
+        skew_ms=data.get("skew_ms"),
+        day_start_ms=data.get("day_start_ms", 0),
+    )
+
+
+def fact_to_list(fact: Fact | None) -> list[Any] | None:
+    """Write a fact or its absence."""
+    return None if fact is None else [plain(fact.value), fact.as_of_ms]
+
+
+def fact_from_list(data: list[Any] | None) -> Fact | None:
+    """Read what `fact_to_list` wrote."""
+    return None if data is None else Fact(Decimal(data[0]), data[1])

@@ -1,0 +1,336 @@
+"""The state of a store, pure: what is held, known, halted. Back-ends make its changes atomic, durable and shared.
+
+Two kinds of methods: those that answer (`facts`, `fits`, ...) and change nothing that a row would not, and `apply`,
+which takes one journal row in. A back-end writes the row first and applies it after, so a write that failed leaves
+the ledger as it was, and replaying the rows gives the same ledger.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from policykit.decision import Hold, position_counter, unknown_counter
+from policykit.engine.facts import Facts, Halt
+from policykit.orders.intent import Intent, Outcome, advance
+from policykit.store.account import AccountState
+from policykit.store.base import SEND_WITHIN_MS, Grant
+from policykit.store.codec import (
+    intent_from_dict,
+    intent_to_dict,
+    observation_from_dict,
+    outcome_from_dict,
+)
+from policykit.store.windows import Window, make
+from policykit.units import scale_up
+
+#: Intents that are over are remembered for look-ups and for client order ids that must not come twice.
+CLOSED_INTENTS: Final = 2_000
+#: An intent that nobody reported on this long after its permit ended counts as unknown: its process is gone, or hangs.
+SILENT_MS: Final = 30_000
+
+_RANK: Final = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
+
+
+class Ledger:
+    """Counters, facts, intents and halts of one store."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.generation = 0
+        self.halts: dict[str, Halt] = {}
+        self.accounts: dict[str, AccountState] = {}
+        self.sums: dict[str, int] = {}
+        self.windows: dict[str, Window] = {}
+        self.open: dict[str, Intent] = {}
+        self.closed: OrderedDict[str, Intent] = OrderedDict()
+        #: (account, client order id) -> intent id
+        self.client_ids: dict[tuple[str, str], str] = {}
+        #: unknown_counter -> ids of intents that nobody reported on yet, oldest first
+        self.waiting: dict[str, dict[str, None]] = {}
+        #: unknown_counter -> ids of intents whose outcome is unknown
+        self.unknown: dict[str, set[str]] = {}
+        #: intent id -> signed quantity that its position hold still claims, by counter
+        self.held: dict[str, tuple[str, int]] = {}
+        self._facts: dict[str, Facts] = {}
+        #: Why increases cannot be trusted to this store; set by the back-end.
+        self.problem: tuple[str, str] | None = None
+
+    # ---- answers
+
+    def account(self, name: str) -> AccountState:
+        """Return an account's state, empty if nothing is known."""
+        state = self.accounts.get(name)
+        if state is None:
+            state = self.accounts[name] = AccountState()
+        return state
+
+    def facts(self, account: str, bot: str, symbol: str) -> Facts:
+        """Return the facts with the halts that bind this account, bot and symbol."""
+        facts = self._facts.get(account)
+        if facts is None:
+            facts = self._facts[account] = self.account(account).facts(self.generation, (), self.problem)
+        if not self.halts:
+            return facts
+        exchange = account.partition("/")[0]
+        scopes = ("all", f"exchange:{exchange}", f"account:{account}", f"bot:{bot}", f"symbol:{symbol}")
+        return replace(facts, halts=tuple(self.halts[s] for s in scopes if s in self.halts))
+
+    # INVARIANT I8: every hold is checked against what is used now, and all are granted or none.
+    def fits(self, account: str, intent: Intent | None, holds: tuple[Hold, ...], generation: int, now_ms: int) -> Grant:
+        """Tell whether every hold fits now; changes nothing."""
+        if generation != self.generation:
+            return Grant(False, True, (), (), self.seq)
+        if intent is not None:
+            taken = self.client_ids.get((account, intent.client_order_id))
+            if taken is not None:
+                return Grant(False, False, (), (), self.seq, taken)
+        used = []
+        failed = []
+        for index, hold in enumerate(holds):
+            use = self._use(hold, now_ms)
+            used.append(use)
+            if use + abs(hold.amount) > hold.limit:
+                failed.append(index)
+        return Grant(not failed, False, tuple(used), tuple(failed), self.seq)
+
+    def _use(self, hold: Hold, now_ms: int) -> int:
+        kind = hold.kind
+        if kind == "sum":
+            return self.sums.get(hold.counter, 0)
+        if kind == "window":
+            return self._window(hold).used(now_ms)
+        if kind == "position":
+            account, _, key = hold.counter.split("|", 2)
+            state = self.account(account).positions.get(key)
+            return 0 if state is None else state.use(hold.amount > 0)
+        return self._unknown(hold.counter, now_ms)
+
+    def _window(self, hold: Hold) -> Window:
+        window = self.windows.get(hold.counter)
+        if window is None:
+            window = self.windows[hold.counter] = make(hold.span_ms, fixed=hold.fixed)
+        return window
+
+    def _unknown(self, counter: str, now_ms: int) -> int:
+        count = len(self.unknown.get(counter, ()))
+        oldest = next(iter(self.waiting.get(counter, ())), None)
+        if oldest is not None:
+            until_ms = self.open[oldest].permit_until_ms
+            count += until_ms is not None and now_ms > until_ms + SILENT_MS
+        return count
+
+    def renewable(self, intent_id: str, generation: int) -> bool:
+        """Tell whether a permit may be extended."""
+        intent = self.open.get(intent_id)
+        return intent is not None and intent.state == "intended" and generation == self.generation
+
+    def unsent(self, now_ms: int) -> list[Intent]:
+        """Return the intents whose permit still allows a send."""
+        return [
+            i
+            for i in self.open.values()
+            if i.state == "intended" and (i.permit_until_ms is None or i.permit_until_ms > now_ms)
+        ]
+
+    def intent(self, intent_id: str) -> Intent | None:
+        """Return an intent, open or over."""
+        return self.open.get(intent_id) or self.closed.get(intent_id)
+
+    def intents(self, account: str | None, *, open_only: bool) -> list[Intent]:
+        """Return intents, oldest first."""
+        chosen = list(self.open.values()) if open_only else [*self.closed.values(), *self.open.values()]
+        return sorted((i for i in chosen if account in (None, i.account)), key=lambda i: (i.decided_ms, i.id))
+
+    # ---- changes: one a row
+
+    def apply(self, kind: str, body: dict[str, Any], at_ms: int) -> None:
+        """Take one journal row in; kinds that change no state are passed over."""
+        change = _CHANGES.get(kind)
+        if change is not None:
+            change(self, body, at_ms)
+
+    def granted(self, intent: Intent | None, holds: tuple[Hold, ...], now_ms: int) -> None:
+        """Count holds that fitted, and the intent that they are for."""
+        for hold in holds:
+            if hold.kind == "sum":
+                self.sums[hold.counter] = self.sums.get(hold.counter, 0) + hold.amount
+            elif hold.kind == "window":
+                self._window(hold).add(hold.amount, now_ms)
+            elif hold.kind == "position" and intent is not None:
+                self.held[intent.id] = (hold.counter, hold.amount)
+                account, _, key = hold.counter.split("|", 2)
+                self.account(account).position(key).claim(hold.amount, buy=hold.amount > 0)
+        if intent is not None:
+            self.open[intent.id] = intent
+            self.client_ids[(intent.account, intent.client_order_id)] = intent.id
+            self._track(intent)
+
+    def settle(self, intent_id: str, outcome: Outcome) -> Intent:
+        """Take an outcome in; return the intent after it. Raise KeyError when there is no such intent."""
+        before = self.open.get(intent_id) or self.closed[intent_id]
+        after = advance(before, outcome)
+        if after.filled > before.filled:
+            self._fill(before, after, outcome.at_ms)
+        if not before.open:
+            self.closed[intent_id] = after
+            return after
+        self._track(after)
+        self.open[intent_id] = after
+        if not after.open:
+            self._release(after)
+        return after
+
+    def _fill(self, before: Intent, after: Intent, at_ms: int) -> None:
+        counter = next((hold.counter for hold in after.holds if hold.kind == "position"), None)
+        if counter is None:
+            return
+        quantity = scale_up(after.filled - before.filled) * (1 if after.order.side == "buy" else -1)
+        self._give_back(after.id, quantity)
+        account, _, key = counter.split("|", 2)
+        earliest = before.changed_ms if before.filled else before.decided_ms
+        self.account(account).position(key).fills.append([quantity, earliest, at_ms])
+
+    def _give_back(self, intent_id: str, quantity: int) -> None:
+        """Lower what a position hold still claims, by at most what it claims. `quantity` is signed as the hold is."""
+        counter, held = self.held.get(intent_id, ("", 0))
+        back = min(held, quantity) if held > 0 else max(held, quantity)
+        if back:
+            self.held[intent_id] = (counter, held - back)
+            account, _, key = counter.split("|", 2)
+            self.account(account).position(key).claim(-back, buy=held > 0)
+
+    def _track(self, intent: Intent) -> None:
+        """Keep an intent among the waiting or the unknown of its account, symbol and side, as its state says."""
+        counter = unknown_counter(intent.account, intent.order.symbol, intent.order.side)
+        if intent.state == "intended" or intent.state == "sent":
+            self.waiting.setdefault(counter, {})[intent.id] = None
+            return
+        waiting = self.waiting.get(counter)
+        if waiting is not None:
+            waiting.pop(intent.id, None)
+            if not waiting:
+                del self.waiting[counter]
+        if intent.state == "unknown":
+            self.unknown.setdefault(counter, set()).add(intent.id)
+        elif counter in self.unknown:
+            self.unknown[counter].discard(intent.id)
+
+    def _release(self, intent: Intent) -> None:
+        del self.open[intent.id]
+        for hold in intent.holds:
+            if hold.kind == "sum":
+                self.sums[hold.counter] -= hold.amount
+        _, held = self.held.get(intent.id, ("", 0))
+        self._give_back(intent.id, held)
+        self.held.pop(intent.id, None)
+        self.closed[intent.id] = intent
+        while len(self.closed) > CLOSED_INTENTS:
+            _, old = self.closed.popitem(last=False)
+            self.client_ids.pop((old.account, old.client_order_id), None)
+
+    def moved(self) -> None:
+        """Forget cached facts: something other than a hold changed."""
+        self._facts.clear()
+
+    # ---- checkpoints
+
+    def dump(self) -> dict[str, Any]:
+        """Return the whole state as JSON data."""
+        return {
+            "seq": self.seq,
+            "generation": self.generation,
+            "halts": [list(halt) for halt in self.halts.values()],
+            "accounts": {name: state.dump() for name, state in self.accounts.items()},
+            "sums": self.sums,
+            "windows": {name: [w.span_ms, w.fixed, w.dump()] for name, w in self.windows.items()},
+            "open": [intent_to_dict(i) for i in self.open.values()],
+            "closed": [intent_to_dict(i) for i in self.closed.values()],
+            "held": {intent_id: list(held) for intent_id, held in self.held.items()},
+        }
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Ledger:
+        """Read what `dump` wrote."""
+        ledger = cls()
+        ledger.seq, ledger.generation = data["seq"], data["generation"]
+        ledger.halts = {halt[0]: Halt(*halt) for halt in data["halts"]}
+        for name, state in data["accounts"].items():
+            ledger.account(name).load(state)
+        ledger.sums = dict(data["sums"])
+        for name, (span_ms, fixed, state) in data["windows"].items():
+            ledger.windows[name] = make(span_ms, fixed=fixed)
+            ledger.windows[name].load(state)
+        for item in data["closed"]:
+            intent = intent_from_dict(item)
+            ledger.closed[intent.id] = intent
+            ledger.client_ids[(intent.account, intent.client_order_id)] = intent.id
+        for item in data["open"]:
+            intent = intent_from_dict(item)
+            ledger.open[intent.id] = intent
+            ledger.client_ids[(intent.account, intent.client_order_id)] = intent.id
+            ledger._track(intent)
+        ledger.held = {intent_id: (held[0], held[1]) for intent_id, held in data["held"].items()}
+        return ledger
+
+
+def _decision(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    if "intent" in body:
+        intent = intent_from_dict(body["intent"])
+        ledger.granted(intent, intent.holds, at_ms)
+    else:
+        ledger.granted(None, tuple(Hold(*hold) for hold in body.get("holds", ())), at_ms)
+
+
+def _outcome(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    if ledger.intent(body["intent"]) is not None:
+        ledger.settle(body["intent"], outcome_from_dict(body, at_ms))
+
+
+def _renew(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    intent = ledger.open[body["intent"]]
+    ledger.open[intent.id] = replace(intent, permit_until_ms=at_ms + SEND_WITHIN_MS)
+
+
+def _observe(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    ledger.account(body["account"]).observe(observation_from_dict(body))
+    ledger.moved()
+
+
+def _halt(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    new = Halt(body["scope"], body["state"], body["by"], body["why"], at_ms, body["freeze"], body["latched"])
+    old = ledger.halts.get(new.scope)
+    if old is not None and _RANK[old.state] >= _RANK[new.state]:
+        new = old._replace(freeze=old.freeze or new.freeze, latched=old.latched or new.latched)
+    elif old is not None:
+        new = new._replace(freeze=old.freeze or new.freeze, latched=old.latched or new.latched)
+    ledger.halts[new.scope] = new
+    ledger.generation += 1
+    ledger.moved()
+
+
+def _resume(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    for scope in list(ledger.halts):
+        if body["scope"] in ("all", scope):
+            del ledger.halts[scope]
+    ledger.generation += 1
+    ledger.moved()
+
+
+def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    bans = ledger.account(body["account"]).bans
+    bans[body["scope"]] = max(bans.get(body["scope"], 0), body["until_ms"])
+    ledger.moved()
+
+
+_CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
+    "decision": _decision,
+    "outcome": _outcome,
+    "renew": _renew,
+    "observe": _observe,
+    "halt": _halt,
+    "resume": _resume,
+    "ban": _ban,
+}

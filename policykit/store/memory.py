@@ -1,0 +1,69 @@
+"""A store in one process's memory: for tests, sim and shadow. A live policy refuses increases on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from policykit.store.backed import Body, LedgerStore
+from policykit.store.base import GuardInfo, Row
+from policykit.store.chain import GENESIS, link, text_of
+from policykit.store.ledger import Ledger
+
+
+class MemoryStore(LedgerStore):
+    """Keep rows as what they are made from, and write them out when somebody reads."""
+
+    backend = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue: list[tuple[str, int, Body, tuple[Any, ...]]] = []
+        self._rows: list[Row] = []
+        self._leases: dict[str, tuple[str, int]] = {}
+        self._guards: dict[tuple[str, str, int], GuardInfo] = {}
+
+    def _begin(self) -> Ledger:
+        return self._ledger
+
+    _current = _begin
+
+    def _abandon(self) -> None:
+        pass
+
+    def _write(self, kind: str, at_ms: int, body: Body, *args: Any) -> int:
+        self._queue.append((kind, at_ms, body, args))
+        self._ledger.seq += 1
+        return self._ledger.seq
+
+    def beat(self, guard: GuardInfo) -> None:
+        self._guards[(guard.bot, guard.host, guard.pid)] = guard
+
+    def guards(self) -> list[GuardInfo]:
+        return list(self._guards.values())
+
+    def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
+        with self._lock:
+            owner, until_ms = self._leases.get(name, (holder, 0))
+            if owner != holder and until_ms > now_ms:
+                return False
+            self._leases[name] = (holder, now_ms + ttl_ms)
+            return True
+
+    def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
+        with self._lock:
+            for kind, at_ms, body, args in self._queue[len(self._rows) :]:
+                data = body(*args)
+                seq = len(self._rows) + 1
+                before = self._rows[-1].hash if self._rows else GENESIS
+                self._rows.append(Row(seq, at_ms, kind, data, link(before, seq, at_ms, kind, text_of(data))))
+        yield from self._rows[after : after + limit]
+
+    def verify(self) -> tuple[int, str | None]:
+        return sum(1 for _ in self.rows(limit=len(self._queue))), None
+
+    def checkpoint(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
