@@ -1,0 +1,45 @@
+"""`account`: which account, in which currency it is counted, and where its requests leave from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from policykit.model.base import IDENTITY, LOWER, NEUTRAL, Meta, Section
+from policykit.model.types import Currency, DurationText, Name
+
+
+class Account(Section):
+    """The account that the policy speaks of. `name` and `currency` are empty only in a profile (no `exchange`)."""
+
+    name: Annotated[
+        Name,
+        Meta("The account's name here; counters are kept by exchange and name.", IDENTITY, held_by=("guard:store",)),
+    ] = ""
+    currency: Annotated[
+        Currency,
+        Meta(
+            "The currency that money is counted in; fixed at first use in a store.", IDENTITY, held_by=("guard:store",)
+        ),
+    ] = ""
+    max_age: Annotated[
+        DurationText | None,
+        Meta(
+            "The oldest facts (equity, positions) on which an increase is allowed.",
+            LOWER,
+            unit="duration",
+            guide=("G30",),
+            held_by=("check:account.max_age",),
+        ),
+    ] = None
+    position_mode: Annotated[
+        Literal["one_way", "hedge"] | None,
+        Meta("Whether a symbol has one position or a long and a short one.", IDENTITY, held_by=("rule:PK6xx",)),
+    ] = None
+    egress: Annotated[
+        Name | None,
+        Meta(
+            "The name of the address that requests leave from; address budgets are counted by it.",
+            NEUTRAL,
+            guide=("G25",),
+        ),
+    ] = None

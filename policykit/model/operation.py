@@ -1,0 +1,98 @@
+"""`kill_switch`, `dead_man_switch` and `reconciliation`: what stops trading, and what notices that it should."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from policykit.model.base import LOWER, NEUTRAL, ON_BREACH, SECTION, SUBSET, TRUE, Meta, Section, ordered
+from policykit.model.risk import OnBreach
+from policykit.model.types import Bounds, DurationText, Person, Switch
+
+
+class Rearm(Section):
+    """Who may end a halt, and how."""
+
+    by: Annotated[
+        tuple[Person, ...] | None,
+        Meta("The persons or roles who may.", SUBSET, guide=("G37",), held_by=("guard:halt", "rule:PK7xx")),
+    ] = None
+    reason_required: Annotated[
+        Switch, Meta("Whether a reason must be given.", TRUE, guide=("G37",), held_by=("guard:halt",))
+    ] = True
+
+
+class KillSwitch(Section):
+    """What `policykit kill` does."""
+
+    cancel: Annotated[
+        Literal["entries", "all"],
+        Meta("What is cancelled: orders that can increase, or protective ones too.", NEUTRAL, guide=("G37",)),
+    ] = "entries"
+    wait: Annotated[
+        DurationText | None,
+        Meta("How long a halt waits for sends that no gate watches.", NEUTRAL, unit="duration", guide=("G37",)),
+    ] = None
+    rearm: Annotated[Rearm | None, Meta("Who may end a halt.", SECTION, guide=("G37",))] = None
+    drill_every: Annotated[
+        DurationText | None,
+        Meta("The longest time between two drills.", LOWER, unit="duration", guide=("G37",), held_by=("rule:PK7xx",)),
+    ] = None
+
+
+class DeadManSwitch(Section):
+    """Orders that the exchange cancels when it no longer hears from us."""
+
+    timeout: Annotated[
+        DurationText,
+        Meta(
+            "The silence after which it cancels.", LOWER, unit="duration", guide=("G37",), held_by=("guard:dead_man",)
+        ),
+    ]
+    refresh: Annotated[
+        DurationText,
+        Meta("How often it hears from us.", LOWER, unit="duration", guide=("G37",), held_by=("guard:dead_man",)),
+    ]
+
+
+class Reconciliation(Section):
+    """Intended against actual orders and positions."""
+
+    on_start: Annotated[
+        Literal["optional", "required"],
+        Meta(
+            "Whether the first increase waits for it.",
+            ordered("optional", "required"),
+            guide=("G30",),
+            held_by=("guard:reconciliation", "rule:PK7xx"),
+        ),
+    ] = "required"
+    orders_every: Annotated[
+        DurationText | None,
+        Meta(
+            "How often orders are compared.", LOWER, unit="duration", guide=("G30",), held_by=("guard:reconciliation",)
+        ),
+    ] = None
+    positions_every: Annotated[
+        DurationText | None,
+        Meta(
+            "How often positions are compared.",
+            LOWER,
+            unit="duration",
+            guide=("G30",),
+            held_by=("guard:reconciliation",),
+        ),
+    ] = None
+    tolerance: Annotated[
+        Bounds | None,
+        Meta(
+            "The largest unexplained difference.",
+            LOWER,
+            unit="amount or share of equity",
+            guide=("G30",),
+            held_by=("guard:reconciliation",),
+        ),
+    ] = None
+    on_breach: Annotated[
+        OnBreach,
+        Meta("What happens beyond it.", ON_BREACH, guide=("G30",), held_by=("guard:reconciliation",)),
+    ] = "reduce_only"

@@ -1,0 +1,79 @@
+"""`rate_budgets`, and the count over a window that other sections use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from policykit.model.base import HIGHER, IDENTITY, LOWER, Meta, Section, pointwise
+from policykit.model.types import Count, DurationText, Line, PercentText, PositiveCount
+
+
+class CountWindow(Section):
+    """So many in such a span; the window rolls."""
+
+    limit: Annotated[PositiveCount, Meta("The most in one window.", LOWER, unit="count", held_by=("section",))]
+    per: Annotated[DurationText, Meta("The span of the window.", IDENTITY, unit="duration", held_by=("section",))]
+
+
+class RateBudget(Section):
+    """One allowance of the exchange, named as its traits name it."""
+
+    limit: Annotated[
+        PositiveCount,
+        Meta(
+            "What the exchange allows in one window, or less.",
+            LOWER,
+            unit="weight or count",
+            guide=("G22", "G24"),
+            held_by=("check:rate_budgets", "rule:PK4xx"),
+        ),
+    ]
+    per: Annotated[
+        DurationText,
+        Meta("The span of the window.", IDENTITY, unit="duration", guide=("G24",), held_by=("check:rate_budgets",)),
+    ]
+    window: Annotated[
+        Literal["fixed", "rolling"],
+        Meta(
+            "Aligned to the exchange's clock, or ending now.", IDENTITY, guide=("G24",), held_by=("check:rate_budgets",)
+        ),
+    ]
+    shared_by: Annotated[
+        Literal["ip", "account", "key"],
+        Meta(
+            "What shares the allowance: an address, an account or a key.",
+            IDENTITY,
+            guide=("G24", "G25"),
+            held_by=("check:rate_budgets",),
+        ),
+    ]
+    use_at_most: Annotated[
+        PercentText | None,
+        Meta(
+            "The share of the limit that is used at all.",
+            LOWER,
+            unit="percent of the limit",
+            guide=("G25",),
+            held_by=("check:rate_budgets", "rule:PK4xx"),
+        ),
+    ] = None
+    keep_for_exits: Annotated[
+        PercentText | None,
+        Meta(
+            "The share of the limit that only cancels and reductions may use.",
+            HIGHER,
+            unit="percent of the limit",
+            guide=("G23",),
+            held_by=("check:rate_budgets", "rule:PK4xx"),
+        ),
+    ] = None
+    costs: Annotated[
+        dict[Line, Count] | None,
+        Meta(
+            'What a call costs ("POST /api/v3/order"), where traits do not know it or know less.',
+            pointwise(HIGHER),
+            unit="weight",
+            guide=("G22",),
+            held_by=("check:rate_budgets",),
+        ),
+    ] = None

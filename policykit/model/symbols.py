@@ -1,0 +1,51 @@
+"""Symbol patterns: globs in which `*` stands for any characters, and `!` for what is left out.
+
+A list allows a symbol if one of its patterns without `!` matches (or it has none of them), and none with `!` does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+#: Distinct patterns kept compiled in one process.
+_CACHE = 4_096
+
+
+@lru_cache(maxsize=_CACHE)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # Runs of stars are one star: matching stays linear in the symbol for each of the few stars left.
+    parts = re.split(r"\*+", pattern)
+    return re.compile(".*?".join(re.escape(part) for part in parts), re.DOTALL)
+
+
+def matches(pattern: str, symbol: str) -> bool:
+    """Say whether one pattern (without `!`) matches a symbol, or covers another pattern: `*/USDT` covers `BTC*/USDT`."""
+    return pattern == symbol or ("*" in pattern and _compiled(pattern).fullmatch(symbol) is not None)
+
+
+def allows(patterns: Sequence[str], symbol: str) -> bool:
+    """Say whether a list of patterns allows a symbol of ccxt (`BTC/USDT`)."""
+    wanted = [p for p in patterns if not p.startswith("!")]
+    if wanted and not any(matches(p, symbol) for p in wanted):
+        return False
+    return not any(p.startswith("!") and matches(p[1:], symbol) for p in patterns)
+
+
+def within(child: Sequence[str], parent: Sequence[str]) -> tuple[str, ...]:
+    """Return those patterns of `child` that may allow what `parent` does not; empty when none does.
+
+    Exclusions need no cover: they only take away, and the parent's own stay in force beside the child's.
+    """
+    wanted = [p for p in parent if not p.startswith("!")]
+    if not wanted:
+        return ()
+    return tuple(p for p in child if not p.startswith("!") and not any(matches(w, p) for w in wanted))
+
+
+def narrowed(child: Sequence[str], parent: Sequence[str]) -> tuple[str, ...]:
+    """Return the list that allows what both allow, given that `within(child, parent)` is empty."""
+    wanted = [p for p in child if not p.startswith("!")] or [p for p in parent if not p.startswith("!")]
+    without = dict.fromkeys(p for p in (*parent, *child) if p.startswith("!"))
+    return (*wanted, *without)
