@@ -112,7 +112,7 @@ class LiveAccount:
 
 
 class Adapter(Protocol):
-    """One exchange, stateless. `client` is a stock ccxt client, sync or async; only settings and last answer are used."""
+    """One exchange, stateless. `client` is a stock ccxt client, sync or async; settings and last answer are used."""
 
     id: str
 

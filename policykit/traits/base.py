@@ -82,6 +82,22 @@ class Exchange:
     dead_man_switch: Mapping[str, str] = field(default_factory=dict)
 
 
+def cost(exchange: Exchange, budget: str, call: str, variant: str = "") -> int:
+    """Return what a call (`POST /api/v3/order`) costs of a budget; `variant` is `all` (no symbol) or `<=N` (limit).
+
+    A call that is not listed costs `default_cost` of a budget shared by an address (every request weighs something),
+    and nothing of one that counts orders.
+    """
+    costs = exchange.costs.get(budget, {})
+    listed = costs.get(f"{call} {variant}") if variant else None
+    if listed is None:
+        listed = costs.get(call)
+    if listed is not None:
+        return listed
+    by_address = any(window.name == budget and window.scope == "ip" for window in exchange.rate_windows)
+    return exchange.default_cost if by_address else 0
+
+
 def product_of(symbol: str) -> str:
     """Return the product a ccxt symbol belongs to by its form: `BTC/USDT` spot, `BTC/USDT:USDT` swap."""
     return "swap" if ":" in symbol else "spot"

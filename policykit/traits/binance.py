@@ -1,0 +1,109 @@
+"""Binance: what its documents and its client library say, each fact with source and date.
+
+Products that are not here (USD-M, COIN-M, options) are unknown to this version: no fence, so no re-send.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policykit.traits.base import ClientOrderId, Exchange, Family, Product, RateWindow
+from policykit.traits.binance_costs import WEIGHTS
+
+_REST: Final = "github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3, read 2026-11)"
+
+#: Orders that one call places: what the ORDERS allowance counts (rest-api.md, "Unfilled Order Count").
+ORDERS_PLACED: Final[dict[str, int]] = {
+    "POST /api/v3/order": 1,
+    "POST /api/v3/order/cancelReplace": 1,
+    "POST /api/v3/sor/order": 1,
+    "POST /api/v3/order/oco": 2,
+    "POST /api/v3/orderList/oco": 2,
+    "POST /api/v3/orderList/oto": 2,
+    "POST /api/v3/orderList/opo": 2,
+    "POST /api/v3/orderList/otoco": 3,
+    "POST /api/v3/orderList/opoco": 3,
+}
+
+
+def encode_id(identity: str) -> str:
+    """Render our 26-character id: `pk` in front, so that our orders are told from a person's."""
+    return f"pk{identity}"
+
+
+CLIENT_ORDER_ID: Final = ClientOrderId(
+    param="newClientOrderId",
+    # The range that Binance's own -1100 names ("legal range is '^[a-zA-Z0-9-_]{1,36}$'") is narrower on some servers;
+    # ours uses only letters and digits.
+    pattern=r"[.A-Z:/a-z0-9_-]{1,36}",
+    unique="open",  # errors.md: -2010 "Duplicate order sent." only while the earlier order is open
+    encode=encode_id,
+)
+
+ORDER: Final = Family(
+    client_order_id=CLIENT_ORDER_ID,
+    validity_default_ms=5_000,  # rest-api.md "Timing security": recvWindow defaults to 5000
+    validity_max_ms=60_000,  # ibid.: cannot be greater than 60000
+    ahead_ms=1_000,  # ibid.: timestamp < serverTime + 1 s
+    processing_ms=10_000,  # "General Information": a request times out after 10 s at the matching engine (-1007)
+    # Not documented ("some delay in the response is normal and expected", "Data Sources"): an assumed bound.
+    visibility_lag_ms=2_000,
+    source=_REST,
+)
+
+EXCHANGE: Final = Exchange(
+    id="binance",
+    products={
+        "spot": Product(
+            families={"order": ORDER},
+            position_key="base",
+            auto_borrow=False,  # POST /api/v3/order has no borrowing; sideEffectType is of /sapi/v1/margin/order only
+        ),
+    },
+    rate_windows=(
+        RateWindow(
+            name="request-weight",
+            limit=6_000,
+            per_ms=60_000,
+            window="fixed",  # web-socket-api "rate-limits": a 1 MINUTE interval starts every minute
+            scope="ip",
+            header="X-MBX-USED-WEIGHT-1M",
+            source=f"{_REST}, exchangeInfo",
+        ),
+        RateWindow(
+            name="orders",
+            limit=50,  # the documented example; exchangeInfo of the account may publish more, a snapshot reads it
+            per_ms=10_000,
+            window="fixed",
+            scope="account",
+            header="X-MBX-ORDER-COUNT-10S",
+            source=f"{_REST}, GET /api/v3/rateLimit/order",
+        ),
+        RateWindow(
+            name="orders-day",
+            limit=160_000,
+            per_ms=86_400_000,
+            window="fixed",
+            scope="account",
+            header="X-MBX-ORDER-COUNT-1D",
+            source=f"{_REST}, GET /api/v3/rateLimit/order",
+        ),
+    ),
+    costs={"request-weight": WEIGHTS, "orders": ORDERS_PLACED, "orders-day": ORDERS_PLACED},
+    default_cost=1,
+    transfer_separable=True,  # apiRestrictions has enableInternalTransfer and permitsUniversalTransfer of their own
+    key_page="Binance > Profile > API Management > Edit restrictions",
+    scope_labels={
+        "read": "Enable Reading",
+        "trade.spot": "Enable Spot & Margin Trading",
+        "trade.margin": "Enable Margin Loan, Repay & Transfer",
+        "trade.derivatives": "Enable Futures",
+        "trade.options": "Enable European Options",
+        "trade.other": "Enable Portfolio Margin Trading",
+        "transfer": "Permits Universal Transfer / Enable Internal Transfer",
+        "withdraw": "Enable Withdrawals",
+        "ip_allowlist": "Restrict access to trusted IPs only",
+    },
+    addresses_readable=False,  # apiRestrictions has only the boolean ipRestrict
+    dead_man_switch={},  # none on spot; countdownCancelAll is USD-M's (PITFALLS 19)
+)
