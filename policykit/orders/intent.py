@@ -23,7 +23,7 @@ _NEXT: Final[dict[str, frozenset[str]]] = {
     ),
     "sent": frozenset(("sent", "acknowledged", "rejected", "unknown", "found", "absent", "settled")),
     "acknowledged": frozenset(("acknowledged", "settled", "unknown", "found")),
-    "unknown": frozenset(("unknown", "found", "absent", "settled", "rejected")),
+    "unknown": frozenset(("unknown", "acknowledged", "found", "absent", "settled", "rejected")),
     "found": frozenset(("found", "settled")),
 }
 

@@ -160,6 +160,15 @@ def after_reply(found: Sighting, now_ms: int) -> Outcome:
     return Outcome(state, now_ms, found.order_id, found.filled, found.closed)
 
 
+def not_before_ms(now_ms: int, retry_after_ms: int, clock_bound_ms: int) -> int:
+    """Return the moment to remember for a Retry-After or a ban, so that it holds by the clock of every host.
+
+    The one that heard it may be behind the exchange by the bound, the one that obeys it ahead by as much.
+    """
+    # INVARIANT I7: nobody sends early because two clocks differ.
+    return now_ms + retry_after_ms + 2 * clock_bound_ms
+
+
 def suspects(refused: Intent, others: Iterable[Intent]) -> tuple[Intent, ...]:
     """Return the unknown intents to look up at once when an order of their account was refused.
 

@@ -8,14 +8,35 @@ changes nothing more: a final state is never left, and an outcome that says noth
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, LookUp, Proof, RetryPlan, Sighting, Wait, after_lookup, settle
 
 #: An open order that was acknowledged less than this before a list was asked for may be missing from it, ms, where
 #: traits do not say how long (`Family.visibility_lag_ms`).
-LISTED_WITHIN_MS = 60_000
+LISTED_WITHIN_MS: Final = 60_000
+
+#: An intent whose permit ended this long ago and that nobody reported on has no process waiting for it any more, ms.
+SILENT_MS: Final = 30_000
+
+
+def abandoned(intents: Iterable[Intent], now_ms: int, dead: Collection[tuple[str, int]] = ()) -> list[Intent]:
+    """Return the open intents that recovery may take up: nobody waits for them, or only to hear more.
+
+    `dead`: (host, pid) of processes known to be gone, the last life of this one included. An intent that another live
+    process may be sending right now is left alone until it has been silent for SILENT_MS after its permit; one without
+    a permit that ends (its function sends by itself) is taken up only when its process is dead.
+    """
+    return [i for i in intents if i.open and (_reported(i) or (i.host, i.pid) in dead or _silent(i, now_ms))]
+
+
+def _reported(intent: Intent) -> bool:
+    return intent.state not in ("intended", "sent")
+
+
+def _silent(intent: Intent, now_ms: int) -> bool:
+    return intent.permit_until_ms is not None and now_ms > intent.permit_until_ms + SILENT_MS
 
 
 def recover(
