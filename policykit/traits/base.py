@@ -46,6 +46,8 @@ class Product:
     position_key: Literal["base", "symbol"]
     #: Whether a sale beyond what is held can borrow; None: unknown.
     auto_borrow: bool | None = None
+    #: Which call an action is, for its cost: "order.create" -> "POST /api/v3/order".
+    calls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

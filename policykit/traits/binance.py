@@ -58,6 +58,11 @@ EXCHANGE: Final = Exchange(
             families={"order": ORDER},
             position_key="base",
             auto_borrow=False,  # POST /api/v3/order has no borrowing; sideEffectType is of /sapi/v1/margin/order only
+            calls={
+                "order.create": "POST /api/v3/order",
+                "order.cancel": "DELETE /api/v3/order",
+                "orders.cancel_all": "DELETE /api/v3/openOrders",
+            },
         ),
     },
     rate_windows=(
