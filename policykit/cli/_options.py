@@ -1,0 +1,107 @@
+"""What the commands share: exit codes, `--now`, `--format`, `--output`, colour, the example in `--help`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Exit(IntEnum):
+    """Exit codes of INTERFACE. Of lint, the first that applies: CALL, NO, NOT_REACHABLE, NOTHING, DONE."""
+
+    DONE = 0
+    NO = 1
+    CALL = 2
+    NOT_REACHABLE = 3
+    NOTHING = 4
+    INTERRUPTED = 130
+
+
+def parse_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Read `2026-11-21` or `2026-11-21T10:00:00Z` as UTC milliseconds; no zone is UTC."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is no moment; an ISO date or time is needed (2026-11-21 or 2026-11-21T10:00:00Z)"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def now_option(function: F) -> F:
+    """Add `--now ISO` as `now_ms`: the moment ages are counted from; None is the machine's clock."""
+    return click.option(
+        "--now",
+        "now_ms",
+        metavar="ISO",
+        callback=parse_moment,
+        help="Count ages from this moment (default: the machine's clock).",
+    )(function)
+
+
+def format_option(formats: Sequence[str] = ("text", "json")) -> Callable[[F], F]:
+    """Add `--format` as `output_format`, the first of `formats` by default."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(list(formats)),
+        default=formats[0],
+        show_default=True,
+        help="How to write the answer.",
+    )
+
+
+def output_option(function: F) -> F:
+    """Add `-o/--output FILE` as `output`: a path, or None for standard output."""
+    return click.option(
+        "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file, not to the terminal."
+    )(function)
+
+
+def write_output(text: str, output: Path | None = None) -> None:
+    """Write to the file, whole or not at all, or to standard output; a file that cannot be written is a wrong call."""
+    if not text.endswith("\n"):
+        text += "\n"
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    beside = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(output)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise click.ClickException(
+            f"{output}: cannot be written ({error.strerror}); a writable place is needed; give another --output"
+        ) from None
+
+
+def use_colour(stream: Any = None) -> bool:
+    """Say whether to colour: a terminal, and neither NO_COLOR (any value) nor TERM=dumb."""
+    stream = sys.stdout if stream is None else stream
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(stream.isatty())
+
+
+def leave(code: Exit | int) -> None:
+    """End the command with an exit code."""
+    click.get_current_context().exit(int(code))
+
+
+def example(text: str) -> str:
+    """Return the epilog of a command: an example that can be typed as it stands. `command(epilog=example("..."))`."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in text.strip().splitlines())
