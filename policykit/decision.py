@@ -33,7 +33,7 @@ class Hold(NamedTuple):
     fixed: bool = False
 
 
-def unknown_counter(account: str, symbol: str, side: str) -> str:
+def unknown_counter(account: str, symbol: str, side: str | None) -> str:
     """Name the counter of unknown intents; the store counts it from the intents themselves, engines only ask for it."""
     return f"{account}|unknown|{symbol}|{side}"
 

@@ -34,7 +34,8 @@ class Order:
 
     `quantity` is what ccxt calls amount: base units on spot, contracts on swaps, always positive; None only for
     actions that carry no quantity (cancels) or when `quote_quantity` is given. `price` is None for market orders.
-    `symbol` is ccxt's unified name (`BTC/USDT`).
+    `symbol` is ccxt's unified name (`BTC/USDT`). Only `order.create` and its kin have a side and a type; a cancel of
+    everything has an empty symbol.
     """
 
     __slots__ = (
@@ -54,9 +55,9 @@ class Order:
     def __init__(
         self,
         symbol: str,
-        side: Side,
-        type: str,  # noqa: A002 - the field's standard name
-        quantity: Decimal | None,
+        side: Side | None = None,
+        type: str | None = None,  # noqa: A002 - the field's standard name
+        quantity: Decimal | None = None,
         price: Decimal | None = None,
         *,
         action: str = "order.create",
@@ -97,8 +98,8 @@ class Order:
         numbers = {n: Decimal(data[n]) for n in ("quantity", "price", "stop_price", "quote_quantity") if n in data}
         return cls(
             data["symbol"],
-            data["side"],
-            data["type"],
+            data.get("side"),
+            data.get("type"),
             numbers.get("quantity"),
             numbers.get("price"),
             action=action,
