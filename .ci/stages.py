@@ -36,7 +36,7 @@ TEST = (
     Stage("ruff format", tool("ruff", "format", "-q", "--check", *CODE)),
     Stage("mypy --strict", tool("mypy", "--strict", "-p", "policykit")),
     Stage("public API types", tool("mypy", "--strict", PUBLIC_API_TYPES)),
-    Stage("layers", tool("lint-imports", "--no-timing")),
+    Stage("layers", tool("lint-imports", "--no-logo")),
     Stage("bandit", tool("bandit", "-q", "-c", "pyproject.toml", "-r", "policykit")),
     Stage(
         "pytest",

@@ -48,7 +48,7 @@ class StoreUnavailable(PolicykitError):
 
 
 class ExchangeUnavailable(PolicykitError):
-    """The exchange did not answer, or refused; `code` tells apart key, address, permission, clock, rate, ban, network."""
+    """The exchange did not answer, or refused; `code`: key, address, permission, clock, rate, ban, network."""
 
     def __init__(self, message: str, code: str = "NETWORK") -> None:
         self.code = code
