@@ -1,0 +1,89 @@
+"""Metrics as plain numbers: a decision adds one to an int (0.2 us), a reader collects them when it likes.
+
+`counter.add` of the SDK costs about 6 us a call, an observable instrument over our own ints nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from policykit.telemetry import names
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
+
+#: Different label sets of one metric at most; more are counted together under no labels.
+MAX_SERIES: Final = 2_000
+Key = tuple[str, str, str, str, str, str]
+_KEY: Final = (names.OUTCOME, names.REASON_CODE, names.CHECK_ID, names.ACTION, names.MODE, names.STAGE)
+_REST: Final[Key] = ("", "", "", "", "", "")
+Labels = tuple[tuple[str, str], ...]
+
+
+class Counters:
+    """The numbers of one process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.decisions: dict[Key, int] = {}
+        self.gauges: dict[str, dict[Labels, float]] = {}
+        self._totals: dict[str, Callable[[], int]] = {}
+        self.histogram: Histogram | None = None
+        #: True once somebody reads metrics: durations are worth recording only then.
+        self.read = False
+
+    def decided(self, key: Key) -> None:
+        """Count one decision."""
+        with self._lock:
+            count = self.decisions.get(key)
+            if count is None and len(self.decisions) >= MAX_SERIES:
+                key, count = _REST, self.decisions.get(_REST)
+            self.decisions[key] = (count or 0) + 1
+
+    def gauge(self, name: str, value: float, labels: Mapping[str, str]) -> None:
+        """Set a gauge."""
+        with self._lock:
+            series = self.gauges.setdefault(name, {})
+            key = tuple(sorted(labels.items()))
+            if key in series or len(series) < MAX_SERIES:
+                series[key] = value
+
+    def total(self, name: str, read: Callable[[], int]) -> None:
+        """Have a counter read from elsewhere."""
+        self._totals[name] = read
+
+    def bind(self, meter: Meter) -> None:
+        """Make the instruments; a proxy's meter binds them when a real provider is set."""
+        for metric in names.METRICS:
+            if metric.instrument == "histogram":
+                self.histogram = meter.create_histogram(
+                    metric.name,
+                    metric.unit,
+                    metric.meaning,
+                    explicit_bucket_boundaries_advisory=names.DURATION_BUCKETS,
+                )
+            elif metric.instrument == "counter":
+                meter.create_observable_counter(metric.name, [self._reader(metric.name)], metric.unit, metric.meaning)
+            else:
+                meter.create_observable_gauge(metric.name, [self._reader(metric.name)], metric.unit, metric.meaning)
+
+    def _reader(self, name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        from opentelemetry.metrics import Observation
+
+        def read(_: CallbackOptions) -> Iterable[Observation]:
+            self.read = True
+            return [Observation(value, labels) for value, labels in self.series(name)]
+
+        return read
+
+    def series(self, name: str) -> list[tuple[float, dict[str, Any]]]:
+        """Return every value of one metric with its labels, in a fixed order."""
+        with self._lock:
+            if name == names.M_DECISIONS:
+                decided = sorted(self.decisions.items())
+                return [(n, {k: v for k, v in zip(_KEY, key, strict=True) if v}) for key, n in decided]
+            if name in self._totals:
+                return [(self._totals[name](), {})]
+            return [(value, dict(labels)) for labels, value in sorted(self.gauges.get(name, {}).items())]

@@ -1,0 +1,252 @@
+"""Every name that policykit puts on the wire. Names are public API: `docs/telemetry.md` is made from this module.
+
+They follow OpenTelemetry's naming rules: lower case, dots for namespaces, no unit and no `_total` in a name, UCUM
+units, seconds. A name that is not here is not sent (a test reads back what was sent and compares).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+AttributeType = Literal["string", "string[]", "int", "double", "bool"]
+Instrument = Literal["counter", "histogram", "gauge"]
+
+#: The instrumentation scope of every span and metric; its version is the library's.
+SCOPE: Final = "policykit"
+
+
+class Attribute(NamedTuple):
+    """An attribute of spans (`on` says which) and, where `metric`, a dimension of metrics."""
+
+    name: str
+    type: AttributeType
+    on: str
+    meaning: str
+    metric: bool = False
+
+
+class Metric(NamedTuple):
+    """A metric; `unit` is UCUM."""
+
+    name: str
+    instrument: Instrument
+    unit: str
+    attributes: tuple[str, ...]
+    meaning: str
+
+
+class Named(NamedTuple):
+    """A span or a log event."""
+
+    name: str
+    meaning: str
+
+
+# --- spans ------------------------------------------------------------------------------------------------------------
+DECIDE: Final = "policykit.decide"
+SEND: Final = "policykit.send"
+
+SPANS: Final = (
+    Named(
+        f"{DECIDE} {{action}}",
+        "One per decision, kind INTERNAL. A deny leaves the status Unset: the decision worked. Error with `error.type` "
+        "only when a reason says that a check could not be evaluated.",
+    ),
+    Named(
+        f"{SEND} {{action}}",
+        "One per send, kind CLIENT, child of its decision; carries the outcome. Error with `error.type` when the "
+        "outcome is unknown or the exchange rejected the order.",
+    ),
+)
+
+# --- attributes -------------------------------------------------------------------------------------------------------
+DECISION_ID: Final = "policykit.decision.id"
+OUTCOME: Final = "policykit.decision.outcome"
+REASON_CODE: Final = "policykit.decision.reason.code"
+REASON_MESSAGE: Final = "policykit.decision.reason.message"
+CHECK_ID: Final = "policykit.check.id"
+FAILED_CHECKS: Final = "policykit.decision.failed_checks"
+CHECK_OBSERVED: Final = "policykit.check.observed"
+CHECK_LIMIT: Final = "policykit.check.limit"
+CHECK_UNIT: Final = "policykit.check.unit"
+ACTION: Final = "policykit.action"
+MODE: Final = "policykit.enforcement.mode"
+STAGE: Final = "policykit.stage"
+POLICY_ID: Final = "policykit.policy.id"
+POLICY_VERSION: Final = "policykit.policy.version"
+EXCHANGE: Final = "policykit.exchange.name"
+ACCOUNT: Final = "policykit.account.alias"
+KEY: Final = "policykit.key.name"
+BOT: Final = "policykit.bot"
+STATE_BACKEND: Final = "policykit.state.backend"
+STATE_AGE: Final = "policykit.state.age"
+JOURNAL_SEQ: Final = "policykit.journal.seq"
+ERROR_TYPE: Final = "error.type"
+ORDER_STATE: Final = "policykit.order.state"
+CLIENT_ID: Final = "trading.order.client_id"
+ORIGINAL_CLIENT_ID: Final = "trading.order.original_client_id"
+ORDER_ID: Final = "trading.order.id"
+SYMBOL: Final = "trading.order.symbol"
+SIDE: Final = "trading.order.side"
+TYPE: Final = "trading.order.type"
+TIME_IN_FORCE: Final = "trading.order.time_in_force"
+QUANTITY: Final = "trading.order.quantity"
+PRICE: Final = "trading.order.price"
+STOP_PRICE: Final = "trading.order.stop_price"
+FILLED: Final = "trading.order.filled_quantity"
+NOTIONAL: Final = "trading.order.notional"
+QUOTE_CURRENCY: Final = "trading.order.quote_currency"
+REDUCE_ONLY: Final = "trading.order.reduce_only"
+STATUS: Final = "trading.order.status"
+REJECT_REASON: Final = "trading.order.reject_reason"
+#: Dimensions that only metrics and log events have.
+SCOPE_NAME: Final = "policykit.kill_switch.scope"
+STATE: Final = "policykit.kill_switch.state"
+BY: Final = "policykit.kill_switch.by"
+WHY: Final = "policykit.kill_switch.why"
+POLICY_FILE: Final = "policykit.policy.file"
+FINDINGS: Final = "policykit.policy.findings"
+
+ATTRIBUTES: Final = (
+    Attribute(
+        DECISION_ID,
+        "string",
+        "all",
+        "128 bits in ULID's alphabet; the bits of the client order id too, unless the caller gave one",
+    ),
+    Attribute(
+        OUTCOME, "string", "decide", "allow or deny; with enforcement mode shadow a deny did not act", metric=True
+    ),
+    Attribute(
+        REASON_CODE,
+        "string",
+        "decide, when denied",
+        "the deciding reason, CATEGORY_CONDITION, from a closed set",
+        metric=True,
+    ),
+    Attribute(REASON_MESSAGE, "string", "decide, when denied", "the deciding reason for a person; no secrets"),
+    Attribute(CHECK_ID, "string", "decide, when denied", "the deciding check, risk.max_order_notional", metric=True),
+    Attribute(FAILED_CHECKS, "string[]", "decide, when denied", "every failing check, in the order of the checks"),
+    Attribute(CHECK_OBSERVED, "string", "decide, when denied", "what the deciding check saw, 64500.00"),
+    Attribute(CHECK_LIMIT, "string", "decide, when denied", "what it allows, 50000"),
+    Attribute(CHECK_UNIT, "string", "decide, when denied", "the unit of both, USDT"),
+    Attribute(ACTION, "string", "all", "order.create, order.cancel, ...: a closed set", metric=True),
+    Attribute(MODE, "string", "all", "enforce or shadow", metric=True),
+    Attribute(STAGE, "string", "all", "the stage of the policy that was in force", metric=True),
+    Attribute(POLICY_ID, "string", "all", "the policy's name"),
+    Attribute(POLICY_VERSION, "string", "all", "sha256: and 12 hex digits of the canonical effective policy"),
+    Attribute(EXCHANGE, "string", "all", "ccxt's id of the exchange"),
+    Attribute(ACCOUNT, "string", "all", "the account's name in the policy"),
+    Attribute(KEY, "string", "all", "the key's name in the policy, never a key"),
+    Attribute(BOT, "string", "all", "the bot's name (POLICYKIT_BOT)"),
+    Attribute(STATE_BACKEND, "string", "all", "the store: memory, sqlite, valkey"),
+    Attribute(
+        STATE_AGE,
+        "double",
+        "decide",
+        "seconds since the facts were read that it was made on; absent when there were none",
+    ),
+    Attribute(JOURNAL_SEQ, "int", "decide", "the journal row of the same decision"),
+    Attribute(
+        ERROR_TYPE,
+        "string",
+        "decide, send",
+        "state_unavailable, policy_invalid, check_failed, the code in lower case; outcome_unknown, rejected",
+    ),
+    Attribute(ORDER_STATE, "string", "send", "the intent's state after the send: acknowledged, rejected, unknown, ..."),
+    Attribute(CLIENT_ID, "string", "order", "the client order id as it is on the wire (FIX 11)"),
+    Attribute(ORIGINAL_CLIENT_ID, "string", "order", "the client order id that this order replaces (FIX 41)"),
+    Attribute(ORDER_ID, "string", "send", "the exchange's order id (FIX 37)"),
+    Attribute(SYMBOL, "string", "order", "ccxt's unified symbol (FIX 55)"),
+    Attribute(SIDE, "string", "order", "buy or sell (FIX 54)"),
+    Attribute(TYPE, "string", "order", "limit, market, ... (FIX 40)"),
+    Attribute(TIME_IN_FORCE, "string", "order", "GTC, IOC, ... (FIX 59)"),
+    Attribute(QUANTITY, "string", "order", "decimal text (FIX 38)"),
+    Attribute(PRICE, "string", "order", "decimal text (FIX 44)"),
+    Attribute(STOP_PRICE, "string", "order", "decimal text (FIX 99)"),
+    Attribute(FILLED, "string", "send", "cumulative executed quantity, decimal text (FIX 14)"),
+    Attribute(
+        NOTIONAL, "double", "order", "for queries, in trading.order.quote_currency; the exact figure is in the journal"
+    ),
+    Attribute(QUOTE_CURRENCY, "string", "order", "the currency of trading.order.notional"),
+    Attribute(REDUCE_ONLY, "bool", "order", "the bot's own flag, set only when true"),
+    Attribute(
+        STATUS, "string", "send", "FIX 39 as a word: new, partially_filled, filled, canceled, rejected; or unknown"
+    ),
+    Attribute(
+        REJECT_REASON,
+        "string",
+        "send",
+        "why the exchange rejected it (FIX 103), or why the outcome is unknown; no secrets",
+    ),
+    Attribute(
+        SCOPE_NAME, "string", "metric, log event", "all, exchange:X, account:X/NAME, bot:X, symbol:X", metric=True
+    ),
+    Attribute(STATE, "string", "log event", "ACTIVE, REDUCING or HALTED"),
+    Attribute(BY, "string", "log event", "who changed it"),
+    Attribute(WHY, "string", "log event", "why, in their words; no secrets"),
+    Attribute(POLICY_FILE, "string", "log event", "the policy's file"),
+    Attribute(FINDINGS, "string[]", "log event", "the codes of the findings that keep a policy from loading"),
+)
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+M_DECISIONS: Final = "policykit.decisions"
+M_DURATION: Final = "policykit.decision.duration"
+M_UNKNOWN: Final = "policykit.orders.unknown"
+M_KILL: Final = "policykit.kill_switch.engaged"
+M_POLICY: Final = "policykit.policy.info"
+M_HEARTBEAT: Final = "policykit.guard.heartbeat"
+M_SKEW: Final = "policykit.clock.skew"
+M_DROPPED: Final = "policykit.telemetry.dropped"
+M_FAILURES: Final = "policykit.telemetry.failures"
+
+METRICS: Final = (
+    Metric(
+        M_DECISIONS, "counter", "{decision}", (OUTCOME, REASON_CODE, CHECK_ID, ACTION, MODE, STAGE), "decisions made"
+    ),
+    Metric(M_DURATION, "histogram", "s", (OUTCOME, ACTION), "from the call to the decision, the store included"),
+    Metric(M_UNKNOWN, "gauge", "{order}", (EXCHANGE, ACCOUNT), "orders whose outcome nobody knows"),
+    Metric(M_KILL, "gauge", "1", (SCOPE_NAME,), "1 while the scope is halted or reducing, else 0"),
+    Metric(M_POLICY, "gauge", "1", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy that is in force"),
+    Metric(M_HEARTBEAT, "gauge", "s", (BOT,), "when the guard's maintenance loop last ran, UTC seconds since 1970"),
+    Metric(M_SKEW, "gauge", "s", (EXCHANGE,), "the local clock minus the exchange's"),
+    Metric(M_DROPPED, "counter", "{item}", (), "spans and log events dropped because the queue was full"),
+    Metric(M_FAILURES, "counter", "{item}", (), "spans and log events lost to an error in telemetry"),
+)
+#: Upper bounds of the buckets of policykit.decision.duration, seconds: 1 us to 1 s.
+DURATION_BUCKETS: Final = (
+    1e-6,
+    2e-6,
+    5e-6,
+    1e-5,
+    2e-5,
+    5e-5,
+    1e-4,
+    2e-4,
+    5e-4,
+    1e-3,
+    2e-3,
+    5e-3,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1.0,
+)
+
+# --- log events -------------------------------------------------------------------------------------------------------
+E_DENIED: Final = "policykit.order.denied"
+E_UNKNOWN: Final = "policykit.order.unknown"
+E_KILL: Final = "policykit.kill_switch.changed"
+E_LOADED: Final = "policykit.policy.loaded"
+E_REJECTED: Final = "policykit.policy.rejected"
+
+EVENTS: Final = (
+    Named(E_DENIED, "A decision denied; warning. Once per decision, with the attributes of its span."),
+    Named(E_UNKNOWN, "An order was sent and nobody knows whether it executed; error."),
+    Named(E_KILL, "A halt was set or lifted; warning."),
+    Named(E_LOADED, "A guard has loaded a policy; info."),
+    Named(E_REJECTED, "A policy cannot be loaded; error."),
+)

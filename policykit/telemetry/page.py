@@ -1,0 +1,59 @@
+"""Make `docs/telemetry.md` from the constants: `python -m policykit.telemetry.page` prints it; a test compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from policykit.telemetry import names
+
+_HEAD = """\
+# Names on the wire
+
+<!-- Made by `python -m policykit.telemetry.page` from policykit/telemetry/names.py; a test holds them equal. -->
+
+Every span, attribute, metric and log event that policykit sends. Names are public API.
+The record is the journal (`policykit journal`); telemetry is a view of it and never holds up or stops an order.
+The library needs only `opentelemetry-api`; without a provider it makes no span. Set one up as for any other library,
+or install the extra `otel` and set `POLICYKIT_OTLP=http://127.0.0.1:4318`.
+"""
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    parts = [_HEAD, "## Spans\n", _table(("span", "when"), [(_code(s.name), s.meaning) for s in names.SPANS])]
+    parts.append(
+        f"The scope is `{names.SCOPE}` with the library's version. No span has events, none is current while an order "
+        "is on its way.\nA re-send links to the first decision of its order; a denial by a kill switch links to the "
+        "span that engaged it, where that is known.\n"
+    )
+    rows = [(_code(a.name), a.type, a.on + (", metric" if a.metric else ""), a.meaning) for a in names.ATTRIBUTES]
+    parts += ["## Attributes\n", _table(("attribute", "type", "on", "meaning"), rows)]
+    metrics = [
+        (_code(m.name), m.instrument, m.unit, ", ".join(_code(a) for a in m.attributes), m.meaning)
+        for m in names.METRICS
+    ]
+    parts += ["## Metrics\n", _table(("metric", "instrument", "unit", "attributes", "meaning"), metrics)]
+    buckets = ", ".join(f"{bound:g}" for bound in names.DURATION_BUCKETS)
+    parts.append(f"Buckets of `{names.M_DURATION}`, seconds: {buckets}. Symbols are never on metrics.\n")
+    parts += ["## Log events\n", _table(("event_name", "when"), [(_code(e.name), e.meaning) for e in names.EVENTS])]
+    parts.append(
+        "Written through Python's `logging`, logger `policykit.events`, with `event_name` and `attributes` as fields "
+        "of the record.\n`POLICYKIT_LOG=json` writes one JSON object a line on stderr: time (UTC), level, logger, "
+        "event_name, message, attributes.\n"
+    )
+    return "\n".join(parts)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,288 @@
+"""One span per decision, one per send, and the numbers and log events beside them.
+
+The record is the journal; this is a view of it. Nothing here raises into the order path or delays it: a decision
+adds one to an int and, where somebody set up OpenTelemetry, appends to a queue (relay.py) from which the span is
+made. Only `opentelemetry-api` is used; without a provider no attribute is built.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from policykit.decision import Decision
+from policykit.orders.intent import Intent
+from policykit.telemetry import attributes, events, names
+from policykit.telemetry.attributes import AttributeValue, Scope
+from policykit.telemetry.counters import Counters
+from policykit.telemetry.relay import Relay
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import Link, SpanContext, Tracer, TracerProvider
+
+#: Decisions whose span can still be linked to or be a parent.
+MAX_REMEMBERED: Final = 4_096
+#: Halts whose span a denial links to.
+MAX_HALTS: Final = 64
+#: Reasons of this category deny because somebody or something halted trading.
+HALTED: Final = "TRADING_"
+#: What the span of a send repeats of its decision's.
+_POLICY: Final = (names.POLICY_ID, names.POLICY_VERSION, names.MODE)
+
+
+class _Known(NamedTuple):
+    """What is kept of a decision for the spans that refer to it: itself, the first one it stems from, its words."""
+
+    context: SpanContext
+    first: SpanContext
+    client_order_id: str | None
+    policy: dict[str, AttributeValue]
+
+
+class Telemetry:
+    """Spans, metrics and log events of one process. Thread-safe; no method raises or waits.
+
+    Without arguments it uses OpenTelemetry's global providers, whenever they are set. `deferred=False` makes spans
+    on the caller's thread (tests). `now_ns` is UTC nanoseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        relay: Relay | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        from opentelemetry import context, metrics, trace
+
+        self._trace = trace
+        self._current: Callable[[], Context] = context.get_current
+        self._now_ns = now_ns
+        self.relay = relay or Relay()
+        self.counters = Counters()
+        self._version = _version()
+        self._tracer: Tracer | None = None
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+        self._halts: dict[str, SpanContext] = {}
+        if tracer_provider is not None:
+            self._take(tracer_provider)
+        elif "OTEL_PYTHON_TRACER_PROVIDER" in os.environ:
+            trace.get_tracer_provider()  # loads and sets the provider that the variable names
+        self.counters.total(names.M_DROPPED, lambda: self.relay.dropped)
+        self.counters.total(names.M_FAILURES, lambda: self.relay.failures)
+        provider = meter_provider or metrics.get_meter_provider()
+        self.counters.read = type(provider).__module__.startswith("opentelemetry.sdk")
+        self.counters.bind(provider.get_meter(names.SCOPE, self._version))
+
+    # --- the order path -----------------------------------------------------------------------------------------------
+
+    def record(self, decision: Decision, scope: Scope, *, duration_ns: int = 0, intent: Intent | None = None) -> None:
+        """Make the one span of a decision that is in the journal, count it, and log it when it denied.
+
+        `duration_ns` is what it took; `intent` is given when one was made: its rendered client order id is on the
+        span, and a re-send links to the first decision. The parent is the caller's current span.
+        """
+        # INVARIANT I17: called once a decision, after the journal row; what fails here fails alone.
+        try:
+            self.counters.decided(attributes.metric_key(decision, scope.stage))
+            tracer = self._tracer or self._find()
+            if tracer is None and decision.outcome == "allow" and not self.counters.read:
+                return
+            self.relay.put(self._decided, decision, scope, intent, self._current(), self._now_ns(), duration_ns)
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into the order path
+            self.relay.failed(error)
+
+    def sent(self, intent: Intent, scope: Scope, *, duration_ns: int = 0) -> None:
+        """Make the span of a send once its outcome is known (or known to be unknown): a child of the decision's."""
+        try:
+            if intent.state != "unknown" and (self._tracer or self._find()) is None:
+                return
+            self.relay.put(self._was_sent, intent, scope, self._current(), self._now_ns(), duration_ns)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
+    # --- what happens seldom ------------------------------------------------------------------------------------------
+
+    def kill_switch(self, scope: str, state: str, by: str, why: str, *, decision_id: str | None = None) -> None:
+        """Say that a halt was set (HALTED, REDUCING) or lifted (ACTIVE).
+
+        Denials that it causes link to the span that engaged it: that of `decision_id`, else the current one.
+        """
+        try:
+            self.counters.gauge(names.M_KILL, 0 if state == "ACTIVE" else 1, {names.SCOPE_NAME: scope})
+            self.relay.put(self._halted, scope, state, decision_id, self._current())
+            said = {names.SCOPE_NAME: scope, names.STATE: state, names.BY: by, names.WHY: attributes.clean(why)}
+            message = f"trading is {state} for {scope}, by {by}: {attributes.clean(why)}"
+            self._event(names.E_KILL, logging.WARNING, message, said)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
+    def policy_loaded(self, name: str, version: str, file: str, *, stage: str, mode: str) -> None:
+        """Say which policy is in force."""
+        labels = {names.POLICY_ID: name, names.POLICY_VERSION: version, names.STAGE: stage, names.MODE: mode}
+        try:
+            self.counters.gauge(names.M_POLICY, 1, labels)
+            message = f"policy {name} {version} is in force ({mode}, stage {stage})"
+            self._event(names.E_LOADED, logging.INFO, message, {**labels, names.POLICY_FILE: file})
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
+    def policy_rejected(self, file: str, codes: tuple[str, ...]) -> None:
+        """Say that a policy cannot be loaded, and which findings keep it from it."""
+        try:
+            message = f"{file}: the policy cannot be loaded ({', '.join(codes)}); see policykit lint"
+            self._event(names.E_REJECTED, logging.ERROR, message, {names.POLICY_FILE: file, names.FINDINGS: codes})
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
+    def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
+        """Set a gauge of names.METRICS."""
+        self.counters.gauge(name, value, labels or {})
+
+    def flush(self) -> bool:
+        """Make every span that waits; exporting is the provider's own matter."""
+        return self.relay.flush()
+
+    # --- behind the queue ---------------------------------------------------------------------------------------------
+
+    def _take(self, provider: Any) -> Tracer | None:
+        tracer: Tracer = provider.get_tracer(names.SCOPE, self._version)
+        if not isinstance(tracer, self._trace.NoOpTracer):
+            self._tracer = tracer
+        return self._tracer
+
+    def _find(self) -> Tracer | None:
+        # Read before every span until it is set, so it must cost nothing: the public call takes 0.5 us, this 0.05 us.
+        provider = getattr(self._trace, "_TRACER_PROVIDER", self)
+        if provider is self:
+            provider = self._trace.get_tracer_provider()
+            if isinstance(provider, self._trace.ProxyTracerProvider):
+                return None
+        return None if provider is None else self._take(provider)
+
+    def _decided(
+        self, decision: Decision, scope: Scope, intent: Intent | None, context: Context, end_ns: int, duration_ns: int
+    ) -> None:
+        said = attributes.of_decision(decision, scope, intent)
+        if self.counters.read and self.counters.histogram is not None:
+            labels = {names.OUTCOME: decision.outcome, names.ACTION: decision.action}
+            self.counters.histogram.record(duration_ns / 1e9, labels)
+        try:
+            if self._tracer is not None:
+                self._decision_span(decision, intent, said, (context, end_ns - duration_ns, end_ns))
+        finally:
+            if decision.outcome == "deny":
+                events.emit(names.E_DENIED, logging.WARNING, _denial(decision), said, end_ns // 1_000_000)
+
+    def _decision_span(
+        self,
+        decision: Decision,
+        intent: Intent | None,
+        said: dict[str, AttributeValue],
+        when: tuple[Context, int, int],
+    ) -> None:
+        assert self._tracer is not None
+        context, start_ns, end_ns = when
+        before = self._known.get(intent.replaces) if intent is not None and intent.replaces is not None else None
+        links: list[Link] = []
+        if before is not None:
+            links.append(self._trace.Link(before.first))
+            if before.client_order_id is not None:
+                said[names.ORIGINAL_CLIENT_ID] = before.client_order_id
+        if decision.reasons and self._halts and any(r.code.startswith(HALTED) for r in decision.reasons):
+            links.extend(
+                self._trace.Link(halt) for halt in {halt.span_id: halt for halt in self._halts.values()}.values()
+            )
+        span = self._tracer.start_span(
+            f"{names.DECIDE} {decision.action}", context, attributes=said, links=links, start_time=start_ns
+        )
+        if names.ERROR_TYPE in said:
+            span.set_status(self._trace.Status(self._trace.StatusCode.ERROR))
+        span.end(end_ns)
+        made = span.get_span_context()
+        client_order_id = intent.client_order_id if intent is not None else None
+        policy = {name: said[name] for name in _POLICY}
+        with self._lock:
+            known = _Known(made, before.first if before else made, client_order_id, policy)
+            _remember(self._known, decision.id, known, MAX_REMEMBERED)
+
+    def _was_sent(self, intent: Intent, scope: Scope, context: Context, end_ns: int, duration_ns: int) -> None:
+        parent = self._known.get(intent.id)
+        said = attributes.of_send(intent, scope, parent.policy if parent is not None else {})
+        try:
+            if self._tracer is not None:
+                trace = self._trace
+                if parent is not None:
+                    context = trace.set_span_in_context(trace.NonRecordingSpan(parent.context), context)
+                span = self._tracer.start_span(
+                    f"{names.SEND} {intent.order.action}",
+                    context,
+                    kind=trace.SpanKind.CLIENT,
+                    attributes=said,
+                    start_time=end_ns - duration_ns,
+                )
+                if names.ERROR_TYPE in said:
+                    span.set_status(trace.Status(trace.StatusCode.ERROR))
+                span.end(end_ns)
+        finally:
+            if intent.state == "unknown":
+                message = (
+                    f"the outcome of order {intent.client_order_id} is unknown "
+                    f"({attributes.clean(intent.error or 'no answer')}); its reservation is kept"
+                )
+                events.emit(names.E_UNKNOWN, logging.ERROR, message, said, end_ns // 1_000_000)
+
+    def _halted(self, scope: str, state: str, decision_id: str | None, context: Context) -> None:
+        known = self._known.get(decision_id) if decision_id is not None else None
+        found = known.context if known else self._trace.get_current_span(context).get_span_context()
+        with self._lock:
+            if state != "ACTIVE" and found.is_valid:
+                _remember(self._halts, scope, found, MAX_HALTS)
+            else:
+                self._halts.pop(scope, None)
+
+    def _event(self, event: str, level: int, message: str, said: Mapping[str, AttributeValue]) -> None:
+        self.relay.put(events.emit, event, level, message, said, self._now_ns() // 1_000_000)
+
+
+def _remember(kept: dict[str, Any], key: str, value: Any, limit: int) -> None:
+    kept.pop(key, None)
+    while len(kept) >= limit:
+        del kept[next(iter(kept))]
+    kept[key] = value
+
+
+def _denial(decision: Decision) -> str:
+    first = f": {attributes.clean(decision.reasons[0].message)}" if decision.reasons else ""
+    more = f" (and {len(decision.reasons) - 1} more)" if len(decision.reasons) > 1 else ""
+    shadow = "would be denied (shadow)" if decision.mode == "shadow" else "denied"
+    return f"{decision.action} {shadow}{first}{more}; decision {decision.id}"
+
+
+def _version() -> str:
+    try:
+        return metadata.version("policykit-trading")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+_shared: Telemetry | None = None
+_shared_lock = threading.Lock()
+
+
+def shared() -> Telemetry:
+    """Return the telemetry of this process: one queue and one set of instruments, however many guards it has."""
+    global _shared  # noqa: PLW0603 - one a process is the point
+    with _shared_lock:
+        if _shared is None:
+            _shared = Telemetry()
+        return _shared
