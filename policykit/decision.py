@@ -85,7 +85,7 @@ class Assessment(NamedTuple):
 
 @dataclass(slots=True)
 class Decision:
-    """A decision that was made and recorded. `id` is the intent's id when the outcome is allow and the action an order."""
+    """A decision that was made and recorded; `id` is also the intent's when an order was allowed."""
 
     id: str
     outcome: Literal["allow", "deny"]
