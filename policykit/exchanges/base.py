@@ -81,8 +81,9 @@ class Failure(NamedTuple):
     """An error, read. `executed`: "no" only when the exchange's own documents prove it; else "unknown".
 
     `code`: KEY_REJECTED, ADDRESS_NOT_ALLOWED, PERMISSION_MISSING, CLOCK, RATE_LIMIT, BANNED, MAINTENANCE, NETWORK,
-    ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, NOT_SUPPORTED, UNKNOWN. KEY_REJECTED is a wrong key or signature, or
-    one refused for key, address or permission without saying which. `retry_after_ms`: how long nothing may be sent.
+    ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, NOT_SUPPORTED, BAD_ANSWER, NO_MARK, READ_ONLY, UNKNOWN.
+    KEY_REJECTED is a wrong key or signature, or one refused for key, address or permission without saying which.
+    `retry_after_ms`: how long nothing may be sent.
     """
 
     executed: Literal["no", "unknown"]
@@ -140,14 +141,18 @@ class Adapter(Protocol):
         """Return ccxt params that carry the client order id."""
         ...
 
-    def order_state(self, answer: Any, symbol: str = "") -> OrderState:
-        """Read one order as the exchange writes it (the answer of a create, too; ccxt keeps it under `info`)."""
+    def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
+        """Read one order as the exchange writes it (the answer of a create, too; ccxt keeps it under `info`).
+
+        `order` fills in what a short acknowledgement leaves out. Raise CallFailed when it is no order.
+        """
         ...
 
-    def find_order(self, symbol: str, client_order_id: str) -> Steps[OrderState | None]:
+    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
         """Look an order up by its client order id in every place where it can show; None: the exchange has none now.
 
-        Raise CallFailed when it cannot be asked.
+        Not `thorough`: ask only the cheapest place; good enough to find, never to conclude absent. Raise CallFailed
+        when it cannot be asked.
         """
         ...
 

@@ -6,11 +6,11 @@ import re
 
 import ccxt
 import pytest
-from tests.traits.make_costs import table
 
 from policykit import traits
 from policykit.traits.base import Exchange, cost, product_of
 from policykit.traits.binance_costs import WEIGHTS
+from tests.traits.make_costs import table
 
 
 def _binance() -> Exchange:

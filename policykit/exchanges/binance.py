@@ -1,0 +1,357 @@
+"""Binance spot over stock ccxt's implicit methods: what is asked, how answers are read.
+
+Sources: github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3) and developers.binance.com wallet, read 2026-11.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from policykit import traits
+from policykit.clock import iso
+from policykit.exchanges import binance_calls, binance_failures, binance_keys
+from policykit.exchanges.base import (
+    Answer,
+    Call,
+    CallFailed,
+    Failure,
+    LiveAccount,
+    OrderState,
+    Read,
+    Signed,
+    Steps,
+)
+from policykit.order import Order
+from policykit.snapshot import KeyReport, RateLimit
+from policykit.traits.base import Exchange
+from policykit.units import exact
+
+#: enums.md "Order status": no more can fill.
+CLOSED: Final = frozenset(("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"))
+#: One call for all open orders (80) is cheaper than one a symbol (6 each) from here on.
+MAX_SYMBOL_CALLS: Final = 13
+#: Rows asked for at once; more deposits or withdrawals in one day than this cannot be counted.
+MAX_ROWS: Final = 1000
+#: wallet "deposit history" status: 1 success, 6 credited but not yet to be withdrawn: both are in the balance.
+_CREDITED: Final = frozenset(("1", "6"))
+#: wallet "withdraw history" status: 1 cancelled, 3 rejected, 5 failure: the balance came back.
+_RETURNED: Final = frozenset(("1", "3", "5"))
+#: Fields of an order that go on; nothing else of an answer does.
+_ORDER_FIELDS: Final = [
+    "orderId",
+    "clientOrderId",
+    "origClientOrderId",
+    "symbol",
+    "side",
+    "type",
+    "status",
+    "timeInForce",
+    "origQty",
+    "executedQty",
+    "cummulativeQuoteQty",
+    "price",
+    "stopPrice",
+    "time",
+    "updateTime",
+    "transactTime",
+    "workingTime",
+]
+#: Quote assets by which an unseen symbol (`BTCUSDT`) is split; the longest that fits.
+_QUOTES: Final = (
+    "FDUSD",
+    "USDT",
+    "USDC",
+    "TUSD",
+    "BUSD",
+    "USD1",
+    "BTC",
+    "ETH",
+    "BNB",
+    "EUR",
+    "TRY",
+    "BRL",
+    "JPY",
+    "DAI",
+)
+_INTERVAL_MS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
+_NAMES: Final = {"REQUEST_WEIGHT": "request-weight", "ORDERS": "orders", "RAW_REQUESTS": "raw-requests"}
+
+
+def _facts() -> Exchange:
+    exchange = traits.load("binance")
+    if exchange is None:  # the file beside this room's is gone
+        raise ImportError("policykit.traits.binance is missing: the installation is damaged")
+    return exchange
+
+
+class Binance:
+    """The adapter; see `base.Adapter`. Stateless: one instance serves every client and thread."""
+
+    id = "binance"
+
+    def __init__(self) -> None:
+        self._facts = _facts()
+        self._limit_names = {
+            (window.name.removesuffix("-day"), window.per_ms): window.name for window in self._facts.rate_windows
+        }
+        self._headers = {
+            window.header.lower(): f"{window.name}|{window.per_ms}"
+            for window in self._facts.rate_windows
+            if window.header
+        }
+
+    def call(self, method: str, url: str, body: str | None) -> Call:
+        """Tell what a request is."""
+        return binance_calls.classify(self._facts, method, url, body)
+
+    def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
+        """Read `timestamp` and `recvWindow`; the query wins over the body, as at the exchange (rest-api.md)."""
+        params = dict(parse_qsl(body or "")) | dict(parse_qsl(urlsplit(url).query))
+        stamp = params.get("timestamp", "")
+        if "signature" not in params or not re.fullmatch(r"[0-9]{13}|[0-9]{16}", stamp):
+            return None
+        at_ms = int(stamp) if len(stamp) == 13 else int(stamp) // 1000
+        window = re.fullmatch(r"([0-9]{1,6})(\.[0-9]{1,3})?", params.get("recvWindow", ""))
+        return Signed(at_ms, int(window[1]) + bool(window[2]) if window else None)
+
+    def set_validity(self, client: Any, validity_ms: int) -> None:
+        """Set `recvWindow`, which ccxt signs as 10 s otherwise whatever the policy says."""
+        client.options["recvWindow"] = validity_ms
+
+    def failure(self, error: Exception, client: Any) -> Failure:
+        """Read a ccxt exception; headers of the last answer are used only when that answer is this error's."""
+        body = getattr(client, "last_http_response", None)
+        headers: Mapping[str, str] = {}
+        if body is not None and str(body) in str(error):
+            headers = getattr(client, "last_response_headers", None) or {}
+        return binance_failures.read(error, headers, int(client.milliseconds()))
+
+    def usage(self, headers: dict[str, str]) -> dict[str, int]:
+        """Read `X-MBX-USED-WEIGHT-1M` and `X-MBX-ORDER-COUNT-10S`/`-1D`."""
+        return {
+            self._headers[name.lower()]: int(value)
+            for name, value in headers.items()
+            if name.lower() in self._headers and re.fullmatch(r"[0-9]{1,9}", str(value))
+        }
+
+    def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
+        """Return ccxt params that carry the client order id (ccxt would put its broker's prefix in its place)."""
+        return {"newClientOrderId": client_order_id}
+
+    def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
+        """Read one order; `order` fills in what an ACK answer leaves out. Raise CallFailed when it is no order."""
+        if not isinstance(answer, Mapping) or "orderId" not in answer:
+            raise bad_answer("an order")
+        status = str(answer.get("status", ""))
+        side = str(answer.get("side", order.side if order else "")).lower()
+        quantity = answer.get("origQty", order.quantity if order else None)
+        symbol = order.symbol if order else unified(str(answer.get("symbol", "")))
+        try:
+            return OrderState(
+                order_id=str(answer["orderId"]),
+                client_order_id=str(answer.get("origClientOrderId") or answer.get("clientOrderId") or ""),
+                symbol=symbol,
+                side=_side(side),
+                quantity=exact(quantity),
+                filled=exact(answer.get("executedQty", "0")),
+                closed=status in CLOSED,
+                status=status,
+                raw={name: answer[name] for name in _ORDER_FIELDS if name in answer},
+            )
+        except ValueError:
+            raise bad_answer("an order") from None
+
+    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
+        """Look an order up: by id (weight 4), then, when thorough, in open orders (6) and history (20)."""
+        market = market_id(symbol)
+        try:
+            answer = yield Read("privateGetOrder", {"symbol": market, "origClientOrderId": client_order_id})
+            return self._named(answer.data, symbol)
+        except CallFailed as failed:
+            if failed.code != "ORDER_NOT_FOUND":
+                raise
+        for method, more in (("privateGetOpenOrders", {}), ("privateGetAllOrders", {"limit": MAX_ROWS})):
+            if not thorough:
+                break
+            rows = yield Read(method, {"symbol": market, **more})
+            for row in _rows(rows, "orders"):
+                if client_order_id in (row.get("clientOrderId"), row.get("origClientOrderId")):
+                    return self._named(row, symbol)
+        return None
+
+    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
+        """List open orders of spot's one family; of the whole account (weight 80) without symbols."""
+        found: list[OrderState] = []
+        if symbols and len(symbols) <= MAX_SYMBOL_CALLS:
+            for symbol in symbols:
+                rows = yield Read("privateGetOpenOrders", {"symbol": market_id(symbol)})
+                found += [self._named(row, symbol) for row in _rows(rows, "orders")]
+            return tuple(found)
+        rows = yield Read("privateGetOpenOrders")
+        names = {market_id(symbol): symbol for symbol in symbols}
+        for row in _rows(rows, "orders"):
+            market = str(row.get("symbol", ""))
+            if not symbols or market in names:
+                found.append(self._named(row, names.get(market) or unified(market)))
+        return tuple(found)
+
+    def cancel(self, order: OrderState) -> Steps[bool]:
+        """Cancel one order by the exchange's id, else by ours; False when it is not open (-2011)."""
+        by = {"orderId": order.order_id} if order.order_id else {"origClientOrderId": order.client_order_id}
+        try:
+            yield Read("privateDeleteOrder", {"symbol": market_id(order.symbol), **by})
+        except CallFailed as failed:
+            if failed.code == "ORDER_NOT_FOUND":
+                return False
+            raise
+        return True
+
+    def account(self) -> Steps[LiveAccount]:
+        """Read balances, free and locked together; zero ones are left out."""
+        answer = yield Read("privateGetAccount")
+        if not isinstance(answer.data, Mapping):
+            raise bad_answer("an account")
+        totals: dict[str, Decimal] = {}
+        for row in _rows(answer._replace(data=answer.data.get("balances")), "balances"):
+            total = _number(row.get("free")) + _number(row.get("locked"))
+            if total:
+                totals[str(row.get("asset", ""))] = total
+        return LiveAccount(answer.sent_ms, answer.received_ms, totals)
+
+    def marks(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
+        """Read the mid of best bid and ask; a symbol without both is left out."""
+        if not symbols:
+            return {}
+        names = {market_id(symbol): symbol for symbol in symbols}
+        one = len(names) == 1
+        params = {"symbol": next(iter(names))} if one else {"symbols": json.dumps(list(names), separators=(",", ":"))}
+        answer = yield Read("publicGetTickerBookTicker", params)
+        rows = _rows(answer._replace(data=[answer.data]) if isinstance(answer.data, Mapping) else answer, "tickers")
+        found: dict[str, Decimal] = {}
+        for row in rows:
+            bid, ask = _number(row.get("bidPrice")), _number(row.get("askPrice"))
+            if row.get("symbol") in names and bid > 0 and ask > 0:
+                found[names[row["symbol"]]] = (bid + ask) / 2
+        return found
+
+    def server_time(self) -> Steps[int]:
+        """Read the exchange's clock, UTC ms."""
+        answer = yield Read("publicGetTime")
+        stamp = answer.data.get("serverTime") if isinstance(answer.data, Mapping) else None
+        if not re.fullmatch(r"[0-9]{13}", str(stamp)):
+            raise bad_answer("the time")
+        return int(str(stamp))
+
+    def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
+        """Return deposits less withdrawals since a moment. Transfers between own wallets are not in it."""
+        total = Decimal(0)
+        for method, sign in (("sapiGetCapitalDepositHisrec", 1), ("sapiGetCapitalWithdrawHistory", -1)):
+            answer = yield Read(method, {"startTime": since_ms, "limit": MAX_ROWS})
+            rows = _rows(answer, "transfers")
+            if len(rows) >= MAX_ROWS:
+                raise bad_answer(f"under {MAX_ROWS} transfers")
+            for row in rows:
+                status = str(row.get("status"))
+                if (status in _CREDITED) if sign > 0 else (status not in _RETURNED):
+                    fee = _number(row.get("transactionFee", "0")) if sign < 0 else Decimal(0)
+                    total += sign * (_number(row.get("amount")) + fee) * _price(str(row.get("coin")), marks, currency)
+        return total
+
+    def key_report(self) -> Steps[KeyReport]:
+        """Read what the key may do."""
+        answer = yield Read("sapiGetAccountApiRestrictions")
+        if not isinstance(answer.data, Mapping):
+            raise bad_answer("a key report")
+        return binance_keys.report(answer.data, answer.sent_ms)
+
+    def rate_limits(self) -> Steps[tuple[RateLimit, ...]]:
+        """Read `exchangeInfo.rateLimits`, of one symbol where it exists: the whole answer is megabytes."""
+        try:
+            answer = yield Read("publicGetExchangeInfo", {"symbol": "BTCUSDT"})
+        except CallFailed as failed:
+            if failed.code != "ORDER_REJECTED":  # -1121: no such symbol here
+                raise
+            answer = yield Read("publicGetExchangeInfo")
+        data = answer.data.get("rateLimits") if isinstance(answer.data, Mapping) else None
+        found: list[RateLimit] = []
+        for row in _rows(answer._replace(data=data), "rate limits"):
+            kind = _NAMES.get(str(row.get("rateLimitType")), str(row.get("rateLimitType")).lower()[:40])
+            per_ms = _INTERVAL_MS.get(str(row.get("interval")), 0) * int(_number(row.get("intervalNum")))
+            if per_ms:
+                name = self._limit_names.get((kind, per_ms), kind)
+                limit = int(_number(row.get("limit")))
+                found.append(RateLimit(name, limit, per_ms, "GET /api/v3/exchangeInfo", iso(answer.sent_ms)))
+        return tuple(found)
+
+    def withdrawal_addresses(self) -> Steps[list[dict[str, Any]]]:
+        """Read the withdrawal address book; `allowlisted` is `whiteStatus`."""
+        answer = yield Read("sapiGetCapitalWithdrawAddressList")
+        return [
+            {
+                "coin": str(row.get("coin", "")),
+                "network": str(row.get("network", "")),
+                "address": str(row.get("address", "")),
+                "allowlisted": binance_keys.flag(row.get("whiteStatus")),
+            }
+            for row in _rows(answer, "addresses")
+        ]
+
+    def _named(self, row: Any, symbol: str) -> OrderState:
+        return self.order_state(row)._replace(symbol=symbol)
+
+
+def market_id(symbol: str) -> str:
+    """Return Binance's name of a spot symbol: `BTC/USDT` -> `BTCUSDT`. Raise CallFailed for another product's."""
+    if not re.fullmatch(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}", symbol):
+        words = "binance: the symbol is no spot symbol (BTC/USDT); this version knows no other product"
+        raise CallFailed(Failure("no", "NOT_SUPPORTED", words))
+    return symbol.replace("/", "")
+
+
+def unified(market: str) -> str:
+    """Return ccxt's name of a spot market by its quote asset; the exchange's own name where none fits."""
+    quote = next((quote for quote in _QUOTES if market.endswith(quote) and market != quote), None)
+    return f"{market.removesuffix(quote)}/{quote}" if quote else market
+
+
+def bad_answer(what: str) -> CallFailed:
+    """Return the failure of an answer that is not what was asked for (HTML of a proxy, say)."""
+    return CallFailed(Failure("unknown", "BAD_ANSWER", f"binance: the answer is not {what}; check the endpoint"))
+
+
+def _rows(answer: Answer, what: str) -> list[Mapping[str, Any]]:
+    if not isinstance(answer.data, list) or not all(isinstance(row, Mapping) for row in answer.data):
+        raise bad_answer(f"a list of {what}")
+    return answer.data
+
+
+def _number(value: object) -> Decimal:
+    try:
+        return exact(value)
+    except ValueError:
+        raise bad_answer("made of numbers") from None
+
+
+def _side(text: str) -> Literal["buy", "sell"]:
+    if text == "buy":
+        return "buy"
+    if text == "sell":
+        return "sell"
+    raise ValueError("no side")
+
+
+def _price(coin: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:
+    if coin == currency:
+        return Decimal(1)
+    mark = marks.get(f"{coin}/{currency}")
+    if mark is None:
+        raise CallFailed(Failure("no", "NO_MARK", f"binance: a transfer of an asset that has no price in {currency}"))
+    return mark
+
+
+ADAPTER: Final = Binance()
