@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing, which `--version` has no time for
 if TYPE_CHECKING:
+    from typing import Any
+
     import click
 
 DEBUG = "POLICYKIT_DEBUG"
