@@ -1,5 +1,8 @@
 """The simulated exchange and its clock. Knows neither adapters nor engine."""
 
 from policykit.sim.clock import SimClock
+from policykit.sim.faults import Fault
+from policykit.sim.limits import LimitSizes
+from policykit.sim.server import SimServer
 
-__all__ = ["SimClock"]
+__all__ = ["Fault", "LimitSizes", "SimClock", "SimServer"]

@@ -1,0 +1,1 @@
+"""The wire formats that the simulated exchange speaks, one file an exchange."""

@@ -1,0 +1,101 @@
+"""What the server and a dialect say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from policykit.sim.keys import SimKey
+from policykit.sim.limits import Limits, Refusal
+from policykit.sim.venue import Quirks, Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `host` is the exchange's host that a `/@host` prefix names, empty for the main one."""
+
+    method: str
+    host: str
+    path: str
+    query: str
+    body: str
+    headers: Mapping[str, str]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP reply; `body` is written as JSON, unless it is text."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a dialect's handlers work on; the server holds its lock around each call."""
+
+    venue: Venue
+    limits: Limits
+    keys: Mapping[str, SimKey]
+    deposits: list[dict[str, Any]] = field(default_factory=list)
+    withdrawals: list[dict[str, Any]] = field(default_factory=list)
+    lag_balances: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: the fault point it belongs to, its weight, and what it is counted against."""
+
+    name: str
+    point: str
+    weight: Callable[[Mapping[str, str]], int]
+    handler: Callable[..., Reply]
+    security: str = "none"
+    family: str = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was routed and whose parameters were read."""
+
+    request: Request
+    route: Route
+    params: Mapping[str, str]
+
+
+class Dialect(Protocol):
+    """One exchange's REST interface."""
+
+    id: str
+
+    def read(self, request: Request) -> Call | Reply:
+        """Route a request and read its parameters, or answer that there is no such endpoint."""
+        ...
+
+    def gate(self, world: World, call: Call, now_ms: int) -> Reply | None:
+        """Check key, signature, timing and permission; return what refuses it."""
+        ...
+
+    def timing(self, call: Call, now_ms: int) -> Reply | None:
+        """Check the timing again, before the matching engine; return what refuses it."""
+        ...
+
+    def run(self, world: World, call: Call, now_ms: int, quirks: Quirks) -> Reply:
+        """Do what the request asks."""
+        ...
+
+    def refused(self, refusal: Refusal, limit: int) -> Reply:
+        """Answer a request over the limit or from a banned address."""
+        ...
+
+    def fault(self, kind: str, now_ms: int) -> Reply:
+        """Answer as a fault makes the exchange answer: `unknown`, `timeout`, `clock`, `rejected_key`, `duplicate`."""
+        ...
+
+    def headers(self, world: World, call: Call, reply: Reply, now_ms: int) -> dict[str, str]:
+        """Return the headers that every reply of this endpoint carries."""
+        ...

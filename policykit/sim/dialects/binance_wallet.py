@@ -1,0 +1,122 @@
+"""Binance sapi: the key report, coins, deposits and withdrawals, and the margin lists that stock ccxt asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from policykit.sim.dialects.base import Reply, Route, World
+from policykit.sim.dialects.binance_forms import number
+from policykit.sim.venue import ZERO, Quirks
+
+Params = Mapping[str, str]
+
+
+def restrictions(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/account/apiRestrictions for the key that asks."""
+    key = world.keys[params["apiKey"]]
+    flags: dict[str, Any] = dict(key.flags)
+    restricted = flags.pop("ipRestrict")
+    return Reply(200, {"ipRestrict": restricted, "createTime": key.created_ms, **flags})
+
+
+def coins(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/capital/config/getall."""
+    return Reply(200, [_coin(asset, b.free, b.locked) for asset, b in world.venue.balances.items()])
+
+
+def _coin(asset: str, free: Any, locked: Any) -> dict[str, Any]:
+    zero = number(ZERO)
+    network = {
+        "coin": asset,
+        "network": "SIM",
+        "name": "Simulated network",
+        "isDefault": True,
+        "depositEnable": True,
+        "withdrawEnable": True,
+        "withdrawFee": "0.00010000",
+        "withdrawMin": "0.00100000",
+        "withdrawMax": "9999.00000000",
+        "withdrawIntegerMultiple": "0.00000001",
+        "minConfirm": 1,
+        "unLockConfirm": 0,
+        "addressRegex": "^sim[a-z0-9]{20}$",
+        "memoRegex": "",
+        "sameAddress": False,
+        "busy": False,
+    }
+    return {
+        "coin": asset,
+        "name": asset,
+        "free": number(free),
+        "locked": number(locked),
+        "freeze": zero,
+        "withdrawing": zero,
+        "ipoing": zero,
+        "ipoable": zero,
+        "storage": zero,
+        "isLegalMoney": False,
+        "trading": True,
+        "depositAllEnable": True,
+        "withdrawAllEnable": True,
+        "networkList": [network],
+    }
+
+
+def deposits(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/capital/deposit/hisrec."""
+    return Reply(200, _listed(world.deposits, "insertTime", params))
+
+
+def withdrawals(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/capital/withdraw/history."""
+    return Reply(200, _listed(world.withdrawals, "time_ms", params))
+
+
+def _listed(rows: list[dict[str, Any]], time_key: str, params: Params) -> list[dict[str, Any]]:
+    start, end = int(params.get("startTime", "0")), int(params.get("endTime", str(2**53)))
+    kept = [
+        {name: value for name, value in row.items() if name != "time_ms"}
+        for row in rows
+        if start <= row[time_key] <= end and params.get("coin", row["coin"]) == row["coin"]
+    ]
+    return kept[::-1]
+
+
+def nothing(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer with an empty list: margin pairs, withdrawal addresses, which nobody has here."""
+    return Reply(200, [])
+
+
+def system_status(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/system/status."""
+    return Reply(200, {"status": 0, "msg": "normal"})
+
+
+def account_status(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/account/status."""
+    return Reply(200, {"data": "Normal"})
+
+
+_READ = "enableReading"
+_LIST: tuple[tuple[str, int, Any, str, str], ...] = (
+    ("/sapi/v1/account/apiRestrictions", 1, restrictions, "any", "account"),
+    ("/sapi/v1/account/status", 1, account_status, _READ, "account"),
+    ("/sapi/v1/system/status", 1, system_status, "none", "market"),
+    ("/sapi/v1/capital/config/getall", 10, coins, _READ, "account"),
+    ("/sapi/v1/capital/deposit/hisrec", 1, deposits, _READ, "account"),
+    ("/sapi/v1/capital/withdraw/history", 18, withdrawals, _READ, "account"),
+    ("/sapi/v1/capital/withdraw/address/list", 10, nothing, _READ, "account"),
+    ("/sapi/v1/margin/allPairs", 1, nothing, _READ, "account"),
+    ("/sapi/v1/margin/isolated/allPairs", 10, nothing, _READ, "account"),
+)
+
+
+def _weight(cost: int) -> Any:
+    return lambda params: cost
+
+
+ROUTES: dict[tuple[str, str], Route] = {
+    ("GET", path): Route(f"GET {path}", point, _weight(cost), handler, security, "sapi")
+    for path, cost, handler, security, point in _LIST
+}

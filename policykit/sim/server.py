@@ -1,0 +1,330 @@
+"""The simulated exchange as a real HTTP server on loopback."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+from urllib.parse import unquote
+
+from policykit.clock import Clock, SystemClock
+from policykit.sim.dialects.base import Dialect, Reply, Request, World
+from policykit.sim.dialects.binance import Binance
+from policykit.sim.exchange import Exchange, Outcome
+from policykit.sim.faults import Fault, Faults
+from policykit.sim.keys import SimKey, make_key
+from policykit.sim.later import Later
+from policykit.sim.limits import Limits, LimitSizes
+from policykit.sim.market import DEFAULT_SYMBOLS, PricePath, Symbol
+from policykit.sim.truth import Truth
+from policykit.sim.venue import Venue
+
+HOST = "127.0.0.1"
+#: Connections served at once; the next one waits in the listen queue.
+MAX_CONNECTIONS = 128
+MAX_BODY = 64 * 1024
+#: The longest a stalled connection is held, wall seconds.
+MAX_STALL_S = 120.0
+#: A connection on which nothing is asked for so long is closed, wall seconds.
+IDLE_S = 60.0
+DIALECTS: dict[str, type[Dialect]] = {"binance": Binance}
+DEFAULT_BALANCES: Mapping[str, Decimal] = {"USDT": Decimal(100_000), "BTC": Decimal(0)}
+DEFAULT_FEE = "0.001"
+DEFAULT_AMPLITUDE = 0.01
+
+
+class Setup(TypedDict, total=False):
+    """What may be set of a simulated exchange, by keyword.
+
+    `balances` the account starts with; `symbols` that are traded; `fee` of a fill, as a share of what is received;
+    `limits` that are kept and published; `amplitude` of the price path, a share of the start price (0 is a flat
+    market); `lag_balances`: balances lag like look-ups do.
+    """
+
+    balances: Mapping[str, Decimal | str | int]
+    symbols: Iterable[Symbol]
+    fee: Decimal | str
+    limits: LimitSizes
+    amplitude: float
+    lag_balances: bool
+
+
+class SimServer:
+    """A simulated exchange that real clients trade on: `with SimServer(clock=SimClock(), seed=1) as sim: sim.url`.
+
+    `clock` is the exchange's clock; with a `SimClock`, faults and fences cost no wall time. `faults` are rules of
+    `sim.faults`, further settings those of `Setup`. The key in `key` and `secret` is made for this run; `add_key`
+    makes more. Raise ValueError for a dialect, fault or port that cannot be.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        seed: int = 0,
+        faults: Iterable[Fault | Mapping[str, Any]] = (),
+        dialect: str = "binance",
+        port: int = 0,
+        **setup: Unpack[Setup],
+    ) -> None:
+        if dialect not in DIALECTS:
+            raise ValueError(f"sim: dialect is {dialect!r}; may be {', '.join(DIALECTS)}")
+        self.clock: Clock = clock or SystemClock()
+        self.seed = seed
+        self.dialect = dialect
+        self.truth = Truth()
+        self._port = port
+        now_ms = self.clock.now_ms()
+        held = {asset: Decimal(amount) for asset, amount in setup.get("balances", DEFAULT_BALANCES).items()}
+        path = PricePath(seed, setup.get("amplitude", DEFAULT_AMPLITUDE))
+        symbols = setup.get("symbols", DEFAULT_SYMBOLS)
+        self.venue = Venue(path, now_ms, held, symbols, Decimal(setup.get("fee", DEFAULT_FEE)))
+        self._keys: dict[str, SimKey] = {}
+        sizes = setup.get("limits", LimitSizes())
+        self._world = World(self.venue, Limits(sizes), self._keys, lag_balances=setup.get("lag_balances", False))
+        self._later = Later(self.clock)
+        self._exchange = Exchange(DIALECTS[dialect](), self._world, Faults(faults, seed), self.truth, self._later)
+        self.main_key = self.add_key()
+        self._http: _Http | None = None
+        self._thread: threading.Thread | None = None
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen on loopback; the port is free unless one was given."""
+        if self._http is None:
+            self._http = _Http((HOST, self._port), self)
+            self._thread = threading.Thread(
+                target=self._http.serve_forever, args=(0.02,), name="policykit-sim", daemon=True
+            )
+            self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop: no thread and no socket is left."""
+        if self._http is not None and self._thread is not None:
+            self._http.stop()
+            self._thread.join()
+            self._http = self._thread = None
+        self._later.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The origin to which a client's URLs are pointed."""
+        if self._http is None:
+            raise RuntimeError("sim: the server is not started; use it as a context manager, or call start()")
+        return f"http://{HOST}:{self._http.server_address[1]}"
+
+    # -- the account --------------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """The API key of this run."""
+        return self.main_key.key
+
+    @property
+    def secret(self) -> str:
+        """The secret of this run's key."""
+        return self.main_key.secret
+
+    def add_key(self, age_days: float = 1, **flags: bool) -> SimKey:
+        """Make a key of the account; `flags` are those of the key report (`enableWithdrawals=True`)."""
+        key = make_key(self.clock.now_ms(), age_days, **flags)
+        self._keys[key.key] = key
+        return key
+
+    def deposit(self, asset: str, amount: Decimal | str | int) -> None:
+        """Credit a deposit and list it in the deposit history."""
+        with self._exchange.lock:
+            self.venue.balances[asset].free += Decimal(amount)
+            self._world.deposits.append(_transfer(len(self._world.deposits), asset, amount, self.clock.now_ms()))
+
+    def withdraw(self, asset: str, amount: Decimal | str | int) -> None:
+        """Debit a withdrawal made by hand and list it in the withdrawal history."""
+        with self._exchange.lock:
+            self.venue.balances[asset].free -= Decimal(amount)
+            row = _transfer(len(self._world.withdrawals), asset, amount, self.clock.now_ms())
+            self._world.withdrawals.append({**row, "status": 6, "transactionFee": "0"})
+
+    def pin(self, symbol: str, price: Decimal | str | int | None) -> None:
+        """Hold the mid price of a pair (`BTC/USDT`), or let it follow its path again with None."""
+        with self._exchange.lock:
+            self.venue.settle(self.clock.now_ms())
+            self.venue.path.pin(self.venue.symbols[symbol.replace("/", "")], None if price is None else Decimal(price))
+
+    def position(self, asset: str) -> Decimal:
+        """Return what is really held of an asset, free and locked, now."""
+        with self._exchange.lock:
+            self.venue.settle(self.clock.now_ms())
+            return self.venue.balances[asset].total
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    def _handle(self, request: Request) -> Outcome:
+        outcome = self._exchange.handle(request, self.clock.now_ms())
+        if outcome.after_s:
+            self._later.wait(outcome.after_s)
+        return outcome
+
+
+def _transfer(number: int, asset: str, amount: Decimal | str | int, now_ms: int) -> dict[str, Any]:
+    return {
+        "id": f"sim{number}",
+        "amount": str(amount),
+        "coin": asset,
+        "network": "SIM",
+        "status": 1,
+        "address": "sim00000000000000000000",
+        "addressTag": "",
+        "txId": f"simtx{number}",
+        "insertTime": now_ms,
+        "applyTime": formatdate(now_ms / 1000, usegmt=True),
+        "transferType": 0,
+        "time_ms": now_ms,
+    }
+
+
+class _Http(ThreadingHTTPServer):
+    """The listener; it knows its connections, so that stopping leaves none."""
+
+    daemon_threads = False
+    block_on_close = True
+    request_queue_size = MAX_CONNECTIONS
+
+    def __init__(self, address: tuple[str, int], sim: SimServer) -> None:
+        self.sim = sim
+        self.stopping = threading.Event()
+        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        while not self._free.acquire(timeout=0.1):
+            if self.stopping.is_set():
+                self.shutdown_request(request)
+                return
+        with self._guard:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._guard:
+                self._open.discard(request)
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hang up."""
+
+    def stop(self) -> None:
+        """End every connection and every thread."""
+        self.stopping.set()
+        self.shutdown()
+        with self._guard:
+            for sock in self._open:
+                _hang_up(sock)
+        self.server_close()
+
+
+def _hang_up(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection: HTTP/1.1, kept alive."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_S
+    disable_nagle_algorithm = True
+    server: _Http
+
+    def _serve(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            self._send(Reply(413, {"code": -1000, "msg": f"A body of at most {MAX_BODY} bytes is read."}))
+            return
+        body = self.rfile.read(int(length)).decode("utf-8", "replace")
+        path, _, query = self.path.partition("?")
+        host, path = _split_host(path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, host, unquote(path), query, body, headers, str(self.client_address[0]))
+        outcome = self.server.sim._handle(request)
+        if outcome.reply is None:
+            self._cut(outcome.stall)
+        else:
+            self._send(outcome.reply)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - the names that http.server calls
+
+    def _send(self, reply: Reply) -> None:
+        plain = isinstance(reply.body, str)
+        body = (reply.body if plain else json.dumps(reply.body, separators=(",", ":"))).encode()
+        self.send_response(reply.status)
+        self.send_header("Content-Type", "text/html" if plain else "application/json;charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self._headers_buffer.append(b"\r\n" + body)  # type: ignore[attr-defined]
+        self.flush_headers()
+
+    def _cut(self, stall: bool) -> None:
+        """Close without a reply; a stalled connection is first held until the client gives up."""
+        self.close_connection = True
+        waited = 0.0
+        while stall and waited < MAX_STALL_S and not self.server.stopping.is_set():
+            readable, _, _ = select.select([self.connection], [], [], 0.05)
+            if readable and not _peek(self.connection):
+                break
+            waited += 0.05
+        _hang_up(self.connection)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Write the Date header in the exchange's time."""
+        return formatdate(self.server.sim.clock.now_ms() / 1000, usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server has
+        """Log nothing: a request line holds a signature."""
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+
+def _peek(sock: socket.socket) -> bytes:
+    try:
+        return sock.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return b""
+
+
+def _split_host(path: str) -> tuple[str, str]:
+    """Take the `/@host` prefix off a path."""
+    if not path.startswith("/@"):
+        return "", path
+    host, slash, rest = path[2:].partition("/")
+    return host, slash + rest

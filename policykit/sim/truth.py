@@ -1,0 +1,131 @@
+"""What really happened in a simulated run: the ground truth that a bot and its guard are measured against."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from policykit.sim.venue import Order, Trade, Venue
+
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One order that the matching engine accepted. `tag` says which intent of the bot it belongs to."""
+
+    client_order_id: str
+    tag: str
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal
+    price: Decimal | None
+    time_ms: int
+
+
+def by_terms(order: Order) -> str:
+    """Tag an order by symbol, side, quantity and price: a blind retry of an order has the tag of the first."""
+    new = order.new
+    price = "market" if new.price is None else format(new.price.normalize(), "f")
+    return f"{new.symbol.name} {new.side.lower()} {format(order.quantity.normalize(), 'f')} @ {price}"
+
+
+@dataclass(slots=True)
+class Truth:
+    """Counts of one run. `tag` may be replaced before the run starts."""
+
+    tag: Callable[[Order], str] = by_terms
+    executed: list[Executed] = field(default_factory=list)
+    positions: list[tuple[int, str, Decimal, Decimal]] = field(default_factory=list)
+    requests: Counter[int] = field(default_factory=Counter)
+    weights: Counter[int] = field(default_factory=Counter)
+    by_route: Counter[str] = field(default_factory=Counter)
+    faults: list[tuple[int, str, int, str]] = field(default_factory=list)
+    throttled: int = 0
+    refused_while_banned: int = 0
+    bans: int = 0
+    cut: int = 0
+    rejected: Counter[int] = field(default_factory=Counter)
+
+    def note_order(self, order: Order) -> None:
+        """Record an accepted order."""
+        new = order.new
+        self.executed.append(
+            Executed(
+                new.client_order_id,
+                self.tag(order),
+                new.symbol.name,
+                new.side.lower(),
+                new.type,
+                order.quantity,
+                new.price,
+                order.time_ms,
+            )
+        )
+
+    def note_fill(self, venue: Venue, order: Order, trade: Trade) -> None:
+        """Record the position after a fill: time, asset, quantity held, its value at the fill's price."""
+        asset = order.new.symbol.base
+        held = venue.balances[asset].total
+        self.positions.append((trade.time_ms, asset, held, held * trade.price))
+
+    def note_request(self, now_ms: int, route: str, spot_weight: int) -> None:
+        """Record a request that arrived, and its weight in the spot budget."""
+        self.requests[now_ms // MINUTE_MS] += 1
+        self.weights[now_ms // MINUTE_MS] += spot_weight
+        self.by_route[route] += 1
+
+    def per_client_order_id(self) -> Counter[str]:
+        """Return how often each client order id was executed."""
+        return Counter(e.client_order_id for e in self.executed)
+
+    def per_tag(self) -> Counter[str]:
+        """Return how often each intent was executed."""
+        return Counter(e.tag for e in self.executed)
+
+    def duplicates(self, meant: Mapping[str, int] | None = None) -> int:
+        """Return the executions beyond what was meant: per tag, once each unless `meant` says how often."""
+        return sum(max(0, n - (1 if meant is None else meant.get(tag, 0))) for tag, n in self.per_tag().items())
+
+    def max_position(self, asset: str) -> Decimal:
+        """Return the largest |position| held after any fill, in units of the asset."""
+        return max((abs(held) for _, a, held, _ in self.positions if a == asset), default=Decimal(0))
+
+    def max_position_notional(self, asset: str) -> Decimal:
+        """Return the largest |position| after any fill, valued at that fill's price."""
+        return max((abs(value) for _, a, _, value in self.positions if a == asset), default=Decimal(0))
+
+    def worst_minute(self) -> tuple[int, int]:
+        """Return the most requests and the most spot weight that arrived in one minute of the exchange's clock."""
+        return max(self.requests.values(), default=0), max(self.weights.values(), default=0)
+
+    def fault_counts(self) -> Counter[str]:
+        """Return how often each kind of fault struck."""
+        counts: Counter[str] = Counter()
+        for _, _, _, kind in self.faults:
+            counts[kind] += 1
+        return counts
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts as plain data."""
+        assets: dict[str, str] = defaultdict(str)
+        for _, asset, _, _ in self.positions:
+            assets[asset] = format(self.max_position(asset), "f")
+        requests, weight = self.worst_minute()
+        return {
+            "executed": len(self.executed),
+            "client_order_ids": len(self.per_client_order_id()),
+            "duplicates": self.duplicates(),
+            "max_position": dict(assets),
+            "worst_minute": {"requests": requests, "weight": weight},
+            "throttled": self.throttled,
+            "bans": self.bans,
+            "refused_while_banned": self.refused_while_banned,
+            "connections_cut": self.cut,
+            "rejected": {str(code): n for code, n in sorted(self.rejected.items())},
+            "faults": dict(self.fault_counts()),
+        }
