@@ -21,14 +21,15 @@ LISTED_WITHIN_MS: Final = 60_000
 SILENT_MS: Final = 30_000
 
 
-def abandoned(intents: Iterable[Intent], now_ms: int, dead: Collection[tuple[str, int]] = ()) -> list[Intent]:
+def abandoned(intents: Iterable[Intent], now_ms: int, alive: Collection[tuple[str, int]] = ()) -> list[Intent]:
     """Return the open intents that recovery may take up: nobody waits for them, or only to hear more.
 
-    `dead`: (host, pid) of processes known to be gone, the last life of this one included. An intent that another live
-    process may be sending right now is left alone until it has been silent for SILENT_MS after its permit; one without
-    a permit that ends (its function sends by itself) is taken up only when its process is dead.
+    `alive`: (host, pid) of processes known to live and to settle their own, this one included once it trades. What
+    they may be sending right now is left to them until it has been silent for SILENT_MS after its permit. Everything
+    else is taken up: an intent taken up needlessly costs a look-up, one overlooked is an order that nobody counts as
+    unknown (a process that died, came back, and died again while it recovered).
     """
-    return [i for i in intents if i.open and (_reported(i) or (i.host, i.pid) in dead or _silent(i, now_ms))]
+    return [i for i in intents if i.open and (_reported(i) or (i.host, i.pid) not in alive or _silent(i, now_ms))]
 
 
 def _reported(intent: Intent) -> bool:
