@@ -1,7 +1,15 @@
-"""Write docs/cli.md from the commands' own help; with `--check`, only say whether it is fresh."""
+"""Write what is generated in docs/cli.md and README.md; with `--check`, only say whether they are fresh.
+
+In README.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
+command prints, and `<!-- promises -->` after an empty line the promises of docs/reliability.md with links to the tests.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +18,13 @@ import click
 
 from policykit.cli._group import group
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+TOP = Path(__file__).resolve().parent.parent
 WIDTH = 100
 HEAD = "# The commands\n\n<!-- Made by `make docs` from the commands' own help; do not edit. -->\n"
+BLOCK = re.compile(r"(<!-- (file|output): ([^\n]+) -->\n```(\w+)\n).*?(```\n)", re.DOTALL)
+PROMISE_ROWS = re.compile(r"(<!-- promises -->\n\n)(?:\|[^\n]*\n)*")
+CLAIM = re.compile(r"^\| (I\d+) \| \*\*(.+?)\*\*", re.MULTILINE)
+COMMAND_SECONDS = 60
 
 
 def sections(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -32,18 +44,63 @@ def new_context(command: click.Command, name: str, parent: click.Context | None 
     )
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or compare it."""
+def cli_page() -> str:
+    """Return docs/cli.md."""
     page = HEAD + "".join(sections(group, new_context(group, "policykit")))
-    page = "\n".join(line.rstrip() for line in page.splitlines()) + "\n"
-    if arguments == ["--check"]:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page:
-            return 0
-        print("docs/cli.md: differs from the commands' help; run: make docs", file=sys.stderr)
-        return 1
-    PAGE.write_text(page, encoding="utf-8")
-    print(f"written: docs/cli.md, {len(page.splitlines())} lines")
-    return 0
+    return "\n".join(line.rstrip() for line in page.splitlines()) + "\n"
+
+
+def printed(command: str) -> str:
+    """Return what a command of policykit prints on standard output, whatever its exit code."""
+    words = shlex.split(command)
+    done = subprocess.run(
+        [sys.executable, "-m", "policykit.cli", *words[1:]],
+        cwd=TOP,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": str(WIDTH)},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    return done.stdout
+
+
+def promise_table() -> str:
+    """Return the table of claimed promises, with links to the files that test them."""
+    claimed = (TOP / "docs" / "reliability.md").read_text(encoding="utf-8").split("\n## Later\n")[0]
+    tests = {f: f.read_text(encoding="utf-8") for f in sorted((TOP / "tests").rglob("test_*.py"))}
+    rows = ["| | promise | proved by |\n", "|---|---|---|\n"]
+    for number, text in CLAIM.findall(claimed):
+        files = [f.relative_to(TOP) for f, body in tests.items() if f"def test_{number}_" in body]
+        links = ", ".join(f"[{f.parent.name}/{f.stem}]({f.as_posix()})" for f in files)
+        rows.append(f"| {number} | {text} | {links} |\n")
+    return "".join(rows)
+
+
+def readme_page(text: str) -> str:
+    """Return README.md with its generated parts made anew."""
+
+    def fill(found: re.Match[str]) -> str:
+        head, kind, what, _, tail = found.groups()
+        body = (TOP / what).read_text(encoding="utf-8") if kind == "file" else printed(what)
+        return f"{head}{body.rstrip()}\n{tail}"
+
+    return PROMISE_ROWS.sub(lambda found: found.group(1) + promise_table(), BLOCK.sub(fill, text))
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or compare them."""
+    readme = TOP / "README.md"
+    pages = {TOP / "docs" / "cli.md": cli_page(), readme: readme_page(readme.read_text(encoding="utf-8"))}
+    stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
+    for page in stale:
+        name = page.relative_to(TOP)
+        if "--check" in arguments:
+            print(f"{name}: differs from what it is made of; run: make docs", file=sys.stderr)
+        else:
+            page.write_text(pages[page], encoding="utf-8")
+            print(f"written: {name}")
+    return 1 if stale and "--check" in arguments else 0
 
 
 if __name__ == "__main__":

@@ -143,8 +143,23 @@ def test_every_module_and_test_says_what_it_is_for(top: Path) -> None:
     assert missing == []
 
 
-def test_the_help_pages_are_fresh(top: Path) -> None:
-    """docs/cli.md is what `make docs` writes."""
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
+
+
+def test_every_link_of_the_docs_leads_somewhere(top: Path) -> None:
+    """A relative link in a tracked page names a file that is there."""
+    pages = [f for f in tracked(top) if f.suffix == ".md"]
+    broken = [
+        f"{page.relative_to(top)}: {link}"
+        for page in pages
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_generated_pages_are_fresh(top: Path) -> None:
+    """docs/cli.md and the generated parts of README.md are what `make docs` writes."""
     done = subprocess.run(
         [sys.executable, ".ci/make_docs.py", "--check"], cwd=top, capture_output=True, text=True, check=False
     )
