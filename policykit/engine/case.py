@@ -1,0 +1,251 @@
+"""One order under one set of facts: what it is worth, what it can do to the position, and until when that is known.
+
+Everything that depends on time is asked through the case, so that the case knows when its answers may change.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from policykit.engine.check import Unknown
+from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.money import DOWN, ONE, UP, ZERO, counter_up, seconds
+from policykit.engine.setup import Setup
+from policykit.order import CANCELS, Order
+from policykit.traits.base import product_of
+from policykit.units import MAX_COUNTER
+
+#: Later than every moment that is ever asked about, UTC ms.
+NEVER: Final = 2**63
+_SYMBOL = re.compile(r"([^\s/:]{1,30})/([^\s/:]{1,30})(?::([^\s/:-]{1,30})(?:-\S{1,40})?)?\Z")
+
+
+class Market(NamedTuple):
+    """What a ccxt symbol says. `settle` is None on spot."""
+
+    base: str
+    quote: str
+    settle: str | None
+
+
+def parse_market(symbol: object) -> Market | None:
+    """Read `BTC/USDT`, `BTC/USDT:USDT`, `BTC/USD:BTC-251226`; None for anything else."""
+    match = _SYMBOL.match(symbol) if isinstance(symbol, str) else None
+    return Market(match[1], match[2], match[3]) if match else None
+
+
+class Case:
+    """Judge one order. `notional` is in the market's quote currency, `value` in the account's; None: not known.
+
+    `reduces`: it can only reduce. `forbidden`: the exchange itself forbids that it increases. `amount`: the signed
+    counter value of the position hold. `problem`: why the order could not be valued.
+    """
+
+    def __init__(self, setup: Setup, facts: Facts, order: Order, now_ms: int) -> None:
+        self.setup = setup
+        self.facts = facts
+        self.order = order
+        self.now_ms = now_ms
+        #: First moment at which an answer of this case may change, UTC ms.
+        self.until_ms = NEVER
+        self.complaints: list[str] = []
+        self.problem: Unknown | None = None
+        self.quantity: Decimal | None = None
+        self.price: Decimal | None = None
+        self.notional: Decimal | None = None
+        self.value: Decimal | None = None
+        self.amount: int | None = None
+        self.reduces = self.forbidden = False
+        self.market = parse_market(order.symbol)
+        self.creates = order.action == "order.create"
+        if order.action not in CANCELS and order.action != "data.read":
+            self._shape()
+        if self.creates and not self.complaints:
+            self._reduce()
+            self._worth()
+        elif order.action == "position.close" and not self.complaints:
+            self.reduces = self.forbidden = True
+
+    # ---- the order itself
+
+    def _shape(self) -> None:
+        order = self.order
+        if self.market is None:
+            self.complaints.append('symbol is not a market of ccxt ("BTC/USDT")')
+        if not self.creates:
+            return
+        if order.side not in ("buy", "sell"):
+            self.complaints.append('side is neither "buy" nor "sell"')
+        if not isinstance(order.type, str) or not order.type:
+            self.complaints.append("type is not a word")
+        elif order.type == "limit" and order.price is None:
+            self.complaints.append("a limit order has no price")
+        if order.quantity is None and order.quote_quantity is None:
+            self.complaints.append("neither quantity nor quote_quantity is given")
+        elif order.quantity is not None and order.quote_quantity is not None:
+            self.complaints.append("both quantity and quote_quantity are given")
+        for name in ("quantity", "price", "stop_price", "quote_quantity"):
+            number = getattr(order, name)
+            if number is not None and not (isinstance(number, Decimal) and number.is_finite() and number > 0):
+                self.complaints.append(f"{name} is not a number over 0")
+
+    @property
+    def at_market(self) -> bool:
+        """Tell whether the order takes what price it gets."""
+        return self.order.price is None or self.order.type == "market"
+
+    # ---- facts, with their age
+
+    def age_ms(self, fact_as_of_ms: int) -> int:
+        """Return how old a fact is; negative when it is dated ahead of now."""
+        return self.now_ms - fact_as_of_ms
+
+    def fresh(self, as_of_ms: int, max_age_ms: int) -> bool:
+        """Tell whether a fact is young enough to be used, and note when it no longer will be."""
+        age = self.age_ms(as_of_ms)
+        if age > max_age_ms or age < -self.setup.ahead_ms:
+            return False
+        self.until_ms = min(self.until_ms, as_of_ms + max_age_ms + 1)
+        return True
+
+    def mark(self, symbol: str) -> Decimal:
+        """Return the fresh price of a symbol. Raise Unknown when there is none."""
+        fact = self.facts.marks.get(symbol)
+        if fact is None:
+            raise Unknown("PRICE_MISSING", f"no price of {symbol} was observed")
+        if not (fact.value.is_finite() and fact.value > 0):
+            raise Unknown("PRICE_MISSING", f"the observed price of {symbol} is no price")
+        if not self.fresh(fact.as_of_ms, self.setup.mark_age_ms):
+            age = seconds(self.age_ms(fact.as_of_ms))
+            raise Unknown("PRICE_STALE", f"the price of {symbol} is {age} old, over {seconds(self.setup.mark_age_ms)}")
+        return fact.value
+
+    def rate(self, source: str, target: str, *, up: bool) -> Decimal:
+        """Return what one unit of `source` is worth in `target`, over observed marks; stablecoins are not par.
+
+        Rounded up for uses, down for limits. Raise Unknown when no fresh mark says it.
+        """
+        if source == target:
+            return ONE
+        if f"{source}/{target}" in self.facts.marks:
+            return self.mark(f"{source}/{target}")
+        if f"{target}/{source}" in self.facts.marks:
+            return (UP if up else DOWN).divide(ONE, self.mark(f"{target}/{source}"))
+        raise Unknown(
+            "PRICE_MISSING", f"no price of {source}/{target} was observed; {source} cannot be counted in {target}"
+        )
+
+    @property
+    def equity(self) -> Fact:
+        """Return the account's equity. Raise Unknown when it was never observed."""
+        if self.facts.equity is None:
+            raise Unknown("FACTS_MISSING", "equity was never observed")
+        return self.facts.equity
+
+    # ---- what it can do to the position
+
+    @property
+    def position_key(self) -> str:
+        """Return what the position is kept by: the base asset on spot, the symbol on derivatives."""
+        assert self.market is not None
+        product = self.setup.product(self.order.symbol)
+        by_base = product.position_key == "base" if product is not None else self.market.settle is None
+        return self.market.base if by_base else self.order.symbol
+
+    @property
+    def position(self) -> Position | None:
+        """Return the position that the order changes; None while it is unknown or too old."""
+        as_of = self.facts.positions_as_of_ms
+        if as_of is None or not self.fresh(as_of, self.setup.max_age_ms):
+            return None
+        return self.facts.positions.get(self.position_key, Position())
+
+    @property
+    def long_only(self) -> bool:
+        """Tell whether the exchange keeps this market from ever being short: spot without automatic borrowing."""
+        product = self.setup.product(self.order.symbol)
+        return product_of(self.order.symbol) == "spot" and product is not None and product.auto_borrow is False
+
+    def _reduce(self) -> None:
+        order = self.order
+        if self.long_only:
+            # A buy there never reduces; a sell beyond what is held is refused by the exchange.
+            self.reduces = self.forbidden = order.side == "sell"
+            return
+        if product_of(order.symbol) != "spot" and order.reduce_only is True:
+            self.reduces = self.forbidden = True
+            return
+        position = self.position
+        if position is None or order.quantity is None:
+            return
+        if order.side == "sell":
+            self.reduces = position.open_sells + order.quantity <= position.low
+        else:
+            self.reduces = position.open_buys + order.quantity <= -position.high
+
+    # ---- what it is worth
+
+    def _worth(self) -> None:
+        try:
+            self.quantity = self._size()
+            amount = counter_up(self.quantity)
+            if amount > MAX_COUNTER:
+                raise Unknown("NUMBER_RANGE", "the quantity is beyond what counters hold exactly")
+            self.amount = amount if self.order.side == "buy" else -amount
+            self.price = self._worst_price()
+            self.notional = self._notional(self.quantity, self.price)
+            assert self.market is not None
+            self.value = UP.multiply(self.notional, self.rate(self.market.quote, self.setup.currency, up=True))
+        except Unknown as unknown:
+            self.problem = unknown
+
+    # PITFALLS 1: a market order costs the mark and the slippage, a stop the worse of trigger and limit; a short is
+    # worth the mark even where its limit is below.
+    def _worst_price(self) -> Decimal:
+        order = self.order
+        prices = [p for p in (None if self.at_market else order.price, order.stop_price) if p is not None]
+        if self.at_market or (order.side == "sell" and not self.reduces):
+            try:
+                prices.append(self.mark(order.symbol))
+            except Unknown:
+                if not (self.reduces and prices):
+                    raise
+        worst = max(prices)
+        return UP.multiply(worst, ONE + self.setup.slippage) if self.at_market and order.side == "buy" else worst
+
+    def _size(self) -> Decimal:
+        order = self.order
+        if order.quantity is not None:
+            return order.quantity
+        assert order.quote_quantity is not None
+        lowest = DOWN.multiply(self.mark(order.symbol), max(ZERO, ONE - self.setup.slippage))
+        if order.price is not None:
+            lowest = min(lowest, order.price)
+        return UP.divide(order.quote_quantity, lowest)
+
+    def contract_size(self) -> Decimal:
+        """Return base (linear) or quote (inverse) units of one unit of quantity: 1 on spot. Raise Unknown."""
+        assert self.market is not None
+        if self.market.settle is None:
+            return ONE
+        size = self.facts.contract_sizes.get(self.order.symbol)
+        if size is None or not (size.is_finite() and size > 0):
+            raise Unknown("CONTRACT_SIZE_MISSING", f"the contract size of {self.order.symbol} was not observed")
+        return size
+
+    @property
+    def inverse(self) -> bool:
+        """Tell whether a contract is worth a fixed amount of its quote currency, whatever the price."""
+        assert self.market is not None
+        return self.market.settle is not None and self.market.settle == self.market.base
+
+    def _notional(self, quantity: Decimal, price: Decimal) -> Decimal:
+        assert self.market is not None
+        if self.order.quote_quantity is not None:
+            return self.order.quote_quantity
+        if self.market.settle not in (None, self.market.base, self.market.quote):
+            raise Unknown("CONTRACT_QUANTO", f"{self.order.symbol} settles in a third currency")
+        units = UP.multiply(quantity, self.contract_size())
+        return units if self.inverse else UP.multiply(units, price)

@@ -1,0 +1,40 @@
+"""The clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from policykit.decision import Reason
+from policykit.engine.case import Case
+from policykit.engine.check import Check
+from policykit.engine.lane import Lane
+from policykit.engine.setup import Setup
+
+
+class ClockSkew(Check):
+    """Denies increases while the clock is further from the exchange's than `clock.max_skew`, or was never compared.
+
+    Windows, ages and the fence all lean on the clock.
+    """
+
+    id = "clock.max_skew"
+    codes = ("CLOCK_SKEW",)
+    rank = 40
+
+    @classmethod
+    def compile(cls, setup: Setup) -> Self | None:
+        clock = setup.policy.clock
+        return cls(setup) if clock is not None and clock.max_skew is not None else None
+
+    # INVARIANT I11: beyond the bound no clock talks anybody over a limit.
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        bound, skew = case.setup.ahead_ms, case.facts.skew_ms
+        if skew is None:
+            yield self.reason("the clock was never compared with the exchange's")
+        elif abs(skew) > bound:
+            text = f"the clock is {abs(skew)} ms {'ahead' if skew > 0 else 'behind'}, over max_skew {bound} ms"
+            yield self.reason(text, numbers=(str(abs(skew)), str(bound), "ms"))
+
+    def narrow(self, case: Case, lane: Lane) -> bool:
+        return True

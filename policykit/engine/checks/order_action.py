@@ -1,0 +1,37 @@
+"""What a bot may ask for at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from policykit.decision import Reason
+from policykit.engine.case import Case
+from policykit.engine.check import Check
+from policykit.engine.lane import Lane
+
+#: No policy allows these: a bot's key has no such permission (G04, G05).
+REFUSED: Final = frozenset(("transfer", "withdraw", "key.admin"))
+#: These need a check of their own, which this version does not have.
+UNCHECKED: Final = frozenset(("order.amend", "account.configure", "margin.borrow", "margin.repay", "convert"))
+
+
+class OrderAction(Check):
+    """Denies withdrawals, transfers and key administration always, and actions that no check of this version judges.
+
+    An amend is an increase of the difference and needs the order it changes: cancel, and place a new one.
+    """
+
+    id = "order.action"
+    codes = ("ACTION_REFUSED", "CHECK_MISSING")
+    rank = 15
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        action = case.order.action
+        if action in REFUSED:
+            yield self.reason(f"{action} is not for bots; no policy allows it")
+        elif action in UNCHECKED:
+            yield self.reason(f"{action} has no check in this version", "CHECK_MISSING")
+
+    def narrow(self, case: Case, lane: Lane) -> bool:
+        return True  # a lane holds one action

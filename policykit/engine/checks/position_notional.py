@@ -1,0 +1,122 @@
+"""The largest position of one asset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Self
+
+from policykit.decision import Hold, Reason, position_counter
+from policykit.engine.bounds import limits
+from policykit.engine.case import Case
+from policykit.engine.check import Check, Unknown
+from policykit.engine.facts import Position
+from policykit.engine.lane import INFINITE, Lane
+from policykit.engine.money import DOWN, UP, counter_down, money
+from policykit.engine.setup import Setup
+from policykit.model.types import BoundsBySymbol
+from policykit.units import MAX_COUNTER, Bound, plain, unscale
+
+
+class PositionNotional(Check):
+    """Denies an increase after which a position could be over `risk.max_position_notional` (G35).
+
+    A position counts at its worst: newest fact, doubtful fills, and every order that is out on that side, at the
+    higher of mark and order price. The store decides, in one step with the reservation, so the quantity is held
+    whether or not the policy has a cap. What can only reduce holds as well: two bots cannot sell the same position.
+    """
+
+    id = "risk.max_position_notional"
+    codes = ("RISK_POSITION", "PRICE_MISSING", "PRICE_STALE", "CONTRACT_SIZE_MISSING")
+    rank = 80
+
+    def __init__(self, setup: Setup, caps: BoundsBySymbol) -> None:
+        super().__init__(setup)
+        self.caps = caps
+
+    @classmethod
+    def compile(cls, setup: Setup) -> Self | None:
+        risk = setup.policy.risk
+        return cls(setup, (risk.max_position_notional if risk is not None else None) or {})
+
+    def bounds(self, case: Case) -> tuple[Bound, ...]:
+        """Return the bounds for the order's symbol: its own and its asset's, else the default."""
+        assert case.market is not None
+        named = (*self.caps.get(case.order.symbol, ()), *self.caps.get(case.market.base, ()))
+        return named or tuple(self.caps.get("default", ()))
+
+    def _unit(self, case: Case, price: Decimal | None) -> Decimal:
+        """Return what one unit of quantity counts in the quote currency, at the higher of mark and `price`."""
+        size = case.contract_size()
+        if case.inverse:
+            return size
+        mark = case.mark(case.order.symbol)
+        return UP.multiply(size, mark if price is None or price <= mark else price)
+
+    def limit(self, case: Case, price: Decimal | None) -> int:
+        """Return the largest position in counter steps. Raise Unknown for want of a price, a size or equity."""
+        bounds = self.bounds(case)
+        if not bounds:
+            return MAX_COUNTER
+        assert case.market is not None
+        most = limits(case, bounds, case.market.quote)[0].value
+        return min(MAX_COUNTER, counter_down(DOWN.divide(most, self._unit(case, price))))
+
+    # INVARIANT I8: the limit is absolute and goes with the amount, so the store needs no policy to keep it.
+    def holds(self, case: Case) -> Iterator[Hold]:
+        if not case.creates or case.complaints or case.market is None:
+            return
+        amount = case.amount
+        if amount is None:
+            if not case.reduces:
+                return
+            # The size is not known or beyond the counters: hold the least step, so that its fills are counted.
+            amount = 1 if case.order.side == "buy" else -1
+        if case.reduces:
+            limit = MAX_COUNTER if case.forbidden else 0
+        else:
+            limit = self.limit(case, case.price)
+        yield Hold(position_counter(self.setup.account, case.position_key), amount, limit, "position", self.id)
+
+    def narrow(self, case: Case, lane: Lane) -> bool:
+        if case.reduces or not self.bounds(case):
+            return True
+        lane.limit = self.limit(case, None)
+        lane.limit_price = case.mark(case.order.symbol) if case.order.price is not None else INFINITE
+        if case.order.price is None:
+            lane.limit = self.limit(case, case.price)
+        lane.limit_above = lambda price: self.limit(case, price)
+        return True
+
+    def also(self, case: Case) -> Iterator[Reason]:
+        position = case.facts.positions.get(case.position_key, Position())
+        for hold in self.holds(case):
+            used = position.high + position.open_buys if hold.amount > 0 else position.open_sells - position.low
+            if used + unscale(abs(hold.amount)) > unscale(hold.limit):
+                yield self._over(case, hold, used)
+
+    def explain(self, case: Case, hold: Hold, used: int) -> Reason:
+        return self._over(case, hold, unscale(used))
+
+    def _over(self, case: Case, hold: Hold, used: Decimal) -> Reason:
+        assert case.market is not None
+        symbol = case.order.symbol
+        after = used + unscale(abs(hold.amount))
+        unit = case.market.base if case.market.settle is None else "contracts"
+        if case.reduces:
+            return self.reason(
+                f"position {symbol}: nothing is left to reduce by {money(unscale(abs(hold.amount)), unit)}; "
+                f"{money(-used, unit)} is held and not yet claimed by other orders",
+                numbers=(plain(after), plain(unscale(hold.limit)), unit),
+            )
+        try:
+            quote = case.market.quote
+            worth, most = UP.multiply(after, self._unit(case, case.price)), limits(case, self.bounds(case), quote)[0]
+            return self.reason(
+                f"position {symbol} would be {money(worth)} of {money(most.value, quote)}{most.how}",
+                numbers=(plain(worth), plain(most.value), quote),
+            )
+        except Unknown:
+            limit = unscale(hold.limit)
+            text = f"position {symbol} would be {money(after)} of {money(limit, unit)}"
+            return self.reason(text, numbers=(plain(after), plain(limit), unit))

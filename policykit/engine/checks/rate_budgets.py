@@ -1,0 +1,108 @@
+"""The exchange's allowances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from math import ceil, floor
+from typing import Final, NamedTuple, Self
+
+from policykit.decision import Hold, Reason
+from policykit.engine.case import Case
+from policykit.engine.check import Check
+from policykit.engine.lane import Lane
+from policykit.engine.setup import Setup
+from policykit.model.rate import RateBudget
+from policykit.order import CANCELS
+from policykit.traits.base import cost
+from policykit.units import MAX_COUNTER, Percent
+
+_ALL: Final = Percent(Decimal(1))
+_NONE: Final = Percent(Decimal(0))
+
+
+class Budget(NamedTuple):
+    """One budget, its counter, and how much of it entries and exits may use."""
+
+    name: str
+    policy: RateBudget
+    counter: str
+    for_entries: int
+    for_exits: int
+    fixed: bool
+
+
+class RateBudgets(Check):
+    """Denies what a rate budget has no room for: entries and reads keep off the exits' reserve, exits off the rest.
+
+    Entries and reads may use `use_at_most` less `keep_for_exits` of the limit, exits all of `use_at_most`; cancels
+    count and always pass. An address budget is one for every bot behind the egress, whatever its account.
+    """
+
+    id = "rate_budgets"
+    codes = ("RATE_BUDGET",)
+    rank = 100
+    stops_reductions = True
+    stops_reads = True
+
+    def __init__(self, setup: Setup, budgets: tuple[Budget, ...]) -> None:
+        super().__init__(setup)
+        self.budgets = budgets
+
+    @classmethod
+    def compile(cls, setup: Setup) -> Self | None:
+        budgets = setup.policy.rate_budgets
+        if not budgets:
+            return None
+        return cls(setup, tuple(_budget(setup, name, budget) for name, budget in sorted(budgets.items())))
+
+    def holds(self, case: Case) -> Iterator[Hold]:
+        for budget in self.budgets:
+            amount = self._cost(case, budget)
+            if amount:
+                limit = budget.for_exits if case.reduces else budget.for_entries
+                if case.order.action in CANCELS:
+                    limit = MAX_COUNTER
+                yield Hold(budget.counter, amount, limit, "window", self.id, budget.policy.per.ms, budget.fixed)
+
+    def _cost(self, case: Case, budget: Budget) -> int:
+        """Return what the action costs; of a read the order's `type` is the call: `GET /api/v3/account`."""
+        order = case.order
+        call = order.type or "" if order.action == "data.read" else ""
+        product = self.setup.product(order.symbol or "")
+        if product is not None and not call:
+            call = product.calls.get(order.action, "")
+        listed = (budget.policy.costs or {}).get(call)
+        if listed is not None:
+            return listed
+        if self.setup.traits is not None and call:
+            plain, everything, _ = call.partition(" all")
+            return cost(self.setup.traits, budget.name, plain, everything.strip())
+        return 1 if budget.policy.shared_by == "ip" or case.creates else 0
+
+    def narrow(self, case: Case, lane: Lane) -> bool:
+        return True
+
+    def explain(self, case: Case, hold: Hold, used: int) -> Reason:
+        budget = next(b for b in self.budgets if b.counter == hold.counter)
+        reserve = budget.for_exits - budget.for_entries
+        kept = "" if case.reduces or not reserve else f" ({reserve} are kept for exits)"
+        return Reason(
+            self.codes[0],
+            f"rate_budgets.{budget.name}",
+            f"{budget.name}: {used} used in {budget.policy.per}, {hold.amount} more is over {hold.limit}{kept}",
+            str(used + hold.amount),
+            str(hold.limit),
+            "weight" if budget.policy.shared_by == "ip" else "calls",
+            self.setup.place(f"rate_budgets.{budget.name}"),
+        )
+
+
+def _budget(setup: Setup, name: str, policy: RateBudget) -> Budget:
+    exits = floor(policy.limit * (policy.use_at_most or _ALL).fraction)
+    reserve = ceil(policy.limit * (policy.keep_for_exits or _NONE).fraction)
+    where = f"{setup.policy.exchange}@{setup.egress}" if policy.shared_by == "ip" else setup.account
+    if policy.shared_by == "key" and setup.key is not None:
+        where = f"{setup.account}/{setup.key}"
+    counter = f"{where}|{name}|{policy.per.ms}|{policy.window}"
+    return Budget(name, policy, counter, max(0, exits - reserve), exits, policy.window == "fixed")

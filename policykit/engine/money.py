@@ -1,0 +1,43 @@
+"""Exact arithmetic for caps, conversion over observed marks, and numbers as people read them."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from math import ceil, floor
+from typing import Final
+
+from policykit.units import MAX_DIGITS, SCALE
+
+# INVARIANT I8: uses are rounded up and limits down, so that no rounding lets an order through.
+#: For uses: exact to 80 digits, and rounded up beyond.
+UP: Final = Context(prec=2 * MAX_DIGITS, rounding=ROUND_CEILING)
+#: For limits: exact to 80 digits, and rounded down beyond.
+DOWN: Final = Context(prec=2 * MAX_DIGITS, rounding=ROUND_FLOOR)
+
+ZERO: Final = Decimal(0)
+ONE: Final = Decimal(1)
+STEPS: Final = Decimal(SCALE)
+#: The most decimals that a message shows.
+SHOWN: Final = 12
+
+
+def counter_up(number: Decimal) -> int:
+    """Return a use in counter steps, rounded up."""
+    return ceil(UP.multiply(number, STEPS))
+
+
+def counter_down(number: Decimal) -> int:
+    """Return a limit in counter steps, rounded down."""
+    return floor(DOWN.multiply(number, STEPS))
+
+
+def money(number: Decimal, currency: str = "") -> str:
+    """Write a number for people: `30,000.00 USDT`; more decimals only where two would hide something."""
+    short = round(number, 2)
+    text = f"{short:,f}" if short == number else f"{round(number, SHOWN):,f}".rstrip("0").rstrip(".")
+    return f"{text} {currency}" if currency else text
+
+
+def seconds(ms: int) -> str:
+    """Write an age for people: `3 s`, `0.4 s`."""
+    return f"{ms / 1000:.1f} s" if abs(ms) < 1000 else f"{ms // 1000} s"

@@ -1,0 +1,88 @@
+"""Every reason code that a decision can carry: what it means and what to do. Public API, never renamed.
+
+Codes are CATEGORY_CONDITION. docs/checks.md is generated from this table and from the checks; a test holds them equal.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class ReasonText(NamedTuple):
+    """What a code means, and what to do about it."""
+
+    means: str
+    do: str
+
+
+REASONS: Final[dict[str, ReasonText]] = {
+    "ACTION_REFUSED": ReasonText(
+        "no policy lets a bot do this (withdraw, transfer, key administration)", "do it by hand"
+    ),
+    "CHECK_ERROR": ReasonText("a check failed to evaluate; closed by default", "report it: a check must never raise"),
+    "CHECK_MISSING": ReasonText(
+        "the policy sets a limit, or the bot asks for an action, that no check of this version enforces",
+        "take the limit out, or use a version that has its check",
+    ),
+    "CLOCK_SKEW": ReasonText(
+        "the clock is off, or was never compared with the exchange's", "synchronise the host's clock (NTP)"
+    ),
+    "CONTRACT_QUANTO": ReasonText(
+        "the contract settles in a third currency; its notional is not known", "trade another contract"
+    ),
+    "CONTRACT_SIZE_MISSING": ReasonText("the contract's size was not observed", "let the guard read the markets first"),
+    "DAILY_LOSS": ReasonText(
+        "the day's loss reached its limit", "find out why; a named person re-arms with `policykit resume`"
+    ),
+    "DAY_BASE_MISSING": ReasonText(
+        "equity at the start of the day was not observed", "wait for the guard's next observation"
+    ),
+    "FACTS_MISSING": ReasonText(
+        "a fact was never observed", "start the guard's maintenance loop, or call `guard.observe`"
+    ),
+    "FACTS_STALE": ReasonText(
+        "a fact is older than `account.max_age`", "see why the maintenance loop does not read the account"
+    ),
+    "NUMBER_RANGE": ReasonText(
+        "a number is beyond what counters hold exactly (2^53 steps of 1e-8)", "send a smaller order"
+    ),
+    "ORDER_DIFFERS": ReasonText("the order sent is not the order that was admitted", "send what was decided"),
+    "ORDER_DUPLICATE_ID": ReasonText(
+        "the client order id was used before", "give each order a fresh client order id, or none"
+    ),
+    "ORDER_INVALID": ReasonText("the order is malformed", "mend the bot"),
+    "ORDER_OUTCOME_PENDING": ReasonText(
+        "an earlier order there has no known outcome yet", "wait until it is settled (`policykit orders --unknown`)"
+    ),
+    "PRICE_MISSING": ReasonText("no price was observed for what must be valued", "let the guard read that mark"),
+    "PRICE_STALE": ReasonText("the newest price is too old", "see why marks are not read"),
+    "RATE_BANNED": ReasonText("the exchange said that nothing may be sent before a stated time", "wait"),
+    "RATE_BUDGET": ReasonText(
+        "a rate budget is used up", "send less, or widen the budget within what the exchange publishes"
+    ),
+    "RATE_ORDERS": ReasonText("the orders allowed in the window are used up", "see what makes the bot send so many"),
+    "RAW_CALL_REFUSED": ReasonText(
+        "a private call outside the read allowlist and outside an admitted order", "use unified methods"
+    ),
+    "RECOVERY_PENDING": ReasonText(
+        "open orders of an earlier run are not settled, or positions not reconciled", "wait, or see `policykit orders`"
+    ),
+    "RISK_LEVERAGE": ReasonText("the account's leverage is over its cap, or was not observed", "lower the leverage"),
+    "RISK_OPEN_ORDERS": ReasonText("too many orders are open", "cancel some"),
+    "RISK_ORDER_NOTIONAL": ReasonText("the order is larger than its cap", "send a smaller order"),
+    "RISK_ORDER_TYPE": ReasonText("this order type is not allowed", "use an allowed type"),
+    "RISK_POSITION": ReasonText("the position could grow beyond its cap", "reduce, or wait for open orders to end"),
+    "RISK_PRICE_COLLAR": ReasonText("the price is too far from the market", "see where the bot took its price from"),
+    "RISK_SYMBOL": ReasonText("this symbol is not allowed", "trade an allowed symbol"),
+    "STORE_DAMAGED": ReasonText("the store cannot be read", "see `policykit journal verify`"),
+    "STORE_DOWN": ReasonText("the store cannot be reached or written", "bring it back; increases wait"),
+    "STORE_EPHEMERAL": ReasonText("the store would forget halts and intents", "put it on a disk that lasts"),
+    "STORE_RESET": ReasonText("the store is not the one that was seen before", "reconcile, then re-arm by name"),
+    "TRADING_FROZEN": ReasonText(
+        "trading is frozen, reductions too: a compromise is suspected", "follow the runbook, then `policykit resume`"
+    ),
+    "TRADING_HALTED": ReasonText(
+        "trading is halted; only cancels and reductions pass", "find out why, then `policykit resume`"
+    ),
+    "TRADING_REDUCING": ReasonText("only cancels and reductions pass", "see `policykit status` for the cause"),
+}

@@ -1,0 +1,119 @@
+"""Policies, facts and orders for the tests of the engine."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, cast
+
+from policykit.decision import Assessment
+from policykit.engine import Engine, compile_policy
+from policykit.engine.facts import Fact, Facts, Position
+from policykit.model import Policy
+from policykit.order import Order
+from policykit.place import Place
+from policykit.traits import load
+from policykit.traits.base import Exchange
+
+NOW = 1_795_255_200_000  # 2026-11-21T10:00:00Z
+DAY = NOW - NOW % 86_400_000
+TRAITS = load("binance")
+
+#: The policy that SPEED's figures are for.
+CANONICAL: dict[str, Any] = {
+    "policykit": 1,
+    "name": "mm",
+    "exchange": "binance",
+    "account": {"name": "main", "currency": "USDT", "max_age": "10s", "egress": "fra-1"},
+    "clock": {"max_skew": "500ms"},
+    "rate_budgets": {
+        "request-weight": {
+            "limit": 6000,
+            "per": "1m",
+            "window": "fixed",
+            "shared_by": "ip",
+            "use_at_most": "80%",
+            "keep_for_exits": "10%",
+        }
+    },
+    "risk": {
+        "symbols": ["BTC/USDT", "ETH/USDT"],
+        "order_types": ["limit", "market"],
+        "max_order_notional": "1.5% of equity",
+        "max_position_notional": {"default": "10% of equity", "BTC/USDT": "20% of equity"},
+        "max_open_orders": 20,
+        "max_orders": {"limit": 30, "per": "1m"},
+        "daily_loss": {"limit": "3% of equity", "day_starts": "00:00 UTC", "on_breach": "reduce_only"},
+    },
+}
+
+FACTS = Facts(
+    equity=Fact(Decimal(100_000), NOW - 3_000),
+    day_base=Fact(Decimal(100_500), DAY),
+    net_transfers=Fact(Decimal(0), NOW - 3_000),
+    positions={"BTC": Position(Decimal("0.1"), Decimal("0.1"))},
+    positions_as_of_ms=NOW - 3_000,
+    marks={"BTC/USDT": Fact(Decimal(60_000), NOW - 1_000), "ETH/USDT": Fact(Decimal(3_000), NOW - 1_000)},
+    skew_ms=12,
+)
+
+
+class Effective:
+    """A policy as the loader gives it, without its file."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.model = Policy.model_validate(data)
+        self.file = "mm.yaml"
+        self.name = self.model.name
+        self.version = "sha256:3f9a01c2d4e5"
+        self.account_key = f"{self.model.exchange}/{self.model.account.name}"
+
+    def place(self, path: str) -> Place:
+        return Place(self.file, 1, 1, 1, 1, path)
+
+
+def changed(changes: dict[str, Any], base: dict[str, Any] = CANONICAL) -> dict[str, Any]:
+    """Return a policy with some values replaced, by dotted path; None takes one out."""
+    data = copy.deepcopy(base)
+    for path, value in changes.items():
+        *parents, name = path.split(".")
+        section = data
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        if value is None:
+            section.pop(name, None)
+        else:
+            section[name] = value
+    return data
+
+
+def engine(changes: dict[str, Any] | None = None, traits: Exchange | None = TRAITS) -> Engine:
+    """Compile the canonical policy with some values replaced."""
+    return compile_policy(cast(Any, Effective(changed(changes or {}))), traits)
+
+
+def facts(**changes: Any) -> Facts:
+    """Return the usual facts with some replaced."""
+    return replace(FACTS, **changes)
+
+
+def order(**changes: Any) -> Order:
+    """Return a small limit buy that every check allows, with some fields replaced; numbers may be text."""
+    fields: dict[str, Any] = {
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "type": "limit",
+        "quantity": "0.01",
+        "price": "59000",
+    }
+    fields.update(changes)
+    for name in ("quantity", "price", "stop_price", "quote_quantity"):
+        if isinstance(fields.get(name), str):
+            fields[name] = Decimal(fields[name])
+    return Order(**fields)
+
+
+def codes(assessment: Assessment) -> list[str]:
+    """Return the codes of an assessment's reasons."""
+    return [reason.code for reason in assessment.reasons]
