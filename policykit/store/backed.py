@@ -65,13 +65,23 @@ class LedgerStore(ABC):
     def record(self, decision: Decision, now_ms: int) -> int:
         return self._row("decision", now_ms, decision_body, decision, None, ())
 
-    def renew(self, intent_id: str, generation: int, now_ms: int) -> bool:
+    def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
+        with self._lock:
+            ledger = self._begin()
+            grant = ledger.fits("", None, holds, ledger.generation, now_ms)
+            if not grant.granted:
+                self._abandon()
+                return grant
+            seq = self._change("use", {"holds": [list(hold) for hold in holds]}, now_ms)
+            return grant._replace(seq=seq)
+
+    def renew(self, intent_id: str, generation: int, validity_ms: int, now_ms: int) -> bool:
         with self._lock:
             ledger = self._begin()
             if not ledger.renewable(intent_id, generation):
                 self._abandon()
                 return False
-            self._change("renew", {"intent": intent_id}, now_ms)
+            self._change("renew", {"intent": intent_id, "validity_ms": validity_ms}, now_ms)
             return True
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:

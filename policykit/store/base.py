@@ -105,8 +105,15 @@ class Store(Protocol):
         """Write a decision that holds nothing (a denial, a cancel); return its sequence number; durable on return."""
         ...
 
-    def renew(self, intent_id: str, generation: int, now_ms: int) -> bool:
-        """Extend an expired permit by SEND_WITHIN_MS; False when the generation moved or the intent is not waiting."""
+    def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
+        """Count a use of budgets that no decision is made on (reads): every hold or none."""
+        ...
+
+    def renew(self, intent_id: str, generation: int, validity_ms: int, now_ms: int) -> bool:
+        """Let an intent that waits to be sent be signed for SEND_WITHIN_MS from now, with at most this validity.
+
+        False when the generation moved or the intent is not waiting. Durable on return.
+        """
         ...
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:

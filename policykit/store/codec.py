@@ -90,7 +90,7 @@ def decision_body(decision: Decision, intent: Intent | None, holds: tuple[Hold, 
     """Write the row of a decision: INTERFACE's "Decision, version 1" and what made it."""
     out: dict[str, Any] = {"decision": decision.to_dict(), "reduces": decision.reduces}
     if decision.notional is not None:
-        out["notional"] = decision.notional
+        out["notional"] = str(decision.notional)
     if decision.facts_age_s is not None:
         out["facts_age_s"] = decision.facts_age_s
     if decision.warnings:

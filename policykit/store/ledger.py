@@ -284,6 +284,10 @@ def _decision(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
         ledger.granted(None, tuple(Hold(*hold) for hold in body.get("holds", ())), at_ms)
 
 
+def _use(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    ledger.granted(None, tuple(Hold(*hold) for hold in body["holds"]), at_ms)
+
+
 def _outcome(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     if ledger.intent(body["intent"]) is not None:
         ledger.settle(body["intent"], outcome_from_dict(body, at_ms))
@@ -291,7 +295,8 @@ def _outcome(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 
 def _renew(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     intent = ledger.open[body["intent"]]
-    ledger.open[intent.id] = replace(intent, permit_until_ms=at_ms + SEND_WITHIN_MS)
+    until_ms = at_ms + SEND_WITHIN_MS
+    ledger.open[intent.id] = replace(intent, permit_until_ms=until_ms, validity_ms=body["validity_ms"])
 
 
 def _observe(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
@@ -327,6 +332,7 @@ def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 
 _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
     "decision": _decision,
+    "use": _use,
     "outcome": _outcome,
     "renew": _renew,
     "observe": _observe,
