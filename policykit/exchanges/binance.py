@@ -42,7 +42,7 @@ _CREDITED: Final = frozenset(("1", "6"))
 #: wallet "withdraw history" status: 1 cancelled, 3 rejected, 5 failure: the balance came back.
 _RETURNED: Final = frozenset(("1", "3", "5"))
 #: Fields of an order that go on; nothing else of an answer does.
-_ORDER_FIELDS: Final = [
+_ORDER_FIELDS: Final = (
     "orderId",
     "clientOrderId",
     "origClientOrderId",
@@ -59,8 +59,7 @@ _ORDER_FIELDS: Final = [
     "time",
     "updateTime",
     "transactTime",
-    "workingTime",
-]
+)
 #: Quote assets by which an unseen symbol (`BTCUSDT`) is split; the longest that fits.
 _QUOTES: Final = (
     "FDUSD",

@@ -1,0 +1,260 @@
+"""The clients: stock ccxt with its URLs pointed, and one that can only read and spends a budget.
+
+client = make_client("binance", credentials, endpoint="http://127.0.0.1:8080", budget=budget, clock=clock)
+report = run(adapter, client, adapter.key_report(), clock)
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from policykit.clock import Clock, SystemClock
+from policykit.errors import ExchangeUnavailable, SecretUnavailable
+from policykit.exchanges import load
+from policykit.exchanges.base import Adapter, Call, CallFailed, Failure
+from policykit.exchanges.imports import exchange_class
+from policykit.redact import Secret
+
+#: How long one request may take, ms.
+TIMEOUT_MS: Final = 10_000
+#: How long a read waits at most for its budget's window to turn, ms.
+MAX_WAIT_MS: Final = 120_000
+
+#: Names of a secret source's fields -> ccxt's.
+_FIELDS: Final = {
+    "api_key": "apiKey",
+    "api_secret": "secret",
+    "passphrase": "password",
+    "private_key": "privateKey",
+    "uid": "uid",
+    "wallet": "walletAddress",
+}
+
+
+class Budget:
+    """What may be spent of a request-weight allowance: fixed windows, shared by every client it is given to."""
+
+    def __init__(self, limit: int, per_ms: int, clock: Clock) -> None:
+        """Take the weight that may be used in one window, and the window's span in ms."""
+        self.limit = limit
+        self.per_ms = per_ms
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._window = -1
+        self._used = 0
+        #: Everything that was ever spent through this budget.
+        self.calls = 0
+        self.weight = 0
+
+    def wait_ms(self, weight: int) -> int:
+        """Spend and return 0, or return how long to wait, ms. Raise CallFailed for a call over the whole budget."""
+        if weight > self.limit:
+            words = f"a call of weight {weight} is over the policy's budget of {self.limit}; raise the budget's limit"
+            raise CallFailed(Failure("no", "RATE_LIMIT", words))
+        with self._lock:
+            now = self._clock.now_ms()
+            self._turn(now)
+            if self._used + weight > self.limit:
+                return self.per_ms - now % self.per_ms
+            self._used += weight
+            self.calls += 1
+            self.weight += weight
+            return 0
+
+    def note(self, used: int) -> None:
+        """Take in what the exchange says was used in this window: others behind the same address spend too."""
+        with self._lock:
+            self._turn(self._clock.now_ms())
+            self._used = max(self._used, used)
+
+    def _turn(self, now_ms: int) -> None:
+        window = now_ms // self.per_ms
+        if window != self._window:
+            self._window, self._used = window, 0
+
+
+def check_endpoint(endpoint: str) -> str:
+    """Return the origin of an endpoint. Raise ValueError for anything but https, or http on loopback."""
+    parts = urlsplit(endpoint)
+    try:
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    plain = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
+    if parts.scheme not in ("http", "https") or not host or not plain:
+        raise ValueError("the endpoint is no origin; scheme, host and port may be (https://gateway.example:8443)")
+    if parts.scheme == "http" and not _loopback(host):
+        raise ValueError("the endpoint is plain http off this machine; keys would be readable on the way; use https")
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}" + (f":{port}" if port else "")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def point(client: Any, endpoint: str) -> None:
+    """Send every URL of a ccxt client to one origin: paths kept, hosts beside the main one as a prefix `/@host`."""
+    origin = check_endpoint(endpoint)
+    api = client.urls["api"]
+    main = _main_host(api)
+    client.urls["api"] = _pointed(api, origin, main, client.hostname or "")
+
+
+def _main_host(api: Any) -> str:
+    """Return the host that most URLs go to: the first named `public`, `private`, `rest`, else the first of all."""
+    if isinstance(api, str):
+        return urlsplit(api).hostname or ""
+    chosen = next((api[name] for name in ("public", "private", "rest", "spot") if name in api), None)
+    return _main_host(chosen if chosen is not None else next(iter(api.values())))
+
+
+def _pointed(api: Any, origin: str, main: str, hostname: str) -> Any:
+    if isinstance(api, Mapping):
+        return {name: _pointed(inner, origin, main, hostname) for name, inner in api.items()}
+    if not isinstance(api, str) or not api.startswith("http"):
+        return api
+    parts = urlsplit(api.replace("{hostname}", hostname))
+    host = parts.hostname or ""
+    return origin + ("" if host == urlsplit(f"//{main}").hostname else f"/@{host}") + parts.path
+
+
+def plain_client(
+    exchange_id: str,
+    credentials: Mapping[str, Secret] | None = None,
+    *,
+    endpoint: str | None = None,
+    sandbox: bool = False,
+    asynchronous: bool = False,
+) -> Any:
+    """Return a stock ccxt client, which can write as well. `sandbox` is left out with an `endpoint`, which decides."""
+    return _make(exchange_class(exchange_id, asynchronous=asynchronous), credentials, endpoint, sandbox)
+
+
+def make_client(
+    exchange_id: str,
+    credentials: Mapping[str, Secret] | None = None,
+    *,
+    endpoint: str | None = None,
+    sandbox: bool = False,
+    asynchronous: bool = False,
+    budget: Budget | None = None,
+    clock: Clock | None = None,
+) -> Any:
+    """Return a ccxt client that can only read. Raise ExchangeUnavailable without an adapter for the exchange."""
+    adapter = load(exchange_id)
+    if adapter is None:
+        words = f"this version has no adapter for {exchange_id}; binance may be; choose it or wait for a later version"
+        raise ExchangeUnavailable(words, "NOT_SUPPORTED")
+    base = exchange_class(exchange_id, asynchronous=asynchronous)
+    wrap: Callable[[Any], type[Any]] = _read_only_async if asynchronous else _read_only
+    client = _make(wrap(base), credentials, endpoint, sandbox)
+    client.policykit_adapter = adapter
+    client.policykit_budget = budget
+    client.policykit_clock = clock or SystemClock()
+    client.milliseconds = client.policykit_clock.now_ms
+    return client
+
+
+def _make(cls: type[Any], credentials: Mapping[str, Secret] | None, endpoint: str | None, sandbox: bool) -> Any:
+    client = cls({"timeout": TIMEOUT_MS, "enableRateLimit": False})
+    if sandbox and endpoint is None:
+        client.set_sandbox_mode(True)
+    if endpoint is not None:
+        point(client, endpoint)
+    session: Any = getattr(client, "session", None)
+    if hasattr(session, "max_redirects"):
+        session.max_redirects = 0  # a redirect would carry the key's header to another host
+    if credentials is not None:
+        _sign_in(client, credentials)
+    return client
+
+
+def _sign_in(client: Any, credentials: Mapping[str, Secret]) -> None:
+    needed = [name for name, field in _FIELDS.items() if client.requiredCredentials.get(field)]
+    given = {name: value.reveal() for name, value in credentials.items()}
+    if "private_key" in given and "api_secret" not in given and "private_key" not in needed:
+        given["api_secret"] = given.pop("private_key")  # an RSA or Ed25519 key signs in the secret's place
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise SecretUnavailable(f"{client.id} needs {', '.join(missing)}; the secret source does not have it")
+    for name, value in given.items():
+        setattr(client, _FIELDS[name], value)
+
+
+def _admit(client: Any, method: str, url: str, body: str | None) -> Call:
+    """Let a read through. INVARIANT I19: what is not in the adapter's read allowlist raises before a byte leaves."""
+    adapter: Adapter = client.policykit_adapter
+    call = adapter.call(method, url, body)
+    if call.kind not in ("public", "read") or call.action is not None:
+        words = f"{adapter.id}: {call.name} is not in the read allowlist; nothing was sent"
+        raise CallFailed(Failure("no", "READ_ONLY", words))
+    client.last_http_response = None  # an answer of an earlier call is no evidence on this one
+    client.last_response_headers = None
+    return call
+
+
+def _wait_ms(client: Any, call: Call, waited_ms: int) -> int:
+    budget: Budget | None = client.policykit_budget
+    wait = 0 if budget is None else budget.wait_ms(call.weight)
+    if wait and waited_ms + wait > MAX_WAIT_MS:
+        words = f"{client.id}: the policy's rate budget is used up; wait or raise use_at_most"
+        raise CallFailed(Failure("no", "RATE_LIMIT", words, wait))
+    return wait
+
+
+def _note(client: Any) -> None:
+    budget: Budget | None = client.policykit_budget
+    headers = client.last_response_headers
+    if budget is not None and headers:
+        used = client.policykit_adapter.usage(dict(headers)).get(f"request-weight|{budget.per_ms}")
+        if used is not None:
+            budget.note(used)
+
+
+@cache
+def _read_only(base: type[Any]) -> type[Any]:
+    """Return the class whose `fetch`, where every request of ccxt passes, lets reads through only."""
+
+    class ReadOnly(base):  # type: ignore[misc]
+        def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            call = _admit(self, method, url, body)
+            waited = 0
+            while wait := _wait_ms(self, call, waited):
+                self.policykit_clock.sleep(wait / 1000)
+                waited += wait
+            try:
+                return super().fetch(url, method, headers, body)
+            finally:
+                _note(self)
+
+    ReadOnly.__name__ = ReadOnly.__qualname__ = f"ReadOnly{base.__name__.capitalize()}"
+    return ReadOnly
+
+
+@cache
+def _read_only_async(base: type[Any]) -> type[Any]:
+    """Return the same for ccxt's async class."""
+
+    class ReadOnly(base):  # type: ignore[misc]
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            call = _admit(self, method, url, body)
+            waited = 0
+            while wait := _wait_ms(self, call, waited):
+                await self.policykit_clock.asleep(wait / 1000)
+                waited += wait
+            try:
+                return await super().fetch(url, method, headers, body)
+            finally:
+                _note(self)
+
+    ReadOnly.__name__ = ReadOnly.__qualname__ = f"ReadOnlyAsync{base.__name__.capitalize()}"
+    return ReadOnly
