@@ -34,6 +34,9 @@ class Strictness(NamedTuple):
 LOWER = Strictness("lower")
 HIGHER = Strictness("higher")
 SUBSET = Strictness("subset")
+#: Symbols compare as globs with exclusions; `trade` covers `trade.spot`.
+SYMBOLS = Strictness("subset", ("symbols",))
+SCOPES = Strictness("subset", ("scopes",))
 SUPERSET = Strictness("superset")
 TRUE = Strictness("true")
 IDENTITY = Strictness("identity")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from policykit.model.base import HIGHER, IDENTITY, LOWER, NEUTRAL, SECTION, SUBSET, Meta, Section
+from policykit.model.base import HIGHER, IDENTITY, LOWER, NEUTRAL, SCOPES, SECTION, SUBSET, Meta, Section
 from policykit.model.types import Address, Date, DurationText, Line, Person, SecretRef
 
 Purpose = Literal["tracking", "market_data", "execution", "hedging", "break_glass"]
@@ -99,7 +99,7 @@ class Key(Section):
     ] = None
     scopes: Annotated[
         tuple[Scope, ...] | None,
-        Meta("All that the key may do.", SUBSET, guide=("G04", "G05", "G06", "G07"), held_by=("rule:PK1xx",)),
+        Meta("All that the key may do.", SCOPES, guide=("G04", "G05", "G06", "G07"), held_by=("rule:PK1xx",)),
     ] = None
     ip_allowlist: Annotated[
         tuple[AllowedAddress, ...] | None,
@@ -124,5 +124,6 @@ class Key(Section):
         ),
     ] = None
     declared: Annotated[
-        Declared | None, Meta("What the exchange cannot tell, said by a person.", SECTION, guide=("G08", "G13"))
+        Declared | None,
+        Meta("What the exchange cannot tell, said by a person; taken as a whole.", NEUTRAL, guide=("G08", "G13")),
     ] = None

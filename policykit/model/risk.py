@@ -13,6 +13,7 @@ from policykit.model.base import (
     ON_BREACH,
     SECTION,
     SUBSET,
+    SYMBOLS,
     Meta,
     Section,
     pointwise,
@@ -134,7 +135,7 @@ class Risk(Section):
         Field(min_length=1),
         Meta(
             'What may be traded, by ccxt\'s unified names; globs, and "!" for what may not.',
-            SUBSET,
+            SYMBOLS,
             guide=("G01",),
             held_by=("check:risk.symbols", "rule:PK6xx"),
         ),

@@ -5,24 +5,27 @@ A list allows a symbol if one of its patterns without `!` matches (or it has non
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
-
-#: Distinct patterns kept compiled in one process.
-_CACHE = 4_096
 
 
-@lru_cache(maxsize=_CACHE)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # Runs of stars are one star: matching stays linear in the symbol for each of the few stars left.
-    parts = re.split(r"\*+", pattern)
-    return re.compile(".*?".join(re.escape(part) for part in parts), re.DOTALL)
+def matches(pattern: str, text: str) -> bool:
+    """Say whether one pattern (without `!`) matches a symbol, or covers a pattern: `*/USDT` covers `BTC*/USDT`.
 
-
-def matches(pattern: str, symbol: str) -> bool:
-    """Say whether one pattern (without `!`) matches a symbol, or covers another pattern: `*/USDT` covers `BTC*/USDT`."""
-    return pattern == symbol or ("*" in pattern and _compiled(pattern).fullmatch(symbol) is not None)
+    Linear in the text: every part between two stars is taken where it comes first.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == text
+    last = rest.pop()
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in rest:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def allows(patterns: Sequence[str], symbol: str) -> bool:

@@ -1,0 +1,22 @@
+"""load and compose: the effective policy with the origin of every value (DESIGN 2 and 3)."""
+
+from __future__ import annotations
+
+from policykit.policy.canonical import dump, version
+from policykit.policy.effective import UNWAIVABLE, EffectivePolicy, expired
+from policykit.policy.layers import Layer, compose
+from policykit.policy.load import load, load_text
+from policykit.policy.stages import staged
+
+__all__ = [
+    "UNWAIVABLE",
+    "EffectivePolicy",
+    "Layer",
+    "compose",
+    "dump",
+    "expired",
+    "load",
+    "load_text",
+    "staged",
+    "version",
+]

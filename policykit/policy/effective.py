@@ -1,0 +1,84 @@
+"""The effective policy: what is in force after `extends` and the stage, with the origin of every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from policykit.model.policy import Policy
+from policykit.model.types import date_ms
+from policykit.model.waivers import Waiver
+from policykit.place import Place
+from policykit.policy.canonical import version
+from policykit.policy.layers import Layer, nearest
+from policykit.policy.stages import staged
+
+#: Rules that no waiver touches: a key that can withdraw, or transfer where the exchange can tell it apart.
+UNWAIVABLE: Final = frozenset(("PK101", "PK102"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectivePolicy:
+    """What guard, engine and rules read. `origins` is keyed by dotted path; a value without one is a default."""
+
+    model: Policy
+    file: str
+    name: str
+    version: str
+    origins: Mapping[str, Place]
+    #: Where each key (the word before the colon) of the file itself stands.
+    key_places: Mapping[str, Place]
+    #: The policy before its stage tightened it.
+    composed: Policy
+    #: Every file it was read from, itself first.
+    files: tuple[str, ...] = ()
+    #: When it was loaded, UTC ms, as the caller said.
+    loaded_ms: int | None = None
+
+    @property
+    def profile(self) -> bool:
+        """Whether it is only to be extended: it names no exchange, and no guard runs it."""
+        return not self.model.exchange
+
+    @property
+    def account_key(self) -> str:
+        """The name that counters are kept by: `binance/main`."""
+        return f"{self.model.exchange}/{self.model.account.name}"
+
+    def place(self, path: str) -> Place:
+        """Return the place of a value, or of the nearest parent that has one; LookupError for what no policy says."""
+        if path and path.partition(".")[0] not in Policy.model_fields:
+            raise LookupError(path)
+        return nearest(self.origins, path) or Place(self.file, path=path)
+
+    def key_place(self, path: str) -> Place:
+        """Return the place of a key in the file itself (`mm-exec` of `keys.mm-exec`), else that of its value."""
+        return self.key_places.get(path) or self.place(path)
+
+    def waived(self, rule: str, path: str, now_ms: int) -> Waiver | None:
+        """Return the waiver that accepts a finding of `rule` at `path` now; None if there is none.
+
+        It serves lint, live lint and run time alike. A date that is no date is expired.
+        """
+        if rule in UNWAIVABLE or rule.startswith("PK0"):
+            return None
+        for waiver in self.model.waivers:
+            here = path == waiver.at or path.startswith(f"{waiver.at}.")
+            if waiver.rule == rule and here and not expired(waiver, now_ms):
+                return waiver
+        return None
+
+    def at_stage(self, stage: str) -> EffectivePolicy:
+        """Return this policy as it is at a (lower) stage that the store holds."""
+        layer = staged(Layer(self.composed, self.origins), stage)
+        return replace(
+            self, model=layer.model, version=version(layer.model), origins=MappingProxyType(dict(layer.places))
+        )
+
+
+def expired(waiver: Waiver, now_ms: int) -> bool:
+    """Say whether a waiver is no longer accepted; a bad date is expired."""
+    end = date_ms(waiver.expires)
+    return end is None or now_ms >= end

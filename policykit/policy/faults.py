@@ -1,0 +1,151 @@
+"""What pydantic refuses, as findings with an exact place. Its own messages and input values are never passed on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from policykit.finding import Finding, Fix
+from policykit.model.policy import Policy
+from policykit.model.shape import keys_at
+from policykit.place import Place
+from policykit.source import Document, finding, shown
+
+#: The longest value that a message quotes.
+MAX_QUOTED = 40
+#: How alike a key must be to be suggested.
+_ALIKE = 0.6
+
+#: A run of characters that could be a secret: not quoted, wherever it stands.
+_TOKEN = re.compile(r"[A-Za-z0-9+=_-]{16}")
+
+_NEEDS: Mapping[str, str] = {
+    "int_type": "a whole number is needed",
+    "bool_type": "`true` or `false` is needed",
+    "dict_type": "a section (`key: value`) is needed",
+    "model_type": "a section (`key: value`) is needed",
+    "model_attributes_type": "a section (`key: value`) is needed",
+    "tuple_type": "a list (`[a, b]`) is needed",
+    "string_type": "text is needed",
+}
+
+
+def faults(error: ValidationError, document: Document) -> list[Finding]:
+    """Return one finding for each error, in the order of the file; none for what the reader has refused already."""
+    found: dict[tuple[str, str], Finding] = {}
+    for row in error.errors(include_input=False, include_url=False):
+        path = _path(row["loc"], document.data)
+        dotted = ".".join(str(part) for part in path)
+        if any(dotted == p or dotted.startswith(f"{p}.") for p in _prefixes(dotted, document.refused)):
+            continue
+        one = _fault(row, path, dotted, document)
+        found.setdefault((one.rule, dotted), one)
+    return sorted(found.values(), key=lambda f: (f.primary.line, f.primary.column))
+
+
+def _prefixes(dotted: str, refused: set[str]) -> Iterator[str]:
+    while dotted:
+        if dotted in refused:
+            yield dotted
+        dotted = dotted.rpartition(".")[0]
+
+
+def _path(loc: tuple[int | str, ...], data: Any) -> tuple[str | int, ...]:
+    """Drop from pydantic's location what is not in the document: `[key]`, and steps that our widening put in."""
+    path: list[str | int] = []
+    for step in loc:
+        if step == "[key]":
+            break
+        path.append(step)
+        if isinstance(data, dict) and isinstance(step, str):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            data = None
+    return tuple(path)
+
+
+def _fault(row: Any, path: tuple[str | int, ...], dotted: str, document: Document) -> Finding:
+    kind = row["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(path, dotted, document)
+    if kind == "missing":
+        parent = ".".join(str(part) for part in path[:-1])
+        place = document.key_places.get(parent) or _nearest(document, parent)
+        where = f"`{_safe(path[:-1])}` has no `{path[-1]}`" if parent else f"there is no `{path[-1]}`"
+        return finding("PK012", place, where, f"`{path[-1]}: ...` is needed here")
+    context = row.get("ctx") or {}
+    needs = _needs(kind, row, context)
+    is_key = "[key]" in row["loc"]
+    place = document.key_places[dotted] if is_key and dotted in document.key_places else _nearest(document, dotted)
+    given = "the key" if is_key else _given(document.data, path)
+    what = f"{_safe(path) or 'the policy'} is {given}"
+    return finding("PK011", place._replace(path=_safe(path)), what, needs)
+
+
+def _needs(kind: str, row: Any, context: Mapping[str, Any]) -> str:
+    if kind == "policykit":
+        return str(row["msg"])
+    if kind == "literal_error":
+        return f"one of {context['expected']} is needed".replace("'", "`")
+    if kind == "greater_than_equal":
+        return f"at least {context['ge']} is needed"
+    if kind == "less_than_equal":
+        return f"at most {context['le']} is allowed"
+    if kind == "too_long":
+        return f"at most {context['max_length']} items are allowed"
+    if kind == "too_short":
+        return f"at least {context['min_length']} item is needed"
+    return _NEEDS.get(kind, "another value is needed")
+
+
+def _unknown_key(path: tuple[str | int, ...], dotted: str, document: Document) -> Finding:
+    known = keys_at(Policy, path[:-1])
+    key = str(path[-1])
+    close = difflib.get_close_matches(key, known, n=1, cutoff=_ALIKE)
+    place = document.key_places.get(dotted) or _nearest(document, dotted)
+    name = _safe(path)
+    what = f"{name} is not a key of the language"
+    if close:
+        fix = Fix(place, close[0], f"write `{close[0]}`")
+        return finding("PK010", place._replace(path=name), what, f"did you mean `{close[0]}`?", fix=fix)
+    return finding("PK010", place._replace(path=name), what, f"here may be: {', '.join(known)}")
+
+
+def _nearest(document: Document, dotted: str) -> Place:
+    while dotted and dotted not in document.places:
+        dotted = dotted.rpartition(".")[0]
+    return document.places.get(dotted) or Place(document.file)
+
+
+def _safe(path: tuple[str | int, ...]) -> str:
+    """Return a path as messages show it: names of the language as they are, others only if they look like words."""
+    out: list[str] = []
+    for index, step in enumerate(path):
+        known = isinstance(step, int) or step in keys_at(Policy, path[:index]) or step == "default"
+        out.append(str(step) if known else shown(str(step)))
+    return ".".join(out)
+
+
+def _given(data: Any, path: tuple[str | int, ...]) -> str:
+    """Describe what was given; never a value below `keys`, and never one that could be a secret."""
+    for step in path:
+        inside = step in data if isinstance(data, dict) else isinstance(data, list) and int(step) < len(data)
+        if not inside:
+            break
+        data = data[step]
+    if isinstance(data, dict):
+        return "a section"
+    if isinstance(data, list):
+        return "a list"
+    if isinstance(data, bool):
+        return "true" if data else "false"
+    secret = path[:1] == ("keys",) or _TOKEN.search(str(data)) or len(str(data)) > MAX_QUOTED or "\n" in str(data)
+    if secret or data is None:
+        return "something else" if not isinstance(data, int) else "a number"
+    return str(data) if isinstance(data, int) else f'"{data}"'

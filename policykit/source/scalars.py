@@ -1,0 +1,70 @@
+"""What a plain scalar means: `true`, `false`, whole numbers; all else is text, or refused where readers disagree."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+#: The most digits of a whole number.
+MAX_INT_DIGITS = 18
+
+_INT = re.compile(r"-?(0|[1-9][0-9]*)\Z")
+_NULL = frozenset(("", "~", "null", "Null", "NULL"))
+_TRUE = frozenset(("y", "yes", "on", "true"))
+_SWITCHES = _TRUE | frozenset(("n", "no", "off", "false"))
+_FRACTION = re.compile(r"[-+]?([0-9][0-9_]*)?\.[0-9_]*\Z|[-+]?[0-9][0-9_.]*[eE][-+]?[0-9]+\Z")
+_INFINITE = re.compile(r"[-+]?\.(inf|nan)\Z", re.IGNORECASE)
+_BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?\Z")
+_OTHER_INT = re.compile(r"[-+]?(0[0-9_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)\Z")
+#: Format controls, bidirectional marks, joiners, private use, line separators: all that a reviewer cannot see.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\ue000-\uf8ff"
+    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+
+
+class Refusal(NamedTuple):
+    """Why a plain scalar is not taken: what it is, what may be; `quote` when quoting it is the cure."""
+
+    code: str
+    what: str
+    may: str
+    quote: bool = False
+
+
+def meaning(text: str) -> str | int | bool | Refusal:
+    """Return what a plain (unquoted) scalar means. No message holds the text itself, except words like `yes`."""
+    first = text[:1]
+    if first.isalpha() and text.lower() in _SWITCHES:
+        if text in ("true", "false"):
+            return text == "true"
+        word = "true" if text.lower() in _TRUE else "false"
+        return Refusal(
+            "PK004", f"`{text}` is a word to some YAML readers and `{word}` to others", f"`{word}` or quotes"
+        )
+    if text in _NULL:
+        return Refusal("PK007", "there is no value", "a value, or no key at all")
+    if first not in "0123456789+-.=<":
+        return text
+    return _number(text)
+
+
+def _number(text: str) -> str | int | Refusal:
+    if _INT.match(text):
+        if len(text) > MAX_INT_DIGITS:
+            return Refusal("PK004", f"a whole number of over {MAX_INT_DIGITS} digits", "a smaller one, or quotes")
+        return int(text)
+    if text in ("=", "<<"):
+        return Refusal("PK004", f"`{text}` has a meaning of its own to some YAML readers", "quotes")
+    if _INFINITE.match(text):
+        return Refusal("PK004", "infinity and NaN are no limits", "a number, or no key at all")
+    if _FRACTION.match(text) and text not in (".", "-.", "+."):
+        return Refusal(
+            "PK004", "a fraction without quotes is read as a binary float, which is not exact", "quotes", True
+        )
+    if _BASE60.match(text):
+        return Refusal("PK004", "some YAML readers take this for a number to the base 60", "quotes", True)
+    if _OTHER_INT.match(text):
+        return Refusal("PK004", "YAML readers disagree on this number", "plain decimal digits, or quotes")
+    return text
