@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.decision import Decision
@@ -63,12 +62,14 @@ class Telemetry:
     ) -> None:
         from opentelemetry import context, metrics, trace
 
+        from policykit import __version__
+
         self._trace = trace
         self._current: Callable[[], Context] = context.get_current
         self._now_ns = now_ns
         self.relay = relay or Relay()
         self.counters = Counters()
-        self._version = _version()
+        self._version = __version__
         self._tracer: Tracer | None = None
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
@@ -266,13 +267,6 @@ def _denial(decision: Decision) -> str:
     more = f" (and {len(decision.reasons) - 1} more)" if len(decision.reasons) > 1 else ""
     shadow = "would be denied (shadow)" if decision.mode == "shadow" else "denied"
     return f"{decision.action} {shadow}{first}{more}; decision {decision.id}"
-
-
-def _version() -> str:
-    try:
-        return metadata.version("policykit-trading")
-    except metadata.PackageNotFoundError:
-        return "0"
 
 
 _shared: Telemetry | None = None

@@ -1,0 +1,161 @@
+"""`policykit journal tail | show | verify`: the record, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from policykit.cli._options import Exit, example, format_option, leave
+
+if TYPE_CHECKING:
+    from policykit.store import Store
+
+#: How often `--follow` looks for new rows, seconds.
+POLL_S = 0.5
+OUTCOMES = ("allow", "deny", "acknowledged", "rejected", "unknown", "found", "absent", "expired", "not_sent", "settled")
+
+store_option = click.option(
+    "--store",
+    "uri",
+    metavar="URI",
+    help="Which store (default: POLICYKIT_STORE, else the one in the user's state directory).",
+)
+
+
+@click.group(name="journal", epilog=example("policykit journal tail --follow\npolicykit journal show 01JD3V7K2M"))
+def command() -> None:
+    """The record of every decision: read it, follow one order through it, prove that nobody changed it."""
+
+
+@command.command(epilog=example("policykit journal tail --follow --outcome deny"))
+@store_option
+@click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=20, show_default=True, help="How many rows.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with each new row, until interrupted.")
+@click.option("--bot", help="Only this bot.")
+@click.option("--symbol", help="Only this symbol (BTC/USDT).")
+@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only decisions, or outcomes of sends, of this kind.")
+@click.option("--all", "everything", is_flag=True, help="Also rows that only keep facts and permits fresh.")
+@format_option()
+def tail(
+    uri: str | None,
+    lines: int,
+    *,
+    follow: bool,
+    bot: str | None,
+    symbol: str | None,
+    outcome: str | None,
+    everything: bool,
+    output_format: str,
+) -> None:
+    """Show the newest rows, one a line (JSON: one object a line); times are UTC."""
+    from policykit.telemetry import tail as views
+
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    view = views.Tail if output_format == "text" else views.JsonTail
+    chosen = view(bot=bot, symbol=symbol, outcome=outcome, quiet=not everything, width=columns)
+    store = _open(uri)
+    try:
+        shown, newest = views.recent(store, chosen, lines)
+        for line in shown:
+            click.echo(line)
+        if follow:
+            for line in views.follow(store, chosen, newest, _wait):
+                click.echo(line)
+    finally:
+        store.close()
+
+
+@command.command(epilog=example("policykit journal show 01JD3V7K2M0000000000000001"))
+@click.argument("ident", metavar="ID")
+@store_option
+@format_option()
+def show(ident: str, uri: str | None, output_format: str) -> None:
+    """Show the life of one order or decision: what was decided and why, what was sent, what became of it.
+
+    ID is a decision's id, a client order id or the exchange's order id; the beginning or the end of it will do.
+    """
+    from policykit.redact import scrub
+    from policykit.telemetry import timeline
+
+    store = _open(uri)
+    try:
+        found = timeline.find(store, ident)
+    finally:
+        store.close()
+    if found is None:
+        click.echo(f"{ident}: not in the journal of {_named(uri)}; policykit journal tail lists the newest", err=True)
+        leave(Exit.NO)
+    elif isinstance(found, timeline.Ambiguous):
+        click.echo(f"{ident}: fits {found.total} orders; give more of the id, or its end. The newest:", err=True)
+        for candidate, line in found.candidates:
+            click.echo(f"  {candidate}  {line}".rstrip(), err=True)
+        leave(Exit.CALL)
+    else:
+        text = timeline.render(found) if output_format == "text" else scrub(json.dumps(found.to_dict(), indent=2))
+        click.echo(text)
+
+
+@command.command(epilog=example("policykit journal verify --store sqlite:///var/lib/policykit/store.db"))
+@store_option
+@format_option()
+def verify(uri: str | None, output_format: str) -> None:
+    """Check that no row was changed, taken out or put in: each row carries a hash over itself and the row before.
+
+    What the chain cannot show is a journal whose newest rows were cut off: compare the newest row with one you know.
+    """
+    from policykit.store.sqlite import verify_file
+    from policykit.telemetry import words
+
+    path = _path(uri)
+    if path is not None:
+        rows, problem = verify_file(path)
+    else:
+        rows, problem = _open(uri).verify()
+    head = None
+    if problem is None and rows:
+        store = _open(uri)
+        head = next((row for row in store.rows(rows - 1, 1)), None)
+        store.close()
+    said = words.verdict(_named(uri), rows, problem, head)
+    click.echo(json.dumps(said, indent=2) if output_format == "json" else words.verdict_text(said))
+    if problem is not None:
+        leave(Exit.NO)
+
+
+def _wait() -> bool:
+    time.sleep(POLL_S)
+    return True
+
+
+def _named(uri: str | None) -> str:
+    from policykit.redact import scrub
+    from policykit.store import default_uri
+
+    return scrub(uri or default_uri())
+
+
+def _path(uri: str | None) -> str | None:
+    """Return the file of a sqlite store that is there; raise StoreUnavailable when it is not: reading makes none."""
+    from policykit.errors import StoreUnavailable
+    from policykit.store import default_uri
+
+    chosen = uri or default_uri()
+    if not chosen.startswith("sqlite:///"):
+        return None
+    path = "/" + chosen.removeprefix("sqlite:///").lstrip("/")
+    if not os.path.isfile(path):
+        raise StoreUnavailable(f"{path}: there is no journal; set POLICYKIT_STORE or --store to the one that bots use")
+    return path
+
+
+def _open(uri: str | None) -> Store | Any:
+    from policykit.store import open_store
+
+    _path(uri)
+    return open_store(uri)

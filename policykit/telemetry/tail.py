@@ -1,0 +1,221 @@
+"""The journal for people, one line a row: `journal tail`.
+
+A view: it reads `Store.rows()` and nothing else, so it shows what is proved, also of another process or after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from policykit.clock import iso
+from policykit.redact import scrub
+from policykit.store.base import Row
+from policykit.telemetry.words import filled, grouped, looked_up, moment, order_text
+
+#: Rows read at a time.
+PAGE: Final = 1_000
+#: Rows that only keep facts and permits fresh; `tail` leaves them out unless told otherwise.
+QUIET: Final = frozenset(("observe", "renew"))
+#: Intents whose bot and symbol are remembered for their later rows.
+MAX_REMEMBERED: Final = 10_000
+
+
+class Rows(Protocol):
+    """What is read of a store."""
+
+    def rows(self, after: int = 0, limit: int = PAGE) -> Iterator[Row]:
+        """Yield journal rows in order."""
+
+
+def every(store: Rows, after: int = 0) -> Iterator[Row]:
+    """Yield every row after a sequence number, a page at a time."""
+    while True:
+        seen = after
+        for row in store.rows(after, PAGE):
+            yield row
+            after = row.seq
+        if after == seen:
+            return
+
+
+def last_seq(store: Rows) -> int:
+    """Return the number of the newest row, 0 for none, in about 2 log2(n) reads: rows are numbered without gaps."""
+    low, high = 0, 1
+    while next(iter(store.rows(high - 1, 1)), None) is not None:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if next(iter(store.rows(middle - 1, 1)), None) is not None:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@dataclass
+class Tail:
+    """One line a row. Filters: a bot, a symbol, an outcome (allow, deny, or a state: unknown, rejected, ...)."""
+
+    bot: str | None = None
+    symbol: str | None = None
+    outcome: str | None = None
+    quiet: bool = True
+    #: Columns; a longer line is cut; 0: never.
+    width: int = 0
+    _orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def take(self, row: Row) -> str | None:
+        """Return the row's line, or None when a filter leaves it out."""
+        about = self._about(row)
+        if not self.wants(row, about):
+            return None
+        what, rest = _WORDS[row.kind](row.body, about) if row.kind in _WORDS else (row.kind, _other(row.body))
+        who = f"{about.get('bot', ''):<10} {about.get('symbol', ''):<10}" if about else ""
+        line = scrub(f"{iso(row.at_ms)[11:23]} {row.seq:>7}  {what:<8} {who + ' ' if who else ''}{rest}".rstrip())
+        line = " ".join(line.splitlines())
+        return line if not self.width or len(line) <= self.width else line[: self.width - 1] + "…"
+
+    def wants(self, row: Row, about: Mapping[str, Any]) -> bool:
+        """Tell whether the filters let a row through."""
+        if self.quiet and row.kind in QUIET:
+            return False
+        if self.outcome is not None:
+            decided = row.body.get("decision", {}).get("outcome") if row.kind == "decision" else row.body.get("state")
+            if decided != self.outcome:
+                return False
+        if self.bot is not None and about.get("bot") != self.bot:
+            return False
+        return self.symbol is None or about.get("symbol") == self.symbol
+
+    def _about(self, row: Row) -> dict[str, Any]:
+        """Return bot, order and id of what a row is about, {} when it is about no order."""
+        if row.kind == "decision":
+            decision = row.body.get("decision", {})
+            about = {"bot": decision.get("bot", ""), **decision.get("order", {}), "action": decision.get("action", "")}
+            intent = row.body.get("intent")
+            if intent is not None:
+                about["client_order_id"] = intent["client_order_id"]
+                if len(self._orders) >= MAX_REMEMBERED:
+                    del self._orders[next(iter(self._orders))]
+                self._orders[intent["id"]] = about
+            return about
+        return self._orders.get(str(row.body.get("intent", "")), {})
+
+
+class JsonTail(Tail):
+    """One JSON object a row; the same filters."""
+
+    def take(self, row: Row) -> str | None:
+        """Return the row as JSON, or None when a filter leaves it out."""
+        if not self.wants(row, self._about(row)):
+            return None
+        return scrub(json.dumps({"seq": row.seq, "at": iso(row.at_ms), "kind": row.kind, "body": row.body}))
+
+
+Words = tuple[str, str]
+
+
+def _decision(body: Mapping[str, Any], about: Mapping[str, Any]) -> Words:
+    decision = body.get("decision", {})
+    outcome = str(decision.get("outcome", "")).upper()
+    if outcome == "DENY" and decision.get("mode") == "shadow":
+        outcome = "(DENY)"
+    said = order_text(about, symbol=False)
+    if decision.get("action") not in ("order.create", None):
+        said = f"{decision['action']} {said}".rstrip()
+    reasons = decision.get("reasons", [])
+    if not reasons:
+        return outcome, said
+    more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return outcome, f"{said}  {_reason(reasons[0])}{more}"
+
+
+def _reason(reason: Mapping[str, Any]) -> str:
+    if "observed" in reason and "limit" in reason:
+        seen = f"{grouped(reason['observed'])} of {grouped(reason['limit'])} {reason.get('unit', '')}".rstrip()
+        return f"{reason['code']} {seen}"
+    return str(reason.get("code", ""))
+
+
+def _outcome(body: Mapping[str, Any], about: Mapping[str, Any]) -> Words:
+    parts = [f"id {body['order_id']}"] if "order_id" in body else []
+    if "filled" in body:
+        parts.append(filled(body["filled"], about))
+    if body.get("error"):
+        parts.append(str(body["error"]))
+    state = str(body.get("state", ""))
+    return {"acknowledged": "accepted"}.get(state, state.replace("_", " ")), ", ".join(parts)
+
+
+def _halt(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    frozen = ", frozen" if body.get("freeze") else ""
+    return str(body.get("state", "HALTED")), f"{body.get('scope')}{frozen}, by {body.get('by')}: {body.get('why')}"
+
+
+def _resume(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    return "ACTIVE", f"{body.get('scope')}, by {body.get('by')}: {body.get('why')}"
+
+
+def _ban(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    return "banned", f"{body.get('account')} ({body.get('scope')}): nothing is sent before {moment(body['until_ms'])}"
+
+
+def _observe(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    equity = f"equity {grouped(body['equity'])}" if "equity" in body else ""
+    return "facts", f"{body.get('account')} {equity}".rstrip()
+
+
+def _lookup(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    return "lookup", looked_up(body)
+
+
+def _other(body: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in body.items() if value is not None)
+
+
+_WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Words]]] = {
+    "decision": _decision,
+    "outcome": _outcome,
+    "lookup": _lookup,
+    "halt": _halt,
+    "resume": _resume,
+    "ban": _ban,
+    "observe": _observe,
+}
+
+
+def recent(store: Rows, tail: Tail, count: int) -> tuple[list[str], int]:
+    """Return the newest `count` lines that the filters let through, and the number of the last row read.
+
+    Reads backward in pages, so that a long journal costs no more than what is shown.
+    """
+    newest = last_seq(store)
+    start, found = newest, 0
+    while start > 0 and found < count:
+        start = max(0, start - PAGE)
+        look = Tail(tail.bot, tail.symbol, tail.outcome, tail.quiet)
+        found = sum(look.take(row) is not None for row in _until(store, start, newest))
+    lines = [line for row in _until(store, start, newest) if (line := tail.take(row)) is not None]
+    return lines[max(0, len(lines) - count) :], newest
+
+
+def _until(store: Rows, after: int, last: int) -> Iterator[Row]:
+    for row in every(store, after):
+        if row.seq > last:
+            return
+        yield row
+
+
+def follow(store: Rows, tail: Tail, after: int, wait: Callable[[], bool]) -> Iterator[str]:
+    """Yield the line of every new row for as long as `wait` says so; it is asked when there is nothing new."""
+    while True:
+        for row in every(store, after):
+            after = row.seq
+            line = tail.take(row)
+            if line is not None:
+                yield line
+        if not wait():
+            return

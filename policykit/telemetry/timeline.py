@@ -1,0 +1,197 @@
+"""The life of one order as the journal has it: `journal show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from policykit.clock import iso
+from policykit.redact import scrub
+from policykit.store.base import Row
+from policykit.telemetry.tail import Rows, every
+from policykit.telemetry.words import clock, filled, grouped, looked_up, moment, order_text
+
+#: Shortest part of an id that is looked for, characters.
+MIN_PART: Final = 4
+#: Orders named when an id fits several.
+MAX_CANDIDATES: Final = 10
+
+
+class Ambiguous(NamedTuple):
+    """Several orders fit an id: the newest of them, (id, one line)."""
+
+    candidates: tuple[tuple[str, str], ...]
+    total: int
+
+
+class Story(NamedTuple):
+    """Everything the journal has of one order or one decision: its rows, oldest first, re-sends included."""
+
+    ids: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data, version 1."""
+        rows = [{"seq": r.seq, "at": iso(r.at_ms), "kind": r.kind, "body": r.body, "hash": r.hash} for r in self.rows]
+        return {"version": 1, "ids": list(self.ids), "rows": rows}
+
+
+def find(store: Rows, part: str) -> Story | Ambiguous | None:
+    """Return the story of an id; None when nothing fits it.
+
+    `part` is a decision's id, a client order id or an exchange's order id, or the beginning or the end of one of the
+    first two (MIN_PART characters at least; ids of one process begin alike and end differently).
+    """
+    fits: dict[str, str] = {}
+    before: dict[str, str] = {}
+    for row in every(store):
+        if row.kind == "decision":
+            ident = row.body["decision"]["id"]
+            intent = row.body.get("intent") or {}
+            if intent.get("replaces"):
+                before[ident] = intent["replaces"]
+            names = [ident, intent.get("client_order_id"), row.body["decision"]["order"].get("client_order_id")]
+            if any(_fits(name, part) for name in names if name):
+                fits[ident] = _candidate(row)
+        elif row.kind == "outcome" and row.body.get("order_id") == part:
+            fits.setdefault(row.body["intent"], "")
+    exact = [ident for ident in fits if ident == part]
+    roots = {_first(ident, before) for ident in exact or fits}
+    if not roots:
+        return None
+    if len(roots) > 1:
+        newest = list(fits.items())[-MAX_CANDIDATES:]
+        return Ambiguous(tuple(newest), len(roots))
+    (root,) = roots
+    return _collect(store, {ident for ident in [*before, *fits, root] if _first(ident, before) == root})
+
+
+def _fits(name: str, part: str) -> bool:
+    return name == part or (len(part) >= MIN_PART and (name.startswith(part) or name.endswith(part)))
+
+
+def _first(ident: str, before: Mapping[str, str]) -> str:
+    seen = set()
+    while ident in before and ident not in seen:
+        seen.add(ident)
+        ident = before[ident]
+    return ident
+
+
+def _candidate(row: Row) -> str:
+    decision = row.body["decision"]
+    return f"{moment(row.at_ms)}  {decision['outcome']:<5}  {decision['bot']}  {order_text(decision['order'])}".rstrip()
+
+
+def _collect(store: Rows, idents: set[str]) -> Story:
+    rows, order = [], []
+    for row in every(store):
+        ident = row.body["decision"]["id"] if row.kind == "decision" else row.body.get("intent")
+        if ident in idents:
+            rows.append(row)
+            if row.kind == "decision":
+                order.append(ident)
+    return Story(tuple(order), tuple(rows))
+
+
+def render(story: Story) -> str:
+    """Return the story as text: a head line an attempt, a line a row, times in UTC."""
+    lines: list[str] = []
+    sent: set[str] = set()
+    for attempt, ident in enumerate(story.ids, 1):
+        rows = [r for r in story.rows if (r.body.get("decision") or {}).get("id", r.body.get("intent")) == ident]
+        if lines:
+            lines.append("")
+        lines.extend(_head(rows[0], attempt))
+        for row in rows:
+            lines.extend(_show(row, attempt, rows[0], sent))
+    return scrub("\n".join(lines))
+
+
+def _head(row: Row, attempt: int) -> Iterable[str]:
+    decision, intent = row.body["decision"], row.body.get("intent") or {}
+    name = intent.get("client_order_id") or decision["order"].get("client_order_id") or decision["id"]
+    word = "order" if decision["action"] == "order.create" else decision["action"]
+    parts = [f"{word} {name}", order_text(decision["order"]), intent.get("account", ""), f"bot {decision['bot']}"]
+    yield "  ".join(part for part in parts if part)
+    again = f", re-sent in place of {intent['replaces']}" if intent.get("replaces") else ""
+    policy = decision["policy"]
+    yield f"{iso(row.at_ms)[:10]} UTC, policy {policy['name']} {policy['version']}, decision {decision['id']}{again}"
+
+
+def _line(at_ms: int, word: str, result: str = "", rest: str = "") -> str:
+    return f"{iso(at_ms)[11:23]}  {word:<10} {result:<10} {rest}".rstrip()
+
+
+def _show(row: Row, attempt: int, decided: Row, sent: set[str]) -> Iterable[str]:
+    if row.kind == "decision":
+        yield from _show_decision(row)
+    elif row.kind == "outcome":
+        yield from _show_outcome(row, attempt, decided, sent)
+    elif row.kind == "renew":
+        yield _line(row.at_ms, "renewed", "", "the permit to send")
+    elif row.kind == "lookup":
+        yield _line(row.at_ms, "looked up", "", looked_up(row.body))
+    else:
+        facts = {k: v for k, v in row.body.items() if k != "intent" and v is not None}
+        yield _line(row.at_ms, row.kind, "", " ".join(f"{k}={v}" for k, v in facts.items()))
+
+
+def _show_decision(row: Row) -> Iterable[str]:
+    decision = row.body["decision"]
+    said = [f"{row.body['checks']} checks"] if row.body.get("checks") else []
+    if "notional" in row.body:
+        said.append(f"order notional {grouped(row.body['notional'])}")
+    if row.body.get("facts_age_s") is not None:
+        said.append(f"facts {row.body['facts_age_s']:.1f} s old")
+    shadow = " (shadow: it did not act)" if decision["mode"] == "shadow" and decision["outcome"] == "deny" else ""
+    yield _line(row.at_ms, "decided", decision["outcome"], ", ".join(said) + shadow)
+    for reason in decision.get("reasons", []):
+        place = f" ({reason['place']})" if "place" in reason else ""
+        yield f"{'':14}{reason['code']}: {reason['message']}{place}"
+    for warning in row.body.get("warnings", []):
+        yield f"{'':14}warning {warning['code']}: {warning['message']}"
+    if "intent" in row.body:
+        yield _line(row.at_ms, "intent", "durable", f"seq {row.seq:,}")
+    else:
+        yield _line(row.at_ms, "recorded", "", f"seq {row.seq:,}")
+
+
+def _show_outcome(row: Row, attempt: int, decided: Row, sent: set[str]) -> Iterable[str]:
+    body, order = row.body, decided.body["decision"]["order"]
+    ident = body["intent"]
+    if "signed_ms" in body and ident not in sent:
+        sent.add(ident)
+        until = f"request valid until {clock(body['signed_ms'] + body['validity_ms'])}" if "validity_ms" in body else ""
+        yield _line(body["signed_ms"], "sent", f"attempt {attempt}", until)
+    word, result = _STATES.get(body["state"], (body["state"], ""))
+    if word == "sent" and ident in sent:
+        return
+    parts = [f"id {body['order_id']}"] if "order_id" in body else []
+    if "filled" in body:
+        parts.append(filled(body["filled"], order))
+    if body.get("error"):
+        parts.append(str(body["error"]))
+    said = ", ".join(parts)
+    after = _AFTER.get(body["state"], "")
+    yield _line(row.at_ms, word, result, f"{said}; {after}" if said and after else said or after)
+
+
+_STATES: Final = {
+    "sent": ("sent", ""),
+    "acknowledged": ("accepted", ""),
+    "rejected": ("rejected", ""),
+    "unknown": ("unknown", ""),
+    "found": ("looked up", "FOUND"),
+    "absent": ("looked up", "ABSENT"),
+    "expired": ("expired", ""),
+    "not_sent": ("not sent", ""),
+    "settled": ("settled", ""),
+}
+_AFTER: Final = {
+    "rejected": "reservation given back",
+    "unknown": "reservation kept",
+    "absent": "behind the fence, it can no longer execute; reservation given back",
+    "expired": "reservation given back",
+    "not_sent": "reservation given back",
+}

@@ -1,0 +1,81 @@
+"""Words that the journal's views share: an order, a number, a time, and whether the chain holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from policykit.clock import iso
+from policykit.redact import scrub
+from policykit.store.base import Row
+
+
+def order_text(order: Mapping[str, Any], *, symbol: bool = True) -> str:
+    """Return `BTC/USDT buy limit 0.010 @ 60,000`."""
+    words = [str(order[name]) for name in ("symbol", "side", "type") if name in order and (symbol or name != "symbol")]
+    if "quantity" in order:
+        words.append(grouped(order["quantity"]))
+    elif "quote_quantity" in order:
+        words.append(f"for {grouped(order['quote_quantity'])}")
+    if "price" in order:
+        words.append(f"@ {grouped(order['price'])}")
+    if "stop_price" in order:
+        words.append(f"stop {grouped(order['stop_price'])}")
+    if order.get("reduce_only"):
+        words.append("reduce-only")
+    return " ".join(words)
+
+
+def grouped(number: Any) -> str:
+    """Write decimal text with thousands apart: 60000.50 as 60,000.50; anything else as it is."""
+    try:
+        return f"{Decimal(str(number)):,f}"
+    except InvalidOperation:
+        return str(number)
+
+
+def filled(quantity: Any, order: Mapping[str, Any]) -> str:
+    """Return `filled 0.007 of 0.010`."""
+    of = f" of {grouped(order['quantity'])}" if "quantity" in order else ""
+    return f"filled {grouped(quantity)}{of}"
+
+
+def looked_up(body: Mapping[str, Any]) -> str:
+    """Return what a look-up that proved nothing says: `not visible; fence at 10:00:16.500`."""
+    missing = "not visible" if body.get("asked", True) else "the exchange gave no answer"
+    return missing if body.get("fence_ms") is None else f"{missing}; fence at {clock(body['fence_ms'])}"
+
+
+def clock(at_ms: int) -> str:
+    """Return the time of day: 10:00:00.000."""
+    return iso(at_ms)[11:23]
+
+
+def moment(at_ms: int) -> str:
+    """Return date and time to the second."""
+    return iso(at_ms)[:19].replace("T", " ")
+
+
+def verdict(store: str, rows: int, problem: str | None, head: Row | None) -> dict[str, Any]:
+    """Return what `journal verify` says, version 1; `rows` are the good ones, `head` the newest row."""
+    newest = None if head is None else {"seq": head.seq, "at": iso(head.at_ms), "hash": head.hash}
+    problem = None if problem is None else scrub(problem)
+    return {"version": 1, "store": store, "intact": problem is None, "rows": rows, "problem": problem, "newest": newest}
+
+
+def verdict_text(said: Mapping[str, Any]) -> str:
+    """Return the verdict in words."""
+    if not said["intact"]:
+        return (
+            f"{said['store']}: BROKEN after {said['rows']:,} good rows: {said['problem']}\n"
+            "keep a copy of the file as it is, find out who changed it, and start on a new store; "
+            "orders that are open need `policykit reconcile`"
+        )
+    if said["newest"] is None:
+        return f"{said['store']}: intact, and empty"
+    newest = said["newest"]
+    return (
+        f"{said['store']}: intact, {said['rows']:,} rows read, the chain holds\n"
+        f"newest row {newest['seq']:,} of {newest['at']}, hash {newest['hash']}"
+    )

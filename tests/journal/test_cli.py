@@ -1,0 +1,137 @@
+"""The commands of `policykit journal`: what they print and how they end."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from policykit.cli.__main__ import main
+from tests.journal.conftest import FIRST, SECOND, THIRD
+from tests.journal.test_tail import LINES
+from tests.journal.test_timeline import ORDER
+
+Out = pytest.CaptureFixture[str]
+
+
+def test_tail_and_show_print_their_views(uri: str, capsys: Out) -> None:
+    """`tail -n 2` prints the two newest lines, `show` the timeline; both end with 0."""
+    assert main(["journal", "tail", "-n", "2", "--store", uri]) == 0
+    assert capsys.readouterr().out.splitlines() == LINES[-2:]
+    assert main(["journal", "show", FIRST, "--store", uri]) == 0
+    assert capsys.readouterr().out == ORDER + "\n"
+
+
+def test_the_store_may_come_from_the_environment(uri: str, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    """POLICYKIT_STORE names the store as it does for a guard."""
+    monkeypatch.setenv("POLICYKIT_STORE", uri)
+    assert main(["journal", "tail", "--outcome", "deny", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["body"]["decision"]["id"] == THIRD
+
+
+def test_show_as_json_has_the_rows(uri: str, capsys: Out) -> None:
+    """`show --format json` gives every row of the order with its hash."""
+    assert main(["journal", "show", SECOND, "--store", uri, "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["version"], said["ids"]) == (1, [FIRST, SECOND])
+    assert [(r["seq"], r["kind"]) for r in said["rows"]] == [
+        (2, "decision"),
+        (3, "outcome"),
+        (4, "lookup"),
+        (5, "outcome"),
+        (6, "decision"),
+        (7, "outcome"),
+        (8, "outcome"),
+    ]
+    assert all(len(r["hash"]) == 64 for r in said["rows"])
+
+
+def test_show_says_what_it_does_not_find(uri: str, capsys: Out) -> None:
+    """An unknown id ends with 1, one that fits several with 2 and the candidates."""
+    assert main(["journal", "show", "ZZZZZ", "--store", uri]) == 1
+    assert capsys.readouterr().err == f"ZZZZZ: not in the journal of {uri}; policykit journal tail lists the newest\n"
+    assert main(["journal", "show", "01JD3V7K2M", "--store", uri]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "01JD3V7K2M: fits 2 orders; give more of the id, or its end. The newest:"
+    assert len(lines) == 4
+
+
+def test_verify_holds_an_intact_chain(uri: str, capsys: Out) -> None:
+    """An untouched journal ends with 0 and says how many rows were read and which is the newest."""
+    assert main(["journal", "verify", "--store", uri]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{uri}: intact, 13 rows read, the chain holds"
+    assert second.startswith("newest row 13 of 2026-11-21T10:00:22.000Z, hash ")
+    assert main(["journal", "verify", "--store", uri, "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["intact"], said["rows"], said["problem"], said["newest"]["seq"]) == (True, 13, None, 13)
+
+
+@pytest.mark.parametrize(
+    ("statement", "good", "problem"),
+    [
+        ("UPDATE journal SET body = replace(body, '30000', '30') WHERE seq = 9", 8, "row 9"),
+        ("DELETE FROM journal WHERE seq = 4", 3, "row 4 is missing"),
+        ("UPDATE journal SET at_ms = at_ms + 1 WHERE seq = 1", 0, "row 1"),
+    ],
+)
+def test_verify_names_the_row_that_was_changed(uri: str, capsys: Out, statement: str, good: int, problem: str) -> None:
+    """A changed body, a changed time and a missing row end with 1 and the place, as text and as JSON."""
+    path = uri.removeprefix("sqlite://")
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement)
+    connection.close()
+    assert main(["journal", "verify", "--store", uri]) == 1
+    assert capsys.readouterr().out.startswith(f"{uri}: BROKEN after {good} good rows: {problem}")
+    assert main(["journal", "verify", "--store", uri, "--format", "json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["intact"], said["rows"]) == (False, good)
+    assert said["problem"].startswith(problem)
+
+
+@pytest.mark.parametrize("arguments", [["tail"], ["show", FIRST], ["verify"]])
+def test_reading_makes_no_store(tmp_path: Path, capsys: Out, arguments: list[str]) -> None:
+    """A store that is not there is not made by looking: exit 3, one line, no file."""
+    path = tmp_path / "none.db"
+    assert main(["journal", *arguments, "--store", f"sqlite:///{path}"]) == 3
+    assert capsys.readouterr().err == (
+        f"policykit: {path}: there is no journal; set POLICYKIT_STORE or --store to the one that bots use\n"
+    )
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("arguments", [["tail"], ["show", FIRST], ["verify"]])
+def test_a_file_that_is_no_store_is_said_to_be_damaged(tmp_path: Path, capsys: Out, arguments: list[str]) -> None:
+    """Whatever lies there ends in one line and an exit code that is not 0, never in a traceback."""
+    path = tmp_path / "store.db"
+    path.write_bytes(b"this is no database, whatever it is called" * 100)
+    assert main(["journal", *arguments, "--store", f"sqlite:///{path}"]) in (1, 3)
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err + said.out
+    assert said.err or "BROKEN after 0 good rows" in said.out
+
+
+def test_an_empty_and_a_memory_store_can_be_asked(tmp_path: Path, capsys: Out) -> None:
+    """A new store is intact and empty; a memory store has nothing to show."""
+    from policykit.store import open_store
+
+    uri = f"sqlite:///{tmp_path}/new.db"
+    open_store(uri).close()
+    assert main(["journal", "verify", "--store", uri]) == 0
+    assert capsys.readouterr().out == f"{uri}: intact, and empty\n"
+    assert main(["journal", "verify", "--store", "memory:"]) == 0
+    assert main(["journal", "tail", "--store", "memory:"]) == 0
+    assert capsys.readouterr().out == "memory:: intact, and empty\n"
+
+
+def test_follow_goes_on_until_interrupted(uri: str, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--follow` shows the rows there are, waits, and ends with 130 on Ctrl-C."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("policykit.cli.journal.time.sleep", interrupted)
+    assert main(["journal", "tail", "--follow", "-n", "1", "--store", uri]) == 130
+    assert capsys.readouterr().out.splitlines() == LINES[-1:]

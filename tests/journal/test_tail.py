@@ -1,0 +1,135 @@
+"""`journal tail`: the newest rows, one a line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from policykit.store import Store, open_store
+from policykit.telemetry import tail as module
+from policykit.telemetry.tail import JsonTail, Tail, every, follow, last_seq, recent
+from tests.telemetry.nouns import AT_MS, decision, intent
+
+LINES = """\
+10:00:00.000       2  ALLOW    mm-1       BTC/USDT   buy limit 0.01 @ 60,000
+10:00:03.004       3  unknown  mm-1       BTC/USDT   timed out after 3.0 s
+10:00:05.010       4  lookup   mm-1       BTC/USDT   not visible; fence at 10:00:16.500
+10:00:17.013       5  absent   mm-1       BTC/USDT
+10:00:17.100       6  ALLOW    mm-1       BTC/USDT   buy limit 0.01 @ 60,000
+10:00:17.150       7  accepted mm-1       BTC/USDT   id 881723, filled 0.007 of 0.01
+10:00:18.150       8  settled  mm-1       BTC/USDT   id 881723, filled 0.01 of 0.01
+10:00:19.000       9  DENY     mm-2       BTC/USDT   buy limit 0.01 @ 60,000  \
+RISK_ORDER_NOTIONAL 30,000 of 1,500 USDT and 1 more
+10:00:20.000      10  HALTED   all, by ops: testing the switch
+10:00:20.001      11  banned   binance/main (ip): nothing is sent before 2026-11-21 10:01:30
+10:00:21.000      12  ACTIVE   all, by ops: fine again
+10:00:22.000      13  policy   name=mm version=sha256:3f9a01c2d4e5""".splitlines()
+
+
+def test_every_kind_of_row_has_its_line(journal: Store) -> None:
+    """Decisions, outcomes, halts, bans and events read as words; facts are left out."""
+    lines, newest = recent(journal, Tail(), 100)
+    assert newest == 13
+    assert lines == LINES
+
+
+def test_only_the_newest_are_shown(journal: Store) -> None:
+    """A count is a count of lines shown, not of rows read."""
+    assert recent(journal, Tail(), 2)[0] == LINES[-2:]
+    assert recent(journal, Tail(), 0) == ([], 13)
+
+
+@pytest.mark.parametrize(
+    ("filters", "numbers"),
+    [
+        ({"bot": "mm-2"}, [9]),
+        ({"outcome": "deny"}, [9]),
+        ({"outcome": "allow"}, [2, 6]),
+        ({"outcome": "unknown"}, [3]),
+        ({"outcome": "settled", "bot": "mm-1", "symbol": "BTC/USDT"}, [8]),
+        ({"symbol": "ETH/USDT"}, []),
+        ({"quiet": False, "symbol": None}, list(range(1, 14))),
+    ],
+)
+def test_filters(journal: Store, filters: dict[str, object], numbers: list[int]) -> None:
+    """Bot and symbol also hold for the outcomes of a bot's orders; an outcome is a decision's or a send's."""
+    lines, _ = recent(journal, JsonTail(**filters), 100)  # type: ignore[arg-type]
+    assert [json.loads(line)["seq"] for line in lines] == numbers
+
+
+def test_a_line_is_cut_at_the_terminals_width_and_only_there(journal: Store) -> None:
+    """On a terminal of 100 columns no line is longer; into a pipe nothing is cut."""
+    cut, _ = recent(journal, Tail(width=100), 100)
+    assert max(map(len, cut)) == 100
+    assert [line for line in cut if line.endswith("…")] == [LINES[7][:99] + "…"]
+
+
+def test_json_is_the_row_itself(journal: Store) -> None:
+    """A line of JSON has the number, the time in UTC, the kind and the whole body."""
+    lines, _ = recent(journal, JsonTail(), 1)
+    assert json.loads(lines[0]) == {
+        "seq": 13,
+        "at": "2026-11-21T10:00:22.000Z",
+        "kind": "policy",
+        "body": {"name": "mm", "version": "sha256:3f9a01c2d4e5"},
+    }
+
+
+def test_follow_shows_what_another_process_writes(journal: Store, uri: str) -> None:
+    """New rows are shown once each, in order, until the wait says that it is over."""
+    other = open_store(uri)
+    rounds = iter((True, True, False))
+
+    def wait() -> bool:
+        other.record(decision("01JD3V7K2M0000000000000009", bot="mm-9"), AT_MS + 30_000)
+        return next(rounds)
+
+    lines = list(follow(journal, Tail(bot="mm-9"), 13, wait))
+    other.close()
+    assert [line.split()[:4] for line in lines] == [
+        ["10:00:30.000", "14", "ALLOW", "mm-9"],
+        ["10:00:30.000", "15", "ALLOW", "mm-9"],
+    ]
+
+
+def test_a_long_journal_is_read_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last rows of a long journal cost a few pages; the newest number is found without reading all."""
+    store = open_store("memory:")
+    for number in range(300):
+        store.event("drill", {"n": number}, AT_MS)
+    monkeypatch.setattr(module, "PAGE", 50)
+    assert last_seq(store) == 300
+    assert [row.seq for row in every(store)] == list(range(1, 301))
+    read = []
+    rows = store.rows
+
+    def counted(after: int = 0, limit: int = 50) -> object:
+        for row in rows(after, limit):
+            read.append(row.seq)
+            yield row
+
+    monkeypatch.setattr(store, "rows", counted)
+    assert [line.rpartition("=")[2] for line in recent(store, Tail(), 3)[0]] == ["297", "298", "299"]
+    assert len(read) < 150
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 8, 9])
+def test_the_newest_number_is_exact(count: int) -> None:
+    """last_seq is right for every length, the empty journal included."""
+    store = open_store("memory:")
+    for number in range(count):
+        store.event("drill", {"n": number}, AT_MS)
+    assert last_seq(store) == count
+
+
+def test_orders_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Following for weeks does not grow: the oldest orders are forgotten."""
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
+    store = open_store("memory:")
+    for name in ("A001", "A002", "A003"):
+        store.reserve(decision(name), intent(name), (), 0, AT_MS)
+    view = Tail()
+    for row in every(store):
+        view.take(row)
+    assert list(view._orders) == ["A002", "A003"]
