@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 
 from policykit.engine.check import Unknown
 from policykit.engine.facts import Fact, Facts, Position
-from policykit.engine.money import DOWN, ONE, UP, ZERO, counter_up, seconds
+from policykit.engine.money import DOWN, HIGHEST, ONE, UP, ZERO, counter_up, seconds
 from policykit.engine.setup import Setup
 from policykit.order import CANCELS, Order
 from policykit.traits.base import product_of
-from policykit.units import MAX_COUNTER
+from policykit.units import MAX_COUNTER, MAX_DIGITS
 
 #: Later than every moment that is ever asked about, UTC ms.
 NEVER: Final = 2**63
@@ -88,8 +88,12 @@ class Case:
             self.complaints.append("both quantity and quote_quantity are given")
         for name in ("quantity", "price", "stop_price", "quote_quantity"):
             number = getattr(order, name)
-            if number is not None and not (isinstance(number, Decimal) and number.is_finite() and number > 0):
+            if number is None:
+                continue
+            if not isinstance(number, Decimal) or not number.is_finite() or number <= 0:
                 self.complaints.append(f"{name} is not a number over 0")
+            elif number > HIGHEST:
+                self.complaints.append(f"{name} has over {MAX_DIGITS} digits")
 
     @property
     def at_market(self) -> bool:

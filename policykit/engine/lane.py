@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from policykit.decision import Hold
-from policykit.engine.money import ONE, UP
+from policykit.engine.money import HIGHEST, ONE, UP
 
 if TYPE_CHECKING:
     from policykit.engine.case import Case
@@ -56,7 +56,7 @@ class Lane:
         self.rate = None if rate is ONE else rate
         self.max_notional = INFINITE
         self.lowest = Decimal(0)
-        self.highest = INFINITE
+        self.highest = HIGHEST
         self.position = first.counter
         self.check = first.check
         self.limit = first.limit

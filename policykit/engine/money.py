@@ -17,6 +17,8 @@ DOWN: Final = Context(prec=2 * MAX_DIGITS, rounding=ROUND_FLOOR)
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
 STEPS: Final = Decimal(SCALE)
+#: No price or quantity is over this.
+HIGHEST: Final = Decimal(10) ** MAX_DIGITS
 #: The most decimals that a message shows.
 SHOWN: Final = 12
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from policykit.model import Policy
@@ -47,14 +46,8 @@ class Setup:
         return self.traits.products.get(product_of(symbol)) if self.traits is not None else None
 
     def place(self, path: str) -> Place | None:
-        """Return where the policy says it; None for what no policy says (the shape of an order, the store)."""
-        return _place(self.effective, path)
-
-
-@lru_cache(maxsize=1024)
-def _place(effective: EffectivePolicy, path: str) -> Place | None:
-    try:
-        place: Place = effective.place(path)
-        return place
-    except LookupError:
-        return None
+        """Return where the policy says it; None for what no policy says (the shape of an order, a halt)."""
+        try:
+            return self.effective.place(path)
+        except LookupError:
+            return None

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from policykit.decision import Assessment
 from policykit.engine import Engine, compile_policy
 from policykit.engine.facts import Fact, Facts, Position
-from policykit.model import Policy
 from policykit.order import Order
-from policykit.place import Place
+from policykit.policy import load_text
 from policykit.traits import load
 from policykit.traits.base import Exchange
 
@@ -59,20 +59,6 @@ FACTS = Facts(
 )
 
 
-class Effective:
-    """A policy as the loader gives it, without its file."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.model = Policy.model_validate(data)
-        self.file = "mm.yaml"
-        self.name = self.model.name
-        self.version = "sha256:3f9a01c2d4e5"
-        self.account_key = f"{self.model.exchange}/{self.model.account.name}"
-
-    def place(self, path: str) -> Place:
-        return Place(self.file, 1, 1, 1, 1, path)
-
-
 def changed(changes: dict[str, Any], base: dict[str, Any] = CANONICAL) -> dict[str, Any]:
     """Return a policy with some values replaced, by dotted path; None takes one out."""
     data = copy.deepcopy(base)
@@ -90,7 +76,7 @@ def changed(changes: dict[str, Any], base: dict[str, Any] = CANONICAL) -> dict[s
 
 def engine(changes: dict[str, Any] | None = None, traits: Exchange | None = TRAITS) -> Engine:
     """Compile the canonical policy with some values replaced."""
-    return compile_policy(cast(Any, Effective(changed(changes or {}))), traits)
+    return compile_policy(load_text(json.dumps(changed(changes or {})), "mm.yaml"), traits)
 
 
 def facts(**changes: Any) -> Facts:

@@ -16,7 +16,7 @@ class StoreState(Check):
     A store that was reset, is damaged, or would forget its halts is no ground to take more risk on.
     """
 
-    id = "store.state"
+    id = "trading.store"
     codes = ("STORE_DOWN", "STORE_DAMAGED", "STORE_RESET", "STORE_EPHEMERAL", "RECOVERY_PENDING")
     rank = 25
 
