@@ -5,10 +5,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, cast
 
 Granted = Literal["granted", "denied", "unknown"]
+#: The version of the format that is written, and the only one read.
+VERSION: Final = 1
+#: How many keys, limits, addresses, errors one snapshot holds; more is refused.
+MAX_ROWS: Final = 1000
+#: The longest text in a snapshot, in characters.
+MAX_TEXT: Final = 2000
 #: Every scope a snapshot reports, in the order it is shown.
 SCOPES = (
     "read",
@@ -68,3 +75,187 @@ class Snapshot:
     account: dict[str, Any] = field(default_factory=dict)
     withdrawal_addresses: list[dict[str, Any]] | None = None
     errors: list[dict[str, str]] = field(default_factory=list)
+
+
+def to_dict(snapshot: Snapshot) -> dict[str, Any]:
+    """Write "Snapshot, version 1" of INTERFACE.md."""
+    return {
+        "version": VERSION,
+        "taken_at": snapshot.taken_at,
+        "exchange": snapshot.exchange,
+        "endpoint": snapshot.endpoint,
+        "cost": dict(snapshot.cost),
+        "clock": dict(snapshot.clock),
+        "keys": [_key_to_dict(key) for key in snapshot.keys],
+        "limits": [
+            {"name": one.name, "limit": one.limit, "per_ms": one.per_ms, "source": _source(one.endpoint, one.at)}
+            for one in snapshot.limits
+        ],
+        "account": dict(snapshot.account),
+        "withdrawal_addresses": snapshot.withdrawal_addresses,
+        "errors": [dict(error) for error in snapshot.errors],
+    }
+
+
+def _source(endpoint: str, at: str) -> dict[str, str]:
+    return {"endpoint": endpoint, "at": at}
+
+
+def _key_to_dict(key: KeyReport) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "id": key.id,
+        "label": key.label,
+        "permissions": dict(key.permissions),
+        "raw": dict(key.raw),
+        "unrecognised": list(key.unrecognised),
+        "ip_allowlist": {"restricted": key.restricted, "addresses": key.addresses},
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+        "unknown": dict(key.unknown),
+        "source": _source(key.endpoint, key.at),
+    }
+
+
+class _Reader:
+    """Read plain data strictly: each getter raises ValueError `PATH: what is; what may be`."""
+
+    def __init__(self, data: object, path: str) -> None:
+        if not isinstance(data, Mapping):
+            raise ValueError(f"{path} is no mapping; a snapshot of policykit is needed")
+        self.data = data
+        self.path = path
+
+    def text(self, name: str, *, needed: bool = True) -> str:
+        value = self.maybe(name)
+        if value is None and needed:
+            raise ValueError(f"{self.path}.{name} is missing; text is needed")
+        return value or ""
+
+    def maybe(self, name: str) -> str | None:
+        value = self.data.get(name)
+        if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
+            raise ValueError(f"{self.path}.{name} is no text of at most {MAX_TEXT} characters")
+        return value
+
+    def whole(self, name: str) -> int:
+        value = self.data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{self.path}.{name} is no whole number")
+        return value
+
+    def rows(self, name: str) -> list[_Reader]:
+        value = self.data.get(name) or []
+        if not isinstance(value, list) or len(value) > MAX_ROWS:
+            raise ValueError(f"{self.path}.{name} is no list of at most {MAX_ROWS}")
+        return [_Reader(row, f"{self.path}.{name}[{i}]") for i, row in enumerate(value)]
+
+    def texts(self, name: str) -> list[str]:
+        value = self.data.get(name) or []
+        if not isinstance(value, list) or len(value) > MAX_ROWS or not all(isinstance(one, str) for one in value):
+            raise ValueError(f"{self.path}.{name} is no list of text")
+        return [str(one)[:MAX_TEXT] for one in value]
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        return {str(key): value for key, value in self.inner(name).data.items()}
+
+    def inner(self, name: str) -> _Reader:
+        value = self.data.get(name)
+        return _Reader({} if value is None else value, f"{self.path}.{name}")
+
+    def choice(self, name: str, options: tuple[str, ...]) -> str:
+        """Return one of the options; "unknown" when it is not there: absence is never an answer."""
+        value = self.data.get(name, "unknown")
+        if value not in options:
+            raise ValueError(f"{self.path}.{name} is none of {', '.join(options)}")
+        return str(value)
+
+
+def from_dict(data: object) -> Snapshot:
+    """Read "Snapshot, version 1"; what is absent is unknown. Raise ValueError, saying where, for other data."""
+    top = _Reader(data, "snapshot")
+    if top.data.get("version") != VERSION:
+        raise ValueError(f"snapshot.version is not {VERSION}; take the snapshot anew with this version of policykit")
+    addresses = top.data.get("withdrawal_addresses")
+    return Snapshot(
+        taken_at=top.text("taken_at"),
+        exchange=top.text("exchange"),
+        endpoint=top.maybe("endpoint"),
+        cost={name: top.inner("cost").whole(name) for name in top.mapping("cost")},
+        clock=top.mapping("clock"),
+        keys=[_key_from(row) for row in top.rows("keys")],
+        limits=[
+            RateLimit(
+                row.text("name"),
+                row.whole("limit"),
+                row.whole("per_ms"),
+                row.inner("source").text("endpoint", needed=False),
+                row.inner("source").text("at", needed=False),
+            )
+            for row in top.rows("limits")
+        ],
+        account=top.mapping("account"),
+        withdrawal_addresses=None if addresses is None else [dict(r.data) for r in top.rows("withdrawal_addresses")],
+        errors=[
+            {name: row.text(name, needed=False) for name in ("key", "code", "message")} for row in top.rows("errors")
+        ],
+    )
+
+
+def _key_from(row: _Reader) -> KeyReport:
+    allowlist = row.inner("ip_allowlist")
+    permissions = row.inner("permissions")
+    unknown = {name: str(why)[:MAX_TEXT] for name, why in row.mapping("unknown").items()}
+    read: dict[str, Granted] = {}
+    for scope in SCOPES:
+        read[scope] = cast("Granted", permissions.choice(scope, ("granted", "denied", "unknown")))
+        if scope not in permissions.data:
+            unknown.setdefault(f"permissions.{scope}", "the snapshot does not say")
+    return KeyReport(
+        name=row.text("name"),
+        id=row.text("id", needed=False),
+        permissions=read,
+        restricted=cast("Literal['yes', 'no', 'unknown']", allowlist.choice("restricted", ("yes", "no", "unknown"))),
+        addresses=None if allowlist.data.get("addresses") is None else allowlist.texts("addresses"),
+        label=row.maybe("label"),
+        raw=row.mapping("raw") if isinstance(row.data.get("raw"), Mapping) else {},
+        unrecognised=row.texts("unrecognised"),
+        created_at=row.maybe("created_at"),
+        expires_at=row.maybe("expires_at"),
+        last_used_at=row.maybe("last_used_at"),
+        unknown=unknown,
+        endpoint=row.inner("source").text("endpoint", needed=False),
+        at=row.inner("source").text("at", needed=False),
+    )
+
+
+def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
+    """Join snapshots that hosts took of their own keys: the newest report of each key, the newest account.
+
+    An error stays beside an older report of the same key: the key may have been revoked since.
+    Raise ValueError for none, or for two exchanges.
+    """
+    if len({one.exchange for one in snapshots}) != 1:
+        raise ValueError("snapshots of one exchange are needed; group them by exchange first")
+    ordered = sorted(snapshots, key=lambda one: one.taken_at)
+    newest = ordered[-1]
+    keys: dict[str, KeyReport] = {}
+    errors: dict[str, dict[str, str]] = {}
+    for one in ordered:
+        for key in one.keys:
+            keys[key.name] = key
+            errors.pop(key.name, None)
+        for error in one.errors:
+            errors[error.get("key", "")] = error
+    return replace(
+        newest,
+        cost=dict(newest.cost),
+        keys=[keys[name] for name in sorted(keys)],
+        limits=next((one.limits for one in reversed(ordered) if one.limits), []),
+        account=next((one.account for one in reversed(ordered) if one.account), {}),
+        withdrawal_addresses=next(
+            (one.withdrawal_addresses for one in reversed(ordered) if one.withdrawal_addresses is not None), None
+        ),
+        errors=[errors[name] for name in sorted(errors)],
+    )

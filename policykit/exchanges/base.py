@@ -81,7 +81,8 @@ class Failure(NamedTuple):
     """An error, read. `executed`: "no" only when the exchange's own documents prove it; else "unknown".
 
     `code`: KEY_REJECTED, ADDRESS_NOT_ALLOWED, PERMISSION_MISSING, CLOCK, RATE_LIMIT, BANNED, MAINTENANCE, NETWORK,
-    ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, NOT_SUPPORTED, BAD_ANSWER, NO_MARK, READ_ONLY, UNKNOWN.
+    ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, NOT_SUPPORTED, BAD_SYMBOL, BAD_ANSWER, NO_MARK,
+    READ_ONLY, UNKNOWN.
     KEY_REJECTED is a wrong key or signature, or one refused for key, address or permission without saying which.
     `retry_after_ms`: how long nothing may be sent.
     """

@@ -229,7 +229,13 @@ class Binance:
         names = {market_id(symbol): symbol for symbol in symbols}
         one = len(names) == 1
         params = {"symbol": next(iter(names))} if one else {"symbols": json.dumps(list(names), separators=(",", ":"))}
-        answer = yield Read("publicGetTickerBookTicker", params)
+        try:
+            answer = yield Read("publicGetTickerBookTicker", params)
+        except CallFailed as failed:
+            if failed.code != "BAD_SYMBOL":
+                raise
+            # One of them is not traded, which fails them all: ask for every market, at the weight of a few.
+            answer = yield Read("publicGetTickerBookTicker")
         rows = _rows(answer._replace(data=[answer.data]) if isinstance(answer.data, Mapping) else answer, "tickers")
         found: dict[str, Decimal] = {}
         for row in rows:
@@ -273,7 +279,7 @@ class Binance:
         try:
             answer = yield Read("publicGetExchangeInfo", {"symbol": "BTCUSDT"})
         except CallFailed as failed:
-            if failed.code != "ORDER_REJECTED":  # -1121: no such symbol here
+            if failed.code != "BAD_SYMBOL":
                 raise
             answer = yield Read("publicGetExchangeInfo")
         data = answer.data.get("rateLimits") if isinstance(answer.data, Mapping) else None

@@ -46,6 +46,7 @@ _CODES: Final[dict[int, _Meaning]] = {
     -1021: _Meaning("CLOCK", "no", "the request was signed outside its validity; set this host's clock"),
     -1022: _Meaning("KEY_REJECTED", "no", "the signature is wrong; check the secret that belongs to this key"),
     -1099: _Meaning("KEY_REJECTED", "no", "not found, authenticated or authorized; check the key"),
+    -1121: _Meaning("BAD_SYMBOL", "no", "no such symbol"),
     -2008: _Meaning("KEY_REJECTED", "no", "no such key; check the key"),
     -2011: _Meaning("ORDER_NOT_FOUND", "unknown", "the order to cancel is not open"),
     -2013: _Meaning("ORDER_NOT_FOUND", "unknown", "no such order"),
