@@ -88,6 +88,9 @@ class Rules:
     crash_at: tuple[str, int] | None = None
 
 
+OURS = Rules()
+
+
 @dataclass
 class Bot:
     """One process. `skew`: its clock less the exchange's. `corrected`: it signs the exchange's time, not its own."""
@@ -103,7 +106,7 @@ class Simulation:
     """Several bots, one store, one exchange."""
 
     def __init__(
-        self, setting: Setting, seed: int, wishes: int, rules: Rules = Rules(), bots: int = 4, plan: RetryPlan = PLAN
+        self, setting: Setting, seed: int, wishes: int, rules: Rules = OURS, bots: int = 4, plan: RetryPlan = PLAN
     ) -> None:
         self.setting, self.rules, self.plan = setting, rules, plan
         self.world = World(seed)
@@ -201,6 +204,7 @@ class Simulation:
 
     def _place(self, bot: Bot, wish: str, mine: list[str]) -> Generator[Any, None, None]:
         retry = self.rules.retry
+        steps: Any
         if retry == "ours":
             steps = place(self.family, self.bound, self.plan, self.clock(bot))
         else:
@@ -244,7 +248,7 @@ class Simulation:
         self._step("before_reserve")
         symbol = f"{bot.name}/USDT"
         order = Order(symbol, "buy", "limit", QUANTITY, QUANTITY)
-        holds = (Hold(f"{ACCOUNT}|open_orders", 1, 1_000_000, "sum", "risk.max_open_orders"),)
+        holds: tuple[Hold, ...] = (Hold(f"{ACCOUNT}|open_orders", 1, 1_000_000, "sum", "risk.max_open_orders"),)
         if self.rules.pending:
             holds += (Hold(unknown_counter(ACCOUNT, symbol, "buy"), 0, 0, "clear", "orders.pending"),)
         intent_id = new_id()
@@ -267,7 +271,7 @@ class Simulation:
             return self.store.outcome(intent.id, Outcome("not_sent", self.clock(bot), closed=True, error="BANNED"))
         signed = self.world.now if bot.corrected else self.clock(bot)
         order = intent.order
-        request = Request(wish, intent.client_order_id, order.symbol, order.side, signed, self.setting.validity_ms)
+        request = Request(wish, intent.client_order_id, order.symbol, "buy", signed, self.setting.validity_ms)
         earlier = [self.store.intent(i) for i in mine if i != intent.id]
         self.sent_while_unknown += any(i is not None and i.state in UNDECIDED for i in earlier)
         self.venue.submit(request)
@@ -367,8 +371,9 @@ class Simulation:
                 self.unreserved += self.reserved() < len(self.store.intents(ACCOUNT))
                 if self.world.now - intent.decided_ms > BY_HAND_MS:
                     found = self.venue.look_up(intent.client_order_id)
-                    end = Outcome("absent", self.world.now, closed=True) if found is None else None
-                    self.store.outcome(intent.id, end or after_reply(found, self.world.now))
+                    now = self.world.now
+                    gone = Outcome("absent", now, closed=True)
+                    self.store.outcome(intent.id, gone if found is None else after_reply(found, now))
                     self.resolved += 1
 
     # ---- what must be true at the end
@@ -396,14 +401,14 @@ class Simulation:
         return self.store._ledger.sums.get(f"{ACCOUNT}|open_orders", 0)
 
 
-def family_of(setting: Setting, rules: Rules = Rules()) -> Family:
+def family_of(setting: Setting, rules: Rules = OURS) -> Family:
     """Return the traits of an exchange, less the terms that are taken away."""
     ids = ClientOrderId("clientOrderId", "^.{1,36}$", "open", lambda text: text)
     return Family(
         ids,
         validity_default_ms=setting.validity_ms if setting.expires else None,
         validity_max_ms=60_000 if setting.expires else None,
-        ahead_ms=1_000,
+        ahead_ms=setting.ahead_ms,
         processing_ms=setting.processing_ms if "processing" in rules.terms else 0,
         visibility_lag_ms=setting.lag_ms if "lag" in rules.terms else 0,
         source="tests/orders",

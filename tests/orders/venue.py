@@ -14,8 +14,6 @@ from decimal import Decimal
 from random import Random
 from typing import Any, NamedTuple
 
-#: Binance: a signing time this far ahead of the exchange's clock is refused.
-AHEAD_MS = 1_000
 CLIENT_TIMEOUT_MS = 2_000
 QUANTITY = Decimal(10)
 RETRY_AFTER_MS = {"429": 1_000, "418": 8_000}
@@ -37,7 +35,10 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """How an exchange behaves. `dedupe`: among which orders a client order id is unique."""
+    """How an exchange behaves. `dedupe`: among which orders a client order id is unique.
+
+    `ahead_ms`: a signing time this far ahead of the exchange's clock is refused (Binance: 1 s).
+    """
 
     name: str
     dedupe: str = "open"
@@ -46,6 +47,7 @@ class Setting:
     expires: bool = True
     validity_ms: int = 5_000
     bound_ms: int = 500
+    ahead_ms: int = 1_000
     faults: float = 0.35
 
 
@@ -181,7 +183,7 @@ class Venue:
     def _gate(self, request: Request, engine_ms: int) -> None:
         now = self.world.now
         if self.setting.expires and not (
-            request.signed_ms < now + AHEAD_MS and now - request.signed_ms <= request.validity_ms
+            request.signed_ms < now + self.setting.ahead_ms and now - request.signed_ms <= request.validity_ms
         ):
             if request.answers:
                 _reply(request, "stale", None)
