@@ -75,8 +75,8 @@ class Meta(NamedTuple):
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
         schema: dict[str, Any] = dict(handler(core))
-        text = f"{self.doc} Stricter: {self.strictness}."
-        schema["description"] = text + (f" ({', '.join(self.guide)})" if self.guide else "")
+        told = "" if self.strictness.kind in ("neutral", "section", "identity") else f" Stricter: {self.strictness}."
+        schema["description"] = self.doc + told + (f" ({', '.join(self.guide)})" if self.guide else "")
         return schema
 
 
