@@ -98,6 +98,7 @@ def digest(account: str, order: Order) -> str:
 
     Same id, same order: an id that comes with another digest is denied, not taken as a retry.
     """
+    # INVARIANT I6: the whole order counts, so that an id that comes again with another body is told from a retry.
     body = order.to_dict() | {"account": account, "action": order.action}
     body.pop("client_order_id", None)
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]

@@ -165,7 +165,7 @@ class Simulation:
             self.running -= 1
             return
         if isinstance(wanted, Request):
-            wanted.waiter = lambda token=bot.token: self._wake(bot, life, token)  # type: ignore[misc]
+            wanted.waiter = lambda token=bot.token: self._wake(bot, life, token)
             wanted = self.world.now + CLIENT_TIMEOUT_MS
         self.world.at(wanted, self._wake, bot, life, bot.token)
 
