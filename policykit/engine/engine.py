@@ -7,7 +7,6 @@ Every check runs and every failing one is reported, in a fixed order. An order t
 from __future__ import annotations
 
 from decimal import Decimal
-from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from policykit.decision import Assessment, Hold, Reason
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 #: Lanes kept for one set of facts; beyond it they are made anew.
 MAX_LANES: Final = 4_096
 
-_LaneKey = tuple[str, str | None, str | None, str, bool]
+#: Symbol, side, type, action; `reduce_only` says nothing on the spot markets that lanes are for.
+_LaneKey = tuple[str, str | None, str | None, str]
 _multiply = UP.multiply
 _tuple = tuple.__new__
 
@@ -51,7 +51,7 @@ class Engine:
         try:
             memo = self._memo
             if memo[0] is facts:
-                lane = memo[1].get((order.symbol, order.side, order.type, order.action, order.reduce_only))
+                lane = memo[1].get((order.symbol, order.side, order.type, order.action))
                 if lane is not None and lane.since_ms <= now_ms < lane.until_ms:
                     allowed = _take(lane, order)
                     if allowed is not None:
@@ -126,7 +126,7 @@ class Engine:
                 lanes = {}
                 self._memo = (case.facts, lanes)
             order = case.order
-            lanes[(order.symbol, order.side, order.type, order.action, order.reduce_only)] = lane
+            lanes[(order.symbol, order.side, order.type, order.action)] = lane
 
 
 def _take(lane: Lane, order: Order) -> Assessment | None:
@@ -149,12 +149,13 @@ def _take(lane: Lane, order: Order) -> Assessment | None:
     # A quantity that is NaN raises here; one that is not over 0 fails; infinity is over every cap or raises in ceil.
     if not quantity > ZERO or not notional <= lane.max_notional:
         return None
-    amount = ceil(_multiply(quantity, STEPS))
+    amount = _multiply(quantity, STEPS).__ceil__()
     if amount > MAX_COUNTER:
         return None
     hold = _tuple(Hold, (lane.position, -amount if lane.sell else amount, limit, "position", lane.check, 0, False))
     value = notional if lane.rate is None else _multiply(notional, lane.rate)
-    return _tuple(Assessment, ((), (hold, *lane.holds), lane.reduces, value, ()))
+    holds = (hold,) + lane.holds  # noqa: RUF005 - quicker than unpacking
+    return _tuple(Assessment, ((), holds, lane.reduces, value, ()))
 
 
 def _unknown(check: Check, unknown: Unknown) -> Reason:
