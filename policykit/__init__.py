@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from policykit.errors import StoreUnavailable as StoreUnavailable
     from policykit.finding import Finding as Finding
     from policykit.order import Order as Order
+    from policykit.policy import EffectivePolicy as EffectivePolicy
+    from policykit.policy import load as load
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Decision": "decision",
     "Denied": "errors",
+    "EffectivePolicy": "policy",
     "ExchangeUnavailable": "errors",
     "Finding": "finding",
     "Order": "order",
@@ -39,6 +42,7 @@ _HOMES = {
     "Reason": "decision",
     "SecretUnavailable": "errors",
     "StoreUnavailable": "errors",
+    "load": "policy",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  # every key is text; the table is the one place of the names

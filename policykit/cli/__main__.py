@@ -30,11 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
         print("policykit: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader has gone (`| head`): flush into nothing. Not 0, because nobody has seen the whole answer.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
+        _flush_into_nothing()
+        return 1  # not 0: nobody has seen the whole answer
     except Exception as error:  # noqa: BLE001  # the outermost edge: whatever it is becomes one line
         return _internal(error)
+
+
+def _flush_into_nothing() -> None:
+    """Give standard output another end: its reader has gone (`| head`), and Python flushes once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _run(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ import policykit
 from policykit import (
     Decision,
     Denied,
+    EffectivePolicy,
     Finding,
     Order,
     OutcomeUnknown,
@@ -15,6 +16,7 @@ from policykit import (
     PolicykitError,
     Reason,
     StoreUnavailable,
+    load,
 )
 
 
@@ -34,6 +36,14 @@ def errors_are_one_tree(
     assert_type(c.code, str)
     assert_type(d.intent, str)
     return a, b, c, d
+
+
+def a_policy_is_loaded_by_path() -> None:
+    """What a script reads of a policy."""
+    policy = load("policy.yaml")
+    assert_type(policy, EffectivePolicy)
+    assert_type(policy.name, str)
+    assert_type(policy.version, str)
 
 
 assert_type(policykit.__version__, str)

@@ -15,6 +15,7 @@ import pytest
 
 import policykit
 from policykit import errors
+from policykit.cli import __main__ as frame
 from policykit.cli import _group
 from policykit.cli import _options as cli
 from policykit.cli.__main__ import main
@@ -88,6 +89,26 @@ def test_version_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture
     """The version is answered with code 0."""
     assert main(arguments) == 0
     assert capsys.readouterr().out == f"policykit {policykit.__version__}\n"
+
+
+def test_version_among_other_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version wins over a command beside it."""
+    assert main(["--version", "sim"]) == 0
+    assert capsys.readouterr().out == f"policykit {policykit.__version__}\n"
+
+
+def test_the_arguments_are_the_process_own_by_default(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without arguments `main` reads the command line."""
+    monkeypatch.setattr(sys, "argv", ["policykit", "-V"])
+    assert main() == 0
+    assert capsys.readouterr().out == f"policykit {policykit.__version__}\n"
+
+
+def test_a_file_that_is_no_command_is_none() -> None:
+    """A name without a file is not looked for."""
+    assert _group.FileGroup().get_command(ROOT, "nosuch") is None
 
 
 def test_version_loads_no_click() -> None:
@@ -179,6 +200,15 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_broken_pipe_inside_a_command_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the reader goes in the middle, what is left is written to nothing."""
+    turned: list[bool] = []
+    monkeypatch.setattr(frame, "_flush_into_nothing", lambda: turned.append(True))
+    fail_with(monkeypatch, BrokenPipeError())
+    assert main(["broken"]) == 1
+    assert turned == [True]
 
 
 def test_a_command_may_return_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
