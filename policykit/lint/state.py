@@ -1,0 +1,163 @@
+"""Read what lint is given beside policies: snapshots (`--state`) and the journal's record (`--record`)."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from policykit.record import Record
+from policykit.snapshot import SCOPES, Snapshot, from_dict
+
+T = TypeVar("T")
+
+#: The longest snapshot or record that is read.
+MAX_BYTES = 8 * 1024 * 1024
+
+
+class StateUnreadable(Exception):
+    """A snapshot or a record cannot be read: one line `PLACE: what is; what may be; what to do`."""
+
+
+class State(NamedTuple):
+    """A snapshot, and the dotted names of the fields that its file does not have."""
+
+    snapshot: Snapshot
+    missing: tuple[str, ...] = ()
+
+
+#: Every field of "Snapshot, version 1", and what stands in for one that is not there: what is known of nothing.
+_TOP: dict[str, Any] = {
+    "version": 1,
+    "taken_at": "",
+    "exchange": "",
+    "endpoint": None,
+    "cost": {},
+    "clock": {},
+    "keys": [],
+    "limits": [],
+    "account": {},
+    "withdrawal_addresses": None,
+    "errors": [],
+}
+_SECTIONS: dict[str, dict[str, Any]] = {
+    "cost": {"weight": 0, "calls": 0},
+    "clock": {"server_time": None, "skew_ms": None, "round_trip_ms": None},
+    "account": {"equity": None, "balances": {}, "positions": [], "open_orders": []},
+}
+_KEY: dict[str, Any] = {
+    "name": "",
+    "id": "",
+    "label": None,
+    "permissions": {},
+    "raw": {},
+    "unrecognised": [],
+    "ip_allowlist": {},
+    "created_at": None,
+    "expires_at": None,
+    "last_used_at": None,
+    "unknown": {},
+    "source": {},
+}
+_IN_KEY: dict[str, dict[str, Any]] = {
+    "permissions": dict.fromkeys(SCOPES, "unknown"),
+    "ip_allowlist": {"restricted": "unknown", "addresses": None},
+    "source": {"endpoint": "", "at": ""},
+}
+_LIMIT: dict[str, Any] = {"name": "", "limit": 0, "per_ms": 0, "source": {}}
+_ERROR: dict[str, Any] = {"key": "", "code": "", "message": ""}
+
+
+def complete(data: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the snapshot with every field of the format, and the names of those that were not there.
+
+    What is put in their place is "unknown" wherever a rule reads it, so that nothing passes for want of data.
+    """
+    data = copy.deepcopy(data)
+    missing: list[str] = []
+
+    def fill(box: Any, fields: Mapping[str, Any], path: str) -> None:
+        if not isinstance(box, dict):
+            return
+        for name, stand_in in fields.items():
+            if box.get(name) is None and (name not in box or stand_in is not None):
+                box[name] = copy.deepcopy(stand_in)
+                missing.append(f"{path}{name}")
+
+    def rows(name: str) -> list[tuple[int, Any]]:
+        return list(enumerate(data[name])) if isinstance(data[name], list) else []
+
+    fill(data, _TOP, "")
+    for name, fields in _SECTIONS.items():
+        fill(data[name], fields, f"{name}.")
+    for index, key in rows("keys"):
+        fill(key, _KEY, f"keys.{index}.")
+        for name, fields in _IN_KEY.items():
+            fill(key.get(name) if isinstance(key, dict) else None, fields, f"keys.{index}.{name}.")
+    for index, limit in rows("limits"):
+        fill(limit, _LIMIT, f"limits.{index}.")
+        fill(limit.get("source") if isinstance(limit, dict) else None, _IN_KEY["source"], f"limits.{index}.source.")
+    for index, error in rows("errors"):
+        fill(error, _ERROR, f"errors.{index}.")
+    return data, _outermost(missing)
+
+
+def _outermost(missing: list[str]) -> tuple[str, ...]:
+    """Leave out what lies in something that is itself missing."""
+    return tuple(m for m in missing if not any(m.startswith(f"{other}.") for other in missing))
+
+
+def read_state(path: str) -> State:
+    """Read a snapshot file. Raise StateUnreadable."""
+
+    def build(data: dict[str, Any]) -> State:
+        whole, missing = complete(data)
+        return State(from_dict(whole), missing)
+
+    return _read(path, "a snapshot (policykit snapshot -o FILE)", build)
+
+
+def read_record(path: str) -> Record:
+    """Read the record of a journal: `{"last_drill_at": ISO, "stage_since": ISO}`. Raise StateUnreadable."""
+
+    def build(data: dict[str, Any]) -> Record:
+        values = {n: data.get(n) for n in ("last_drill_at", "stage_since")}
+        if any(v is not None and not isinstance(v, str) for v in values.values()):
+            raise ValueError("record: last_drill_at and stage_since are ISO times or null")
+        return Record(**values)
+
+    return _read(path, "a record (policykit journal export --record)", build)
+
+
+def _read(path: str, needed: str, build: Callable[[dict[str, Any]], T]) -> T:
+    try:
+        file = Path(path)
+        if not file.is_file():
+            what = "it is no file" if file.exists() else "there is no such file"
+            raise StateUnreadable(f"{path}: {what}; {needed} is needed")
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise StateUnreadable(f"{path}: cannot be read ({reason}); {needed} is needed") from None
+    if len(raw) > MAX_BYTES:
+        raise StateUnreadable(f"{path}: over {MAX_BYTES // 2**20} MiB; {needed} is needed")
+    try:
+        data = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
+        if not isinstance(data, dict):
+            raise StateUnreadable(f"{path}: not a JSON object; {needed} is needed")
+        return build(data)
+    except UnicodeDecodeError:
+        raise StateUnreadable(f"{path}: not UTF-8; {needed} is needed") from None
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}:{error.colno}"
+        raise StateUnreadable(f"{where}: not JSON; {needed} is needed") from None
+    except (ValueError, RecursionError, OverflowError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "nested too deep"
+        raise StateUnreadable(f"{path}: {reason}; {needed} is needed") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -1,0 +1,82 @@
+"""A bot's key can move money between accounts because its exchange bundles that with trade.
+
+## What it finds
+A key that may transfer, on an exchange where the permission to trade includes the one to transfer (OKX, Coinbase,
+Gate). It can be waived: the exchange offers nothing narrower.
+
+## Why
+A leaked key can move money to another account of the same owner. What keeps the damage small there is a sub-account
+that holds no more than the bot needs (G05, G01).
+
+## Bad
+```yaml
+exchange: okx
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+```
+```json
+{"exchange": "okx", "keys": [{"name": "mm-exec", "permissions": {"transfer": "granted"}}]}
+```
+```finding
+open observed policy.yaml:5:13 key `mm-exec` can transfer: on okx whoever trades can
+```
+
+## Good
+```yaml
+exchange: okx
+keys:
+  mm-read:
+    purpose: tracking
+    scopes: [read]
+```
+```json
+{"exchange": "okx", "keys": [{"name": "mm-read", "permissions": {"transfer": "denied"}}]}
+```
+
+## Source
+GUIDE.md G05; DESIGN.md, section 3 (where transfer is bundled the finding is high and can be waived).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule
+from policykit.rules.scopes import granted, not_told
+
+RULE = Rule(
+    "PK103",
+    "transfer-bundled",
+    "high",
+    ("G05", "G01"),
+    "the exchange has no trade permission without transfer (G05)",
+    ("policy", "snapshot"),
+)
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Look at what the exchange grants, where its traits say that transfer is bundled with trade."""
+    if inputs.traits is None or inputs.traits.transfer_separable is not False:
+        return
+    for name, _key, report in inputs.reports():
+        state = report.permissions.get("transfer", "unknown")
+        place = inputs.place(f"keys.{name}.scopes")
+        if state == "granted":
+            yield RULE.finding(
+                place,
+                f"key `{name}` can transfer: on {inputs.model.exchange} whoever trades can",
+                confidence="observed",
+                label="trade brings transfer with it",
+                context=inputs.declared_at(name),
+                observed=granted(inputs, report, "transfer"),
+                next_step="keep this key on a sub-account that holds only what the bot needs, then waive this there",
+            )
+        elif state == "unknown":
+            yield RULE.unknown(
+                place,
+                f"whether `{name}` can transfer could not be read: {not_told(inputs, report, 'transfer')}",
+                f"look at {inputs.key_page()}",
+            )

@@ -1,0 +1,134 @@
+"""A key may do more at the exchange than the policy says.
+
+## What it finds
+A permission that the exchange grants and that is not in the key's `scopes` (withdraw and transfer have rules of
+their own). A permission that the exchange does not tell is unknown; `declared.scopes` records what its page shows.
+
+## Why
+The policy is what people read and approve; a key that may do more makes it untrue, and a leak costs more than
+anyone agreed to (G07).
+
+## Bad
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+```
+```json
+{"keys": [{"name": "mm-exec", "permissions": {"trade.derivatives": "granted"}, "raw": {"enableFutures": true}}]}
+```
+```finding
+open observed policy.yaml:4:13 key `mm-exec` has trade.derivatives at the exchange; the policy allows read and
+  trade.spot
+```
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+```
+```json
+{"keys": [{"name": "mm-exec", "permissions": {"key_admin": "unknown"},
+  "unknown": {"permissions.key_admin": "binance does not report it"}}]}
+```
+```finding
+unknown policy.yaml:4:13 whether `mm-exec` has key_admin could not be read: binance does not report it
+```
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+    declared: {scopes: [read, trade.spot], by: desk-head, at: 2026-11-20}
+```
+```json
+{"keys": [{"name": "mm-exec", "permissions": {"key_admin": "unknown"}}]}
+```
+```finding
+declared policy.yaml:5:24 that `mm-exec` has no key_admin is what desk-head declared on 2026-11-20; not verified
+```
+
+## Good
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade]
+```
+```json
+{"keys": [{"name": "mm-exec", "permissions": {"trade.margin": "granted", "key_admin": "denied"}}]}
+```
+
+## Source
+GUIDE.md G06, G07; INTERFACE.md, "Snapshot, version 1".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.scopes import allows, granted, may, not_told
+from policykit.snapshot import SCOPES, KeyReport
+
+if TYPE_CHECKING:
+    from policykit.model import Key
+
+RULE = Rule(
+    "PK104",
+    "scope-drift",
+    "high",
+    ("G06", "G07"),
+    "a key that may do more than was agreed costs more than was agreed when it leaks (G07)",
+    ("policy", "snapshot"),
+)
+
+#: Scopes that PK101 to PK103 speak of.
+_OWN_RULES = ("withdraw", "transfer")
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Compare each permission with the scopes; gather those that are not told into one finding a key."""
+    for name, key, report in inputs.reports():
+        place = inputs.place(f"keys.{name}.scopes")
+        others = [s for s in SCOPES if s not in _OWN_RULES and not allows(key.scopes, s)]
+        for scope in others:
+            if report.permissions.get(scope) == "granted":
+                yield RULE.finding(
+                    place,
+                    f"key `{name}` has {scope} at the exchange; the policy allows {may(key)}",
+                    confidence="observed",
+                    label="this is all it may do",
+                    context=inputs.declared_at(name),
+                    observed=granted(inputs, report, scope),
+                    next_step=f"{inputs.key_page()} > untick {inputs.on_page(scope)}, or agree to it in `scopes`",
+                )
+        untold = [s for s in others if report.permissions.get(s, "unknown") == "unknown"]
+        if untold:
+            yield _untold(inputs, name, key, report, untold)
+
+
+def _untold(inputs: Inputs, name: str, key: Key, report: KeyReport, untold: list[str]) -> Finding:
+    if key.declared is not None and key.declared.scopes is not None:
+        extra = [s for s in untold if allows(key.declared.scopes, s)]
+        place = inputs.place(f"keys.{name}.declared.scopes")
+        if extra:
+            return RULE.finding(
+                place,
+                f"key `{name}` has {words(extra)} as {key.declared.by} declared; the policy allows {may(key)}",
+                label="declared, and not in `scopes`",
+                next_step=f"take it from the key at {inputs.key_page()}, or agree to it in `scopes`",
+            )
+        by = f"{key.declared.by} declared on {key.declared.at}"
+        return RULE.finding(
+            place, f"that `{name}` has no {words(untold)} is what {by}; not verified", status="declared"
+        )
+    reasons = dict.fromkeys(not_told(inputs, report, s) for s in untold)
+    return RULE.unknown(
+        inputs.place(f"keys.{name}.scopes"),
+        f"whether `{name}` has {words(untold)} could not be read: {'; '.join(reasons)}",
+        f"look at {inputs.key_page()}, then record it under `declared: {{scopes: ...}}`",
+    )

@@ -1,0 +1,91 @@
+"""A snapshot is old.
+
+## What it finds
+A snapshot that was taken more than 7 days ago, in the future, or at no stated time.
+
+## Why
+Permissions and addresses are changed on a web page in seconds; what was true last month proves nothing today (G13).
+
+## Bad
+```yaml
+exchange: binance
+```
+```json
+{"taken_at": "2026-10-01T10:00:00Z"}
+```
+```finding
+open observed policy.yaml:1:11 the snapshot of binance is 51 days old; at most 7 days
+```
+```yaml
+exchange: binance
+```
+```json
+{"taken_at": "2027-01-01T10:00:00Z"}
+```
+```finding
+open observed policy.yaml:1:11 the snapshot of binance is from the future (now is 2026-11-21T10:00:00.000Z)
+```
+```yaml
+exchange: binance
+```
+```json
+{"taken_at": "yesterday"}
+```
+```finding
+unknown policy.yaml:1:11 how old the snapshot is, is not known: it has no readable time
+```
+
+## Good
+```yaml
+exchange: binance
+```
+```json
+{"taken_at": "2026-11-20T10:00:00Z"}
+```
+
+## Source
+GUIDE.md G13; DESIGN.md, section 5 (a snapshot carries its time and age).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.clock import iso
+from policykit.finding import Finding
+from policykit.rules.base import DAY_MS, Inputs, Rule, days, iso_ms
+
+RULE = Rule(
+    "PK110",
+    "snapshot-stale",
+    "medium",
+    ("G13",),
+    "live state changes in seconds; an old answer proves nothing (G13)",
+    ("policy", "snapshot"),
+)
+
+#: The oldest live state that is taken as live.
+MAX_AGE_MS = 7 * DAY_MS
+#: How far ahead of this host's clock the other host's may be.
+MAX_AHEAD_MS = DAY_MS
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Compare the time of the snapshot with now."""
+    if inputs.snapshot is None:
+        return
+    place = inputs.place("exchange")
+    taken_ms = iso_ms(inputs.snapshot.taken_at)
+    if taken_ms is None:
+        yield RULE.unknown(place, "how old the snapshot is, is not known: it has no readable time", "take it anew")
+    elif not -MAX_AHEAD_MS <= inputs.now_ms - taken_ms <= MAX_AGE_MS:
+        age = inputs.now_ms - taken_ms
+        when = f"{days(age)} old; at most 7 days" if age > 0 else f"from the future (now is {iso(inputs.now_ms)})"
+        yield RULE.finding(
+            place,
+            f"the snapshot of {inputs.snapshot.exchange} is {when}",
+            confidence="observed",
+            label="as it was then",
+            observed=inputs.evidence("snapshot", "taken_at", inputs.snapshot.taken_at, inputs.snapshot.taken_at),
+            next_step="take it anew with `policykit snapshot`",
+        )

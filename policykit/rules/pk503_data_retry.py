@@ -1,0 +1,79 @@
+"""Failed reads are retried too often, or all at once.
+
+## What it finds
+`retry.data` with more than 5 attempts or with none named, with a factor below 2, or with `jitter: none`.
+
+## Why
+Without growing, random waits every bot of an outage comes back in the same second, and the retries use up the
+allowance that the exits need (G27).
+
+## Bad
+```yaml
+retry:
+  data: {wait_initial: 500ms, factor: 2, jitter: full, attempts: 50}
+```
+```finding
+open certain policy.yaml:2:66 a read is tried 50 times; the guide says 3 to 5
+```
+```yaml
+retry:
+  data: {wait_initial: 500ms, factor: 1, jitter: none, attempts: 5}
+```
+```finding
+open certain policy.yaml:2:39 waits between reads grow by 1; the guide says by 2
+open certain policy.yaml:2:50 waits between reads have no random part
+```
+
+## Good
+```yaml
+retry:
+  data: {wait_initial: 500ms, factor: 2, jitter: full, attempts: 5}
+```
+
+## Source
+GUIDE.md G27 (base delay x 2^attempt plus jitter, 3 to 5 attempts at most).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule
+
+RULE = Rule(
+    "PK503", "data-retry", "medium", ("G27",), "retries without growing, random waits come back all at once (G27)"
+)
+
+#: The guide's figures.
+MAX_ATTEMPTS = 5
+MIN_FACTOR = 2
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Look at the number of tries, then at how the waits grow and scatter."""
+    data = inputs.model.retry.data if inputs.model.retry else None
+    if data is None:
+        return
+    if data.attempts is None or data.attempts > MAX_ATTEMPTS:
+        count = "without end" if data.attempts is None else f"{data.attempts} times"
+        yield RULE.finding(
+            inputs.place("retry.data.attempts"),
+            f"a read is tried {count}; the guide says 3 to {MAX_ATTEMPTS}",
+            label=f"{MAX_ATTEMPTS} or less",
+            next_step=f"set `attempts: {MAX_ATTEMPTS}`",
+        )
+    if data.factor is not None and data.factor < MIN_FACTOR:
+        yield RULE.finding(
+            inputs.place("retry.data.factor"),
+            f"waits between reads grow by {data.factor}; the guide says by {MIN_FACTOR}",
+            label=f"{MIN_FACTOR} or more",
+            next_step=f"set `factor: {MIN_FACTOR}`",
+        )
+    if data.jitter == "none":
+        yield RULE.finding(
+            inputs.place("retry.data.jitter"),
+            "waits between reads have no random part",
+            label='"full" scatters them',
+            next_step="set `jitter: full`",
+        )

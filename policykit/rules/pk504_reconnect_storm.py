@@ -1,0 +1,77 @@
+"""Lost connections are taken up again in a storm.
+
+## What it finds
+`retry.reconnect` without a cap on connects (`max_per`), with a factor below 2, or with `jitter: none`.
+
+## Why
+A reconnect loop opens thousands of connections in minutes; the exchange bans the address, and the bot is blind while
+its orders stand (G39).
+
+## Bad
+```yaml
+retry:
+  reconnect: {wait_initial: 1s, factor: 2, wait_max: 60s, jitter: full}
+```
+```finding
+open certain policy.yaml:2:3 nothing caps how often the bot reconnects
+```
+```yaml
+retry:
+  reconnect: {wait_initial: 1s, factor: 1, jitter: none, max_per: {limit: 50, per: 5m}}
+```
+```finding
+open certain policy.yaml:2:41 waits between connects grow by 1; 2 or more is exponential
+open certain policy.yaml:2:52 waits between connects have no random part
+```
+
+## Good
+```yaml
+retry:
+  reconnect: {wait_initial: 1s, factor: 2, wait_max: 60s, jitter: full, max_per: {limit: 50, per: 5m}}
+```
+
+## Source
+GUIDE.md G39; PITFALLS.md, story 11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule
+
+RULE = Rule(
+    "PK504", "reconnect-storm", "medium", ("G39",), "a reconnect loop gets the address banned while orders stand (G39)"
+)
+
+#: What each wait is at least multiplied by.
+MIN_FACTOR = 2
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Look at the cap on connects, then at how the waits grow and scatter."""
+    reconnect = inputs.model.retry.reconnect if inputs.model.retry else None
+    if reconnect is None:
+        return
+    if reconnect.max_per is None:
+        yield RULE.finding(
+            inputs.place("retry.reconnect.max_per"),
+            "nothing caps how often the bot reconnects",
+            label="no `max_per`",
+            next_step="add `max_per: {limit: 50, per: 5m}`",
+        )
+    if reconnect.factor is not None and reconnect.factor < MIN_FACTOR:
+        yield RULE.finding(
+            inputs.place("retry.reconnect.factor"),
+            f"waits between connects grow by {reconnect.factor}; {MIN_FACTOR} or more is exponential",
+            label=f"{MIN_FACTOR} or more",
+            next_step=f"set `factor: {MIN_FACTOR}`",
+        )
+    if reconnect.jitter == "none":
+        yield RULE.finding(
+            inputs.place("retry.reconnect.jitter"),
+            "waits between connects have no random part",
+            label='"full" scatters them',
+            next_step="set `jitter: full`",
+        )

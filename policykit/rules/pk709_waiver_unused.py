@@ -1,0 +1,78 @@
+"""A waiver waives nothing.
+
+## What it finds
+A waiver of a rule that does not exist, or for a place where the rule finds nothing. One whose rule needs live state
+or a record is looked at only when that is given; an expired one is PK708's.
+
+## Why
+An unused waiver silences the next finding before anybody has seen it.
+
+## Bad
+```yaml
+waivers:
+  - {rule: PK205, at: keys.mm-exec, owner: desk-a, reason: "host is being moved", expires: 2026-12-01}
+```
+```finding
+open certain policy.yaml:2:12 the waiver of PK205 at keys.mm-exec waives nothing: the rule finds nothing there
+```
+```yaml
+waivers:
+  - {rule: PK299, at: keys.mm-exec, owner: desk-a, reason: "a slip", expires: 2026-12-01}
+```
+```finding
+open certain policy.yaml:2:12 the waiver of PK299 at keys.mm-exec waives nothing: there is no such rule
+```
+
+## Good
+```yaml
+waivers: []
+```
+
+## Source
+DESIGN.md, section 3 (waivers; a waiver of a rule that cannot be waived is PK030).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule, iso_ms
+
+RULE = Rule(
+    "PK709",
+    "waiver-unused",
+    "low",
+    ("G01",),
+    "an unused waiver silences the next finding before anybody has seen it",
+    ("policy", "findings"),
+)
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Look for what each waiver covers among the findings of the other rules."""
+    for index, waiver in enumerate(inputs.model.waivers):
+        expires_ms = iso_ms(waiver.expires)
+        if expires_ms is None or expires_ms <= inputs.now_ms:
+            continue
+        reason = _unused(inputs, waiver.rule, waiver.at)
+        if reason:
+            yield RULE.finding(
+                inputs.place(f"waivers.{index}.rule"),
+                f"the waiver of {waiver.rule} at {waiver.at} waives nothing: {reason}",
+                label="unused",
+                next_step="take it out",
+            )
+
+
+def _unused(inputs: Inputs, code: str, at: str) -> str:
+    from policykit.rules import find  # the catalogue imports this file
+
+    entry = find(code)
+    if entry is None:
+        return "there is no such rule"
+    given = {"policy"} | {n for n in ("snapshot", "record", "source") if getattr(inputs, n) is not None}
+    if not given.issuperset(entry.rule.reads):
+        return ""
+    used = any(f.rule == code and f"{f.primary.path}.".startswith(f"{at}.") for f in inputs.findings)
+    return "" if used else "the rule finds nothing there"

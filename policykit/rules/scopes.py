@@ -1,0 +1,58 @@
+"""What the rules on scopes share: what a policy allows a key, and what an exchange grants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from policykit.finding import Observed
+from policykit.place import Place
+from policykit.rules.base import Inputs, words
+from policykit.snapshot import KeyReport
+
+if TYPE_CHECKING:
+    from policykit.model import Key
+
+#: Fields of key reports that carry a scope, by the words their exchanges use: the evidence that a finding quotes.
+_RAW_FIELDS = {
+    "withdraw": ("enableWithdrawals",),
+    "transfer": ("permitsUniversalTransfer", "enableInternalTransfer"),
+    "trade.spot": ("enableSpotAndMarginTrading",),
+    "trade.margin": ("enableMargin",),
+    "trade.derivatives": ("enableFutures",),
+    "trade.options": ("enableVanillaOptions",),
+    "trade.other": ("enablePortfolioMarginTrading", "enableFixApiTrade"),
+    "read": ("enableReading",),
+}
+
+
+def allows(scopes: tuple[str, ...] | None, scope: str) -> bool:
+    """Tell whether scopes include one; `trade` includes every kind of trade."""
+    return scopes is not None and (scope in scopes or (scope.startswith("trade.") and "trade" in scopes))
+
+
+def may(key: Key) -> str:
+    """Return what the policy allows a key, as a sentence has it."""
+    return words(key.scopes) if key.scopes else "nothing"
+
+
+def declared_scope(inputs: Inputs, scope: str) -> Iterator[tuple[str, Place]]:
+    """Yield (key, place of the scope in its list) for each key of the policy that asks for a scope."""
+    for name, key in inputs.keys.items():
+        for index, asked in enumerate(key.scopes or ()):
+            if asked == scope:
+                yield name, inputs.place(f"keys.{name}.scopes.{index}")
+
+
+def granted(inputs: Inputs, report: KeyReport, scope: str) -> Observed:
+    """Return the evidence that a scope is granted: the exchange's own field where it was kept."""
+    for field in _RAW_FIELDS.get(scope, ()):
+        if report.raw.get(field) is True:
+            return inputs.observed(report, field, True)
+    return inputs.observed(report, f"permissions.{scope}", "granted")
+
+
+def not_told(inputs: Inputs, report: KeyReport, scope: str) -> str:
+    """Return why a scope of a key is unknown."""
+    reason = report.unknown.get(f"permissions.{scope}") or report.unknown.get("permissions")
+    return reason or f"the answer of {report.endpoint or inputs.model.exchange} does not say"

@@ -1,0 +1,133 @@
+"""Run the examples of rules' docstrings: a bad one gives exactly what is written under it, a good one nothing."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from policykit.finding import Finding
+from policykit.lint.state import complete
+from policykit.policy import load_text
+from policykit.record import Record
+from policykit.rules import Entry, Inputs
+from policykit.rules.code import read
+from policykit.snapshot import from_dict
+from policykit.traits import load as load_traits
+from policykit.traits.base import Exchange
+
+HERE = Path(__file__).parent
+NOW_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z
+HEADINGS = ["What it finds", "Why", "Bad", "Good", "Source"]
+_FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+class Example(NamedTuple):
+    """One example: what is linted, and the findings that are written under it."""
+
+    language: str
+    text: str
+    snapshot: str | None
+    without: str
+    record: str | None
+    findings: tuple[str, ...]
+
+
+def sections(doc: str) -> dict[str, str]:
+    """Return heading to text."""
+    parts = re.split(r"^## (.+)\n", doc, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def examples(doc: str, heading: str) -> list[Example]:
+    """Return the examples of one section."""
+    found: list[Example] = []
+    for info, body in _FENCE.findall(sections(doc)[heading]):
+        kind, _, rest = info.partition(" ")
+        if kind in ("yaml", "python"):
+            found.append(Example(kind, body, None, "", None, ()))
+        elif kind == "json" and rest == "record":
+            found[-1] = found[-1]._replace(record=body)
+        elif kind == "json":
+            found[-1] = found[-1]._replace(snapshot=body, without=rest.removeprefix("without").strip())
+        else:
+            found[-1] = found[-1]._replace(findings=tuple(body.replace("\n  ", " ").splitlines()))
+    return found
+
+
+def policy_text(fragment: str) -> str:
+    """Return the example policy with the sections of a fragment in place of its own; the fragment comes first."""
+    own = set(re.findall(r"^([a-z_]+):", fragment, re.MULTILINE))
+    whole = re.split(r"^(?=[a-z_]+:)", (HERE / "policy.yaml").read_text(), flags=re.MULTILINE)
+    return fragment + "".join(part for part in whole if part.partition(":")[0] not in own)
+
+
+def snapshot_data(fragment: str, without: str = "") -> dict[str, Any]:
+    """Return the example snapshot with the fields of a fragment in place of its own; keys are joined by name."""
+    data = json.loads((HERE / "snapshot.json").read_text())
+    base_key = data["keys"][0]
+    for name, value in json.loads(fragment).items():
+        if name == "keys":
+            data["keys"] = [_joined(copy.deepcopy(base_key), key) for key in value]
+        elif name == "limits":
+            source = data["limits"][0]["source"] if data["limits"] else {}
+            data["limits"] = [{"source": source, **row} for row in value]
+        else:
+            data[name] = value
+    if without:
+        box: Any = data
+        *path, last = without.split(".")
+        for part in path:
+            box = box[int(part)] if isinstance(box, list) else box[part]
+        del box[last]
+    return dict(data)
+
+
+def _joined(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    for name, value in more.items():
+        both = isinstance(value, dict) and isinstance(base.get(name), dict) and name == "permissions"
+        base[name] = {**base[name], **value} if both else value
+    return base
+
+
+def traits_of(exchange: str) -> Exchange | None:
+    """Return the traits that examples count on: Binance's own, a stub of OKX's, and none of any other."""
+    if exchange == "okx":
+        return Exchange(id="okx", products={}, transfer_separable=False, key_page="OKX > API")
+    return load_traits(exchange) if exchange == "binance" else None
+
+
+def inputs_of(example: Example) -> Inputs:
+    """Return what the rule reads in an example."""
+    if example.language == "python":
+        return Inputs(NOW_MS, source=read(example.text, "bot.py"))
+    policy = load_text(policy_text(example.text))
+    snapshot = None
+    missing: tuple[str, ...] = ()
+    if example.snapshot is not None:
+        data, missing = complete(snapshot_data(example.snapshot, example.without))
+        snapshot = from_dict(data)
+    record = Record(**json.loads(example.record)) if example.record else None
+    traits = traits_of(policy.model.exchange)
+    return Inputs(NOW_MS, policy=policy, traits=traits, snapshot=snapshot, missing=missing, record=record)
+
+
+def written(finding: Finding) -> str:
+    """Write a finding as an example has it."""
+    how = finding.status if finding.status != "open" else f"open {finding.confidence}"
+    return f"{how} {finding.primary} {finding.message}"
+
+
+def run(entry: Entry, example: Example) -> list[Finding]:
+    """Return what the rule finds in an example."""
+    return list(entry.check(inputs_of(example)))
+
+
+def all_examples(entries: tuple[Entry, ...], heading: str) -> Iterator[tuple[Entry, int, Example]]:
+    """Yield every example of a section of every rule."""
+    for entry in entries:
+        for index, example in enumerate(examples(entry.doc, heading)):
+            yield entry, index, example
