@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from policykit.decision import Hold, position_counter, unknown_counter
+from policykit.decision import Hold, unknown_counter
 from policykit.engine.facts import Facts, Halt
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.store.account import AccountState
@@ -205,7 +205,7 @@ class Ledger:
     def _track(self, intent: Intent) -> None:
         """Keep an intent among the waiting or the unknown of its account, symbol and side, as its state says."""
         counter = unknown_counter(intent.account, intent.order.symbol, intent.order.side)
-        if intent.state == "intended" or intent.state == "sent":
+        if intent.state in ("intended", "sent"):
             self.waiting.setdefault(counter, {})[intent.id] = None
             return
         waiting = self.waiting.get(counter)

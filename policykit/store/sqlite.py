@@ -33,7 +33,8 @@ _LAYOUT: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS journal (
     seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, state TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS guards (bot TEXT, host TEXT, pid INTEGER, info TEXT NOT NULL, PRIMARY KEY (bot, host, pid));
 CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL);
 """
@@ -69,7 +70,7 @@ class SqliteStore(LedgerStore):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA:
             raise StoreUnavailable(
-                f"{self.path}: written by a newer policykit (layout {version}, this one reads {SCHEMA}); upgrade policykit",
+                f"{self.path}: written by a newer policykit (layout {version}, this reads {SCHEMA}); upgrade policykit",
                 "STORE_VERSION",
             )
         connection.execute("PRAGMA journal_mode=WAL")

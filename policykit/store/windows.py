@@ -41,7 +41,7 @@ class FixedWindow:
 
 
 class RollingWindow:
-    """A window that ends now. A use leaves it exactly `span_ms` after it was counted; time never runs backward in it."""
+    """A window that ends now. A use leaves it `span_ms` after it was counted; time never runs backward in it."""
 
     __slots__ = ("_last", "_slice", "_used", "_uses", "span_ms")
     fixed = False
@@ -55,8 +55,7 @@ class RollingWindow:
 
     def used(self, now_ms: int) -> int:
         """Return what was used in (now - span, now]."""
-        if now_ms > self._last:
-            self._last = now_ms
+        self._last = max(self._last, now_ms)
         edge = self._last - self.span_ms
         uses = self._uses
         while uses and uses[0][0] <= edge:

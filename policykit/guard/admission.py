@@ -1,0 +1,53 @@
+"""The permit that an admitted order carries from its decision to the gate: one write, within its time, as decided."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from policykit.decision import Decision
+from policykit.order import Order
+from policykit.orders.intent import Intent
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A decision that allowed something, on its way to the wire.
+
+    `deadline_ms` is on the monotonic clock of this process; None: no gate stands before the send. `intent` is None for
+    what reserves nothing (cancels). The gate writes the last five.
+    """
+
+    decision: Decision
+    intent: Intent | None
+    deadline_ms: float | None
+    generation: int
+    #: True: the store was down and only the fallback file knows of it.
+    unrecorded: bool = False
+    #: Taken by a protected client: of an order's permit there is only one taker.
+    taken: bool = False
+    sent: bool = False
+    error: BaseException | None = None
+    #: As read from the signed request at the gate.
+    signed_ms: int | None = None
+    validity_ms: int | None = None
+
+
+#: The order that the current task was admitted to send (`@enforce` sets it, a protected client inside takes it).
+CURRENT: ContextVar[Admitted | None] = ContextVar("policykit_admitted", default=None)
+
+
+def covers(admitted: Order, asked: Order) -> bool:
+    """Tell whether an admitted order covers what a client is asked to send: the same, and not more, not worse."""
+    same = ("action", "symbol", "side", "type", "stop_price", "time_in_force", "quote_quantity")
+    if any(getattr(admitted, name) != getattr(asked, name) for name in same):
+        return False
+    if admitted.reduce_only and not asked.reduce_only:
+        return False
+    if admitted.quantity is None or asked.quantity is None:
+        return admitted.quantity is asked.quantity and admitted.price == asked.price
+    if asked.quantity > admitted.quantity:
+        return False
+    if admitted.price is None or asked.price is None:
+        return admitted.price is asked.price
+    return asked.price <= admitted.price if asked.side == "buy" else asked.price >= admitted.price

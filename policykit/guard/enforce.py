@@ -1,0 +1,156 @@
+"""`@enforce`: a function that places orders runs only when the policy allows the order in its arguments."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from policykit.errors import Denied
+from policykit.guard.admission import CURRENT, Admitted
+from policykit.guard.core import Guard
+from policykit.guard.steps import order_of
+from policykit.order import ACTIONS, Order
+from policykit.orders.intent import Outcome
+from policykit.units import exact
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: What an order's arguments may be called.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "symbol": ("symbol", "pair", "market"),
+    "side": ("side",),
+    "type": ("type", "order_type", "ordertype"),
+    "amount": ("amount", "quantity", "qty"),
+    "price": ("price", "rate"),
+    "params": ("params",),
+}
+_NEEDED = ("symbol", "side", "amount")
+_MISSING: Any = object()
+#: ccxt's order states after which nothing more can fill.
+_CLOSED = frozenset(("closed", "canceled", "cancelled", "expired", "rejected"))
+
+_default: dict[str, Guard] = {}
+
+
+def enforce(
+    action: str = "order.create", *, guard: Guard | None = None, order: Callable[..., Order] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function ask the policy first; it runs once when the answer is yes, else `Denied` is raised.
+
+    The order is read from the arguments `symbol`, `side`, `type` (default limit, or market without a price), `amount`
+    and `price` by name; `order=` is for another signature: a function of the same arguments that returns an `Order`.
+    Works on functions, methods and coroutine functions. Without `guard` the one of POLICYKIT_POLICY is loaded at the
+    first call. A function that raises leaves its order's outcome unknown, unless a protected client inside knows
+    better. Raise TypeError at decoration for what cannot work.
+    """
+    if action not in ACTIONS:
+        raise TypeError(f'@enforce: action is "{action}"; one of {", ".join(ACTIONS)} may be')
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"@enforce: {function.__qualname__} is a generator; a permit cannot outlive a yield")
+        read = order or _reader(function, action)
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awrapper(*args: Any, **kwargs: Any) -> Any:
+                inside = guard or _default_guard()
+                admitted = inside.decide(read(*args, **kwargs), gated=False)
+                token = CURRENT.set(admitted)
+                try:
+                    result = await function(*args, **kwargs)
+                except BaseException as error:
+                    _raised(inside, admitted, error)
+                    raise
+                finally:
+                    CURRENT.reset(token)
+                _returned(inside, admitted, result)
+                return result
+
+            return awrapper  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            inside = guard or _default_guard()
+            admitted = inside.decide(read(*args, **kwargs), gated=False)
+            token = CURRENT.set(admitted)
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                _raised(inside, admitted, error)
+                raise
+            finally:
+                CURRENT.reset(token)
+            _returned(inside, admitted, result)
+            return result
+
+        return wrapper
+
+    return decorate
+
+
+def _reader(function: Callable[..., Any], action: str) -> Callable[..., Order]:
+    """Return a function of the same arguments that reads the order; say now what it cannot find."""
+    parameters = list(inspect.signature(function).parameters.values())
+    places: dict[str, tuple[int, str, Any]] = {}
+    for field, names in _NAMES.items():
+        for index, parameter in enumerate(parameters):
+            if parameter.name in names:
+                default = _MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+                places[field] = (index, parameter.name, default)
+    missing = [field for field in _NEEDED if field not in places] if action == "order.create" else []
+    if missing:
+        raise TypeError(
+            f"@enforce: {function.__qualname__} has no argument for {', '.join(missing)}; name them so, or give "
+            "@enforce(order=...) a function that returns the Order"
+        )
+    asked = [(places.get(field, (len(parameters), field, None))) for field in _NAMES]
+
+    def read(*args: Any, **kwargs: Any) -> Order:
+        found = []
+        count = len(args)
+        for index, name, default in asked:
+            value = args[index] if index < count else kwargs.get(name, default)
+            found.append(None if value is _MISSING else value)
+        symbol, side, kind, amount, price, params = found
+        if action != "order.create":
+            return Order(symbol or "", action=action)
+        kind = kind or ("market" if price is None else "limit")
+        return order_of(str(symbol), str(kind), str(side), amount, price, params or {})
+
+    return read
+
+
+def _default_guard() -> Guard:
+    guard = _default.get("")
+    if guard is None:
+        guard = _default[""] = Guard.load()
+    return guard
+
+
+def _raised(guard: Guard, admitted: Admitted, error: BaseException) -> None:
+    """Record what an exception means: a denial inside means nothing was sent, all else may have executed."""
+    if admitted.taken or admitted.intent is None:
+        return
+    denied_inside = isinstance(error, Denied)
+    outcome = Outcome("not_sent", guard.now(), closed=True) if denied_inside else None
+    guard.settle(
+        admitted, outcome or Outcome("unknown", guard.now(), error=type(error).__name__), guard.clock.monotonic_ms()
+    )
+
+
+def _returned(guard: Guard, admitted: Admitted, result: Any) -> None:
+    """Record a return as an acknowledgement, with what a ccxt-like answer says of it."""
+    if admitted.taken or admitted.intent is None:
+        return
+    said = result if isinstance(result, dict) else {}
+    try:
+        filled = None if said.get("filled") is None else exact(said["filled"])
+    except ValueError:
+        filled = None
+    order_id = None if said.get("id") is None else str(said["id"])
+    closed = said.get("status") in _CLOSED
+    guard.settle(admitted, Outcome("acknowledged", guard.now(), order_id, filled, closed), guard.clock.monotonic_ms())

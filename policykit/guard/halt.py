@@ -1,0 +1,111 @@
+"""The kill switch: halt the store first, wait for the permits that are out, then cancel entries and look again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from policykit.clock import Clock
+from policykit.exchanges.base import CallFailed, OrderState, run
+from policykit.orders.fence import fence_ms
+from policykit.orders.intent import Intent
+from policykit.orders.life import UNDECIDED
+from policykit.store import SEND_WITHIN_MS, Store
+
+if TYPE_CHECKING:
+    from policykit.guard.core import Guard
+
+#: List - cancel - list until empty, at most this often.
+CANCEL_ROUNDS: Final = 10
+#: How long a halt waits for sends that no gate watches, where `kill_switch.wait` is absent, ms.
+WAIT_MS: Final = 30_000
+_STEP_S: Final = 0.05
+
+
+@dataclass(slots=True)
+class Cancelled:
+    """What became of an account's open orders. `pending`: the family may still show an order that is on its way."""
+
+    account: str
+    cancelled: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+
+
+def stop_sends(
+    store: Store, clock: Clock, *, scope: str, by: str, why: str, freeze: bool, wait_ms: int
+) -> list[Intent]:
+    """Halt a scope and return once every older permit was used or has expired; name the sends that may still be on.
+
+    A protected client cannot use a permit granted before the halt later than SEND_WITHIN_MS, so that is the wait. A
+    function under `@enforce` that sends by itself is waited for `wait_ms` and then named.
+    """
+    _, unsent = store.halt(scope, "HALTED", by, why, clock.now_ms(), freeze=freeze)
+    ids = {intent.id for intent in unsent}
+    gated = any(intent.permit_until_ms is not None for intent in unsent)
+    started = clock.monotonic_ms()
+    while True:
+        waited = clock.monotonic_ms() - started
+        left = [i for i in store.intents() if i.id in ids and i.state == "intended"]
+        ungated = [i for i in left if i.permit_until_ms is None]
+        if (not (gated and left) or waited > SEND_WITHIN_MS) and (not ungated or waited > wait_ms):
+            return ungated
+        clock.sleep(_STEP_S)
+
+
+def cancel_entries(guard: Guard, client: Any, symbols: tuple[str, ...]) -> Cancelled:
+    """Cancel every order of an account that can increase exposure; keep what can only reduce (`cancel: all` takes all).
+
+    Lists, cancels and lists again until nothing is left to cancel. While an order may still be on its way the family
+    is pending: absence from the list proves nothing before the fence.
+    """
+    adapter, clock = guard.adapter, guard.clock
+    switch = guard.policy.model.kill_switch
+    everything = switch is not None and switch.cancel == "all"
+    report = Cancelled(guard.account)
+    for _ in range(CANCEL_ROUNDS):
+        try:
+            listed = run(adapter, client, adapter.open_orders(symbols), clock)
+        except CallFailed as failed:
+            report.failed.append(f"open orders cannot be listed: {failed}")
+            break
+        entries = [o for o in listed if everything or can_increase(o)]
+        report.kept = [o.client_order_id for o in listed if o not in entries]
+        if not entries:
+            report.failed.clear()
+            break
+        report.failed = _cancel_each(guard, client, entries, report)
+    report.pending = [i.client_order_id for i in on_their_way(guard)]
+    return report
+
+
+def _cancel_each(guard: Guard, client: Any, entries: list[OrderState], report: Cancelled) -> list[str]:
+    failures = []
+    for order in entries:
+        try:
+            if run(guard.adapter, client, guard.adapter.cancel(order), guard.clock):
+                report.cancelled.append(order.client_order_id)
+        except CallFailed as failed:
+            failures.append(f"{order.client_order_id}: {failed}")
+    return failures
+
+
+def can_increase(order: OrderState) -> bool:
+    """Tell whether an open order can increase exposure: on spot a buy can, a sale only gives back what is held."""
+    return order.side == "buy"
+
+
+def on_their_way(guard: Guard) -> list[Intent]:
+    """Return the intents that may still show up at the exchange: undecided, and not behind their fence."""
+    now = guard.now()
+    return [
+        i
+        for i in guard.store.intents(guard.account)
+        if i.state in UNDECIDED
+        and not _past_fence(i, fence_ms(i, guard.family(i.order.symbol), guard.clock_bound_ms), now)
+    ]
+
+
+def _past_fence(intent: Intent, fence: int | None, now_ms: int) -> bool:
+    return fence is not None and now_ms > fence

@@ -1,0 +1,248 @@
+"""What keeps a guard's knowledge true: facts, open orders, recovery, a halt's cancels. One poller an account, by lease.
+
+A round asks the exchange on the guard's own client and takes the answers in. `Maintenance.start` repeats rounds on a
+thread until `stop`; nothing runs before a bot asks for it (`with guard:`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from policykit import secrets
+from policykit.clock import SystemClock
+from policykit.errors import PolicykitError
+from policykit.exchanges.base import CallFailed, LiveAccount, run
+from policykit.exchanges.client import plain_client
+from policykit.guard.given import day_start_ms
+from policykit.guard.halt import cancel_entries
+from policykit.orders.intent import Intent, Outcome
+from policykit.orders.life import Answer, LookUp, RetryPlan, after_lookup, proof_of
+from policykit.orders.recovery import after_open_orders, recover
+from policykit.store import Observation
+from policykit.traits.base import product_of
+
+if TYPE_CHECKING:
+    from policykit.guard.core import Guard
+
+#: Time between two rounds, seconds; less where `account.max_age` asks for it.
+ROUND_S: Final = 5.0
+#: How long another guard waits for a silent poller, ms.
+LEASE_MS: Final = 20_000
+#: Deposits and withdrawals are read this often, ms: they are dear and seldom.
+TRANSFERS_EVERY_MS: Final = 60_000
+#: Rounds between two checkpoints of the store.
+CHECKPOINT_ROUNDS: Final = 120
+
+_log = logging.getLogger("policykit.guard")
+
+
+class Maintenance:
+    """The maintenance of one guard. `client` is its own ccxt client; made from the policy's key when not given."""
+
+    def __init__(self, guard: Guard, client: Any = None) -> None:
+        self.guard = guard
+        self._client = client
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._transfers: tuple[int, Decimal] | None = None
+        self._handled_ms = 0
+        self._rounds = 0
+        self._complaint = ""
+
+    def start(self) -> None:
+        """Repeat rounds on a thread; with a simulated clock rounds are the caller's, since waiting would move time."""
+        if isinstance(self.guard.clock, SystemClock) and self._thread is None:
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._loop, name="policykit-maintenance", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the round it is in."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=ROUND_S * 2)
+            self._thread = None
+
+    def _loop(self) -> None:
+        max_age = self.guard.policy.model.account.max_age
+        every = min(ROUND_S, max_age.ms / 3000) if max_age else ROUND_S
+        while not self._stop.wait(every):
+            self.round()
+
+    def round(self) -> None:
+        """Ask and take in, once. What fails is logged and leaves facts to grow old, which denies increases."""
+        try:
+            self._round()
+            self._complaint = ""
+        except (PolicykitError, OSError) as error:
+            self._complain(str(error))
+        except Exception as error:  # noqa: BLE001 - the thread must live; the text is not ours
+            self._complain(f"{type(error).__name__} in maintenance")
+
+    def _complain(self, text: str) -> None:
+        if text != self._complaint:
+            self._complaint = text
+            _log.warning("maintenance of %s: %s; increases are denied once facts are too old", self.guard.account, text)
+
+    def _round(self) -> None:
+        guard = self.guard
+        guard.beat()
+        self._rounds += 1
+        if self._rounds % CHECKPOINT_ROUNDS == 0:
+            guard.store.checkpoint()
+        holder = f"{guard.host}/{guard.bot}/{id(guard)}"
+        if not guard.store.lease(f"poller|{guard.account}", holder, LEASE_MS, guard.now()):
+            guard.recovered = not guard.undecided()
+            return
+        client = self._own_client()
+        self._facts(client)
+        self._recover(client)
+        self._open_orders(client)
+        self._halted(client)
+
+    def _own_client(self) -> Any:
+        if self._client is None:
+            guard = self.guard
+            model = guard.policy.model
+            key = (model.keys or {})[guard.key]
+            credentials = secrets.read(key.secret) if key.secret else {}
+            self._client = plain_client(model.exchange, credentials, sandbox=model.environment == "sandbox")
+        return self.guard.protect(self._client)
+
+    # ---- facts
+
+    def _facts(self, client: Any) -> None:
+        guard = self.guard
+        before = guard.now()
+        server = run(guard.adapter, client, guard.adapter.server_time(), guard.clock)
+        after = guard.now()
+        account = run(guard.adapter, client, guard.adapter.account(), guard.clock)
+        currency = guard.policy.model.account.currency
+        marks = run(guard.adapter, client, guard.adapter.marks(self._symbols(client, account)), guard.clock)
+        guard.store.observe(
+            guard.account,
+            Observation(
+                as_of_ms=account.as_of_ms,
+                until_ms=account.until_ms,
+                equity=equity_of(account.balances, marks, currency),
+                net_transfers=self._net_transfers(client, marks, currency),
+                positions=account.balances,
+                marks=marks,
+                skew_ms=(before + after) // 2 - server,
+                day_start_ms=day_start_ms(guard.policy, account.as_of_ms),
+            ),
+            guard.now(),
+        )
+
+    def _symbols(self, client: Any, account: LiveAccount) -> tuple[str, ...]:
+        """Return what to price: the policy's symbols, and what is held, as far as the exchange lists it."""
+        model = self.guard.policy.model
+        named = [s for s in (model.risk.symbols if model.risk else None) or () if not set(s) & set("*!?")]
+        held = [f"{asset}/{model.account.currency}" for asset in account.balances if asset != model.account.currency]
+        client.load_markets()
+        return tuple(sorted(s for s in {*named, *held} if s in client.markets and product_of(s) == "spot"))
+
+    def _net_transfers(self, client: Any, marks: dict[str, Decimal], currency: str) -> Decimal | None:
+        guard = self.guard
+        since, now = day_start_ms(guard.policy, guard.now()), guard.now()
+        if not since:
+            return None
+        if self._transfers is None or now - self._transfers[0] > TRANSFERS_EVERY_MS or self._transfers[0] < since:
+            total = run(guard.adapter, client, guard.adapter.net_transfers(since, marks, currency), guard.clock)
+            self._transfers = (now, total)
+        return self._transfers[1]
+
+    # ---- orders
+
+    # INVARIANT I5: every intent that was left open is looked up before the first increase, and nothing is re-sent.
+    def _recover(self, client: Any) -> None:
+        guard = self.guard
+        asked = True
+        for intent in guard.undecided():
+            if intent.permit_until_ms is not None and guard.now() <= intent.permit_until_ms:
+                asked = False  # its process may be sending it right now
+                continue
+            asked &= self._look_up(client, intent)
+        guard.recovered = guard.recovered or asked
+
+    def _look_up(self, client: Any, intent: Intent) -> bool:
+        """Ask once for one intent and record what that proves; False when the exchange could not be asked."""
+        guard = self.guard
+        proof = proof_of(intent, guard.family(intent.order.symbol), guard.clock_bound_ms)
+        steps = recover(intent, proof, RetryPlan(wait_ms=0), guard.now())
+        answered = False
+        try:
+            step = next(steps)
+            while True:
+                answer = self._answer(client, intent) if isinstance(step, LookUp) else Answer(guard.now())
+                answered |= answer.asked
+                step = steps.send(answer)
+        except StopIteration as end:
+            outcome: Outcome | None = end.value
+        if outcome is not None and answered:
+            guard.store.outcome(intent.id, outcome)
+        return answered
+
+    def _answer(self, client: Any, intent: Intent) -> Answer:
+        guard, sent = self.guard, self.guard.now()
+        try:
+            found = run(
+                guard.adapter,
+                client,
+                guard.adapter.find_order(intent.order.symbol, intent.client_order_id),
+                guard.clock,
+            )
+        except CallFailed:
+            return Answer(guard.now(), sent_ms=sent, asked=False)
+        skew = guard.facts().skew_ms
+        clock_ok = skew is not None and abs(skew) <= guard.clock_bound_ms
+        return Answer(guard.now(), sent_ms=sent, found=found, clock_ok=clock_ok)
+
+    def _open_orders(self, client: Any) -> None:
+        """Hold open intents against the exchange's list; what left the list is looked up, since only that tells why."""
+        guard = self.guard
+        intents = [i for i in guard.store.intents(guard.account) if i.id not in guard.driving]
+        symbols = tuple(sorted({i.order.symbol for i in intents}))
+        if not symbols:
+            return
+        sent = guard.now()
+        listed = run(guard.adapter, client, guard.adapter.open_orders(symbols), guard.clock)
+        lag = guard.family(symbols[0]).visibility_lag_ms
+        compared = after_open_orders(intents, listed, sent, lag)
+        for intent, outcome in compared.outcomes:
+            guard.store.outcome(intent.id, outcome)
+        for intent in compared.look_up:
+            answer = self._answer(client, intent)
+            if answer.asked and answer.found is not None:
+                found = after_lookup(
+                    intent, answer.sent_ms, answer.found, proof_of(intent, guard.family(symbols[0]), None)
+                )
+                if found is not None:
+                    guard.store.outcome(intent.id, found)
+
+    # ---- a halt
+
+    def _halted(self, client: Any) -> None:
+        """Cancel this account's entries when somebody halted it since the last round (each live guard does)."""
+        guard = self.guard
+        newest = max((h.at_ms for h in guard.facts().halts if h.state == "HALTED"), default=0)
+        if newest <= self._handled_ms:
+            return
+        symbols = tuple(sorted({i.order.symbol for i in guard.store.intents(guard.account)}))
+        report = cancel_entries(guard, client, symbols)
+        if not report.failed:
+            self._handled_ms = newest
+
+
+def equity_of(balances: Mapping[str, Decimal], marks: Mapping[str, Decimal], currency: str) -> Decimal:
+    """Return what the balances are worth in a currency; an asset without a mark counts 0 (the safe side)."""
+    total = balances.get(currency, Decimal(0))
+    for asset, quantity in balances.items():
+        mark = marks.get(f"{asset}/{currency}")
+        if mark is not None:
+            total += quantity * mark
+    return total

@@ -1,0 +1,72 @@
+"""What a guard takes from its policy before the first order: key, times, retry plan, and whether the store will do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policykit.errors import PolicykitError
+from policykit.orders.life import RetryPlan
+from policykit.policy import EffectivePolicy
+from policykit.store import Store
+
+#: What `retry.orders` leaves out, ms.
+LOOKUP_EVERY_MS: Final = 2_000
+EXPIRES_AFTER_MS: Final = 30_000
+#: Assumed distance of the clocks where the policy states no bound, ms (Binance itself refuses 1 s ahead).
+CLOCK_BOUND_MS: Final = 1_000
+#: Request validity put on the wire where the policy states none, ms.
+REQUEST_VALIDITY_MS: Final = 5_000
+
+
+def retry_plan(policy: EffectivePolicy) -> RetryPlan:
+    """Return `retry.orders`; without it an order is sent once and an absent one is held."""
+    orders = policy.model.retry.orders if policy.model.retry else None
+    if orders is None:
+        return RetryPlan(LOOKUP_EVERY_MS, "hold", 1, EXPIRES_AFTER_MS)
+    return RetryPlan(
+        lookup_every_ms=orders.lookup_every.ms if orders.lookup_every else LOOKUP_EVERY_MS,
+        when_absent=orders.when_absent,
+        attempts=orders.attempts or 1,
+        expires_after_ms=orders.expires_after.ms if orders.expires_after else EXPIRES_AFTER_MS,
+        wait_ms=orders.wait.ms if orders.wait else None,
+    )
+
+
+def request_validity_ms(policy: EffectivePolicy) -> int:
+    """Return how long a signed request may live."""
+    clock = policy.model.clock
+    return clock.request_validity.ms if clock and clock.request_validity else REQUEST_VALIDITY_MS
+
+
+def clock_bound_ms(policy: EffectivePolicy) -> int:
+    """Return how far the clocks may be apart."""
+    clock = policy.model.clock
+    return clock.max_skew.ms if clock and clock.max_skew else CLOCK_BOUND_MS
+
+
+def choose_key(policy: EffectivePolicy, key: str | None) -> str:
+    """Return the key to trade with: the named one, or the only one with a trade scope. Raise PolicykitError."""
+    keys = policy.model.keys or {}
+    if key is not None:
+        if key not in keys:
+            known = ", ".join(keys) or "none"
+            raise PolicykitError(f'{policy.place("keys")}: key is "{key}"; one of {known} may be')
+        return key
+    traders = [n for n, k in keys.items() if any(s.startswith("trade") for s in k.scopes or ())]
+    if len(traders) != 1:
+        found = ", ".join(traders) or "none"
+        where = policy.place("keys")
+        raise PolicykitError(f"{where}: keys with a trade scope: {found}; name one: Guard.load(path, key=...)")
+    return traders[0]
+
+
+def store_problem(policy: EffectivePolicy, store: Store) -> tuple[str, str] | None:
+    """Return why this store may not carry increases of this policy, beside what it says of itself."""
+    if policy.model.environment == "sandbox":
+        return None
+    if store.backend == "memory":
+        return "STORE_EPHEMERAL", "the store is memory:, which forgets; use sqlite:///path, or testing=True in tests"
+    share = policy.model.store.share if policy.model.store else "host"
+    if share == "fleet" and store.backend != "valkey":
+        return "STORE_SHARE", f'store.share is "fleet"; a {store.backend} store serves the bots of one host only'
+    return None

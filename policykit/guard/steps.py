@@ -1,0 +1,166 @@
+"""How a wish becomes an order at the exchange: the steps of `orders.life.place`, done for a protected client.
+
+Everything but sending, asking and waiting is here, shared by the sync and the async driver.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from policykit.decision import Reason
+from policykit.errors import Denied, StoreUnavailable
+from policykit.exchanges.base import OrderState, Steps
+from policykit.guard.admission import CURRENT, Admitted, covers
+from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, scrubbed
+from policykit.order import Order
+from policykit.orders.fence import fence_ms
+from policykit.orders.intent import Intent, Outcome
+from policykit.orders.life import Answer, Decide, Placing, Record, place
+from policykit.units import exact
+
+if TYPE_CHECKING:
+    from policykit.guard.core import Guard
+
+
+def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params: dict[str, Any]) -> Order:  # noqa: A002
+    """Read ccxt's arguments of create_order; what is not a number stays out, and the engine denies its absence."""
+
+    def number(value: Any) -> Any:
+        try:
+            return None if value is None else exact(value)
+        except ValueError:
+            return value
+
+    return Order(
+        symbol,
+        side,  # type: ignore[arg-type]
+        type,
+        number(amount),
+        number(price),
+        client_order_id=params.get("clientOrderId") or params.get("newClientOrderId"),
+        stop_price=number(params.get("stopPrice", params.get("triggerPrice"))),
+        quote_quantity=number(params.get("quoteOrderQty", params.get("cost"))),
+        reduce_only=bool(params.get("reduceOnly", False)),
+        time_in_force=params.get("timeInForce"),
+    )
+
+
+class Placement:
+    """One wish of a bot on its way through a protected client."""
+
+    def __init__(self, guard: Guard, order: Order) -> None:
+        self.guard = guard
+        self.order = order
+        self.outer = self._take_outer()
+        self.admitted: Admitted | None = None
+        self.reply: Any = None
+        self.error: BaseException | None = None
+        self.found: OrderState | None = None
+        self._started_ms = guard.now()
+        self._monotonic_ms = guard.clock.monotonic_ms()
+
+    def _take_outer(self) -> Admitted | None:
+        outer = CURRENT.get()
+        if outer is None:
+            return None
+        if outer.taken or not covers(outer.decision.order, self.order):
+            why = "was sent already" if outer.taken else f"is {outer.decision.order.to_dict()}"
+            raise self._denied(
+                Reason("ORDER_DIFFERS", "gate", f"the order that @enforce admitted {why}; this one is another")
+            )
+        outer.taken = True
+        if not self.guard.gated(outer):
+            raise self._denied(
+                Reason("PERMIT_EXPIRED", "gate", "the trading state moved since @enforce admitted the order")
+            )
+        return outer
+
+    def _denied(self, reason: Reason) -> ClientDenied:
+        denied = self.guard.refuse(self.order, reason)
+        return ClientDenied(denied.decision, str(denied))
+
+    def steps(self) -> Placing:
+        """Return the steps to do."""
+        guard = self.guard
+        plan = guard.plan
+        family = guard.family(self.order.symbol)
+        return place(family, guard.clock_bound_ms, plan, self.now(), own_id=self.order.client_order_id is not None)
+
+    def now(self) -> int:
+        """Return UTC ms of a clock that does not step while this order is settled."""
+        return self._started_ms + int(self.guard.clock.monotonic_ms() - self._monotonic_ms)
+
+    def answer(self, intent: Intent | None = None, **said: Any) -> Answer:
+        """Answer a step."""
+        return Answer(self.now(), intent=intent, **said)
+
+    def decide(self, step: Decide) -> Answer:
+        """Make the decision, or take the one that `@enforce` made. Raise ClientDenied."""
+        if self.outer is not None and step.replaces is None:
+            self.admitted = self.outer
+        else:
+            try:
+                self.admitted = self.guard.decide(self.order, replaces=step.replaces)
+            except Denied as denied:
+                raise ClientDenied(denied.decision, str(denied)) from None
+        self.reply = self.error = None
+        if self.admitted.intent is not None:
+            self.guard.driving.add(self.admitted.intent.id)
+        return self.answer(self.admitted.intent)
+
+    def sent(self, error: BaseException | None, reply: Any) -> Answer:
+        """Say what the send came to: the gate has recorded it, unless the request never reached the gate."""
+        admitted = self.admitted
+        assert admitted is not None
+        self.reply, self.error = reply, None if error is None else scrubbed(error)
+        if admitted.intent is not None and not admitted.sent:
+            self.guard.settle(admitted, Outcome("not_sent", self.guard.now(), closed=True))
+        return self.answer(admitted.intent)
+
+    def interrupted(self) -> None:
+        """Say that the task was cancelled: what had passed the gate is unknown already, what had not was never sent."""
+        if self.admitted is not None and not self.admitted.sent:
+            self.guard.settle(self.admitted, Outcome("not_sent", self.guard.now(), closed=True))
+
+    def find(self, intent: Intent) -> Steps[OrderState | None]:
+        """Return the look-up to make: the cheap one while it could only find, every place once it can prove absence."""
+        fence = fence_ms(intent, self.guard.family(intent.order.symbol), self.guard.clock_bound_ms)
+        thorough = fence is not None and self.now() > fence
+        return self.guard.adapter.find_order(intent.order.symbol, intent.client_order_id, thorough=thorough)
+
+    def looked_up(self, sent_ms: int, found: OrderState | None, *, asked: bool, retry_after_ms: int | None) -> Answer:
+        """Say what a look-up found."""
+        self.found = found or self.found
+        now = self.now()
+        skew = self.guard.facts().skew_ms
+        clock_ok = skew is None or abs(skew) <= self.guard.clock_bound_ms
+        wait = now + retry_after_ms if retry_after_ms else 0
+        return self.answer(sent_ms=sent_ms, found=found, asked=asked, not_before_ms=wait, clock_ok=clock_ok)
+
+    def record(self, step: Record) -> Answer:
+        """Write an outcome."""
+        admitted = self.admitted
+        assert admitted is not None
+        try:
+            intent = self.guard.store.outcome(step.intent.id, step.outcome)
+        except StoreUnavailable:
+            intent = step.intent
+        if admitted.intent is not None and intent.id == admitted.intent.id:
+            admitted.intent = intent
+        return self.answer(intent)
+
+    def result(self, intent: Intent, parse: Any) -> Any:
+        """Return what create_order returns, or raise what the bot should see."""
+        if self.reply is not None and self.error is None:
+            return self.reply
+        if self.found is not None and intent.state in ("found", "settled", "acknowledged"):
+            return parse(self.found.raw)
+        if intent.state in ("unknown", "intended", "sent", "found", "acknowledged"):
+            raise ClientOutcomeUnknown(
+                intent.id,
+                f"order {intent.client_order_id} ({intent.order.symbol} {intent.order.side}) was sent and its outcome "
+                f"is unknown ({intent.error}); its reservation stays and increases there are denied until it is "
+                f"settled: policykit orders --unknown, then policykit orders resolve {intent.id}",
+            )
+        assert self.error is not None
+        raise self.error
