@@ -127,12 +127,13 @@ def _of_reasons(reasons: tuple[Reason, ...], out: dict[str, AttributeValue]) -> 
         out[names.ERROR_TYPE] = failure
 
 
-def of_send(intent: Intent, scope: Scope, decided: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-    """Return every attribute of the span of a send; `intent` is what is known when the call came back.
-
-    `decided` is what the decision's span said of the policy.
-    """
-    out = {**scope.base, **decided}
+def of_send(intent: Intent, scope: Scope, decision: Decision | None = None) -> dict[str, AttributeValue]:
+    """Return every attribute of the span of a send; `intent` is what is known when the call came back."""
+    out = scope.base.copy()
+    if decision is not None:
+        out[names.POLICY_ID] = decision.policy_name
+        out[names.POLICY_VERSION] = decision.policy_version
+        out[names.MODE] = decision.mode
     out[names.DECISION_ID] = intent.id
     out[names.ACTION] = intent.order.action
     out[names.BOT] = intent.bot
@@ -176,11 +177,10 @@ def order_status(intent: Intent) -> str:
 
 
 def metric_key(decision: Decision, stage: str) -> tuple[str, str, str, str, str, str]:
-    """Return what policykit.decisions is counted by: outcome, reason, check, action, mode, stage."""
-    if decision.reasons:
-        first = decision.reasons[0]
-        return (decision.outcome, first.code, first.check, decision.action, decision.mode, stage)
-    return (decision.outcome, "", "", decision.action, decision.mode, stage)
+    """Return what policykit.decisions counts a denial by: outcome, reason, check, action, mode, stage."""
+    first = decision.reasons[0] if decision.reasons else None
+    code, check = (first.code, first.check) if first is not None else ("", "")
+    return (decision.outcome, code, check, decision.action, decision.mode, stage)
 
 
 def plain_json(attributes: Mapping[str, Any]) -> dict[str, Any]:

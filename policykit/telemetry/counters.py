@@ -27,20 +27,33 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.decisions: dict[Key, int] = {}
+        self._decisions: dict[Key, list[int]] = {}
+        self._allowed: dict[tuple[str, str, str], list[int]] = {}
         self.gauges: dict[str, dict[Labels, float]] = {}
         self._totals: dict[str, Callable[[], int]] = {}
         self.histogram: Histogram | None = None
         #: True once somebody reads metrics: durations are worth recording only then.
         self.read = False
 
+    def allowed(self, action: str, mode: str, stage: str) -> None:
+        """Count one decision that allowed."""
+        cell = self._allowed.get((action, mode, stage))
+        if cell is None:
+            cell = self._allowed[(action, mode, stage)] = self._cell(("allow", "", "", action, mode, stage))
+        with self._lock:
+            cell[0] += 1
+
     def decided(self, key: Key) -> None:
         """Count one decision."""
+        cell = self._cell(key)
         with self._lock:
-            count = self.decisions.get(key)
-            if count is None and len(self.decisions) >= MAX_SERIES:
-                key, count = _REST, self.decisions.get(_REST)
-            self.decisions[key] = (count or 0) + 1
+            cell[0] += 1
+
+    def _cell(self, key: Key) -> list[int]:
+        with self._lock:
+            if key not in self._decisions and len(self._decisions) >= MAX_SERIES:
+                key = _REST
+            return self._decisions.setdefault(key, [0])
 
     def gauge(self, name: str, value: float, labels: Mapping[str, str]) -> None:
         """Set a gauge."""
@@ -82,7 +95,7 @@ class Counters:
         """Return every value of one metric with its labels, in a fixed order."""
         with self._lock:
             if name == names.M_DECISIONS:
-                decided = sorted(self.decisions.items())
+                decided = sorted((key, cell[0]) for key, cell in self._decisions.items())
                 return [(n, {k: v for k, v in zip(_KEY, key, strict=True) if v}) for key, n in decided]
             if name in self._totals:
                 return [(self._totals[name](), {})]

@@ -32,17 +32,15 @@ MAX_REMEMBERED: Final = 4_096
 MAX_HALTS: Final = 64
 #: Reasons of this category deny because somebody or something halted trading.
 HALTED: Final = "TRADING_"
-#: What the span of a send repeats of its decision's.
-_POLICY: Final = (names.POLICY_ID, names.POLICY_VERSION, names.MODE)
 
 
 class _Known(NamedTuple):
-    """What is kept of a decision for the spans that refer to it: itself, the first one it stems from, its words."""
+    """What is kept of a decision for the spans that refer to it: its span, that of the first one it stems from."""
 
     context: SpanContext
     first: SpanContext
     client_order_id: str | None
-    policy: dict[str, AttributeValue]
+    decision: Decision
 
 
 class Telemetry:
@@ -94,10 +92,14 @@ class Telemetry:
         """
         # INVARIANT I17: called once a decision, after the journal row; what fails here fails alone.
         try:
-            self.counters.decided(attributes.metric_key(decision, scope.stage))
-            tracer = self._tracer or self._find()
-            if tracer is None and decision.outcome == "allow" and not self.counters.read:
-                return
+            if decision.outcome == "allow":
+                self.counters.allowed(decision.action, decision.mode, scope.stage)
+                if self._tracer is None and not self.counters.read and self._find() is None:
+                    return
+            else:
+                self.counters.decided(attributes.metric_key(decision, scope.stage))
+                if self._tracer is None:
+                    self._find()
             self.relay.put(self._decided, decision, scope, intent, self._current(), self._now_ns(), duration_ns)
         except Exception as error:  # noqa: BLE001 - telemetry never raises into the order path
             self.relay.failed(error)
@@ -211,14 +213,13 @@ class Telemetry:
         span.end(end_ns)
         made = span.get_span_context()
         client_order_id = intent.client_order_id if intent is not None else None
-        policy = {name: said[name] for name in _POLICY}
+        known = _Known(made, made if before is None else before.first, client_order_id, decision)
         with self._lock:
-            known = _Known(made, before.first if before else made, client_order_id, policy)
             _remember(self._known, decision.id, known, MAX_REMEMBERED)
 
     def _was_sent(self, intent: Intent, scope: Scope, context: Context, end_ns: int, duration_ns: int) -> None:
         parent = self._known.get(intent.id)
-        said = attributes.of_send(intent, scope, parent.policy if parent is not None else {})
+        said = attributes.of_send(intent, scope, parent.decision if parent is not None else None)
         try:
             if self._tracer is not None:
                 trace = self._trace
@@ -256,8 +257,7 @@ class Telemetry:
 
 
 def _remember(kept: dict[str, Any], key: str, value: Any, limit: int) -> None:
-    kept.pop(key, None)
-    while len(kept) >= limit:
+    if len(kept) >= limit:
         del kept[next(iter(kept))]
     kept[key] = value
 
