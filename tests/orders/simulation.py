@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from policykit.decision import Decision, Hold, unknown_counter
@@ -33,6 +34,7 @@ from policykit.orders.life import (
 from policykit.orders.recovery import abandoned, after_open_orders, recover
 from policykit.store.base import SEND_WITHIN_MS
 from policykit.store.memory import MemoryStore
+from policykit.store.sqlite import SqliteStore
 from policykit.traits.base import ClientOrderId, Family
 from tests.orders.venue import CLIENT_TIMEOUT_MS, QUANTITY, RETRY_AFTER_MS, Request, Setting, Venue, World
 
@@ -103,15 +105,24 @@ class Bot:
 
 
 class Simulation:
-    """Several bots, one store, one exchange."""
+    """Several bots, one store, one exchange. `file`: the store is SQLite, and opened afresh after each crash."""
 
     def __init__(
-        self, setting: Setting, seed: int, wishes: int, rules: Rules = OURS, bots: int = 4, plan: RetryPlan = PLAN
+        self,
+        setting: Setting,
+        seed: int,
+        wishes: int,
+        rules: Rules = OURS,
+        *,
+        bots: int = 4,
+        plan: RetryPlan = PLAN,
+        file: Path | None = None,
     ) -> None:
         self.setting, self.rules, self.plan = setting, rules, plan
         self.world = World(seed)
         self.venue = Venue(self.world, setting)
-        self.store = MemoryStore()
+        self.file = file
+        self.store: MemoryStore | SqliteStore = self._opened()
         self.family = family_of(setting, rules)
         self.known_validity = setting.validity_ms if "validity" in rules.terms else 0
         self.bound = setting.bound_ms if "bound" in rules.terms else 0
@@ -131,6 +142,9 @@ class Simulation:
         for keeper in keepers:
             self._start(Bot("keeper", 0, False, 1), keeper)
         self.keepers = len(keepers)
+
+    def _opened(self) -> MemoryStore | SqliteStore:
+        return MemoryStore() if self.file is None else SqliteStore(self.file)
 
     def run(self) -> Simulation:
         """Run until every bot is done, everything late has arrived, and the keeper has settled what it can."""
@@ -315,6 +329,9 @@ class Simulation:
         while True:
             self.crashes += 1
             bot.pid += 1
+            if self.file is not None:
+                self.store.close()
+                self.store = self._opened()
             yield self.world.now + RESTART_MS
             try:
                 mine = [i for i in self.store.intents(ACCOUNT) if i.bot == bot.name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -118,6 +119,18 @@ def test_I5_recovery_settles_after_a_crash_at_any_step(step: str, expires: bool,
         assert (sim.changed_again, sim.duplicated, sim.untrue()) == (0, 0, [])
         assert sim.reserved() == len(sim.store.intents(ACCOUNT))
     assert crashed
+
+
+@pytest.mark.parametrize("expires", [True, False], ids=["fence", "no fence"])
+def test_I5_recovery_needs_nothing_but_the_file(expires: bool, tier: Tier, tmp_path: Path) -> None:
+    """With the store opened afresh from its SQLite file after each of many crashes, the same holds."""
+    for seed in range(tier(1, 100)):
+        setting = Setting("crash", expires=expires, faults=0.6)
+        sim = Simulation(setting, seed, 120, Rules(crash=0.05), bots=2, file=tmp_path / f"{seed}.db").run()
+        assert (sim.changed_again, sim.duplicated, sim.untrue(), sim.sent_while_unknown) == (0, 0, [], 0)
+        assert sim.reserved() == len(sim.store.intents(ACCOUNT))
+        assert sim.crashes > 10
+        assert sim.store.verify() == (sim.store._ledger.seq, None)
 
 
 def test_I5_control_a_recovery_that_sends_again_duplicates() -> None:
