@@ -2,7 +2,9 @@
 
 from policykit.sim.clock import SimClock
 from policykit.sim.faults import Fault
+from policykit.sim.keys import SimKey
 from policykit.sim.limits import LimitSizes
+from policykit.sim.market import Symbol
 from policykit.sim.server import SimServer
 
-__all__ = ["Fault", "LimitSizes", "SimClock", "SimServer"]
+__all__ = ["Fault", "LimitSizes", "SimClock", "SimKey", "SimServer", "Symbol"]

@@ -45,7 +45,7 @@ class Setup(TypedDict, total=False):
 
     `balances` the account starts with; `symbols` that are traded; `fee` of a fill, as a share of what is received;
     `limits` that are kept and published; `amplitude` of the price path, a share of the start price (0 is a flat
-    market); `lag_balances`: balances lag like look-ups do.
+    market); `lag_balances`: balances lag like look-ups do; `latency` of a request in seconds of the exchange's clock.
     """
 
     balances: Mapping[str, Decimal | str | int]
@@ -54,6 +54,7 @@ class Setup(TypedDict, total=False):
     limits: LimitSizes
     amplitude: float
     lag_balances: bool
+    latency: float
 
 
 class SimServer:
@@ -80,6 +81,7 @@ class SimServer:
         self.dialect = dialect
         self.truth = Truth()
         self._port = port
+        self._latency = setup.get("latency", 0.0)
         now_ms = self.clock.now_ms()
         held = {asset: Decimal(amount) for asset, amount in setup.get("balances", DEFAULT_BALANCES).items()}
         path = PricePath(seed, setup.get("amplitude", DEFAULT_AMPLITUDE))
@@ -143,7 +145,10 @@ class SimServer:
 
     def add_key(self, age_days: float = 1, **flags: bool) -> SimKey:
         """Make a key of the account; `flags` are those of the key report (`enableWithdrawals=True`)."""
-        key = make_key(self.clock.now_ms(), age_days, **flags)
+        return self.adopt(make_key(self.clock.now_ms(), age_days, **flags))
+
+    def adopt(self, key: SimKey) -> SimKey:
+        """Let a key made elsewhere open the account."""
         self._keys[key.key] = key
         return key
 
@@ -175,6 +180,8 @@ class SimServer:
     # -- requests -----------------------------------------------------------------------------------------------
 
     def _handle(self, request: Request) -> Outcome:
+        if self._latency:
+            self._later.wait(self._latency)
         outcome = self._exchange.handle(request, self.clock.now_ms())
         if outcome.after_s:
             self._later.wait(outcome.after_s)

@@ -27,11 +27,17 @@ class Executed:
     time_ms: int
 
 
+def terms(symbol: str, side: str, quantity: Decimal | float | str, price: Decimal | float | str | None) -> str:
+    """Write what an order means: `BTC/USDT buy 0.015 @ 60000`; price None is a market order."""
+    size = format(Decimal(str(quantity)).normalize(), "f")
+    return f"{symbol} {side.lower()} {size} @ " + (
+        "market" if price is None else format(Decimal(str(price)).normalize(), "f")
+    )
+
+
 def by_terms(order: Order) -> str:
     """Tag an order by symbol, side, quantity and price: a blind retry of an order has the tag of the first."""
-    new = order.new
-    price = "market" if new.price is None else format(new.price.normalize(), "f")
-    return f"{new.symbol.name} {new.side.lower()} {format(order.quantity.normalize(), 'f')} @ {price}"
+    return terms(order.new.symbol.name, order.new.side, order.quantity, order.new.price)
 
 
 @dataclass(slots=True)

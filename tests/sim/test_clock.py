@@ -60,7 +60,7 @@ def test_a_background_thread_waits_for_time_and_never_drives_it() -> None:
     started.wait()
     while not clock._changed._waiters:  # type: ignore[attr-defined]
         pass
-    assert woken == [] and clock.monotonic_ms() == 0
+    assert (woken, clock.monotonic_ms()) == ([], 0)
     clock.advance(20)
     thread.join(5)
     assert woken == [20_000.0]

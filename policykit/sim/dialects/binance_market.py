@@ -232,6 +232,13 @@ def trades(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     return Reply(200, [one])
 
 
+def aggregate_trades(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /api/v3/aggTrades: one trade at the current price."""
+    price = world.venue.path.mid(symbol_of(world, params), now_ms)
+    one = {"a": now_ms, "p": number(price), "q": number(LEVEL_QUANTITY), "f": now_ms, "l": now_ms, "T": now_ms}
+    return Reply(200, [{**one, "m": True, "M": True}])
+
+
 def _flat(weight: int) -> Callable[[Params], int]:
     return lambda params: weight
 
@@ -252,6 +259,7 @@ _LIST: tuple[tuple[str, Callable[[Params], int], Callable[..., Reply], str], ...
     ("/api/v3/exchangeInfo", _flat(20), exchange_info, "api"),
     ("/api/v3/depth", _depth_weight, depth, "api"),
     ("/api/v3/trades", _flat(10), trades, "api"),
+    ("/api/v3/aggTrades", _flat(2), aggregate_trades, "api"),
     ("/api/v3/klines", _flat(2), klines, "api"),
     ("/api/v3/avgPrice", _flat(2), average_price, "api"),
     ("/api/v3/ticker/24hr", _by_symbol(2, 80), _each(_ticker), "api"),

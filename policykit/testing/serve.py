@@ -1,0 +1,73 @@
+"""`policykit sim`: a simulated exchange that runs until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from policykit.errors import PolicyError
+from policykit.sim import Fault, SimServer
+from policykit.sim.faults import DEMO, read_fault
+from policykit.source import read_file
+from policykit.units import Duration, parse_duration, parse_percent
+
+#: The name of the built-in faults, for `--faults demo`.
+BUILT_IN = "demo"
+_SECONDS = ("seconds", "wire", "delay", "processing", "after")
+_SHARES = ("ratio", "share")
+
+
+def read_faults(path: str) -> tuple[Fault, ...]:
+    """Read a file of faults: a list of rules as in `sim.faults`, with `12%` for shares and `2s` for times.
+
+    Raise PolicyError for a file that is not strict YAML, ValueError for a rule that cannot be.
+    """
+    if path == BUILT_IN:
+        return tuple(read_fault(rule) for rule in DEMO)
+    document = read_file(Path(path))
+    if document.findings:
+        raise PolicyError(tuple(document.findings))
+    rules = document.data
+    if isinstance(rules, dict) and set(rules) == {"faults"}:
+        rules = rules["faults"]
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise ValueError(f"{path}: a list of faults is needed, each with `at` and `do`")
+    read = []
+    for number, rule in enumerate(rules, 1):
+        try:
+            read.append(read_fault(_plain(rule)))
+        except ValueError as error:
+            raise ValueError(f"{path}: rule {number}: {error}") from None
+    return tuple(read)
+
+
+def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
+    plain = dict(rule)
+    for name in _SECONDS:
+        if isinstance(plain.get(name), str) and plain[name].endswith(("s", "m", "h")):
+            plain[name] = parse_duration(plain[name]).ms / 1000
+    for name in _SHARES:
+        if isinstance(plain.get(name), str) and plain[name].endswith("%"):
+            plain[name] = float(parse_percent(plain[name]).fraction)
+    return plain
+
+
+def serve(sim: SimServer, run_for: Duration | None, say: Callable[[str], None]) -> None:
+    """Start, print how to reach it, and stop after `run_for` or at Ctrl-C; print what happened."""
+    with sim:
+        say(f"policykit sim: {sim.dialect} spot at {sim.url}, seed {sim.seed}; stop with Ctrl-C")
+        say("# keys made for this run; they open nothing else")
+        say(f"export MM_EXEC_API_KEY={sim.key}")
+        say(f"export MM_EXEC_API_SECRET={sim.secret}")
+        say(f"# then: policykit lint --live --endpoint {sim.url} POLICY")
+        say(f"# or in a bot: policykit.testing.point(client, {sim.url!r})")
+        try:
+            threading.Event().wait(None if run_for is None else run_for.ms / 1000)
+        except KeyboardInterrupt:
+            say("")
+    counts = sim.truth.summary()
+    worst = counts["worst_minute"]
+    say(f"{counts['executed']} orders executed, {counts['duplicates']} of them alike, {counts['bans']} bans,")
+    say(f"{worst['weight']} weight in the worst minute, {counts['connections_cut']} connections cut")
