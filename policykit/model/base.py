@@ -62,7 +62,8 @@ class Meta(NamedTuple):
     """What is said of a field, here and nowhere else.
 
     `held_by` names what holds the field: `check:ID` (an engine check), `rule:PKnxx` (a lint rule, or the family that
-    holds it), `guard:PART` (run-time machinery). Empty for a field that is neutral.
+    holds it), `guard:PART` (run-time machinery), `section` (what holds the section that it is in). Empty for a field
+    that is neutral, and for a section whose fields say it.
     """
 
     doc: str

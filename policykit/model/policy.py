@@ -29,7 +29,9 @@ class Policy(Section):
 
     model_config = ConfigDict(defer_build=False, title="policykit policy, version 1")
 
-    policykit: Annotated[int, Field(strict=True, ge=1, le=1), Meta("The version of the language.", IDENTITY)]
+    policykit: Annotated[
+        int, Field(strict=True, ge=1, le=1), Meta("The version of the language.", IDENTITY, held_by=("rule:PK011",))
+    ]
     name: Annotated[Name, Meta("The policy's name, in every decision and span.", NEUTRAL)]
     owner: Annotated[Person | None, Meta("Who answers for the policy.", NEUTRAL)] = None
     extends: Annotated[
