@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from policykit import exchanges
+from policykit import exchanges, secrets
 from policykit import traits as traits_room
 from policykit.clock import Clock, SystemClock
 from policykit.decision import Assessment, Decision, Reason
@@ -19,6 +19,7 @@ from policykit.engine import Engine, compile_policy, denial_message, explain_fai
 from policykit.engine.facts import Facts
 from policykit.errors import Denied, PolicykitError, StoreUnavailable
 from policykit.exchanges.base import OrderState
+from policykit.exchanges.client import plain_client
 from policykit.guard import fallback
 from policykit.guard.admission import Admitted
 from policykit.guard.given import observation
@@ -90,13 +91,10 @@ class Guard:
         self.driving: set[str] = set()
         self.recovered = not self.undecided()
         self._problem = None if testing else store_problem(policy, store)
+        #: Where the guard's own client is sent instead of the exchange.
+        self.endpoint: str | None = None
         self._maintenance: Any = None
         self._lock = threading.Lock()
-        store.event(
-            "policy", {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot}, self.now()
-        )
-        self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=mode)
-        self.beat()
 
     @classmethod
     def load(
@@ -107,11 +105,13 @@ class Guard:
         store: Store | str | None = None,
         clock: Clock | None = None,
         testing: bool = False,
+        endpoint: str | None = None,
     ) -> Guard:
         """Load a policy (default POLICYKIT_POLICY) and open its store (default POLICYKIT_STORE).
 
         `key` may be left out if only one key has a trade scope. `testing=True` lets a live policy trade on a store
-        that forgets; only for tests. Raise PolicyError, StoreUnavailable.
+        that forgets; only for tests. `endpoint` sends the guard's own client to another origin (a gateway, the
+        simulated exchange). Raise PolicyError, StoreUnavailable.
         """
         clock = clock or SystemClock()
         path = path or os.environ.get("POLICYKIT_POLICY")
@@ -120,7 +120,19 @@ class Guard:
         policy = load(path, now_ms=clock.now_ms())
         mode: Mode = "shadow" if os.environ.get("POLICYKIT_MODE") == "shadow" else "enforce"
         opened = open_store(store) if store is None or isinstance(store, str) else store
-        return cls(policy, key=choose_key(policy, key), store=opened, clock=clock, mode=mode, testing=testing)
+        guard = cls(policy, key=choose_key(policy, key), store=opened, clock=clock, mode=mode, testing=testing)
+        guard.endpoint = endpoint
+        guard.announce()
+        return guard
+
+    def announce(self) -> None:
+        """Write down that this policy is in force in this process."""
+        policy = self.policy
+        loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot}
+        self.store.event("policy", loaded, self.now())
+        stage = self.scope.stage
+        self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=self.mode)
+        self.beat()
 
     def now(self) -> int:
         """Return UTC ms by the guard's clock."""
@@ -379,6 +391,17 @@ class Guard:
             self.now(),
         )
         self.store.beat(info)
+
+    def own_client(self) -> Any:
+        """Return a client of the guard's own, made from the policy's secret reference, behind this guard.
+
+        Raise SecretUnavailable, ExchangeUnavailable.
+        """
+        model = self.policy.model
+        reference = (model.keys or {})[self.key].secret
+        credentials = secrets.read(reference) if reference else {}
+        sandbox = model.environment == "sandbox"
+        return self.protect(plain_client(model.exchange, credentials, endpoint=self.endpoint, sandbox=sandbox))
 
     def protect(self, client: Any) -> Any:
         """Put a ccxt client (sync or async) behind this guard, in place, and return it."""

@@ -33,15 +33,12 @@ class Cancelled:
     pending: list[str] = field(default_factory=list)
 
 
-def stop_sends(
-    store: Store, clock: Clock, *, scope: str, by: str, why: str, freeze: bool, wait_ms: int
-) -> list[Intent]:
-    """Halt a scope and return once every older permit was used or has expired; name the sends that may still be on.
+def wait_for_sends(store: Store, clock: Clock, unsent: list[Intent], wait_ms: int = WAIT_MS) -> list[Intent]:
+    """Return once every permit granted before a halt was used or has expired; name the sends that may still be on.
 
     A protected client cannot use a permit granted before the halt later than SEND_WITHIN_MS, so that is the wait. A
     function under `@enforce` that sends by itself is waited for `wait_ms` and then named.
     """
-    _, unsent = store.halt(scope, "HALTED", by, why, clock.now_ms(), freeze=freeze)
     ids = {intent.id for intent in unsent}
     gated = any(intent.permit_until_ms is not None for intent in unsent)
     started = clock.monotonic_ms()

@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from policykit import secrets
 from policykit.clock import SystemClock
 from policykit.errors import PolicykitError
 from policykit.exchanges.base import CallFailed, LiveAccount, run
-from policykit.exchanges.client import plain_client
 from policykit.guard.given import day_start_ms
 from policykit.guard.halt import cancel_entries
 from policykit.orders.intent import Intent, Outcome
@@ -106,11 +104,7 @@ class Maintenance:
 
     def _own_client(self) -> Any:
         if self._client is None:
-            guard = self.guard
-            model = guard.policy.model
-            key = (model.keys or {})[guard.key]
-            credentials = secrets.read(key.secret) if key.secret else {}
-            self._client = plain_client(model.exchange, credentials, sandbox=model.environment == "sandbox")
+            self._client = self.guard.own_client()
         return self.guard.protect(self._client)
 
     # ---- facts

@@ -1,0 +1,86 @@
+"""`policykit orders`: intents and what became of them; `orders resolve` ends an unknown one by a person's word."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from policykit.cli._options import Exit, example, format_option, leave
+
+if TYPE_CHECKING:
+    from policykit.orders.intent import Intent
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=example(
+        "policykit orders --unknown\npolicykit orders resolve 01JD3V7K2M --as absent --by alice --why checked"
+    ),
+)
+@click.option("--unknown", is_flag=True, help="Only those whose outcome nobody knows.")
+@click.option("--all", "everything", is_flag=True, help="Those that are over, too.")
+@click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
+@format_option()
+@click.pass_context
+def command(ctx: click.Context, uri: str | None, output_format: str, *, unknown: bool, everything: bool) -> None:
+    """List orders that are out. Exit code 1 with --unknown when there are any."""
+    from policykit.store import open_store
+    from policykit.store.codec import intent_to_dict
+
+    ctx.obj = uri
+    if ctx.invoked_subcommand is not None:
+        return
+    intents = open_store(uri).intents(open_only=not everything)
+    chosen = [intent for intent in intents if not unknown or intent.state == "unknown"]
+    if output_format == "json":
+        click.echo(json.dumps([intent_to_dict(intent) for intent in chosen], indent=2))
+    else:
+        for intent in chosen:
+            click.echo(_line(intent))
+        if not chosen:
+            click.echo("no order of unknown outcome" if unknown else "no order is out")
+    if unknown and chosen:
+        leave(Exit.NO)
+
+
+def _line(intent: Intent) -> str:
+    from policykit.clock import iso
+
+    order = intent.order
+    price = "market" if order.price is None else f"@ {order.price}"
+    error = f"  {intent.error}" if intent.error else ""
+    meant = f"{order.symbol} {order.side} {order.quantity} {price}"
+    became = f"filled {intent.filled}  {intent.state}{error}"
+    return f"{intent.id}  {iso(intent.decided_ms)}  {intent.account}  {meant}  {became}  {intent.bot}"
+
+
+@command.command(
+    epilog=example(
+        'policykit orders resolve 01JD3V7K2M --as executed --filled 0.007 --by alice --why "seen in the app"'
+    )
+)
+@click.argument("ident", metavar="ID")
+@click.option("--as", "outcome", required=True, type=click.Choice(["executed", "absent"]), help="What became of it.")
+@click.option("--filled", help="How much executed (default: all of it, the safe side).")
+@click.option("--by", required=True, help="Who looked at the exchange.")
+@click.option("--why", required=True, help="What was seen there.")
+@click.pass_context
+def resolve(ctx: click.Context, ident: str, outcome: str, filled: str | None, by: str, why: str) -> None:
+    """End an unknown order by a person's word: look at the exchange first; a wrong word miscounts the position."""
+    from policykit.clock import SystemClock
+    from policykit.guard.resolve import resolve as end
+    from policykit.store import open_store
+    from policykit.units import exact
+
+    try:
+        quantity: Decimal | None = None if filled is None else exact(filled)
+    except ValueError as error:
+        raise click.UsageError(f'--filled is "{filled}": {error}; a quantity ("0.007") is needed') from None
+    refused = end(open_store(ctx.obj), ident, outcome, quantity, by=by, why=why, now_ms=SystemClock().now_ms())
+    if refused is not None:
+        click.echo(refused, err=True)
+        leave(Exit.NO)
+    click.echo(f"{ident} is {outcome}, by {by}; its symbol and side may increase again")

@@ -1,0 +1,45 @@
+"""`policykit status`: is trading on, who guards, what is unknown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from policykit.cli._options import example, format_option
+
+
+@click.command(epilog=example("policykit status\npolicykit status --format json"))
+@click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
+@format_option()
+def command(uri: str | None, output_format: str) -> None:
+    """Show halts, live guards with their last heartbeat, and orders whose outcome is unknown."""
+    from policykit.clock import SystemClock, iso
+    from policykit.store import open_store
+
+    store, now = open_store(uri), SystemClock().now_ms()
+    unknown = [intent for intent in store.intents() if intent.state == "unknown"]
+    if output_format == "json":
+        said: dict[str, Any] = {
+            "version": 1,
+            "store": {"backend": store.backend, "epoch": store.epoch},
+            "halts": [halt._asdict() | {"at": iso(halt.at_ms)} for halt in store.halts()],
+            "guards": [g._asdict() | {"last_heartbeat_s": (now - g.beat_ms) / 1000} for g in store.guards()],
+            "unknown_orders": [intent.id for intent in unknown],
+        }
+        click.echo(json.dumps(said, indent=2))
+        return
+    halts = store.halts()
+    click.echo("trading: ACTIVE" if not halts else "trading: " + "; ".join(f"{h.state} for {h.scope}" for h in halts))
+    for halt in halts:
+        frozen = ", exits frozen too" if halt.freeze else ""
+        click.echo(f'  {halt.scope} by {halt.by} at {iso(halt.at_ms)}: "{halt.why}"{frozen}')
+    guards = store.guards()
+    click.echo(f"guards: {len(guards) or 'none has used this store'}")
+    for guard in guards:
+        click.echo(
+            f"  {guard.bot}  {guard.account}  {guard.mode}  policy {guard.policy_name} {guard.policy_version}  "
+            f"{guard.host} pid {guard.pid}, heard {(now - guard.beat_ms) / 1000:.0f} s ago"
+        )
+    click.echo(f"orders of unknown outcome: {len(unknown)}" + ("; see policykit orders --unknown" if unknown else ""))

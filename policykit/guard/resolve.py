@@ -1,0 +1,33 @@
+"""End an unknown order by a person's word."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from policykit.orders.intent import Outcome
+from policykit.store import Store
+
+
+def resolve(
+    store: Store, ident: str, outcome: str, filled: Decimal | None, *, by: str, why: str, now_ms: int
+) -> str | None:
+    """Settle the unknown intent whose id starts with `ident`; return why not, or None when it is done.
+
+    `executed` counts all of it unless `filled` says how much; the row names who said so and why.
+    """
+    found = [i for i in store.intents() if i.id.startswith(ident) or i.client_order_id == ident]
+    if len(found) != 1:
+        return f"{ident}: {len(found)} open orders have this id; see policykit orders"
+    intent = found[0]
+    if intent.state != "unknown":
+        return f"{intent.id} is {intent.state}, not unknown; nothing to resolve"
+    quantity = intent.order.quantity or Decimal(0)
+    if filled is not None and not 0 <= filled <= quantity:
+        return f"{intent.id}: --filled is {filled}; 0 to {quantity} may be"
+    store.event("resolved", {"intent": intent.id, "as": outcome, "by": by, "why": why}, now_ms)
+    if outcome == "absent":
+        store.outcome(intent.id, Outcome("absent", now_ms, closed=True, error=f"resolved by {by}"))
+        return None
+    executed = quantity if filled is None else filled
+    store.outcome(intent.id, Outcome("settled", now_ms, filled=executed, closed=True, error=f"resolved by {by}"))
+    return None
