@@ -19,6 +19,8 @@ from policykit.units import MAX_COUNTER, MAX_DIGITS
 
 #: Later than every moment that is ever asked about, UTC ms.
 NEVER: Final = 2**63
+#: Actions that change nothing at the exchange.
+READS: Final = frozenset(("data.read", "stream.connect"))
 _SYMBOL = re.compile(r"([^\s/:]{1,30})/([^\s/:]{1,30})(?::([^\s/:-]{1,30})(?:-\S{1,40})?)?\Z")
 
 
@@ -59,23 +61,26 @@ class Case:
         self.amount: int | None = None
         self.reduces = self.forbidden = False
         self.market = parse_market(order.symbol)
-        self.creates = order.action == "order.create"
-        if order.action not in CANCELS and order.action != "data.read":
+        #: The action as a word; empty when it is none.
+        action: object = order.action
+        self.action = action if isinstance(action, str) else ""
+        self.creates = self.action == "order.create"
+        self.cancels = self.action in CANCELS
+        self.reads = self.action in READS
+        if self.creates:
             self._shape()
-        if self.creates and not self.complaints:
-            self._reduce()
-            self._worth()
-        elif order.action == "position.close" and not self.complaints:
-            self.reduces = self.forbidden = True
+            if not self.complaints:
+                self._reduce()
+                self._worth()
+        elif self.action == "position.close":
+            self._names_market()
+            self.reduces = self.forbidden = not self.complaints
 
     # ---- the order itself
 
     def _shape(self) -> None:
         order = self.order
-        if self.market is None:
-            self.complaints.append('symbol is not a market of ccxt ("BTC/USDT")')
-        if not self.creates:
-            return
+        self._names_market()
         if order.side not in ("buy", "sell"):
             self.complaints.append('side is neither "buy" nor "sell"')
         if not isinstance(order.type, str) or not order.type:
@@ -94,6 +99,10 @@ class Case:
                 self.complaints.append(f"{name} is not a number over 0")
             elif number > HIGHEST:
                 self.complaints.append(f"{name} has over {MAX_DIGITS} digits")
+
+    def _names_market(self) -> None:
+        if self.market is None:
+            self.complaints.append('symbol is not a market of ccxt ("BTC/USDT")')
 
     @property
     def at_market(self) -> bool:
@@ -182,12 +191,13 @@ class Case:
             self.reduces = self.forbidden = True
             return
         position = self.position
-        if position is None or order.quantity is None:
+        # In hedge mode a sell may open the short leg, whatever the sum of both legs is.
+        if position is None or order.quantity is None or self.setup.policy.account.position_mode == "hedge":
             return
         if order.side == "sell":
-            self.reduces = position.open_sells + order.quantity <= position.low
+            self.reduces = UP.add(position.open_sells, order.quantity) <= position.low
         else:
-            self.reduces = position.open_buys + order.quantity <= -position.high
+            self.reduces = UP.add(position.open_buys, order.quantity) <= -position.high
 
     # ---- what it is worth
 
@@ -234,6 +244,8 @@ class Case:
         assert self.market is not None
         if self.market.settle is None:
             return ONE
+        if self.market.settle not in (self.market.base, self.market.quote):
+            raise Unknown("CONTRACT_QUANTO", f"{self.order.symbol} settles in a third currency")
         size = self.facts.contract_sizes.get(self.order.symbol)
         if size is None or not (size.is_finite() and size > 0):
             raise Unknown("CONTRACT_SIZE_MISSING", f"the contract size of {self.order.symbol} was not observed")
@@ -246,10 +258,7 @@ class Case:
         return self.market.settle is not None and self.market.settle == self.market.base
 
     def _notional(self, quantity: Decimal, price: Decimal) -> Decimal:
-        assert self.market is not None
         if self.order.quote_quantity is not None:
             return self.order.quote_quantity
-        if self.market.settle not in (None, self.market.base, self.market.quote):
-            raise Unknown("CONTRACT_QUANTO", f"{self.order.symbol} settles in a third currency")
         units = UP.multiply(quantity, self.contract_size())
         return units if self.inverse else UP.multiply(units, price)

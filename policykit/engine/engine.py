@@ -17,7 +17,7 @@ from policykit.engine.facts import Facts
 from policykit.engine.lane import Lane
 from policykit.engine.money import STEPS, UP, ZERO
 from policykit.engine.setup import Setup
-from policykit.order import CANCELS, Order
+from policykit.order import Order
 from policykit.units import MAX_COUNTER
 
 if TYPE_CHECKING:
@@ -64,10 +64,8 @@ class Engine:
         try:
             case = Case(self.setup, facts, order, now_ms)
         except Exception as error:  # noqa: BLE001 - total: closed by default
-            if getattr(order, "action", None) in CANCELS:
-                return Assessment((), (), True)
             return Assessment((_error("order.shape", error),), (), False)
-        if order.action in CANCELS:
+        if case.cancels:
             return self._cancel(case)
         assessment = self._judge(case)
         if not assessment.reasons and not assessment.warnings:
@@ -89,9 +87,8 @@ class Engine:
         reasons: list[Reason] = []
         warnings: list[Reason] = []
         holds: list[Hold] = []
-        reads = case.order.action == "data.read"
         for check in self.checks:
-            if reads and not check.stops_reads:
+            if case.reads and not check.stops_reads:
                 continue
             try:
                 if check.stops_reductions or not case.reduces:
@@ -118,8 +115,12 @@ class Engine:
         if not Lane.fits(case, holds):
             return
         lane = Lane(case, holds)
-        # The case's bound on time is read last: narrowing may look at more facts.
-        if all(check.narrow(case, lane) for check in self.checks):
+        try:
+            clear = all(check.narrow(case, lane) for check in self.checks)
+        except Exception:  # noqa: BLE001 - no lane, then: the long way is always there
+            return
+        if clear:
+            # The case's bound on time is read last: narrowing may look at more facts.
             lane.until_ms = case.until_ms
             facts, lanes = self._memo
             if facts is not case.facts or len(lanes) >= MAX_LANES:

@@ -27,7 +27,7 @@ class OrderAction(Check):
     rank = 15
 
     def reasons(self, case: Case) -> Iterator[Reason]:
-        action = case.order.action
+        action = case.action
         if action in REFUSED:
             yield self.reason(f"{action} is not for bots; no policy allows it")
         elif action in UNCHECKED:

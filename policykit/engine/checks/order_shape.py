@@ -24,7 +24,7 @@ class OrderShape(Check):
     stops_reductions = True
 
     def reasons(self, case: Case) -> Iterator[Reason]:
-        if case.order.action not in ACTIONS:
+        if case.action not in ACTIONS:
             yield self.reason("the action is not one of policykit's")
         for complaint in case.complaints:
             yield self.reason(f"malformed order: {complaint}")

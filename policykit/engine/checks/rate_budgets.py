@@ -13,7 +13,6 @@ from policykit.engine.check import Check
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
 from policykit.model.rate import RateBudget
-from policykit.order import CANCELS
 from policykit.traits.base import cost
 from policykit.units import MAX_COUNTER, Percent
 
@@ -61,17 +60,17 @@ class RateBudgets(Check):
             amount = self._cost(case, budget)
             if amount:
                 limit = budget.for_exits if case.reduces else budget.for_entries
-                if case.order.action in CANCELS:
+                if case.cancels:
                     limit = MAX_COUNTER
                 yield Hold(budget.counter, amount, limit, "window", self.id, budget.policy.per.ms, budget.fixed)
 
     def _cost(self, case: Case, budget: Budget) -> int:
         """Return what the action costs; of a read the order's `type` is the call: `GET /api/v3/account`."""
         order = case.order
-        call = order.type or "" if order.action == "data.read" else ""
+        call = order.type or "" if case.reads else ""
         product = self.setup.product(order.symbol or "")
         if product is not None and not call:
-            call = product.calls.get(order.action, "")
+            call = product.calls.get(case.action, "")
         listed = (budget.policy.costs or {}).get(call)
         if listed is not None:
             return listed
