@@ -17,6 +17,8 @@ LOGGER: Final = "policykit"
 VARIABLE: Final = "POLICYKIT_LOG"
 
 _log = logging.getLogger("policykit.events")
+# A library writes nothing where nobody asked: without this, a bot that set up no logging has warnings on stderr.
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())
 
 
 def emit(event: str, level: int, message: str, attributes: Mapping[str, AttributeValue], at_ms: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from policykit.telemetry import names
+from policykit.telemetry.words import grouped
 
 
 class FinishedSpan(Protocol):
@@ -42,6 +43,8 @@ class FinishedSpan(Protocol):
 
 #: One tree is cut here, spans: a trace of a long run is for a trace viewer.
 MAX_SPANS: Final = 500
+#: Columns for the lines and the name of a span.
+NAME_COLUMNS: Final = 33
 _ORDER: Final = (names.SIDE, names.TYPE, names.QUANTITY, names.SYMBOL)
 _FACTS: Final = (
     ("policy", names.POLICY_ID, names.POLICY_VERSION),
@@ -78,7 +81,7 @@ def _draw(
     span: FinishedSpan, children: Mapping[int, list[FinishedSpan]], indent: str, last: bool, lines: list[str]
 ) -> None:
     below = children.get(span.context.span_id, [])
-    lines.append(f"{indent}{'└─' if last else '├─'} {span.name:<28} {_took(span):>10}  {_result(span)}")
+    lines.append(f"{indent + ('└─ ' if last else '├─ ') + span.name:<{NAME_COLUMNS}} {_took(span):>9}  {_result(span)}")
     indent += "   " if last else "│  "
     stem = "│  " if below else "   "
     lines.extend(f"{indent}{stem}{fact}" for fact in _facts(span))
@@ -95,9 +98,9 @@ def _took(span: FinishedSpan) -> str:
 
 def _result(span: FinishedSpan) -> str:
     said = span.attributes or {}
-    order = " ".join(str(said[name]) for name in _ORDER if name in said)
+    order = " ".join(grouped(said[name]) for name in _ORDER if name in said)
     if names.PRICE in said:
-        order += f" @ {said[names.PRICE]}"
+        order += f" @ {grouped(said[names.PRICE])}"
     result = said.get(names.OUTCOME) or said.get(names.ORDER_STATE) or ""
     return f"{str(result).upper():<6} {order}".rstrip()
 
@@ -110,9 +113,9 @@ def _facts(span: FinishedSpan) -> list[str]:
         seen = f"check {said.get(names.CHECK_ID, '')}"
         if names.CHECK_OBSERVED in said and names.CHECK_LIMIT in said:
             unit = f" {said[names.CHECK_UNIT]}" if names.CHECK_UNIT in said else ""
-            seen += f": observed {said[names.CHECK_OBSERVED]} of {said[names.CHECK_LIMIT]}{unit}"
+            seen += f": observed {grouped(said[names.CHECK_OBSERVED])} of {grouped(said[names.CHECK_LIMIT])}{unit}"
         failed = said.get(names.FAILED_CHECKS, ())
-        facts.append(seen + (f"; failed: {', '.join(failed)}" if len(failed) > 1 else ""))
+        facts.append(seen + (f"; also {', '.join(failed[1:])}" if len(failed) > 1 else ""))
     if names.ERROR_TYPE in said:
         facts.append(f"error.type {said[names.ERROR_TYPE]}")
     if names.ORDER_STATE in said:
@@ -132,7 +135,7 @@ def _sent(said: Mapping[str, Any]) -> str:
     if names.CLIENT_ID in said:
         parts.append(f"client order id {said[names.CLIENT_ID]}")
     if names.FILLED in said:
-        parts.append(f"filled {said[names.FILLED]}")
+        parts.append(f"filled {grouped(said[names.FILLED])}")
     if names.REJECT_REASON in said:
         parts.append(str(said[names.REJECT_REASON]))
     return ", ".join(parts)
