@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from policykit.errors import SecretUnavailable as SecretUnavailable
     from policykit.errors import StoreUnavailable as StoreUnavailable
     from policykit.finding import Finding as Finding
+    from policykit.guard import Guard as Guard
+    from policykit.guard.enforce import enforce as enforce
     from policykit.order import Order as Order
     from policykit.policy import EffectivePolicy as EffectivePolicy
     from policykit.policy import load as load
@@ -35,6 +37,7 @@ _HOMES = {
     "EffectivePolicy": "policy",
     "ExchangeUnavailable": "errors",
     "Finding": "finding",
+    "Guard": "guard",
     "Order": "order",
     "OutcomeUnknown": "errors",
     "PolicyError": "errors",
@@ -42,6 +45,7 @@ _HOMES = {
     "Reason": "decision",
     "SecretUnavailable": "errors",
     "StoreUnavailable": "errors",
+    "enforce": "guard",
     "load": "policy",
 }
 

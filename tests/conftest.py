@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["policykit.testing.plugin"]
+
 PROVING = os.environ.get("POLICYKIT_PROVE") == "1"
 #: Seconds of one core that all tests of promises may take in `make test`: 150 s on two cores.
 PROMISE_SECONDS = 300.0

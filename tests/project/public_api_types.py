@@ -10,12 +10,14 @@ from policykit import (
     Denied,
     EffectivePolicy,
     Finding,
+    Guard,
     Order,
     OutcomeUnknown,
     PolicyError,
     PolicykitError,
     Reason,
     StoreUnavailable,
+    enforce,
     load,
 )
 
@@ -44,6 +46,31 @@ def a_policy_is_loaded_by_path() -> None:
     assert_type(policy, EffectivePolicy)
     assert_type(policy.name, str)
     assert_type(policy.version, str)
+
+
+def a_guard_decides_without_sending(guard: Guard, order: Order) -> None:
+    """`check` answers with the decision itself; a guard is a context manager of itself."""
+    assert_type(guard.check(order), Decision)
+    with guard as inside:
+        assert_type(inside, Guard)
+
+
+@enforce("order.create")
+def buy(symbol: str, amount: float, *, price: float, side: str = "buy") -> int:
+    """Keep its own signature under the decorator."""
+    return 1
+
+
+@enforce("order.create")
+async def sell(symbol: str, side: str, amount: float) -> str:
+    """Keep being a coroutine function under the decorator."""
+    return symbol
+
+
+async def a_decorated_function_keeps_its_types() -> None:
+    """What goes in and comes out is what was written."""
+    assert_type(buy("BTC/USDT", 1.0, price=2.0), int)
+    assert_type(await sell("BTC/USDT", "sell", 1.0), str)
 
 
 assert_type(policykit.__version__, str)
