@@ -137,5 +137,5 @@ def _old(
         label=f"{days(inputs.now_ms - made_ms - limit_ms)} overdue" if evidence else "as declared",
         context=inputs.declared_at(name),
         observed=evidence,
-        next_step=f"make a new key at {inputs.key_page()}, move the bot to it, delete this one within 24 hours",
+        next_step="make a new key at the exchange, move the bot to it, delete this one within 24 hours",
     )

@@ -1,0 +1,119 @@
+"""`policykit lint`: what is wrong with policies, keys and bots."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from policykit.cli._options import (
+    Exit,
+    example,
+    format_option,
+    leave,
+    now_option,
+    output_option,
+    use_colour,
+    write_output,
+)
+from policykit.finding import SEVERITIES
+
+#: Where policies are when no path is given.
+DEFAULT = "policies"
+
+
+def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    codes = tuple(code.strip().upper() for given in value for code in given.split(",") if code.strip())
+    for code in codes:
+        if not (code.startswith("PK") and code[2:].isdigit() and 3 <= len(code) <= 5):
+            raise click.BadParameter(f"{code} is no code; PK101, or the beginning of some (PK1), is needed")
+    return codes
+
+
+@click.command(
+    "lint",
+    epilog=example(
+        "policykit lint policies/ bots/\n"
+        "policykit lint policies/mm.yaml --live\n"
+        "policykit lint policies/ --state mm.snapshot.json --strict --format json"
+    ),
+)
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("--live", is_flag=True, help="Read the live state of the keys, here and now; read-only.")
+@click.option("--state", "states", multiple=True, metavar="FILE", help="Read live state from a snapshot (repeatable).")
+@click.option("--endpoint", metavar="URL", help="With --live: send every URL of the exchange to this origin.")
+@click.option("--record", metavar="FILE", help="Facts from the journal: last drill, stage evidence.")
+@click.option("--select", multiple=True, callback=_codes, metavar="CODE,..", help="Only these rules (PK101, PK2).")
+@click.option("--ignore", multiple=True, callback=_codes, metavar="CODE,..", help="Not these rules.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    default="medium",
+    show_default=True,
+    help="Exit 1 from this severity on.",
+)
+@click.option("--strict", is_flag=True, help="What could not be observed counts as a finding.")
+@format_option(("text", "concise", "json"))
+@output_option
+@now_option
+def command(paths: tuple[str, ...], output: Path | None, output_format: str, **asked: Any) -> None:
+    """Lint policies, folders of them, and bots' sources (.py); by default the folder policies/.
+
+    Exit code: 2 the call or a policy is wrong; 1 findings at or over --fail-on; 3 live state could not be read;
+    4 nothing to check; 0 clean.
+    """
+    from policykit.lint import lint
+    from policykit.lint.report import Style, write
+
+    started = time.monotonic()
+    given_now = asked["now_ms"] is not None
+    call, options = _asked(paths, asked)
+    try:
+        ended = lint(call, options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for problem in ended.problems:
+        click.echo(f"policykit: {problem}", err=True)
+    seconds = None if given_now else time.monotonic() - started
+    style = Style(use_colour() and output is None, _columns(output), seconds)
+    text = write(output_format, ended.report, style)
+    if text:
+        write_output(text, output)
+    if ended.code == Exit.NOTHING:
+        where = ", ".join(paths) or f"{DEFAULT}/"
+        click.echo(f"policykit: {where}: nothing to check; a policy or a bot's .py is needed", err=True)
+    leave(ended.code)
+
+
+def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
+    """Return what lint is called with: paths and live state, and the options."""
+    from policykit.lint import Call, Options, StateUnreadable, read_record
+
+    if asked["live"] and asked["states"]:
+        raise click.UsageError("--live and --state are both given; one of them is needed")
+    if asked["endpoint"] and not asked["live"]:
+        raise click.UsageError("--endpoint is given without --live; it is where live state is read")
+    now_ms = asked["now_ms"] if asked["now_ms"] is not None else time.time_ns() // 1_000_000
+    try:
+        record = read_record(asked["record"]) if asked["record"] else None
+    except StateUnreadable as error:
+        raise click.UsageError(str(error)) from None
+    take = None
+    if asked["live"]:
+        from policykit.lint.live import taker
+
+        take = taker(asked["endpoint"], now_ms, lambda line: click.echo(f"{line}\n", err=True))
+    if not paths and Path(DEFAULT).is_dir():
+        paths = (DEFAULT,)
+    options = Options(now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record)
+    return Call(paths, asked["states"], take), options
+
+
+def _columns(output: Path | None) -> int:
+    """Return the width of the terminal; a fixed one when the report goes elsewhere, so that it is the same anywhere."""
+    import shutil
+    import sys
+
+    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else 120

@@ -1,0 +1,168 @@
+"""What `policykit rules`, `policykit explain` and docs/rules.md say: the catalogue in words."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from policykit.rules import Entry, catalogue, find
+from policykit.source.codes import CODES
+
+if TYPE_CHECKING:
+    from policykit.engine.check import Check
+
+_FAMILIES = {
+    "PK0": "the file itself",
+    "PK1": "keys and scopes",
+    "PK2": "addresses",
+    "PK3": "storage and rotation",
+    "PK4": "rate budgets",
+    "PK5": "retry",
+    "PK6": "risk",
+    "PK7": "operation",
+    "PK8": "vendors",
+    "PK9": "bot source",
+}
+_READS = {"snapshot": "live", "record": "record", "source": "source"}
+_LANGUAGES = {"finding": "text", "json record": "json"}
+
+
+class Row(NamedTuple):
+    """One line of the table of rules. `reads`: policy (static), live, record, source."""
+
+    code: str
+    name: str
+    severity: str
+    reads: tuple[str, ...]
+    waivable: bool
+    guide: tuple[str, ...]
+    summary: str
+
+
+def rows() -> tuple[Row, ...]:
+    """Return every rule in the order of codes, those of PK0 first."""
+    files = [Row(code, c.name, "high", ("policy",), False, (), _sentence(c.why)) for code, c in CODES.items()]
+    return (*files, *(_row(entry) for entry in catalogue()))
+
+
+def _row(entry: Entry) -> Row:
+    rule = entry.rule
+    reads = tuple(_READS.get(r, r) for r in rule.reads if r != "findings")
+    return Row(rule.code, rule.name, rule.severity, reads, rule.waivable, rule.guide, entry.doc.split("\n", 1)[0])
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def table() -> str:
+    """Return the table of rules as text, its columns aligned, a heading a family."""
+    lines: list[str] = []
+    family = ""
+    everything = rows()
+    width = max(len(row.name) for row in everything)
+    for row in everything:
+        if row.code[:3] != family:
+            family = row.code[:3]
+            lines += ["", f"{family}  {_FAMILIES[family]}"]
+        live = ", ".join(row.reads)
+        lines.append(f"  {row.code}  {row.name:<{width}}  {row.severity:<8}  {live:<14}  {row.summary}".rstrip())
+    return "\n".join([*lines[1:], "", "policykit explain CODE says what a rule finds, why, and shows examples", ""])
+
+
+def explain(code: str) -> str | None:
+    """Return the explanation of a rule (code or name), a reason code, or a check (`risk.max_order_notional`)."""
+    entry = find(code)
+    if entry is not None:
+        return _rule(entry)
+    if code.upper() in CODES:
+        found = CODES[code.upper()]
+        return f"{code.upper()} {found.name} (high, cannot be waived)\n\n{_sentence(found.why)}\n{_file_words()}"
+    return _reason(code) or _check(code)
+
+
+def _file_words() -> str:
+    return (
+        "\nA finding on the file itself: the policy loads in no guard and lint ends with exit code 2 until it is mended."
+        "\nThe finding says what stands there, what may stand there, and what to do.\n"
+    )
+
+
+def _rule(entry: Entry) -> str:
+    row = _row(entry)
+    waivable = "can be waived" if row.waivable else "cannot be waived"
+    head = f"{row.code} {row.name} ({row.severity}, {waivable}; reads {', '.join(row.reads)}; {', '.join(row.guide)})"
+    return f"{head}\n\n{_plain(entry.doc)}"
+
+
+def _plain(doc: str) -> str:
+    """Write a rule's Markdown for a terminal: headings as words, code indented."""
+    lines: list[str] = []
+    inside = False
+    for line in doc.strip().splitlines():
+        if line.startswith("```"):
+            inside = not inside
+            if inside and line[3:] in ("yaml", "python") and lines[-1]:
+                lines.append("")
+            words = {"finding": "finds:", "json": "observed:", "json record": "record:"}.get(line[3:])
+            if inside and words:
+                lines.append(f"  {words}")
+            elif inside and line.startswith("```json"):
+                lines.append(f"  observed, {line[8:]}:")
+        else:
+            lines.append(f"    {line}".rstrip() if inside else line.removeprefix("## "))
+    return "\n".join(lines) + "\n"
+
+
+def _reason(code: str) -> str | None:
+    from policykit.engine import REASONS
+
+    text = REASONS.get(code.upper())
+    if text is None:
+        return None
+    checks = [check.id for check in _checks() if code.upper() in check.codes]
+    by = f"\nGiven by: {', '.join(dict.fromkeys(checks))}.\n" if checks else ""
+    return f"{code.upper()} (a reason of the engine)\n\n{_sentence(text.means)}\nWhat to do: {text.do}.\n{by}"
+
+
+def _check(name: str) -> str | None:
+    for check in _checks():
+        if check.id == name.lower():
+            doc = inspect.cleandoc(check.__doc__ or "")
+            return f"{check.id} (a check of the engine)\n\n{doc}\n\nReasons it gives: {', '.join(check.codes)}.\n"
+    return None
+
+
+def _checks() -> tuple[type[Check], ...]:
+    from policykit.engine.checks import all_checks
+
+    return all_checks()
+
+
+def nearest(code: str) -> str:
+    """Return `; did you mean PK101?` for something like a code, or nothing."""
+    from policykit.engine import REASONS
+
+    known = [text for row in rows() for text in (row.code, row.name)] + list(REASONS) + [c.id for c in _checks()]
+    close = difflib.get_close_matches(code, known, n=1) or difflib.get_close_matches(code.upper(), known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def page() -> str:
+    """Return docs/rules.md: the table, then every rule's documentation."""
+    lines = ["# Rules", "", "<!-- Made from the rules' own docstrings (policykit/lint/explain.py); do not edit. -->", ""]
+    lines += ["Each rule is one file in `policykit/rules/`. An example's fragment stands in the place of the same section"]
+    lines += ["of a policy that is clean otherwise; `observed` replaces fields of a snapshot; places count in the fragment."]
+    lines += ["", "| code | name | severity | reads | guide | finds |", "|---|---|---|---|---|---|"]
+    for row in rows():
+        code = f"[{row.code}](#{row.code.lower()}-{row.name})" if not row.code.startswith("PK0") else row.code
+        guide = ", ".join(row.guide)
+        severity = row.severity if row.waivable else f"{row.severity}, not waivable"
+        lines.append(f"| {code} | {row.name} | {severity} | {', '.join(row.reads)} | {guide} | {row.summary} |")
+    for entry in catalogue():
+        body = entry.doc.strip().replace("\n## ", "\n### ")
+        body = re.sub(r"^```(finding|json [^\n]+)$", lambda m: f"```{_LANGUAGES.get(m[1], 'json')}", body, flags=re.M)
+        lines += ["", f"## {entry.rule.code} {entry.rule.name}", "", body]
+    return "\n".join(lines) + "\n"

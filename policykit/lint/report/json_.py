@@ -1,0 +1,26 @@
+"""`--format json`: the lint report, version 1, of INTERFACE.md."""
+
+from __future__ import annotations
+
+import json
+
+from policykit.clock import iso
+from policykit.lint.report import Style
+from policykit.lint.run import Report
+
+VERSION = 1
+
+
+def write(report: Report, style: Style) -> str:
+    """Return the report as JSON, in one order, with a final newline."""
+    summary = {
+        "files": report.policies + report.sources,
+        **{status: report.count(status) for status in ("open", "unknown", "declared", "waived")},
+    }
+    whole = {
+        "version": VERSION,
+        "now": iso(report.now_ms).replace(".000Z", "Z"),
+        "summary": summary,
+        "findings": [finding.to_dict() for finding in report.findings],
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
