@@ -33,6 +33,9 @@ class Admitted:
     validity_ms: int | None = None
 
 
+#: Intents that calls of this process are bringing to an end right now; recovery leaves them alone.
+DRIVING: set[str] = set()
+
 #: The order that the current task was admitted to send (`@enforce` sets it, a protected client inside takes it).
 CURRENT: ContextVar[Admitted | None] = ContextVar("policykit_admitted", default=None)
 

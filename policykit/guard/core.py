@@ -21,13 +21,14 @@ from policykit.errors import Denied, PolicykitError, StoreUnavailable
 from policykit.exchanges.base import OrderState
 from policykit.exchanges.client import plain_client
 from policykit.guard import fallback
-from policykit.guard.admission import Admitted
+from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.given import observation
 from policykit.guard.settings import choose_key, clock_bound_ms, request_validity_ms, retry_plan, store_problem
 from policykit.order import CANCELS, Order
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.orders.life import UNDECIDED, Proof, after_lookup
+from policykit.orders.recovery import SILENT_MS, abandoned
 from policykit.policy import EffectivePolicy, load
 from policykit.store import SEND_WITHIN_MS, GuardInfo, Store, open_store
 from policykit.telemetry import Scope, Telemetry, shared
@@ -87,9 +88,7 @@ class Guard:
         self.plan = retry_plan(policy)
         self.validity_ms = request_validity_ms(policy)
         self.clock_bound_ms = clock_bound_ms(policy)
-        #: Intents that a call of this process is bringing to an end right now.
-        self.driving: set[str] = set()
-        self.recovered = not self.undecided()
+        self.recovered = not self.abandoned()
         self._problem = None if testing else store_problem(policy, store)
         #: Where the guard's own client is sent instead of the exchange.
         self.endpoint: str | None = None
@@ -204,6 +203,8 @@ class Guard:
                 return self._without_store(decision, intent, error, started)
             if grant.granted:
                 decision.seq = grant.seq
+                if intent is not None:
+                    DRIVING.add(intent.id)
                 self._tell(decision, started, intent)
                 deadline = started + SEND_WITHIN_MS if gated else None
                 return Admitted(decision, intent, deadline, facts.generation)
@@ -346,6 +347,11 @@ class Guard:
         admitted.intent = self.store.intent(intent.id) or intent
         return True
 
+    def release(self, admitted: Admitted | None) -> None:
+        """Say that no call waits for an order any more; what is still unknown is recovery's from here on."""
+        if admitted is not None and admitted.intent is not None:
+            DRIVING.discard(admitted.intent.id)
+
     def settle(self, admitted: Admitted, outcome: Outcome, started_ms: float | None = None) -> None:
         """Write what became of an admitted order; a store that is down keeps its reservation, which is the safe side.
 
@@ -433,10 +439,27 @@ class Guard:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.__exit__)
 
-    def undecided(self) -> list[Intent]:
-        """Return the intents of this account whose outcome nobody knows and that no call of this process waits for."""
-        open_ones = self.store.intents(self.account)
-        return [i for i in open_ones if i.state in UNDECIDED and i.id not in self.driving]
+    def abandoned(self) -> list[Intent]:
+        """Return the intents of this account whose outcome nobody knows and that no living process waits for."""
+        now = self.now()
+        alive = [(g.host, g.pid) for g in self.store.guards() if _lives(g, self.host, now)]
+        left = abandoned([i for i in self.store.intents(self.account) if i.state in UNDECIDED], now, alive)
+        return [i for i in left if i.id not in DRIVING]
+
+
+def _lives(guard: GuardInfo, host: str, now_ms: int) -> bool:
+    """Tell whether another process with a guard lives: by its process id on this host, by its heartbeat elsewhere."""
+    if guard.host != host:
+        return now_ms - guard.beat_ms < SILENT_MS
+    if guard.pid == os.getpid():
+        return False  # this process knows its own by DRIVING; its id may be that of a life before
+    try:
+        os.kill(guard.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _reused(order: Order, intent: str) -> tuple[Reason, ...]:

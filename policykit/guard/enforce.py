@@ -67,6 +67,7 @@ def enforce(
                     raise
                 finally:
                     CURRENT.reset(token)
+                    inside.release(admitted)
                 _returned(inside, admitted, result)
                 return result
 
@@ -84,6 +85,7 @@ def enforce(
                 raise
             finally:
                 CURRENT.reset(token)
+                inside.release(admitted)
             _returned(inside, admitted, result)
             return result
 

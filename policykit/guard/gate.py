@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ccxt.base.errors import BaseError, RateLimitExceeded
 
+from policykit.clock import iso
 from policykit.decision import Reason
 from policykit.errors import PolicykitError, StoreUnavailable
 from policykit.exchanges.base import Call, CallFailed
@@ -23,7 +24,7 @@ from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, scrubbed
 from policykit.order import Order
 from policykit.orders.intent import Outcome
-from policykit.orders.life import after_failure, after_reply
+from policykit.orders.life import after_failure, after_reply, not_before_ms
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -91,6 +92,11 @@ class Gate:
             raise self._refused(
                 call, "ORDER_DIFFERS", f"{call.name}: the request does not carry the admitted client order id"
             )
+        banned = max(guard.facts().banned_until_ms.values(), default=0)
+        if banned > guard.now():
+            raise self._refused(
+                call, "RATE_BANNED", f"the exchange takes nothing from this address before {iso(banned)}"
+            )
         late = admitted.deadline_ms is not None and guard.clock.monotonic_ms() > admitted.deadline_ms
         if late and not admitted.unrecorded and not guard.renew(admitted):
             raise self._refused(
@@ -105,6 +111,9 @@ class Gate:
                 f"{call.name}: the request's validity is {found}; at most {guard.validity_ms} ms "
                 "(clock.request_validity) may be: leave recvWindow to policykit",
             )
+        if signed.at_ms > guard.now() + guard.clock_bound_ms:
+            why = f"{call.name}: signed {signed.at_ms - guard.now()} ms ahead of this host's clock; the bound is "
+            raise self._refused(call, "CLOCK_SKEW", f"{why}{guard.clock_bound_ms} ms (clock.max_skew)")
         admitted.signed_ms, admitted.validity_ms = signed.at_ms, signed.validity_ms
 
     def _refused(self, call: Call, code: str, message: str) -> ClientDenied:
@@ -175,7 +184,8 @@ class Gate:
         if failure.retry_after_ms:
             # INVARIANT I7: the time before which nothing may be sent is the store's, so every process obeys it.
             with suppress(StoreUnavailable):
-                guard.store.ban(guard.account, "ip", now + failure.retry_after_ms, now)
+                until_ms = not_before_ms(now, failure.retry_after_ms, guard.clock_bound_ms)
+                guard.store.ban(guard.account, "ip", until_ms, now)
         clean = scrubbed(error)
         if ticket.admitted is not None:
             ticket.admitted.error = clean

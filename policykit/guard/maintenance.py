@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from policykit.clock import SystemClock
 from policykit.errors import PolicykitError
 from policykit.exchanges.base import CallFailed, LiveAccount, run
+from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms
 from policykit.guard.halt import cancel_entries
 from policykit.orders.intent import Intent, Outcome
-from policykit.orders.life import Answer, LookUp, RetryPlan, after_lookup, proof_of
+from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
 from policykit.store import Observation
 from policykit.traits.base import product_of
@@ -94,7 +95,7 @@ class Maintenance:
             guard.store.checkpoint()
         holder = f"{guard.host}/{guard.bot}/{id(guard)}"
         if not guard.store.lease(f"poller|{guard.account}", holder, LEASE_MS, guard.now()):
-            guard.recovered = not guard.undecided()
+            guard.recovered = not guard.abandoned()
             return
         client = self._own_client()
         self._facts(client)
@@ -155,13 +156,8 @@ class Maintenance:
     # INVARIANT I5: every intent that was left open is looked up before the first increase, and nothing is re-sent.
     def _recover(self, client: Any) -> None:
         guard = self.guard
-        asked = True
-        for intent in guard.undecided():
-            if intent.permit_until_ms is not None and guard.now() <= intent.permit_until_ms:
-                asked = False  # its process may be sending it right now
-                continue
-            asked &= self._look_up(client, intent)
-        guard.recovered = guard.recovered or asked
+        asked = [self._look_up(client, intent) for intent in guard.abandoned()]
+        guard.recovered = guard.recovered or all(asked)
 
     def _look_up(self, client: Any, intent: Intent) -> bool:
         """Ask once for one intent and record what that proves; False when the exchange could not be asked."""
@@ -199,24 +195,19 @@ class Maintenance:
     def _open_orders(self, client: Any) -> None:
         """Hold open intents against the exchange's list; what left the list is looked up, since only that tells why."""
         guard = self.guard
-        intents = [i for i in guard.store.intents(guard.account) if i.id not in guard.driving]
+        intents = [i for i in guard.store.intents(guard.account) if i.id not in DRIVING and i.state not in UNDECIDED]
         symbols = tuple(sorted({i.order.symbol for i in intents}))
         if not symbols:
             return
         sent = guard.now()
         listed = run(guard.adapter, client, guard.adapter.open_orders(symbols), guard.clock)
-        lag = guard.family(symbols[0]).visibility_lag_ms
-        compared = after_open_orders(intents, listed, sent, lag)
+        lags = [guard.family(symbol).visibility_lag_ms for symbol in symbols]
+        known = [lag for lag in lags if lag is not None]
+        compared = after_open_orders(intents, listed, sent, max(known) if len(known) == len(lags) else None)
         for intent, outcome in compared.outcomes:
             guard.store.outcome(intent.id, outcome)
         for intent in compared.look_up:
-            answer = self._answer(client, intent)
-            if answer.asked and answer.found is not None:
-                found = after_lookup(
-                    intent, answer.sent_ms, answer.found, proof_of(intent, guard.family(symbols[0]), None)
-                )
-                if found is not None:
-                    guard.store.outcome(intent.id, found)
+            self._look_up(client, intent)
 
     # ---- a halt
 

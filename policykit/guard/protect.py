@@ -101,6 +101,8 @@ class SyncProtected(_Protected):
                 step = steps.send(self._policykit_do(placement, step, (type, side, amount, price, params)))
         except StopIteration as end:
             return placement.result(end.value, self._policykit_parse(symbol))
+        finally:
+            placement.guard.release(placement.admitted)
 
     def _policykit_do(self, placement: Placement, step: Any, arguments: tuple[Any, ...]) -> Answer:
         if isinstance(step, Decide):
@@ -183,6 +185,8 @@ class AsyncProtected(_Protected):
                 step = steps.send(await self._policykit_do(placement, step, (type, side, amount, price, params)))
         except StopIteration as end:
             return placement.result(end.value, self._policykit_parse(symbol))
+        finally:
+            placement.guard.release(placement.admitted)
 
     async def _policykit_do(self, placement: Placement, step: Any, arguments: tuple[Any, ...]) -> Answer:
         if isinstance(step, Decide):

@@ -99,13 +99,12 @@ class Placement:
         if self.outer is not None and step.replaces is None:
             self.admitted = self.outer
         else:
+            self.guard.release(self.admitted)
             try:
                 self.admitted = self.guard.decide(self.order, replaces=step.replaces)
             except Denied as denied:
                 raise ClientDenied(denied.decision, str(denied)) from None
         self.reply = self.error = None
-        if self.admitted.intent is not None:
-            self.guard.driving.add(self.admitted.intent.id)
         return self.answer(self.admitted.intent)
 
     def sent(self, error: BaseException | None, reply: Any) -> Answer:
@@ -133,7 +132,7 @@ class Placement:
         self.found = found or self.found
         now = self.now()
         skew = self.guard.facts().skew_ms
-        clock_ok = skew is None or abs(skew) <= self.guard.clock_bound_ms
+        clock_ok = skew is not None and abs(skew) <= self.guard.clock_bound_ms
         wait = now + retry_after_ms if retry_after_ms else 0
         return self.answer(sent_ms=sent_ms, found=found, asked=asked, not_before_ms=wait, clock_ok=clock_ok)
 
