@@ -105,16 +105,16 @@ def point(client: Any, endpoint: str) -> None:
     """Send every URL of a ccxt client to one origin: paths kept, hosts beside the main one as a prefix `/@host`."""
     origin = check_endpoint(endpoint)
     api = client.urls["api"]
-    main = _main_host(api)
-    client.urls["api"] = _pointed(api, origin, main, client.hostname or "")
+    hostname = client.hostname or ""
+    client.urls["api"] = _pointed(api, origin, _main_host(api, hostname), hostname)
 
 
-def _main_host(api: Any) -> str:
+def _main_host(api: Any, hostname: str) -> str:
     """Return the host that most URLs go to: the first named `public`, `private`, `rest`, else the first of all."""
     if isinstance(api, str):
-        return urlsplit(api).hostname or ""
+        return urlsplit(api.replace("{hostname}", hostname)).hostname or ""
     chosen = next((api[name] for name in ("public", "private", "rest", "spot") if name in api), None)
-    return _main_host(chosen if chosen is not None else next(iter(api.values())))
+    return _main_host(chosen if chosen is not None else next(iter(api.values())), hostname)
 
 
 def _pointed(api: Any, origin: str, main: str, hostname: str) -> Any:
@@ -124,7 +124,7 @@ def _pointed(api: Any, origin: str, main: str, hostname: str) -> Any:
         return api
     parts = urlsplit(api.replace("{hostname}", hostname))
     host = parts.hostname or ""
-    return origin + ("" if host == urlsplit(f"//{main}").hostname else f"/@{host}") + parts.path
+    return origin + ("" if host == main else f"/@{host}") + parts.path
 
 
 def plain_client(
@@ -202,12 +202,23 @@ def _admit(client: Any, method: str, url: str, body: str | None) -> Call:
     return call
 
 
-def _wait_ms(client: Any, call: Call, waited_ms: int) -> int:
+class _Wait(CallFailed):
+    """The budget has no room now; `fetch2` waits and signs anew, because a signature does not keep."""
+
+
+def _spend(client: Any, call: Call) -> None:
     budget: Budget | None = client.policykit_budget
     wait = 0 if budget is None else budget.wait_ms(call.weight)
-    if wait and waited_ms + wait > MAX_WAIT_MS:
+    if wait:
         words = f"{client.id}: the policy's rate budget is used up; wait or raise use_at_most"
-        raise CallFailed(Failure("no", "RATE_LIMIT", words, wait))
+        raise _Wait(Failure("no", "RATE_LIMIT", words, wait))
+
+
+def _patience(refused: _Wait, waited_ms: int) -> int:
+    """Return how long to wait, ms; raise the refusal when that is longer than anybody should wait."""
+    wait = refused.failure.retry_after_ms or 0
+    if waited_ms + wait > MAX_WAIT_MS:
+        raise refused
     return wait
 
 
@@ -226,15 +237,21 @@ def _read_only(base: type[Any]) -> type[Any]:
 
     class ReadOnly(base):  # type: ignore[misc]
         def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-            call = _admit(self, method, url, body)
-            waited = 0
-            while wait := _wait_ms(self, call, waited):
-                self.policykit_clock.sleep(wait / 1000)
-                waited += wait
+            _spend(self, _admit(self, method, url, body))
             try:
                 return super().fetch(url, method, headers, body)
             finally:
                 _note(self)
+
+        def fetch2(self, *args: Any, **more: Any) -> Any:
+            waited = 0
+            while True:
+                try:
+                    return super().fetch2(*args, **more)
+                except _Wait as refused:
+                    wait = _patience(refused, waited)
+                self.policykit_clock.sleep(wait / 1000)
+                waited += wait
 
     ReadOnly.__name__ = ReadOnly.__qualname__ = f"ReadOnly{base.__name__.capitalize()}"
     return ReadOnly
@@ -246,15 +263,21 @@ def _read_only_async(base: type[Any]) -> type[Any]:
 
     class ReadOnly(base):  # type: ignore[misc]
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-            call = _admit(self, method, url, body)
-            waited = 0
-            while wait := _wait_ms(self, call, waited):
-                await self.policykit_clock.asleep(wait / 1000)
-                waited += wait
+            _spend(self, _admit(self, method, url, body))
             try:
                 return await super().fetch(url, method, headers, body)
             finally:
                 _note(self)
+
+        async def fetch2(self, *args: Any, **more: Any) -> Any:
+            waited = 0
+            while True:
+                try:
+                    return await super().fetch2(*args, **more)
+                except _Wait as refused:
+                    wait = _patience(refused, waited)
+                await self.policykit_clock.asleep(wait / 1000)
+                waited += wait
 
     ReadOnly.__name__ = ReadOnly.__qualname__ = f"ReadOnlyAsync{base.__name__.capitalize()}"
     return ReadOnly
