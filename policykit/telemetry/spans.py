@@ -11,12 +11,13 @@ import logging
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.decision import Decision
 from policykit.orders.intent import Intent
-from policykit.telemetry import attributes, events, names
+from policykit.telemetry import attributes, events, names, setup
 from policykit.telemetry.attributes import AttributeValue, Scope
 from policykit.telemetry.counters import Counters
 from policykit.telemetry.relay import Relay
@@ -71,7 +72,7 @@ class Telemetry:
         self._tracer: Tracer | None = None
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
-        self._halts: dict[str, SpanContext] = {}
+        self._halts: dict[str, SpanContext | str] = {}
         if tracer_provider is not None:
             self._take(tracer_provider)
         elif "OTEL_PYTHON_TRACER_PROVIDER" in os.environ:
@@ -202,9 +203,7 @@ class Telemetry:
             if before.client_order_id is not None:
                 said[names.ORIGINAL_CLIENT_ID] = before.client_order_id
         if decision.reasons and self._halts and any(r.code.startswith(HALTED) for r in decision.reasons):
-            links.extend(
-                self._trace.Link(halt) for halt in {halt.span_id: halt for halt in self._halts.values()}.values()
-            )
+            links.extend(self._trace.Link(halt) for halt in self._engaged().values())
         span = self._tracer.start_span(
             f"{names.DECIDE} {decision.action}", context, attributes=said, links=links, start_time=start_ns
         )
@@ -244,13 +243,21 @@ class Telemetry:
                 events.emit(names.E_UNKNOWN, logging.ERROR, message, said, end_ns // 1_000_000)
 
     def _halted(self, scope: str, state: str, decision_id: str | None, context: Context) -> None:
-        known = self._known.get(decision_id) if decision_id is not None else None
-        found = known.context if known else self._trace.get_current_span(context).get_span_context()
+        found = self._trace.get_current_span(context).get_span_context()
         with self._lock:
-            if state != "ACTIVE" and found.is_valid:
-                _remember(self._halts, scope, found, MAX_HALTS)
-            else:
-                self._halts.pop(scope, None)
+            self._halts.pop(scope, None)
+            if state != "ACTIVE" and (decision_id is not None or found.is_valid):
+                _remember(self._halts, scope, decision_id or found, MAX_HALTS)
+
+    def _engaged(self) -> dict[int, SpanContext]:
+        """Return the spans that engaged the halts in force; that of a decision may have been made after the halt."""
+        out = {}
+        for halt in list(self._halts.values()):
+            known = self._known.get(halt) if isinstance(halt, str) else None
+            found = known.context if known is not None else halt
+            if not isinstance(found, str):
+                out[found.span_id] = found
+        return out
 
     def _event(self, event: str, level: int, message: str, said: Mapping[str, AttributeValue]) -> None:
         self.relay.put(events.emit, event, level, message, said, self._now_ns() // 1_000_000)
@@ -274,9 +281,17 @@ _shared_lock = threading.Lock()
 
 
 def shared() -> Telemetry:
-    """Return the telemetry of this process: one queue and one set of instruments, however many guards it has."""
+    """Return the telemetry of this process: one queue and one set of instruments, however many guards it has.
+
+    The first call does what POLICYKIT_LOG and POLICYKIT_OTLP ask for; what cannot be done is a warning.
+    """
     global _shared  # noqa: PLW0603 - one a process is the point
     with _shared_lock:
         if _shared is None:
+            for prepare in (events.configure, setup.configure_from_environment):
+                try:
+                    prepare()
+                except (ValueError, RuntimeError) as error:
+                    warnings.warn(f"policykit: {error}", RuntimeWarning, stacklevel=2)
             _shared = Telemetry()
         return _shared

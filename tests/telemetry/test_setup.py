@@ -150,6 +150,22 @@ def test_a_dead_collector_named_in_the_environment_stops_nothing() -> None:
     assert time.monotonic() - started < 20
 
 
+def test_the_first_guard_does_what_the_environment_asks_for() -> None:
+    """POLICYKIT_LOG and POLICYKIT_OTLP hold for every program with a guard; a wrong value is a warning, not an end."""
+    code = PRELUDE + (
+        "import sys, warnings; sys.stderr = sys.stdout\n"
+        "from policykit.telemetry import shared\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    warnings.simplefilter('always'); t = shared()\n"
+        "print([str(w.message) for w in said])\n"
+        "t.policy_rejected('mm.yaml', ('PK001',)); t.flush()\n"
+    )
+    assert _run(code) == "[]\n"
+    assert '"event_name": "policykit.policy.rejected"' in _run(code, POLICYKIT_LOG="json")
+    warned = _run(code, POLICYKIT_LOG="xml")
+    assert warned.startswith('[\'policykit: POLICYKIT_LOG is "xml";')
+
+
 def test_a_provider_named_for_opentelemetry_is_loaded() -> None:
     """OTEL_PYTHON_TRACER_PROVIDER, the standard way to choose a provider, is honoured."""
     code = PRELUDE + "print(Telemetry()._find() is not None)\n"

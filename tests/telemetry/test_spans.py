@@ -228,6 +228,28 @@ def test_a_denial_by_kill_switch_links_to_the_span_that_engaged_it(make: Callabl
     assert (by_cap.links, after.links) == ((), ())
 
 
+def test_a_halt_may_be_told_before_the_span_that_engaged_it(make: Callable[..., Any]) -> None:
+    """A guard halts while it decides: the link leads to that decision's span although it was made after the halt."""
+    telemetry, seen = make()
+    telemetry.kill_switch("all", "HALTED", "risk.daily_loss", "limit reached", decision_id="trip")
+    telemetry.record(decision("early", reasons=(HALTED,)), scope())
+    telemetry.record(decision("trip", reasons=(NOTIONAL,)), scope())
+    telemetry.record(decision("later", reasons=(HALTED,)), scope())
+    early, trip, later = seen.spans
+    assert early.links == ()
+    assert [link.context.span_id for link in later.links] == [trip.context.span_id]
+
+
+def test_a_halt_by_a_bots_own_span_is_linked_to_that(make: Callable[..., Any]) -> None:
+    """Without a decision the span that was current when the halt was set is what denials link to."""
+    telemetry, seen = make()
+    context = trace.SpanContext(7, 9, is_remote=False, trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED))
+    with trace.use_span(trace.NonRecordingSpan(context)):
+        telemetry.kill_switch("all", "HALTED", "ops", "a drill")
+    telemetry.record(decision(reasons=(HALTED,)), scope())
+    assert [link.context.span_id for link in seen.spans[0].links] == [9]
+
+
 def test_the_parent_is_the_bots_own_current_span_and_none_is_left_current(make: Callable[..., Any]) -> None:
     """A decision inside a bot's span is its child, also when made on the other thread; none becomes current."""
     telemetry, seen = make(deferred=True)
