@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 #: Facts older than this deny increases where the policy says nothing.
 DEFAULT_MAX_AGE: Final = Duration(10_000)
-#: A fact may be dated this far ahead of now (steps of the local clock), ms, where the policy states no clock bound.
-DEFAULT_AHEAD: Final = Duration(1_000)
-#: How much worse than the mark a market order may fill where the policy has no price collar.
-DEFAULT_SLIPPAGE: Final = Percent(Decimal("0.05"))
+#: The furthest that a fact may be dated ahead of now (a step of the local clock); a tighter clock bound counts instead.
+AHEAD: Final = Duration(1_000)
+#: How much worse than the mark a market order is taken to fill. Not a collar's deviation: no exchange keeps a market
+#: order inside it, and a tighter collar would value such an order lower.
+SLIPPAGE: Final = Percent(Decimal("0.05"))
 #: The name of an address budget where the policy names no egress.
 DEFAULT_EGRESS: Final = "default"
 
@@ -37,9 +38,12 @@ class Setup:
         self.currency: str = account.currency
         self.egress: str = account.egress or DEFAULT_EGRESS
         self.max_age_ms: int = (account.max_age or DEFAULT_MAX_AGE).ms
-        self.mark_age_ms: int = collar.max_age.ms if collar is not None and collar.max_age else self.max_age_ms
-        self.ahead_ms: int = (clock.max_skew if clock is not None and clock.max_skew else DEFAULT_AHEAD).ms
-        self.slippage: Decimal = (collar.max_deviation if collar is not None else DEFAULT_SLIPPAGE).fraction
+        # INVARIANT I16: what is not stated never makes a stated bound looser.
+        mark_age = collar.max_age if collar is not None else None
+        self.mark_age_ms: int = self.max_age_ms if mark_age is None else min(self.max_age_ms, mark_age.ms)
+        self.skew_ms: int | None = clock.max_skew.ms if clock is not None and clock.max_skew is not None else None
+        self.ahead_ms: int = AHEAD.ms if self.skew_ms is None else min(AHEAD.ms, self.skew_ms)
+        self.slippage: Decimal = SLIPPAGE.fraction
 
     def product(self, symbol: str) -> Product | None:
         """Return what is known of the product that a symbol belongs to."""

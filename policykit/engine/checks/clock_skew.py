@@ -22,14 +22,17 @@ class ClockSkew(Check):
     codes = ("CLOCK_SKEW",)
     rank = 40
 
+    def __init__(self, setup: Setup, bound_ms: int) -> None:
+        super().__init__(setup)
+        self.bound_ms = bound_ms
+
     @classmethod
     def compile(cls, setup: Setup) -> Self | None:
-        clock = setup.policy.clock
-        return cls(setup) if clock is not None and clock.max_skew is not None else None
+        return cls(setup, setup.skew_ms) if setup.skew_ms is not None else None
 
     # INVARIANT I11: beyond the bound no clock talks anybody over a limit.
     def reasons(self, case: Case) -> Iterator[Reason]:
-        bound, skew = case.setup.ahead_ms, case.facts.skew_ms
+        bound, skew = self.bound_ms, case.facts.skew_ms
         if skew is None:
             yield self.reason("the clock was never compared with the exchange's")
         elif abs(skew) > bound:

@@ -13,8 +13,8 @@ from policykit.engine.lane import Lane
 class OrderValue(Check):
     """Denies increases whose worth is not known: no fresh price, no contract size, or numbers beyond the counters.
 
-    A market order costs the mark and the collar's deviation (5 % without one), a stop the worse of trigger and limit,
-    an order in quote quantity that quantity; other currencies are converted over observed marks, stablecoins too.
+    A market order costs the mark and 5 % of slippage, a stop the worse of trigger and limit, an order in quote quantity
+    that quantity; other currencies are converted over observed marks, stablecoins too.
     """
 
     id = "order.value"

@@ -20,8 +20,7 @@ class PriceCollar(Check):
     """Denies an increase priced further from the mark than `risk.price_collar`, on the side that costs money.
 
     A buy may not be priced over mark x (1 + deviation), a sell not under mark x (1 - deviation); an order without a
-    price of its own has none to judge, and is valued at the edge of the collar. No mark, or one older than `max_age`,
-    denies.
+    price of its own has none to judge, and is valued with its slippage. No mark, or one older than `max_age`, denies.
     """
 
     id = "risk.price_collar"
