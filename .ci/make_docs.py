@@ -1,4 +1,4 @@
-"""Write what is generated in docs/cli.md and README.md; with `--check`, only say whether they are fresh.
+"""Write what is generated in docs/cli.md, docs/rules.md and README.md; `--check` compares.
 
 In README.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
 command prints, and `<!-- promises -->` after an empty line the promises of docs/reliability.md with links to the tests.
@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from policykit.cli._group import group
+from policykit.lint.explain import page as rules_page
 
 TOP = Path(__file__).resolve().parent.parent
 WIDTH = 100
@@ -91,7 +92,11 @@ def readme_page(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write the pages, or compare them."""
     readme = TOP / "README.md"
-    pages = {TOP / "docs" / "cli.md": cli_page(), readme: readme_page(readme.read_text(encoding="utf-8"))}
+    pages = {
+        TOP / "docs" / "cli.md": cli_page(),
+        TOP / "docs" / "rules.md": rules_page(),
+        readme: readme_page(readme.read_text(encoding="utf-8")),
+    }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     for page in stale:
         name = page.relative_to(TOP)

@@ -85,8 +85,8 @@ def explain(code: str) -> str | None:
 
 def _file_words() -> str:
     return (
-        "\nA finding on the file itself: the policy loads in no guard and lint ends with exit code 2 until it is mended."
-        "\nThe finding says what stands there, what may stand there, and what to do.\n"
+        "\nA finding on the file itself: until it is mended no guard loads the policy, and lint ends with 2."
+        "\nIt says what stands there, what may stand there, and what to do.\n"
     )
 
 
@@ -152,10 +152,17 @@ def nearest(code: str) -> str:
 
 def page() -> str:
     """Return docs/rules.md: the table, then every rule's documentation."""
-    lines = ["# Rules", "", "<!-- Made from the rules' own docstrings (policykit/lint/explain.py); do not edit. -->", ""]
-    lines += ["Each rule is one file in `policykit/rules/`. An example's fragment stands in the place of the same section"]
-    lines += ["of a policy that is clean otherwise; `observed` replaces fields of a snapshot; places count in the fragment."]
-    lines += ["", "| code | name | severity | reads | guide | finds |", "|---|---|---|---|---|---|"]
+    lines = [
+        "# Rules",
+        "",
+        "<!-- Made by `make docs` from the rules' own docstrings; do not edit. -->",
+        "",
+        "Each rule is one file in `policykit/rules/`. An example's fragment stands in the place of the same sections",
+        "of a clean policy, JSON in the place of fields of a clean snapshot; places count in the fragment.",
+        "",
+        "| code | name | severity | reads | guide | finds |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in rows():
         code = f"[{row.code}](#{row.code.lower()}-{row.name})" if not row.code.startswith("PK0") else row.code
         guide = ", ".join(row.guide)
@@ -163,6 +170,8 @@ def page() -> str:
         lines.append(f"| {code} | {row.name} | {severity} | {', '.join(row.reads)} | {guide} | {row.summary} |")
     for entry in catalogue():
         body = entry.doc.strip().replace("\n## ", "\n### ")
-        body = re.sub(r"^```(finding|json [^\n]+)$", lambda m: f"```{_LANGUAGES.get(m[1], 'json')}", body, flags=re.M)
+        body = re.sub(
+            r"^```(finding|json [^\n]+)$", lambda m: f"```{_LANGUAGES.get(m[1], 'json')}", body, flags=re.MULTILINE
+        )
         lines += ["", f"## {entry.rule.code} {entry.rule.name}", "", body]
     return "\n".join(lines) + "\n"
