@@ -121,6 +121,7 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: Counter[str] = Counter()
+        self._windows: dict[str, set[str]] = {}
         self._sizes: dict[int, frozenset[str]] = {}
 
     def register(self, value: str) -> None:
@@ -130,7 +131,8 @@ class Redactor:
                 raise OverflowError(f"over {MAX_SECRETS} secrets in one process")
             self._known[value] += 1
             if self._known[value] == 1:
-                self._sizes = _merge(self._sizes, _windows(value))
+                self._windows[value] = _windows(value)
+                self._sizes = _merge(self._sizes, self._windows[value])
 
     def forget(self, values: Iterable[str]) -> None:
         """Forget values registered before, each once (tests; a rotated key's old value)."""
@@ -139,10 +141,8 @@ class Redactor:
                 self._known[value] -= 1
                 if self._known[value] <= 0:
                     del self._known[value]
-            sizes: dict[int, frozenset[str]] = {}
-            for value in self._known:
-                sizes = _merge(sizes, _windows(value))
-            self._sizes = sizes
+                    self._windows.pop(value, None)
+            self._sizes = _merge({}, set().union(*self._windows.values()))
 
     def exact(self, text: str) -> str:
         """Remove known secrets from text."""
@@ -218,6 +218,17 @@ def fields(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     return scrub(str(value))
+
+
+def texts(value: Any, depth: int = 0) -> Any:
+    """Return a copy of plain data with every text scrubbed, names too; for data that came from outside."""
+    if depth > MAX_DEPTH:
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {scrub(str(name)): texts(inner, depth + 1) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [texts(inner, depth + 1) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float) else scrub(str(value))
 
 
 def headers(values: Mapping[str, Any]) -> dict[str, str]:

@@ -217,6 +217,20 @@ def test_fields_are_redacted_by_name_at_any_depth() -> None:
     assert "end" not in str(redact.fields(deep))
 
 
+def test_texts_from_outside_are_scrubbed_names_and_all() -> None:
+    """Known secrets go from names and values at any depth; names like `keys` keep their values."""
+    (bird,), _ = _secrets(80)
+    data = {"keys": [{f"enable{bird}": bird, "n": 1, "ok": True, "none": None}], "secret": "env://MM"}
+    assert redact.texts(data) == {
+        "keys": [{f"enable{REDACTED}": REDACTED, "n": 1, "ok": True, "none": None}],
+        "secret": "env://MM",
+    }
+    deep: object = "end"
+    for _ in range(redact.MAX_DEPTH + 1):
+        deep = [deep]
+    assert "end" not in str(redact.texts(deep))
+
+
 def test_headers_are_redacted_by_name() -> None:
     """Key, cookie and authorization headers lose their values, others are scrubbed only."""
     seen = redact.headers({"X-MBX-APIKEY": "k", "Set-Cookie": "c", "Authorization": "Basic x", "Retry-After": 7})

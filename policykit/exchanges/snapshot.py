@@ -16,8 +16,8 @@ from policykit.exchanges import load
 from policykit.exchanges.base import Adapter, CallFailed, LiveAccount, Steps, run
 from policykit.exchanges.client import Budget, make_client
 from policykit.policy import EffectivePolicy
-from policykit.redact import Secret
-from policykit.snapshot import KeyReport, RateLimit, Snapshot
+from policykit.redact import Secret, texts
+from policykit.snapshot import KeyReport, RateLimit, Snapshot, from_dict, to_dict
 from policykit.traits.base import cost
 from policykit.units import plain
 
@@ -104,7 +104,8 @@ def take(
     else:
         snapshot.errors += [{"key": name, "code": hopeless.code, "message": str(hopeless)} for name in chosen]
     snapshot.cost = {"weight": taking.budget.weight, "calls": taking.budget.calls}
-    return snapshot
+    # INVARIANT I23: an exchange or a gateway may send back what it was sent; every text passes the redaction.
+    return from_dict(texts(to_dict(snapshot)))
 
 
 def _chosen(effective: EffectivePolicy, keys: Sequence[str] | None) -> dict[str, str | None]:
