@@ -12,7 +12,7 @@ import ccxt
 class MarketMaker:
     """Buy at the ask, offer what is held a little higher, repeat."""
 
-    def __init__(self, exchange, symbol="BTC/USDT", notional=900, edge=0.002, sleep=time.sleep, now=time.monotonic):
+    def __init__(self, exchange, symbol="BTC/USDT", notional=900, edge=0.005, sleep=time.sleep, now=time.monotonic):
         self.exchange, self.symbol = exchange, symbol
         self.notional, self.edge, self.sleep, self.now = notional, edge, sleep, now
         self.meant, self.placed, self.errors = [], [], []
@@ -52,7 +52,7 @@ class MarketMaker:
             except Exception as error:  # noqa: BLE001
                 self.errors.append(error)
 
-    def run(self, steps=50, pause=0.2):
+    def run(self, steps=50, pause=0.5):
         """Trade for so many steps."""
         self.exchange.load_markets()
         for _ in range(steps):

@@ -6,5 +6,6 @@ from policykit.sim.keys import SimKey
 from policykit.sim.limits import LimitSizes
 from policykit.sim.market import Symbol
 from policykit.sim.server import SimServer
+from policykit.sim.truth import terms
 
-__all__ = ["Fault", "LimitSizes", "SimClock", "SimKey", "SimServer", "Symbol"]
+__all__ = ["Fault", "LimitSizes", "SimClock", "SimKey", "SimServer", "Symbol", "terms"]

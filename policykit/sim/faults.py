@@ -167,12 +167,12 @@ def read_fault(raw: Mapping[str, Any]) -> Fault:
 
 
 #: The faults of `policykit demo` and of `policykit sim --faults demo`: connections close instead of stalling,
-#: visibility lags at most 2 s, about one order in eight is ambiguous.
+#: visibility lags at most 2 s, about one order in eight is ambiguous, and exactly one never arrives (the ninth).
 DEMO: tuple[dict[str, Any], ...] = (
-    {"at": "order", "do": "lost_reply", "ratio": 0.10},
-    {"at": "order", "do": "unknown", "ratio": 0.02},
     {"at": "order", "do": "drop", "when": [9]},
     {"at": "order", "do": "throttle", "when": [25], "seconds": 1},
+    {"at": "order", "do": "lost_reply", "ratio": 0.10},
+    {"at": "order", "do": "unknown", "ratio": 0.02},
     {"at": "order", "do": "lag", "ratio": 1.0, "seconds": 2},
     {"at": "order", "do": "partial", "ratio": 0.15},
 )

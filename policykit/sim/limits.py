@@ -14,7 +14,7 @@ MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 TEN_SECONDS_MS = 10_000
 #: The requests after a 429 and before its Retry-After that bring a ban.
-PATIENCE = 5
+PATIENCE = 10
 #: The requests during a ban that double what is left of it.
 BAN_PATIENCE = 20
 BAN_MIN_MS = 120_000
@@ -73,8 +73,8 @@ class Limits:
             who.ignored += 1
             if who.ignored >= PATIENCE:
                 return self.ban(address, now_ms)
-        else:
-            who.ignored = 0
+            return Refusal(429, -(-(who.told_until_ms - now_ms) // 1000))
+        who.ignored = 0
         if used > self.limit(family):
             return self.throttle(address, -(-((window + 1) * MINUTE_MS - now_ms) // 1000), now_ms)
         return None

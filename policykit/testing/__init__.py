@@ -12,24 +12,25 @@ The pytest fixture `policykit_sim` is the same, started on a simulated clock.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
-from urllib.parse import urlsplit
 
-from policykit.sim import Fault, LimitSizes, SimClock, SimServer
+from policykit.exchanges import client as _clients
+from policykit.exchanges.imports import exchange_class
+from policykit.sim import Fault, LimitSizes, SimClock, SimKey, SimServer, Symbol, terms
 
-__all__ = ["Fault", "LimitSizes", "Sim", "SimClock", "SimServer", "point"]
+__all__ = ["Fault", "LimitSizes", "Sim", "SimClock", "SimKey", "SimServer", "Symbol", "point", "terms"]
 
 
 class Sim(SimServer):
     """A `SimServer` that also makes the clients which trade on it."""
 
     def client(self, async_: bool = False, **config: Any) -> Any:
-        """Make a stock ccxt client of this exchange, with the run's key; an async one is yours to close."""
-        module = importlib.import_module("ccxt.async_support" if async_ else "ccxt")
+        """Make a stock ccxt client of this exchange, with the run's key; an async one is yours to close.
+
+        On a simulated clock the client signs with that clock's time. Its own throttler is off unless asked for.
+        """
         settings = {"apiKey": self.key, "secret": self.secret, "enableRateLimit": False, **config}
-        client = getattr(module, self.dialect)(settings)
-        point(client, self.url)
+        client = point(exchange_class(self.dialect, asynchronous=async_)(settings), self.url)
         if isinstance(self.clock, SimClock):
             self.clock.follow(client)
         return client
@@ -38,25 +39,7 @@ class Sim(SimServer):
 def point(client: Any, origin: str) -> Any:
     """Send every API URL of a ccxt client to an origin, paths kept; return the client.
 
-    The exchange's first host keeps its paths as they are; other hosts come as a prefix: `/@fapi.binance.com/fapi/v1`.
+    The exchange's main host keeps its paths as they are; others come as a prefix: `/@fapi.binance.com/fapi/v1`.
     """
-    urls = client.urls["api"]
-    main = _main_host(urls)
-    client.urls["api"] = _moved(urls, origin.rstrip("/"), main)
+    _clients.point(client, origin)
     return client
-
-
-def _main_host(urls: Any) -> str:
-    if isinstance(urls, dict):
-        first = urls.get("private") or urls.get("public") or next(iter(urls.values()))
-        return _main_host(first)
-    return urlsplit(str(urls)).netloc
-
-
-def _moved(urls: Any, origin: str, main: str) -> Any:
-    if isinstance(urls, dict):
-        return {name: _moved(url, origin, main) for name, url in urls.items()}
-    if not isinstance(urls, str):
-        return urls
-    parts = urlsplit(urls)
-    return origin + ("" if parts.netloc == main else f"/@{parts.netloc}") + parts.path

@@ -64,10 +64,14 @@ def serve(sim: SimServer, run_for: Duration | None, say: Callable[[str], None]) 
         say(f"# then: policykit lint --live --endpoint {sim.url} POLICY")
         say(f"# or in a bot: policykit.testing.point(client, {sim.url!r})")
         try:
-            threading.Event().wait(None if run_for is None else run_for.ms / 1000)
+            _wait(None if run_for is None else run_for.ms / 1000)
         except KeyboardInterrupt:
             say("")
     counts = sim.truth.summary()
     worst = counts["worst_minute"]
     say(f"{counts['executed']} orders executed, {counts['duplicates']} of them alike, {counts['bans']} bans,")
     say(f"{worst['weight']} weight in the worst minute, {counts['connections_cut']} connections cut")
+
+
+def _wait(seconds: float | None) -> None:
+    threading.Event().wait(seconds)

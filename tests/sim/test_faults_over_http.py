@@ -150,7 +150,7 @@ def test_clock_and_key_faults_are_refusals() -> None:
 
 
 def test_throttle_and_ban_hold_for_the_whole_address() -> None:
-    """After 429 the next request in time passes; after 418 every request is refused until the ban ends."""
+    """After 429 every request is refused until Retry-After has passed; after 418 until the ban ends."""
     with run(
         {"at": "order", "do": "throttle", "when": [1], "seconds": 2},
         {"at": "order", "do": "ban", "when": [2], "seconds": 30},
@@ -159,6 +159,8 @@ def test_throttle_and_ban_hold_for_the_whole_address() -> None:
         with pytest.raises(ccxt.DDoSProtection, match="429"):
             buy(client)
         assert client.last_response_headers["Retry-After"] == "2"
+        with pytest.raises(ccxt.DDoSProtection, match="429"):
+            sim.client().fetch_time()
         sim.clock.sleep(2)
         with pytest.raises(ccxt.DDoSProtection, match="418"):
             buy(client)
@@ -166,7 +168,7 @@ def test_throttle_and_ban_hold_for_the_whole_address() -> None:
             sim.client().fetch_time()
         sim.clock.sleep(30)
         assert buy(client)["status"] == "open"
-        assert (sim.truth.throttled, sim.truth.bans, sim.truth.refused_while_banned) == (1, 1, 2)
+        assert (sim.truth.throttled, sim.truth.bans, sim.truth.refused_while_banned) == (2, 1, 2)
 
 
 def test_visibility_lags_for_orders_open_orders_and_trades() -> None:
