@@ -17,4 +17,4 @@ def command(name: str, output: Path | None) -> None:
     """Print a JSON Schema: of a policy, or of what policykit writes."""
     from policykit.model.schema import schema
 
-    write_output(json.dumps(schema(name), indent=2, ensure_ascii=False), output)
+    write_output(json.dumps(schema(name), indent=2), output)

@@ -29,6 +29,11 @@ from policykit.units import (
 MAX_INT = 1_000_000_000
 
 _NUMBER = r"[0-9]{1,15}(\.[0-9]{1,12})?"
+#: What a line of free text may not hold: what cannot be seen (a test holds it equal to the reader's).
+_UNSEEN = (
+    "\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\uffff\ue000-\uf8ff\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
+)
 _SYMBOL = r"[A-Za-z0-9][A-Za-z0-9/:._-]{0,63}"
 
 
@@ -144,9 +149,9 @@ Switch = Annotated[bool, Field(strict=True)]
 #: A name that this file gives: of a policy, a key, an account, a vendor, a budget, an egress.
 Name = Annotated[str, Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", 'a name of letters, digits, ".", "_", "-" is needed')]
 #: A person, a role, a team or an e-mail address.
-Person = Annotated[str, Text(r"[^\n]{1,120}", "a person or a role is needed")]
-Line = Annotated[str, Text(r"[^\n]{1,500}", "a line of text (at most 500 characters) is needed")]
-FileName = Annotated[str, Text(r"[^\n\\:]{1,250}", 'a file beside this one ("baseline.yaml") is needed')]
+Person = Annotated[str, Text(f"[^{_UNSEEN}]{{1,120}}", "a person or a role is needed")]
+Line = Annotated[str, Text(f"[^{_UNSEEN}]{{1,500}}", "a line of text (at most 500 characters) is needed")]
+FileName = Annotated[str, Text(f"[^{_UNSEEN}\\\\:]{{1,250}}", 'a file beside this one ("baseline.yaml") is needed')]
 ExchangeId = Annotated[str, Text(r"[a-z0-9]{2,40}", 'an exchange id of ccxt ("binance") is needed')]
 Currency = Annotated[str, Text(r"[A-Z0-9]{2,20}", 'a currency code ("USDT") is needed')]
 Date = Annotated[str, Text(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", 'a date ("2026-11-20") is needed')]

@@ -14,6 +14,7 @@ from policykit.model.policy import Policy
 from policykit.model.shape import keys_at
 from policykit.place import Place
 from policykit.source import Document, finding, shown
+from policykit.source.reader import MAX_FINDINGS
 
 #: The longest value that a message quotes.
 MAX_QUOTED = 40
@@ -37,7 +38,7 @@ _NEEDS: Mapping[str, str] = {
 def faults(error: ValidationError, document: Document) -> list[Finding]:
     """Return one finding for each error, in the order of the file; none for what the reader has refused already."""
     found: dict[tuple[str, str], Finding] = {}
-    for row in error.errors(include_input=False, include_url=False):
+    for row in error.errors(include_input=False, include_url=False)[:MAX_FINDINGS]:
         path = _path(row["loc"], document.data)
         dotted = ".".join(str(part) for part in path)
         if any(dotted == p or dotted.startswith(f"{p}.") for p in _prefixes(dotted, document.refused)):

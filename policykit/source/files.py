@@ -27,15 +27,29 @@ def read_file(path: str | Path, name: str | None = None) -> Document:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
         return _refused(file, f"the file cannot be read ({reason})", "a file that this user may read")
     try:
-        with os.fdopen(handle, "rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-                return _refused(file, f"it is {kind}", "a policy file")
-            raw = stream.read(MAX_BYTES + 1)
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            return _refused(file, f"it is {kind}", "a policy file")
+        raw = _bytes(handle)
     except OSError as error:
         return _refused(file, f"the file cannot be read ({error.strerror})", "a file that this user may read")
+    finally:
+        os.close(handle)
     return decode(raw, file)
+
+
+def _bytes(handle: int) -> bytes:
+    """Read at most one byte more than is allowed: enough to say that it is too much."""
+    parts: list[bytes] = []
+    left = MAX_BYTES + 1
+    while left > 0:
+        part = os.read(handle, left)
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def decode(raw: bytes, file: str) -> Document:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from _ruamel_yaml import (  # type: ignore[import-not-found]
@@ -35,7 +35,7 @@ MAX_SCALAR: Final = 4_096
 #: After so many findings the rest of the file is not looked at.
 MAX_FINDINGS: Final = 50
 
-_PLAIN_WORD = re.compile(r"[a-z]{1,20}([_-][a-z]{1,20}){0,4}\Z")
+_PLAIN_WORD = re.compile(r"[a-z]{1,20}([_-]([a-z]{1,20}|[0-9]{1,3})){0,4}\Z")
 _KNOWN = re.compile(r"[A-Z0-9]{2,8}[/-][A-Z0-9]{2,8}\Z")
 
 
@@ -94,7 +94,9 @@ class _Reader:
         return Place(self.doc.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1, path)
 
     def say(self, code: str, place: Place, what: str, may: str, *, fix: Fix | None = None) -> None:
-        self.doc.findings.append(finding(code, place, what, may, fix=fix))
+        # INVARIANT I23: a key may be a pasted secret; paths in findings show words only.
+        safe = place._replace(path=_named(place.path))
+        self.doc.findings.append(finding(code, safe, what, may, fix=fix and replace(fix, place=safe)))
         if len(self.doc.findings) >= MAX_FINDINGS:
             raise _Stop
 
@@ -194,20 +196,19 @@ class _Reader:
     def key(self, event: Any, box: _Box, data: dict[str, Any]) -> None:
         key = event.value
         path = f"{box.path}.{key}" if box.path else key
-        safe = f"{box.path}.{shown(key)}" if box.path else shown(key)
-        place = self.place(event.start_mark, event.end_mark, safe)
+        place = self.place(event.start_mark, event.end_mark, path)
         if event.style == "" and key == "<<":
             self.say("PK003", place, "a merge key", "the fields themselves")
         elif len(key) > MAX_SCALAR:
             self.say("PK003", place, f"a key of over {MAX_SCALAR} characters", "a shorter one")
         elif event.style == "" and not isinstance(meaning(key), str):
             self.say("PK004", place, "a key that YAML readers do not all take for text", "quotes")
-        elif self.invisible(key, event, safe):
+        elif self.invisible(key, event, path):
             pass
         elif key in data:
             self.say("PK005", place, f"the key `{shown(key)}` is given twice", "each key once")
         box.key = key
-        self.doc.key_places[path] = place._replace(path=path)
+        self.doc.key_places[path] = place
 
     def value(self, event: Any, path: str) -> str | int | bool | None:
         text: str = event.value
@@ -273,11 +274,11 @@ class _Reader:
 
 _HINT = "look at the indentation, quotes and brackets around here"
 _HINTS: Mapping[str, str] = {
-    "found character '\\t' that cannot start any token": "spaces, not tabs, make the indentation",
     "mapping values are not allowed in this context": 'text that holds ": " in quotes, or a key on a line of its own',
     "found unexpected end of stream": "the closing quote or bracket",
     "could not find expected ':'": "`key: value`, with a blank after the colon",
-    "found character that cannot start any token": "quotes around text that starts with @, ` or %",
+    "found character that cannot start any token": "quotes around text that starts with @, ` or %; spaces, no tabs",
+    "found unexpected ':'": 'quotes around text that holds ":", inside of [ ] and { }',
     "did not find expected ',' or ']'": "the closing `]` of this list, or a comma",
     "did not find expected ',' or '}'": "the closing `}` of this section, or a comma",
     "did not find expected key": "the same indentation as the keys above",

@@ -61,7 +61,7 @@ def _number(text: str) -> str | int | Refusal:
         return Refusal("PK004", "infinity and NaN are no limits", "a number, or no key at all")
     if _FRACTION.match(text) and text not in (".", "-.", "+."):
         return Refusal(
-            "PK004", "a fraction without quotes is read as a binary float, which is not exact", "quotes", True
+            "PK004", "a fraction without quotes is a binary float to most readers, not exact", "quotes", True
         )
     if _BASE60.match(text):
         return Refusal("PK004", "some YAML readers take this for a number to the base 60", "quotes", True)
