@@ -61,11 +61,11 @@ def choose_key(policy: EffectivePolicy, key: str | None) -> str:
 
 
 def store_problem(policy: EffectivePolicy, store: Store) -> tuple[str, str] | None:
-    """Return why this store may not carry increases of this policy, beside what it says of itself."""
+    """Return why this store may not carry increases of this policy; a sandbox may forget."""
     if policy.model.environment == "sandbox":
         return None
-    if store.backend == "memory":
-        return "STORE_EPHEMERAL", "the store is memory:, which forgets; use sqlite:///path, or testing=True in tests"
+    if store.problem is not None:
+        return store.problem
     share = policy.model.store.share if policy.model.store else "host"
     if share == "fleet" and store.backend != "valkey":
         return "STORE_SHARE", f'store.share is "fleet"; a {store.backend} store serves the bots of one host only'

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from policykit.engine.facts import Fact, Facts, Halt, Position
+from policykit.engine.facts import Fact, Facts, Position
 from policykit.store.base import Observation
 from policykit.store.codec import fact_from_list, fact_to_list
 from policykit.store.positions import PositionState
@@ -91,11 +91,10 @@ class AccountState:
         for key, quantity in positions.items():
             self.position(key).observe(int((quantity * SCALE).to_integral_value()), seen.as_of_ms, seen.until_ms)
 
-    def facts(self, generation: int, halts: tuple[Halt, ...], problem: tuple[str, str] | None) -> Facts:
+    def facts(self, generation: int) -> Facts:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
         return Facts(
             generation=generation,
-            halts=halts,
             equity=self.equity,
             day_base=self.day_base,
             net_transfers=self.net_transfers,
@@ -105,7 +104,6 @@ class AccountState:
             contract_sizes=dict(self.contract_sizes),
             skew_ms=self.skew_ms,
             banned_until_ms=dict(self.bans),
-            store_problem=problem,
         )
 
     def dump(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class LedgerStore(ABC):
     """A store over a ledger. A back-end gives `_begin`, `_write` and `_abandon`; all are called under the lock."""
 
     backend: str
+    problem: tuple[str, str] | None = None
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)

@@ -90,6 +90,8 @@ class Store(Protocol):
     backend: str
     #: Random, made with the store; another epoch means another store.
     epoch: str
+    #: Why a live policy must not trust its increases to this store: (reason code, message).
+    problem: tuple[str, str] | None
 
     def facts(self, account: str, bot: str, symbol: str = "") -> Facts:
         """Return what is known of an account, with the halts that bind this bot and symbol."""

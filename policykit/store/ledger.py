@@ -55,8 +55,6 @@ class Ledger:
         #: intent id -> signed quantity that its position hold still claims, by counter
         self.held: dict[str, tuple[str, int]] = {}
         self._facts: dict[str, Facts] = {}
-        #: Why increases cannot be trusted to this store; set by the back-end.
-        self.problem: tuple[str, str] | None = None
 
     # ---- answers
 
@@ -71,7 +69,7 @@ class Ledger:
         """Return the facts with the halts that bind this account, bot and symbol."""
         facts = self._facts.get(account)
         if facts is None:
-            facts = self._facts[account] = self.account(account).facts(self.generation, (), self.problem)
+            facts = self._facts[account] = self.account(account).facts(self.generation)
         if not self.halts:
             return facts
         exchange = account.partition("/")[0]

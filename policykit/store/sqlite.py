@@ -52,6 +52,7 @@ class SqliteStore(LedgerStore):
         self._hash = GENESIS
         self._version = -1
         self._pid = os.getpid()
+        self.problem = ephemeral(self.path)
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             if not os.path.exists(self.path):
@@ -86,7 +87,6 @@ class SqliteStore(LedgerStore):
     def _replay_all(self) -> None:
         state = self._db.execute("SELECT seq, state FROM checkpoint").fetchone()
         self._ledger = Ledger() if state is None else Ledger.load(json.loads(state[1]))
-        self._ledger.problem = ephemeral(self.path)
         row = self._db.execute("SELECT hash FROM journal WHERE seq=?", (self._ledger.seq,)).fetchone()
         self._hash = GENESIS if row is None else row[0]
         start = self._ledger.seq
