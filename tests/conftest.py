@@ -53,6 +53,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("NO_COLOR", "1")
 
 
+@pytest.fixture(autouse=True)
+def _fresh_redaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test's secrets be redacted in the texts of the next one."""
+    from policykit import redact
+
+    monkeypatch.setattr(redact, "_PROCESS", redact.Redactor())
+
+
 @pytest.fixture
 def tier(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """Return `tier(p, n)`: p cases in `make test`, n in `make prove`; the figure used is printed at the end."""

@@ -325,4 +325,4 @@ def test_I23_no_canary_gets_into_a_snapshot(
     shown = capsys.readouterr()
     assert_clean(shown.out + shown.err + caplog.text, birds)
     assert leaks(str(echo.asked) + birds[0], birds)  # control: the checker sees what is there
-    assert echo.asked["/sapi/v1/account/apiRestrictions"] > 100
+    assert echo.asked["/sapi/v1/account/apiRestrictions"] > 30
