@@ -15,7 +15,10 @@ class MemoryStore(LedgerStore):
     """Keep rows as what they are made from, and write them out when somebody reads."""
 
     backend = "memory"
-    problem = ("STORE_EPHEMERAL", "the store is memory:, which forgets; use sqlite:///path, or testing=True in tests")
+    problem: tuple[str, str] | None = (
+        "STORE_EPHEMERAL",
+        "the store is memory:, which forgets; use sqlite:///path, or testing=True in tests",
+    )
 
     def __init__(self) -> None:
         super().__init__()
