@@ -1,11 +1,14 @@
-import ccxt
+import os
 
 from policykit import Denied, Guard
+from policykit.testing import Sim
 
-guard = Guard.load("policy.yaml")
-exchange = guard.protect(ccxt.binance(guard.credentials()))
-with guard:
-    try:
-        exchange.create_order("BTC/USDT", "limit", "buy", 0.5, 60_000)
-    except Denied as denied:
-        print(denied)
+with Sim() as sim:  # a simulated Binance on loopback; a real bot has ccxt.binance({...}) for sim.client()
+    os.environ.update(BOT_API_KEY=sim.key, BOT_API_SECRET=sim.secret)
+    with Guard.load("policy.yaml", endpoint=sim.url) as guard:
+        exchange = guard.protect(sim.client())
+        for quantity in (0.05, 0.5):
+            try:
+                print("sent", exchange.create_order("BTC/USDT", "limit", "buy", quantity, 60_000)["id"])
+            except Denied as denied:
+                print(denied)
