@@ -44,6 +44,23 @@ def examples(command: click.Command) -> list[str]:
     return [line.strip() for line in lines[2:]]
 
 
+def calls(lines: list[str]) -> Iterator[list[str]]:
+    """Give the words of each call in an example; a call goes on while a quote or a backslash keeps it open."""
+    text = ""
+    for line in lines:
+        text += line + "\n"
+        try:
+            words = [word for word in shlex.split(text, comments=True) if word != "\n"]
+        except ValueError:
+            continue
+        if text.endswith("\\\n"):
+            continue
+        text = ""
+        if words:
+            yield words
+    assert text == "", f"a quote stays open: {text}"
+
+
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Make the command `broken` raise the error."""
 
@@ -72,16 +89,15 @@ def test_help_shows_an_example(name: str, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_an_example_uses_options_that_exist(name: str) -> None:
     """The options in an example are options of a command of that name."""
-    for line in "\n".join(examples(COMMANDS[name])).replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
-        if not words or words[0] != "policykit":
+    for words in calls(examples(COMMANDS[name])):
+        if words[0] != "policykit":
             continue
         depth = next(n for n in range(len(words), 0, -1) if " ".join(words[:n]) in COMMANDS)
         command = COMMANDS[" ".join(words[:depth])]
         known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
         rest = words[depth:]
         own = rest[: rest.index("--")] if "--" in rest else rest
-        assert {w.split("=")[0] for w in own if w.startswith("-") and not w.lstrip("-")[:1].isdigit()} <= known, line
+        assert {w.split("=")[0] for w in own if w.startswith("-") and not w.lstrip("-")[:1].isdigit()} <= known, words
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["-V"]])
