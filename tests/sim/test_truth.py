@@ -30,9 +30,11 @@ def test_duplicates_are_what_was_executed_beyond_what_was_meant(meant: dict[str,
 def test_the_worst_of_positions_and_minutes() -> None:
     """Largest holding and value of an asset, most requests and weight of a minute; nothing gives zeros."""
     empty = Truth()
-    assert (empty.max_position("BTC"), empty.max_position_notional("BTC"), empty.worst_minute()) == (0, 0, (0, 0))
+    assert [empty.max_position("BTC"), empty.max_position_notional("BTC")] == [Decimal(0), Decimal(0)]
+    assert empty.worst_minute() == (0, 0)
     truth = Truth(positions=[(1, "BTC", Decimal(-2), Decimal(-90)), (2, "BTC", Decimal(1), Decimal(99))])
-    assert (truth.max_position("BTC"), truth.max_position_notional("BTC"), truth.max_position("ETH")) == (2, 99, 0)
+    found = [truth.max_position("BTC"), truth.max_position_notional("BTC"), truth.max_position("ETH")]
+    assert found == [Decimal(2), Decimal(99), Decimal(0)]
     for at_ms, weight in ((0, 1), (59_999, 20), (60_000, 4)):
         truth.note_request(at_ms, "GET /", weight)
     assert truth.worst_minute() == (2, 21)
