@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import click
 
 DEBUG = "POLICYKIT_DEBUG"
-#: Errors whose text is about the exchange or the store not being there: exit code 3.
-NOT_REACHABLE = ("ExchangeUnavailable", "StoreUnavailable", "SecretUnavailable")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,14 +69,16 @@ def _show(error: click.ClickException) -> None:
 
 def _known(error: Exception) -> int:
     """Map the errors of policykit: Denied 1, not reachable 3, everything else of ours 2. Others are internal."""
-    from policykit.errors import Denied, OutcomeUnknown, PolicykitError
+    from policykit import errors
+    from policykit.redact import scrub
 
-    if not isinstance(error, PolicykitError):
+    if not isinstance(error, errors.PolicykitError):
         raise error
-    print(f"policykit: {error}", file=sys.stderr)
-    if isinstance(error, (Denied, OutcomeUnknown)):
+    print(f"policykit: {scrub(str(error))}", file=sys.stderr)
+    if isinstance(error, (errors.Denied, errors.OutcomeUnknown)):
         return 1
-    return 3 if type(error).__name__ in NOT_REACHABLE else 2
+    away = (errors.ExchangeUnavailable, errors.StoreUnavailable, errors.SecretUnavailable)
+    return 3 if isinstance(error, away) else 2
 
 
 def _internal(error: Exception) -> int:
