@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from policykit.decision import Hold
-from policykit.engine.money import HIGHEST, ONE, UP
+from policykit.engine.money import HIGHEST, ONE
 
 if TYPE_CHECKING:
     from policykit.engine.case import Case
@@ -64,10 +64,6 @@ class Lane:
         self.limit_price = INFINITE
         self.limit_above: Callable[[Decimal], int] | None = None
         self.holds = holds[1:]
-
-    def value(self, notional: Decimal) -> Decimal:
-        """Return a notional in the account's currency."""
-        return notional if self.rate is None else UP.multiply(notional, self.rate)
 
     def cap(self, notional: Decimal) -> None:
         """Let only orders of at most this notional (quote currency) in."""

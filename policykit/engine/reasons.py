@@ -24,6 +24,9 @@ REASONS: Final[dict[str, ReasonText]] = {
         "the policy sets a limit, or the bot asks for an action, that no check of this version enforces",
         "take the limit out, or use a version that has its check",
     ),
+    "CLIENT_ORDER_ID_REUSED": ReasonText(
+        "the client order id was used before", "give each order a fresh client order id, or leave it to policykit"
+    ),
     "CLOCK_SKEW": ReasonText(
         "the clock is off, or was never compared with the exchange's", "synchronise the host's clock (NTP)"
     ),
@@ -47,12 +50,12 @@ REASONS: Final[dict[str, ReasonText]] = {
         "a number is beyond what counters hold exactly (2^53 steps of 1e-8)", "send a smaller order"
     ),
     "ORDER_DIFFERS": ReasonText("the order sent is not the order that was admitted", "send what was decided"),
-    "ORDER_DUPLICATE_ID": ReasonText(
-        "the client order id was used before", "give each order a fresh client order id, or none"
-    ),
     "ORDER_INVALID": ReasonText("the order is malformed", "mend the bot"),
     "ORDER_OUTCOME_PENDING": ReasonText(
         "an earlier order there has no known outcome yet", "wait until it is settled (`policykit orders --unknown`)"
+    ),
+    "PERMIT_EXPIRED": ReasonText(
+        "the permit to send ran out on the way, and the trading state moved meanwhile", "decide again"
     ),
     "PRICE_MISSING": ReasonText("no price was observed for what must be valued", "let the guard read that mark"),
     "PRICE_STALE": ReasonText("the newest price is too old", "see why marks are not read"),
@@ -67,6 +70,10 @@ REASONS: Final[dict[str, ReasonText]] = {
     "RECOVERY_PENDING": ReasonText(
         "open orders of an earlier run are not settled, or positions not reconciled", "wait, or see `policykit orders`"
     ),
+    "REQUEST_VALIDITY": ReasonText(
+        "the signed request stays valid longer than was journaled, or for ever",
+        "leave recvWindow and the like to policykit",
+    ),
     "RISK_LEVERAGE": ReasonText("the account's leverage is over its cap, or was not observed", "lower the leverage"),
     "RISK_OPEN_ORDERS": ReasonText("too many orders are open", "cancel some"),
     "RISK_ORDER_NOTIONAL": ReasonText("the order is larger than its cap", "send a smaller order"),
@@ -74,10 +81,17 @@ REASONS: Final[dict[str, ReasonText]] = {
     "RISK_POSITION": ReasonText("the position could grow beyond its cap", "reduce, or wait for open orders to end"),
     "RISK_PRICE_COLLAR": ReasonText("the price is too far from the market", "see where the bot took its price from"),
     "RISK_SYMBOL": ReasonText("this symbol is not allowed", "trade an allowed symbol"),
+    "STATE_MOVING": ReasonText("the trading state kept moving while the order was decided", "decide again"),
     "STORE_DAMAGED": ReasonText("the store cannot be read", "see `policykit journal verify`"),
     "STORE_DOWN": ReasonText("the store cannot be reached or written", "bring it back; increases wait"),
     "STORE_EPHEMERAL": ReasonText("the store would forget halts and intents", "put it on a disk that lasts"),
+    "STORE_FULL": ReasonText("the disk of the store is full", "make room"),
+    "STORE_LOCKED": ReasonText("another process holds the store", "end that process"),
+    "STORE_READ_ONLY": ReasonText("the store cannot be written", "check owner and mode of the file and its folder"),
     "STORE_RESET": ReasonText("the store is not the one that was seen before", "reconcile, then re-arm by name"),
+    "STORE_SHARE": ReasonText("the store serves fewer than `store.share` asks for", "use a store that serves them"),
+    "STORE_URI": ReasonText("the store's address cannot be read", "use memory: or sqlite:///path"),
+    "STORE_VERSION": ReasonText("the store was written by a newer policykit", "upgrade policykit"),
     "TRADING_FROZEN": ReasonText(
         "trading is frozen, reductions too: a compromise is suspected", "follow the runbook, then `policykit resume`"
     ),

@@ -341,6 +341,13 @@ def test_reduction_of_unknown_size_still_holds_a_step() -> None:
     assert found.holds[0][:3] == ("binance/main|position|BTC", -1, 2**53 - 1)
 
 
+def test_stop_that_reduces_is_valued_at_its_trigger() -> None:
+    """A protective stop without a limit passes without a mark, and is valued at its trigger."""
+    asked = order(side="sell", type="stop_loss", price=None, stop_price="50000")
+    found = engine().assess(facts(marks={}), asked, NOW)
+    assert (found.reasons, found.notional) == ((), Decimal("500.00"))
+
+
 def test_cancels_always_pass() -> None:
     """A cancel passes frozen, banned, with no facts and no symbol; it counts in the budget without a limit."""
     known = Facts(halts=(HALT._replace(freeze=True),), banned_until_ms={"ip": NOW + 9_999})

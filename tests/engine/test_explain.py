@@ -26,6 +26,7 @@ def _refused(
     return [(r.code, r.message, r.observed, r.limit, r.unit) for r in reasons]
 
 
+WAIT = "wait until it is settled, see: policykit orders --unknown"
 REFUSALS = {
     "binance/main|position|BTC": [
         "RISK_POSITION",
@@ -36,8 +37,7 @@ REFUSALS = {
     ],
     "binance/main|unknown|BTC/USDT|buy": [
         "ORDER_OUTCOME_PENDING",
-        "the outcome of an earlier order (BTC/USDT buy) is not known yet; wait until it is settled, "
-        "see: policykit orders --unknown",
+        f"the outcome of an earlier order (BTC/USDT buy) is not known yet; {WAIT}",
         "1",
         "0",
         "orders",

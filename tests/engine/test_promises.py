@@ -138,7 +138,8 @@ def test_I13_control_first_match_would_hide_reasons() -> None:
 # ---- I14: total and deterministic
 
 JUNK: list[Any] = [
-    None, True, False, 0, -1, 7, 2**200, 0.1, float("nan"), float("inf"), "", "BTC/USDT", "BTC/USDT:USDT", "buy", "sell",
+    None, True, False, 0, -1, 7, 2**200, 0.1, float("nan"), float("inf"), "", "BTC/USDT", "BTC/USDT:USDT", "buy",
+    "sell",
     "limit", "market", "x" * 1000, "\x00", [], {}, (), object(), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"),
     Decimal("-Infinity"), Decimal("1e999999"), Decimal("1e-999999"), Decimal("-0"), Decimal("0.01"), Decimal(60_000),
     Fact(Decimal("NaN"), NOW), Fact(Decimal(1), 2**63), Position(Decimal("NaN"), Decimal("sNaN")),
@@ -205,6 +206,33 @@ def test_I14_control_a_lane_that_never_ends_is_noticed(monkeypatch: pytest.Monke
     assert made.assess(FACTS, order(), NOW).reasons == ()
     late = NOW + 60_000
     assert made.assess(FACTS, order(), late) != Engine(made.setup, made.checks).assess(FACTS, order(), late)
+
+
+def test_no_lane_without_its_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that cannot narrow a lane, or fails to, keeps its orders on the long way; answers stay the same."""
+    expected = engine().assess(FACTS, order(), NOW)
+
+    class Careful(Check):
+        id, codes, rank = "careful", ("X",), 200
+
+    for narrow in (Check.narrow, _broken):
+        monkeypatch.setattr(Careful, "narrow", narrow)
+        made = Engine(ENGINE.setup, (*ENGINE.checks, Careful(ENGINE.setup)))
+        assert made.assess(FACTS, order(), NOW) == made.assess(FACTS, order(), NOW) == expected
+        assert made._memo[1] == {}
+
+
+def test_orders_that_no_lane_speaks_of_take_the_long_way() -> None:
+    """Beside a lane of plain orders, one with a stop price or a price on a market order is judged by the checks."""
+    made = engine()
+    for plain in (order(), order(type="market", price=None)):
+        assert made.assess(FACTS, plain, NOW).reasons == ()
+    assert len(made._memo[1]) == 2
+    assert codes(made.assess(FACTS, order(stop_price="1"), NOW)) == ["RISK_ORDER_TYPE"]
+    priced = made.assess(FACTS, order(type="market", price="60000"), NOW)
+    assert (priced.reasons, priced.notional) == ((), Decimal("630.0000"))
+    assert codes(made.assess(FACTS, order(quantity="NaN"), NOW)) == ["ORDER_INVALID"]
+    assert codes(made.assess(FACTS, order(quantity="-1"), NOW)) == ["ORDER_INVALID"]
 
 
 def test_lanes_are_bounded() -> None:

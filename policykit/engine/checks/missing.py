@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Self
+from typing import Final, Self, get_args, get_origin
 
 from policykit.decision import Reason
 from policykit.engine.case import Case
@@ -33,6 +33,22 @@ def unheld(section: Section, known: frozenset[str], path: str = "") -> Iterator[
             for key, item in value.items():
                 if isinstance(item, Section):
                     yield from unheld(item, known, f"{at}.{key}")
+
+
+def checks_named(section: type[Section], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (path, check) of every field of the language that names a check; a map's entries are `*`."""
+    for name, meta in metas(section).items():
+        at = f"{path}.{name}" if path else name
+        yield from ((at, holder.removeprefix(_CHECK)) for holder in meta.held_by if holder.startswith(_CHECK))
+        for inner, entry in _sections(section.model_fields[name].annotation):
+            yield from checks_named(inner, f"{at}.*" if entry else at)
+
+
+def _sections(annotation: object, entry: bool = False) -> Iterator[tuple[type[Section], bool]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation, entry
+    for argument in get_args(annotation):
+        yield from _sections(argument, entry or get_origin(annotation) is dict)
 
 
 class Missing(Check):

@@ -1,0 +1,54 @@
+"""Make `docs/checks.md` from the checks and the reason codes: `python -m policykit.engine.page` prints it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+
+from policykit.engine.checks import all_checks
+from policykit.engine.checks.missing import checks_named
+from policykit.engine.reasons import REASONS
+from policykit.model.policy import Policy
+
+_HEAD = """\
+# Checks and reason codes
+
+<!-- Made by `python -m policykit.engine.page` from policykit/engine; a test holds them equal. -->
+
+A decision runs every check that the policy sets, and reports every one that fails, in this order. Deny wins.
+What cannot be evaluated denies an increase. What can only reduce is stopped by nothing but a freeze, a malformed order,
+a reused client order id, a ban, and a rate budget without room even for exits. Cancels always pass, and count.
+
+## Checks
+"""
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    checks = all_checks()
+    parts = [_HEAD, *(_check_text(check.id, inspect.cleandoc(check.__doc__ or ""), check.codes) for check in checks)]
+    parts.append("## Limits that no check holds yet\n")
+    parts.append("A policy that sets one of these loads and lints; its guard denies increases with `CHECK_MISSING`.\n")
+    known = {check.id for check in checks}
+    parts.append("".join(f"- `{path}`\n" for path, check in _held(known)))
+    parts.append("## Reason codes\n")
+    rows = "".join(f"| `{code}` | {_cell(text.means)} | {_cell(text.do)} |\n" for code, text in sorted(REASONS.items()))
+    parts.append(f"| code | means | what to do |\n|---|---|---|\n{rows}")
+    return "\n".join(parts)
+
+
+def _check_text(check_id: str, doc: str, codes: tuple[str, ...]) -> str:
+    return f"### `{check_id}`\n\n{doc}\n\nCodes: {', '.join(f'`{code}`' for code in codes)}.\n"
+
+
+def _held(known: set[str]) -> Iterator[tuple[str, str]]:
+    yield from sorted((path, check) for path, check in checks_named(Policy) if check not in known)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":  # pragma: no cover - the test of the page calls `page`
+    sys.stdout.write(page())

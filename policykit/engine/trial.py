@@ -1,0 +1,196 @@
+"""One decision without a store: what `policykit check` answers. Nothing is held, recorded or sent.
+
+Orders and facts come as JSON data; numbers as text or as numbers, exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from policykit.decision import Assessment, Decision, Hold
+from policykit.engine.engine import Engine
+from policykit.engine.explain import denial_message, explain_failed
+from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.money import money
+from policykit.model.types import date_ms
+from policykit.order import ACTIONS, Order
+from policykit.traits.base import product_of
+from policykit.units import exact, plain, scale_up, unscale
+
+_ORDER: Final = ("action", "symbol", "side", "type", "reduce_only", "client_order_id", "time_in_force")
+_NUMBERS: Final = ("quantity", "price", "stop_price", "quote_quantity")
+_MONEY: Final = ("equity", "day_base", "net_transfers")
+_MAPS: Final = ("positions", "marks", "contract_sizes", "used")
+_FACTS: Final = (*_MONEY, *_MAPS, "skew_ms", "as_of")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Facts, and what is used of counters already (by their names: `binance/main|open_orders`)."""
+
+    facts: Facts = field(default_factory=Facts)
+    used: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_json(text: str, what: str) -> dict[str, Any]:
+    """Read a JSON object, its numbers exactly. Raise ValueError with a sentence that says what is needed."""
+    try:
+        data = json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{what} is no JSON; an object is needed") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{what} is no JSON object; an object is needed")
+    return data
+
+
+def read_order(data: Mapping[str, Any]) -> Order:
+    """Read an order as a decision shows it. Raise ValueError; a wrong value is left for the checks to name."""
+    _known(data, (*_ORDER, *_NUMBERS), "an order")
+    action = data.get("action", "order.create")
+    if action not in ACTIONS:
+        raise ValueError(f"action is {action!r}; one of {', '.join(ACTIONS)} is needed")
+    numbers = {name: _number(name, data[name]) for name in _NUMBERS if data.get(name) is not None}
+    return Order(
+        data.get("symbol", ""),
+        data.get("side"),
+        data.get("type"),
+        numbers.get("quantity"),
+        numbers.get("price"),
+        action=action,
+        client_order_id=data.get("client_order_id"),
+        stop_price=numbers.get("stop_price"),
+        quote_quantity=numbers.get("quote_quantity"),
+        reduce_only=data.get("reduce_only", False),
+        time_in_force=data.get("time_in_force"),
+    )
+
+
+def read_facts(data: Mapping[str, Any], currency: str, now_ms: int) -> Given:
+    """Read what `guard.observe` takes, and `day_base`, `skew_ms`, `used`. Raise ValueError naming the field."""
+    _known(data, _FACTS, "facts")
+    as_of = now_ms
+    if "as_of" in data:
+        moment = date_ms(str(data["as_of"]))
+        if moment is None:
+            raise ValueError("as_of is no moment; an ISO time (2026-11-21T10:00:00Z) is needed")
+        as_of = moment
+    maps = {name: _map(name, data.get(name, {})) for name in _MAPS}
+    amounts = {name: Fact(_money(name, data[name], currency), as_of) for name in _MONEY if name in data}
+    skew = data.get("skew_ms")
+    if skew is not None and (isinstance(skew, bool) or not isinstance(skew, int)):
+        raise ValueError("skew_ms is no whole number of milliseconds; one is needed")
+    facts = Facts(
+        equity=amounts.get("equity"),
+        day_base=amounts.get("day_base"),
+        net_transfers=amounts.get("net_transfers"),
+        positions={_position_key(name): Position(q, q) for name, q in maps["positions"].items()},
+        positions_as_of_ms=as_of if "positions" in data else None,
+        marks={name: Fact(price, as_of) for name, price in maps["marks"].items()},
+        contract_sizes=maps["contract_sizes"],
+        skew_ms=skew,
+    )
+    return Given(facts, {name: int(use) for name, use in maps["used"].items()})
+
+
+def decide_once(engine: Engine, order: Order, given: Given, now_ms: int) -> tuple[Decision, Assessment]:
+    """Decide as a store would that knows these facts and uses. The id is made of what was asked."""
+    assessment = engine.assess(given.facts, order, now_ms)
+    reasons = assessment.reasons
+    if not reasons:
+        used = tuple(_use(hold, given) for hold in assessment.holds)
+        failed = tuple(i for i, hold in enumerate(assessment.holds) if used[i] + abs(hold.amount) > hold.limit)
+        reasons = explain_failed(engine, order, assessment.holds, used, failed, facts=given.facts, now_ms=now_ms)
+    policy = engine.effective
+    asked = repr((policy.version, order.to_dict(), given, now_ms))
+    return Decision(
+        id=hashlib.sha256(asked.encode()).hexdigest()[:26].upper(),
+        outcome="deny" if reasons else "allow",
+        mode="enforce",
+        action=order.action,
+        order=order,
+        policy_name=policy.name,
+        policy_version=policy.version,
+        bot=policy.name,
+        at_ms=now_ms,
+        reasons=reasons,
+        warnings=assessment.warnings,
+        reduces=assessment.reduces,
+        notional=assessment.notional,
+        checks=len(engine.checks),
+    ), assessment
+
+
+def report(engine: Engine, decision: Decision, assessment: Assessment, given: Given) -> str:
+    """Write a decision for people: every reason with its place, or every claim with its limit."""
+    policy = engine.effective
+    if decision.outcome == "deny":
+        first, _, _ = denial_message(decision, policy.file).split("\n", 2)
+        lines = [first, f"  policy {policy.name} {policy.version}, {policy.file}; {decision.checks} checks"]
+        lines += [f"  {reason.code}: {reason.message}{_where(reason.place)}" for reason in decision.reasons]
+        return "\n".join(lines) + "\n"
+    worth = money(decision.notional, engine.setup.currency) if decision.notional is not None else "unknown"
+    what = "can only reduce" if decision.reduces else "can increase"
+    lines = [
+        f"{decision.action} allowed: order notional {worth}; {what}",
+        f"  policy {policy.name} {policy.version}, {policy.file}; {decision.checks} checks",
+    ]
+    lines += [f"  warning {reason.code}: {reason.message}{_where(reason.place)}" for reason in decision.warnings]
+    lines += [_claim(hold, _use(hold, given)) for hold in assessment.holds if hold.kind != "clear"]
+    return "\n".join(lines) + "\n"
+
+
+def _where(place: object) -> str:
+    return f" ({place})" if place is not None else ""
+
+
+def _claim(hold: Hold, use: int) -> str:
+    def number(counter: int) -> str:
+        return plain(unscale(counter)) if hold.kind == "position" else str(counter)
+
+    limit = f"of {number(hold.limit)}" if hold.limit < 2**53 - 1 else "without a limit"
+    return f"  holds {number(use + abs(hold.amount))} {limit}: {hold.counter}"
+
+
+def _use(hold: Hold, given: Given) -> int:
+    if hold.kind == "position":
+        position = given.facts.positions.get(hold.counter.rpartition("|")[2], Position())
+        high, low = scale_up(position.high), -scale_up(-position.low)
+        return high if hold.amount > 0 else -low
+    return given.used.get(hold.counter, 0)
+
+
+def _known(data: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
+    for name in data:
+        if name not in names:
+            raise ValueError(f"{name!r} is no field of {what}; the fields are {', '.join(names)}")
+
+
+def _number(name: str, value: object) -> Decimal:
+    try:
+        return exact(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}; a plain number is needed") from None
+
+
+def _money(name: str, value: object, currency: str) -> Decimal:
+    number, _, code = str(value).strip().partition(" ")
+    if code != currency:
+        raise ValueError(
+            f'{name} is {str(value)!r}; an amount in the account\'s currency ("100000 {currency}") is needed'
+        )
+    return _number(name, number)
+
+
+def _map(name: str, value: object) -> dict[str, Decimal]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is no object; names with numbers are needed")
+    return {str(key): _number(f"{name}.{key}", number) for key, number in value.items()}
+
+
+def _position_key(name: str) -> str:
+    return name.partition("/")[0] if product_of(name) == "spot" else name

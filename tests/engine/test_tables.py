@@ -1,0 +1,64 @@
+"""The tables of checks and codes: closed, documented, and equal to what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from policykit import engine
+from policykit.engine.checks import all_checks
+from policykit.engine.checks.missing import checks_named
+from policykit.engine.page import page
+from policykit.engine.reasons import REASONS
+from policykit.model import Policy
+
+CODE = re.compile(r'Reason\(\s*"([A-Z_]+)"')
+STORE_CODE = re.compile(r'"(STORE_[A-Z_]+)"')
+
+
+def test_page_is_fresh(top: Path) -> None:
+    """docs/checks.md is what `python -m policykit.engine.page` prints."""
+    assert (top / "docs" / "checks.md").read_text(encoding="utf-8") == page()
+
+
+def test_codes_are_a_closed_set(top: Path) -> None:
+    """Every code that a check names or a reason is given is in the table, and none is there for nothing."""
+    texts = [p.read_text(encoding="utf-8") for p in (top / "policykit").rglob("*.py") if p.name != "reasons.py"]
+    used = {code for check in all_checks() for code in check.codes}
+    for text in texts:
+        used.update(CODE.findall(text))
+        used.update(STORE_CODE.findall(text))
+    assert used - set(REASONS) == set()
+    everything = "".join(texts)
+    assert [code for code in REASONS if f'"{code}"' not in everything] == []
+
+
+def test_each_check_has_its_own_place() -> None:
+    """Ids and ranks are unique, every check says what it denies, and its codes are in the table."""
+    checks = all_checks()
+    assert len({check.id for check in checks}) == len({check.rank for check in checks}) == len(checks)
+    for check in checks:
+        assert check.__doc__, check
+        assert check.__doc__.startswith("Denies "), check.id
+        assert set(check.codes) <= set(REASONS)
+
+
+def test_limits_without_a_check_are_these() -> None:
+    """What the language says and no check holds yet; a new check shortens this list."""
+    known = {check.id for check in all_checks()}
+    assert sorted(path for path, check in checks_named(Policy) if check not in known) == [
+        "keys.*.address_proof.max_age",
+        "risk.max_gross_exposure",
+        "risk.partial_fills.cooldown",
+        "risk.partial_fills.max_reentries",
+        "risk.partial_fills.min_fill_to_act",
+    ]
+
+
+def test_room_names_what_it_has() -> None:
+    """The room's own names load when asked for; another is an AttributeError."""
+    assert all(getattr(engine, name) is not None for name in engine.__all__)
+    with pytest.raises(AttributeError, match=r"module policykit.engine has no attribute nothing"):
+        engine.nothing  # noqa: B018
