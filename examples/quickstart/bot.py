@@ -9,6 +9,6 @@ with Sim() as sim:  # a simulated Binance on loopback; a real bot has ccxt.binan
         exchange = guard.protect(sim.client())
         for quantity in (0.05, 0.5):
             try:
-                print("sent", exchange.create_order("BTC/USDT", "limit", "buy", quantity, 60_000)["id"])
+                print("sent", exchange.create_order("BTC/USDT", "limit", "buy", quantity, 59_000)["id"])
             except Denied as denied:
                 print(denied)
