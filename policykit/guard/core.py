@@ -148,13 +148,21 @@ class Guard:
         net_transfers: str | None = None,
         as_of: int | None = None,
         partial: bool = False,
+        skew_ms: int | None = None,
     ) -> None:
         """Give facts: `equity="100000 USDT", positions={"BTC/USDT": "0.5"}, marks={"BTC/USDT": "60000"}`.
 
         Money is text with the account's currency; `positions` are complete for the account unless `partial`. `as_of` is
-        when the request that read them was sent (UTC ms; default now). Raise ValueError for what is not a number.
+        when the request that read them was sent (UTC ms; default now); `skew_ms` is the local clock minus the
+        exchange's, which `clock.max_skew` needs. Raise ValueError for what is not a number.
         """
-        given = {"equity": equity, "net_transfers": net_transfers, "positions": positions, "marks": marks}
+        given = {
+            "equity": equity,
+            "net_transfers": net_transfers,
+            "positions": positions,
+            "marks": marks,
+            "skew_ms": skew_ms,
+        }
         self.store.observe(
             self.account, observation(self.policy, given, as_of, self.now(), partial=partial), self.now()
         )

@@ -27,6 +27,7 @@ def observation(
         positions=None if positions is None else {position_key(s): _number(s, q) for s, q in positions.items()},
         partial=partial,
         marks={symbol: _number(symbol, mark) for symbol, mark in (given["marks"] or {}).items()},
+        skew_ms=given["skew_ms"],
         day_start_ms=day_start_ms(policy, now_ms),
     )
 

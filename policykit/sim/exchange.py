@@ -124,6 +124,8 @@ class Exchange:
             self.truth.bans += 1
         elif refusal is not None and refusal.new_ban:
             self.truth.bans += 1
+        if refusal is not None and refusal.until_ms is not None:
+            self.truth.note_ban(now_ms, refusal.until_ms)
         if refusal is None:
             return None
         if refusal.status == 429:

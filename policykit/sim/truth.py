@@ -54,6 +54,8 @@ class Truth:
     throttled: int = 0
     refused_while_banned: int = 0
     bans: int = 0
+    #: When the first refusal of the latest ban came, and when it ends.
+    banned: tuple[int, int] | None = None
     cut: int = 0
     rejected: Counter[int] = field(default_factory=Counter)
 
@@ -84,6 +86,15 @@ class Truth:
         self.requests[now_ms // MINUTE_MS] += 1
         self.weights[now_ms // MINUTE_MS] += spot_weight
         self.by_route[route] += 1
+
+    def note_ban(self, now_ms: int, until_ms: int) -> None:
+        """Record a refusal by a ban."""
+        start_ms = now_ms if self.banned is None or now_ms >= self.banned[1] else self.banned[0]
+        self.banned = (start_ms, until_ms)
+
+    def banned_s(self, now_ms: int) -> float:
+        """Return how long the latest ban has lasted, seconds: nothing the bot sends is taken in that time."""
+        return 0.0 if self.banned is None else (min(now_ms, self.banned[1]) - self.banned[0]) / 1000
 
     def per_client_order_id(self) -> Counter[str]:
         """Return how often each client order id was executed."""
