@@ -62,6 +62,7 @@ _KEY: dict[str, Any] = {
     "source": {},
 }
 _IN_KEY: dict[str, dict[str, Any]] = {
+    # INVARIANT I18: what a snapshot does not have reads as unknown, never as denied or absent.
     "permissions": dict.fromkeys(SCOPES, "unknown"),
     "ip_allowlist": {"restricted": "unknown", "addresses": None},
     "source": {"endpoint": "", "at": ""},

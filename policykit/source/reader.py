@@ -157,6 +157,7 @@ class _Reader:
 
     def node(self, event: Any) -> None:
         self.nodes += 1
+        # INVARIANT I20: limits hold at each event, before anything is built from it.
         if self.nodes > MAX_NODES:
             self.say(
                 "PK003", self.place(event.start_mark, event.end_mark), f"over {MAX_NODES} values", "a smaller policy"
