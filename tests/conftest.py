@@ -79,6 +79,13 @@ def top() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of a promise with `prove`: its number in the id says that it is one."""
+    for item in items:
+        if PROMISE.search(item.nodeid):
+            item.add_marker(pytest.mark.prove)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """List every promise that was tested: how many tests, cases, seconds of one core."""
     seconds: dict[str, float] = defaultdict(float)
