@@ -17,11 +17,13 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from policykit.telemetry import shared
 from policykit.telemetry.tree import render_tree
 spans, provider = InMemorySpanExporter(), TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(spans))
 trace.set_tracer_provider(provider)
 exec(open("bot.py").read())
+shared().flush()
 print("TRACE")
 print(render_tree(spans.get_finished_spans()))
 """
