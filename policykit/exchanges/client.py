@@ -28,8 +28,8 @@ MAX_WAIT_MS: Final = 120_000
 #: Names of a secret source's fields -> ccxt's.
 _FIELDS: Final = {
     "api_key": "apiKey",
-    "api_secret": "secret",
-    "passphrase": "password",
+    "api_secret": "secret",  # nosec B105 - a field's name
+    "passphrase": "password",  # nosec B105 - a field's name
     "private_key": "privateKey",
     "uid": "uid",
     "wallet": "walletAddress",
