@@ -3,8 +3,8 @@
 The thread that made the clock drives it: its `sleep` and `asleep` move time. Another thread's `sleep` waits until time
 has been moved past its target, so that a maintenance loop in the background never runs away with the time of a test.
 Threads that are all meant to take part (several bots) say so with `with clock.joined():`; time then moves only when
-every one of them sleeps. A task that must not drive (a background loop on the same event loop) is made inside
-`with clock.background():`.
+every one of them sleeps. A thread that `asyncio.to_thread` lends acts for its loop and drives like it. A task that
+must not drive (a background loop on the same event loop) is made inside `with clock.background():`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class SimClock:
         self._driver = threading.get_ident()
         self._joined = 0
         self._asleep = 0
+        self._passive = 0
         self._tasks: list[tuple[float, int]] = []
 
     def now_ms(self) -> int:
@@ -127,20 +128,34 @@ class SimClock:
         target = self._elapsed + max(0.0, seconds) * 1000
         if self._joined:
             self._sleep_together(target)
-        elif threading.get_ident() == self._driver and not _in_background.get():
+        elif self._drives():
             self._move_to(target)
         else:
             self._wait_for(target)
 
+    def _drives(self) -> bool:
+        """Tell whether the caller moves time: the thread that made the clock, or one of asyncio's default executor."""
+        here = threading.get_ident() == self._driver or threading.current_thread().name.startswith("asyncio_")
+        return here and not _in_background.get()
+
+    @property
+    def waiting(self) -> int:
+        """How many threads sleep until somebody else has moved the time."""
+        return self._passive
+
     def _wait_for(self, target: float) -> None:
         with self._changed:
-            while self._elapsed < target:
-                before = self._elapsed
-                if not self._changed.wait(PASSIVE_WAIT_S) and self._elapsed == before:
-                    raise RuntimeError(
-                        f"SimClock.sleep in thread {threading.current_thread().name!r}: nobody moved the clock for "
-                        f"{PASSIVE_WAIT_S:g} s of wall time; advance it from the driving thread, or use joined()"
-                    )
+            self._passive += 1
+            try:
+                while self._elapsed < target:
+                    before = self._elapsed
+                    if not self._changed.wait(PASSIVE_WAIT_S) and self._elapsed == before:
+                        raise RuntimeError(
+                            f"SimClock.sleep in thread {threading.current_thread().name!r}: nobody moved the clock for "
+                            f"{PASSIVE_WAIT_S:g} s of wall time; advance it from the driving thread, or use joined()"
+                        )
+            finally:
+                self._passive -= 1
 
     def _sleep_together(self, target: float) -> None:
         entry = (target, next(self._count))
@@ -165,7 +180,7 @@ class SimClock:
 
     async def asleep(self, seconds: float) -> None:
         target = self._elapsed + max(0.0, seconds) * 1000
-        if _in_background.get() or threading.get_ident() != self._driver:
+        if not self._drives():
             await self._await_for(target)
             return
         entry = (target, next(self._count))

@@ -58,7 +58,7 @@ def test_a_background_thread_waits_for_time_and_never_drives_it() -> None:
     thread = threading.Thread(target=loop)
     thread.start()
     started.wait()
-    while not clock._changed._waiters:  # type: ignore[attr-defined]
+    while not clock.waiting:
         pass
     assert (woken, clock.monotonic_ms()) == ([], 0)
     clock.advance(20)
@@ -114,3 +114,35 @@ def test_stock_ccxt_signs_with_simulated_time() -> None:
     clock.sleep(17)
     assert client.nonce() == START_MS + 17_000
     assert (client.enableRateLimit, client.options.get("recvWindow")) == (False, 10_000)
+
+
+async def test_a_thread_lent_by_asyncio_drives_for_its_loop() -> None:
+    """Blocking work under asyncio.to_thread may sleep: nobody else could move the time; in the background it waits."""
+    clock = SimClock()
+    await asyncio.to_thread(clock.sleep, 5)
+    assert clock.monotonic_ms() == 5_000
+    with clock.background():
+        waiting = asyncio.create_task(asyncio.to_thread(clock.sleep, 2))
+    while not clock.waiting:  # noqa: ASYNC110  # the clock has no event of it
+        await asyncio.sleep(0)
+    await clock.asleep(3)
+    await waiting
+    assert clock.monotonic_ms() == 8_000
+
+
+def test_a_thread_that_nobody_moves_the_clock_for_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passive sleeper ends with what to do instead of hanging for ever."""
+    monkeypatch.setattr("policykit.sim.clock.PASSIVE_WAIT_S", 0.01)
+    clock = SimClock()
+    told: list[str] = []
+
+    def nap() -> None:
+        with pytest.raises(RuntimeError) as caught:
+            clock.sleep(1)
+        told.append(str(caught.value))
+
+    thread = threading.Thread(target=nap, name="bot")
+    thread.start()
+    thread.join(5)
+    words = "SimClock.sleep in thread 'bot': nobody moved the clock for 0.01 s of wall time; "
+    assert told == [words + "advance it from the driving thread, or use joined()"]
