@@ -43,7 +43,7 @@ def run(say: Say, seed: int = 7, progress: Callable[[str], None] | None = None) 
     parts.append(Part("trading", show_comparison(result, say)))
 
     say(_title("3  the kill switch, in the middle of a run"))
-    parts.append(Part("kill switch", show_halt(say, folder, store, seed)))
+    parts.append(Part("kill switch", show_halt(say, folder, f"sqlite:///{folder}/halt.db", seed)))
 
     say(_title("4  one order that was denied and one that was sent, as traces"))
     parts.append(Part("traces", show_trace(recorder, say)))

@@ -14,6 +14,7 @@ from policykit.guard import Guard
 from policykit.testing import Sim
 from policykit.testing.demo.bot import naive_bot
 from policykit.testing.demo.linting import use
+from policykit.testing.demo.trading import EDGE
 
 SYMBOL: Final = "BTC/USDT"
 #: The bot trades this long before the kill, and tries on this long after it, seconds.
@@ -32,7 +33,7 @@ def show_halt(say: Callable[[str], None], folder: Path, store: str, seed: int) -
             client = guard.protect(sim.client())
             ask = client.fetch_ticker(SYMBOL)["ask"]
             client.create_order(SYMBOL, "limit", "buy", 0.001, round(ask * 0.95, 2))
-            bot = naive_bot()(client, SYMBOL)
+            bot = naive_bot()(client, SYMBOL, edge=EDGE)
             thread = threading.Thread(target=bot.run, args=(60, 0.1), daemon=True)
             thread.start()
             time.sleep(BEFORE_S)

@@ -23,6 +23,13 @@ from policykit.testing.demo.linting import use
 
 SYMBOL: Final = "BTC/USDT"
 STEPS: Final = 50
+#: What the bot asks for over the price it bought at: little, so that most of what it buys is sold again.
+EDGE: Final = 0.0002
+#: How far the price moves from its start, as a share: a lively market, in which offers are taken within seconds.
+AMPLITUDE: Final = 0.08
+PAUSE_S: Final = 0.3
+#: What a request costs on a simulated clock, seconds.
+REQUEST_S: Final = 0.004
 #: The allowance that the simulated exchange publishes, weight a minute.
 ALLOWANCE: Final = 6_000
 
@@ -91,18 +98,20 @@ def compare(
 
 
 def _bare(seed: int, clock: Clock, steps: int) -> Column:
-    with Sim(clock=clock, seed=seed, faults=DEMO) as sim:
+    with Sim(clock=clock, seed=seed, faults=DEMO, amplitude=AMPLITUDE) as sim:
         return _run(sim, sim.client(), clock, steps)
 
 
 def _guarded(
     folder: Path, store: str, seed: int, progress: Callable[[str], None], clock: Clock, steps: int
 ) -> tuple[Column, Decimal]:
-    with Sim(clock=clock, seed=seed, faults=DEMO) as sim:
+    with Sim(clock=clock, seed=seed, faults=DEMO, amplitude=AMPLITUDE) as sim:
         use(sim.add_key())
         guard = Guard.load(folder / "repaired.yaml", store=store, clock=clock, testing=True, endpoint=sim.url)
         client = guard.protect(sim.client())
         client.create_order = enforce("order.create", guard=guard)(client.create_order)
+        if not isinstance(clock, SystemClock):
+            guard.maintain(sim.client())  # a client whose time is the simulated clock's
         with guard, Countdown(guard, progress):
             column = _run(sim, client, clock, steps, guard)
         return column, _cap(guard)
@@ -117,14 +126,21 @@ def _run(sim: Sim, client: Any, clock: Clock, steps: int, guard: Guard | None = 
     watch = Watch(clock)
     client.create_order = watch.around(client.create_order)
 
+    simulated = not isinstance(clock, SystemClock)
+
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
-        if guard is not None and not isinstance(clock, SystemClock):
+        if guard is not None and simulated:
             guard.maintain()
 
-    bot = naive_bot()(client, SYMBOL, sleep=sleep, now=lambda: clock.monotonic_ms() / 1000)
+    def now() -> float:
+        if simulated:  # the bot asks before each request, and a request takes time
+            clock.sleep(REQUEST_S)
+        return clock.monotonic_ms() / 1000
+
+    bot = naive_bot()(client, SYMBOL, edge=EDGE, sleep=sleep, now=now)
     started = clock.monotonic_ms()
-    bot.run(steps)
+    bot.run(steps, PAUSE_S)
     truth = sim.truth
     meant = Counter(terms(*order) for order in bot.meant)
     denied = sum(1 for error in bot.errors if type(error).__name__.endswith("Denied"))
@@ -195,9 +211,7 @@ def show_comparison(result: Comparison, say: Callable[[str], None]) -> str | Non
     row("time halted", f"{bare.halted_s:.0f} s (banned)", f"{guarded.halted_s:.0f} s (waiting)")
     row("denied, with a reason", "-", str(guarded.denied))
     row("unknown orders left", "nobody knows", str(guarded.unknown_left))
-    say(
-        f"\nThe runs took {bare.seconds:.0f} s and {guarded.seconds:.0f} s; what executed is as the exchange counted."
-    )
+    say(f"\nThe runs took {bare.seconds:.0f} s and {guarded.seconds:.0f} s; what executed is as the exchange counted.")
     wrong = [
         why
         for bad, why in (
