@@ -47,8 +47,23 @@ def within(child: Sequence[str], parent: Sequence[str]) -> tuple[str, ...]:
     return tuple(p for p in child if not p.startswith("!") and not any(matches(w, p) for w in wanted))
 
 
+#: The list that allows nothing.
+NOTHING = ("!*",)
+
+
+def common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    """Return a list that allows only what both allow: every pattern that the other list covers, and all exclusions.
+
+    Two globs of which neither covers the other (`BTC/*`, `*/USDT`) are left out: stricter than both, never looser.
+    """
+    kept = [p for p in one if not p.startswith("!") and p not in within((p,), other)]
+    kept += [p for p in other if not p.startswith("!") and p not in kept and p not in within((p,), one)]
+    without = dict.fromkeys(p for p in (*one, *other) if p.startswith("!"))
+    return (*kept, *without) if kept and "!*" not in without else NOTHING
+
+
 def narrowed(child: Sequence[str], parent: Sequence[str]) -> tuple[str, ...]:
     """Return the list that allows what both allow, given that `within(child, parent)` is empty."""
     wanted = [p for p in child if not p.startswith("!")] or [p for p in parent if not p.startswith("!")]
     without = dict.fromkeys(p for p in (*parent, *child) if p.startswith("!"))
-    return (*wanted, *without)
+    return NOTHING if "!*" in without else (*wanted, *without)

@@ -41,12 +41,21 @@ def dump(value: Any) -> Any:
     return value
 
 
+def _text(value: Any) -> str:
+    """Write plain data in one way only: keys sorted, and lists too, because every list of the language is a set."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key)}:{_text(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(sorted({_text(item) for item in value})) + "]"
+    return json.dumps(value)
+
+
 def version(model: Policy) -> str:
     """Return `sha256:` and 12 hex digits of the canonical effective policy: what is in force, not how it is written.
 
-    Equal for `60s` and `1m`, for any order of keys and for a limit said here or inherited.
+    Equal for `60s` and `1m`, for any order of keys and items, and for a limit said here or inherited.
     """
     data = dump(model)
     data.pop("extends", None)
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = _text(data)
     return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()[:VERSION_DIGITS]

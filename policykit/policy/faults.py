@@ -59,15 +59,14 @@ def _path(loc: tuple[int | str, ...], data: Any) -> tuple[str | int, ...]:
     """Drop from pydantic's location what is not in the document: `[key]`, and steps that our widening put in."""
     path: list[str | int] = []
     for step in loc:
-        if step == "[key]":
+        if step == "[key]" or not isinstance(data, dict | list):
             break
-        path.append(step)
-        if isinstance(data, dict) and isinstance(step, str):
-            data = data.get(step)
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+        if isinstance(data, dict):
+            path.append(step)
+            data = data.get(str(step))
+        elif isinstance(step, int) and step < len(data):
+            path.append(step)
             data = data[step]
-        else:
-            data = None
     return tuple(path)
 
 
@@ -79,7 +78,7 @@ def _fault(row: Any, path: tuple[str | int, ...], dotted: str, document: Documen
         parent = ".".join(str(part) for part in path[:-1])
         place = document.key_places.get(parent) or _nearest(document, parent)
         where = f"`{_safe(path[:-1])}` has no `{path[-1]}`" if parent else f"there is no `{path[-1]}`"
-        return finding("PK012", place, where, f"`{path[-1]}: ...` is needed here")
+        return finding("PK012", place._replace(path=_safe(path[:-1])), where, f"`{path[-1]}: ...` is needed here")
     context = row.get("ctx") or {}
     needs = _needs(kind, row, context)
     is_key = "[key]" in row["loc"]
@@ -133,6 +132,11 @@ def _safe(path: tuple[str | int, ...]) -> str:
     return ".".join(out)
 
 
+def plain(text: str) -> bool:
+    """Say whether a text may be quoted: short, on one line, and without a run that could be a secret."""
+    return len(text) <= MAX_QUOTED and "\n" not in text and not _TOKEN.search(text)
+
+
 def _given(data: Any, path: tuple[str | int, ...]) -> str:
     """Describe what was given; never a value below `keys`, and never one that could be a secret."""
     for step in path:
@@ -146,7 +150,6 @@ def _given(data: Any, path: tuple[str | int, ...]) -> str:
         return "a list"
     if isinstance(data, bool):
         return "true" if data else "false"
-    secret = path[:1] == ("keys",) or _TOKEN.search(str(data)) or len(str(data)) > MAX_QUOTED or "\n" in str(data)
-    if secret or data is None:
+    if path[:1] == ("keys",) or data is None or not plain(str(data)):
         return "something else" if not isinstance(data, int) else "a number"
     return str(data) if isinstance(data, int) else f'"{data}"'

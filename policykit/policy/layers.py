@@ -89,12 +89,17 @@ class _Merge:
                     values[name] = self.take(getattr(child, name), at, self.below)
                 continue
             upper = name in parent.model_fields_set
-            if name not in child.model_fields_set:
+            defaults = shape.meta.strictness.kind in _BINDING_DEFAULTS
+            # Between equals the child's silence is a word too; below a parent it inherits.
+            spoken = name in child.model_fields_set or (
+                defaults and upper and not self.strict and getattr(child, name) is not None
+            )
+            if not spoken:
                 if upper:
                     values[name] = self.take(getattr(parent, name), at, self.above)
                 continue
             value = getattr(child, name)
-            binding = shape.meta.strictness.kind in _BINDING_DEFAULTS and getattr(parent, name) is not None
+            binding = defaults and getattr(parent, name) is not None
             if upper or binding:
                 value = self.field(shape, getattr(parent, name), value, at, _join(said, name))
             elif child_path is None:

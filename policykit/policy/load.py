@@ -17,7 +17,7 @@ from policykit.model.shape import walk
 from policykit.place import Place
 from policykit.policy.canonical import version
 from policykit.policy.effective import UNWAIVABLE, EffectivePolicy
-from policykit.policy.faults import faults
+from policykit.policy.faults import faults, plain
 from policykit.policy.layers import Layer, compose, nearest
 from policykit.policy.stages import staged
 from policykit.source import Document, finding, read, read_file
@@ -100,8 +100,9 @@ class _Loader:
         layer = self.layer(document, identity)
         if layer is not None:
             self.complete(layer, document)
+        # INVARIANT I22: one judge for both roads; lint prints what the guard raises.
         if self.findings or layer is None:
-            raise PolicyError(tuple(self.findings))
+            raise PolicyError(tuple(sorted(self.findings, key=self.order)))
         stage = layer.model.stage.current if layer.model.stage is not None else None
         final = staged(layer, stage)
         return EffectivePolicy(
@@ -115,6 +116,11 @@ class _Loader:
             files=tuple(self.files),
             loaded_ms=now_ms,
         )
+
+    def order(self, found: Finding) -> tuple[int, int, int]:
+        """Findings come file by file, as the files were read, and from top to bottom."""
+        file = found.primary.file
+        return (self.files.index(file) if file in self.files else -1, found.primary.line, found.primary.column)
 
     def layer(self, document: Document, identity: str) -> Layer | None:
         """Return a document with all that it extends; None, and findings, when it cannot be had."""
@@ -154,19 +160,20 @@ class _Loader:
         return out
 
     def parent(self, name: str, document: Document, place: Place) -> Layer | None:
+        said = f'"{name}"' if plain(name) else "what is extended here"
         if name.startswith("/"):
-            self.unresolved(place, f'"{name}" is not beside this file', "a path relative to this file")
+            self.unresolved(place, f"{said} is not beside this file", "a path relative to this file")
             return None
         if len(self.files) >= MAX_FILES or len(self.open) >= MAX_EXTENDS:
             self.unresolved(place, f"over {MAX_FILES} files, or {MAX_EXTENDS} levels", "fewer policies to extend")
             return None
         identity, parent = self.resolve(name, document.file)
         if identity in self.open:
-            self.unresolved(place, f'"{name}" extends this file again', "policies that do not extend each other")
+            self.unresolved(place, f"{said} extends this file again", "policies that do not extend each other")
             return None
         if parent.data is None and parent.findings and parent.findings[0].rule == "PK001":
             why = parent.findings[0].message.partition(";")[0]
-            self.unresolved(place, f'"{name}" cannot be extended: {why}', "the path of a policy, from this file")
+            self.unresolved(place, f"{said} cannot be extended: {why}", "the path of a policy, from this file")
             return None
         return self.layer(parent, identity)
 

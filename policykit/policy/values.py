@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from policykit.model.base import Strictness
-from policykit.model.symbols import narrowed, within
+from policykit.model.symbols import common, narrowed, within
 from policykit.units import Bound, Duration, Percent, dimension
 
 
@@ -87,7 +87,7 @@ def _subset(strictness: Strictness, parent: Sequence[str], child: Sequence[str])
     if how == "symbols":
         beyond = within(child, parent)
         if beyond:
-            return Met(tuple(parent), "parent", quoted(beyond[0]), f"only {quoted(tuple(parent))}")
+            return Met(common(child, parent), "child", quoted(beyond[0]), f"only {quoted(tuple(parent))}")
         return Met(narrowed(child, parent), "child")
     extra = [item for item in child if not any(_covers(how, held, item) for held in parent)]
     kept = tuple(item for item in child if item not in extra)

@@ -40,9 +40,8 @@ def meaning(text: str) -> str | int | bool | Refusal:
         if text in ("true", "false"):
             return text == "true"
         word = "true" if text.lower() in _TRUE else "false"
-        return Refusal(
-            "PK004", f"`{text}` is a word to some YAML readers and `{word}` to others", f"`{word}` or quotes"
-        )
+        what = f"`{text}` is a word to some YAML readers and `{word}` to others"
+        return Refusal("PK004", what, f"write `{word}`, or quotes for the word")
     if text in _NULL:
         return Refusal("PK007", "there is no value", "a value, or no key at all")
     if first not in "0123456789+-.=<":

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from policykit.model import Policy, Section, date_ms
 from policykit.model.schema import schema
 from policykit.model.shape import Shape, keys_at, shapes, walk
-from policykit.model.symbols import allows, matches, narrowed, within
+from policykit.model.symbols import allows, common, matches, narrowed, within
 from policykit.source import read_file
 from policykit.source.scalars import INVISIBLE
 from policykit.units import Amount, Duration, Percent, Share
@@ -195,6 +195,13 @@ def test_patterns_cover_patterns() -> None:
     assert within(("!X",), ("BTC/USDT",)) == ()
     assert narrowed(("!X*",), ("BTC/USDT", "!Y*")) == ("BTC/USDT", "!Y*", "!X*")
     assert narrowed(("BTC/USDT",), ("*", "!Y*")) == ("BTC/USDT", "!Y*")
+
+
+def test_what_two_lists_allow() -> None:
+    """Between equals only what each covers is left; where nothing is, nothing is allowed."""
+    assert common(("*/USDT", "!X*"), ("BTC/USDT", "ETH/BTC")) == ("BTC/USDT", "!X*")
+    assert common(("BTC/*",), ("*/USDT",)) == ("!*",)
+    assert not any(allows(common(("BTC/*",), ("*/USDT",)), symbol) for symbol in ("BTC/USDT", "", "X"))
 
 
 def test_a_glob_of_many_stars_is_matched_at_once() -> None:

@@ -212,6 +212,8 @@ def _random_value(
             names = draw.sample(("a", "b", "c"), draw.randint(0, 3))
             return {key: random_section(draw, shape.section, values, p) for key in names}
         return None
+    if name in ("by", "at") and shape.kind != "list":
+        return {"by": "a", "at": "2026-11-20"}[name]
     if name in values:
         return draw.choice(values[name])
     text = str(owner.model_fields[name].annotation)
@@ -291,8 +293,4 @@ def random_policy(draw: random.Random, p: float = 0.35) -> dict[str, Any]:
     if isinstance(account.get("name"), str):
         account["name"] = "main"
     out["account"] = account
-    for vendor in out.get("vendors", {}).values():
-        vendor.pop("by", None)
-    if "account_security" in out:
-        out["account_security"].pop("by", None)
     return out
