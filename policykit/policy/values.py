@@ -90,7 +90,8 @@ def _subset(strictness: Strictness, parent: Sequence[str], child: Sequence[str])
             return Met(common(child, parent), "child", quoted(beyond[0]), f"only {quoted(tuple(parent))}")
         return Met(narrowed(child, parent), "child")
     extra = [item for item in child if not any(_covers(how, held, item) for held in parent)]
-    kept = tuple(item for item in child if item not in extra)
+    narrower = (held for held in parent if any(_covers(how, item, held) for item in extra))
+    kept = tuple(dict.fromkeys((*(item for item in child if item not in extra), *narrower)))
     if extra:
         return Met(kept, "child", quoted(extra[0]), f"only {quoted(tuple(parent))}")
     return Met(kept, "child")
