@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from policykit.decision import Assessment, Hold, Reason
-from policykit.engine import Engine
+from policykit.engine import Engine, compile_policy
 from policykit.engine.case import Case
 from policykit.engine.check import Check, Unknown
 from policykit.engine.checks import all_checks
 from policykit.engine.facts import Fact, Facts, Halt, Position
+from policykit.errors import PolicyError
 from policykit.order import ACTIONS, Order
+from policykit.policy import load_text
+from policykit.traits import load
 from tests.engine import random_worlds as worlds
 from tests.engine.worlds import CANONICAL, FACTS, NOW, changed, codes, engine, facts, order
+from tests.policy.documents import random_policy, text_of
 
 Tier = Callable[[int, int], int]
 EVERYTHING: dict[str, Any] = {
@@ -319,3 +323,28 @@ def test_canonical_policy_is_what_speed_measures() -> None:
     """The changes that tests make leave the canonical policy as it is."""
     changed({"risk.symbols": ["X/Y"]})
     assert CANONICAL["risk"]["symbols"] == ["BTC/USDT", "ETH/USDT"]
+
+
+# ---- I22: lint and run time agree
+
+
+def test_I22_the_engine_compiles_every_policy_that_loads(tier: Tier) -> None:
+    """A policy without a PK0 finding compiles and decides; what no check holds denies, and is never passed over."""
+    rng = Random(22)
+    loaded = unheld = 0
+    for _ in range(tier(500, 10_000)):
+        document = random_policy(rng)
+        document.update(exchange="binance", account={"name": "main", "currency": "USDT"})
+        try:
+            effective = load_text(text_of(document))
+        except PolicyError:
+            continue
+        loaded += 1
+        bought = compile_policy(effective, load("binance")).assess(FACTS, order(), NOW)
+        risk = effective.model.risk
+        if risk is not None and risk.max_gross_exposure is not None:
+            unheld += 1
+            assert "CHECK_MISSING" in codes(bought)
+        assert "CHECK_ERROR" not in codes(bought)
+    assert loaded > 50
+    assert unheld > 5

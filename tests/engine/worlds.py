@@ -18,6 +18,8 @@ from policykit.traits.base import Exchange
 
 NOW = 1_795_255_200_000  # 2026-11-21T10:00:00Z
 DAY = NOW - NOW % 86_400_000
+#: How a cap of the canonical policy came about.
+SHARE = "(1.5% of equity 100,000.00 USDT, 3 s old)"
 TRAITS = load("binance")
 
 #: The policy that SPEED's figures are for.
