@@ -17,7 +17,9 @@ SCALE = 10**8
 #: The longest number that is read; longer text is refused, not rounded.
 MAX_DIGITS = 40
 
+#: Never the caller's own decimal context: a bot may have set that to six digits.
 _EXACT = Context(prec=2 * MAX_DIGITS)
+_PLACES = 8  # decimal places of SCALE
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?\Z")
 _CODE = re.compile(r"[A-Z0-9]{2,20}\Z")
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)\Z")
@@ -44,17 +46,17 @@ def exact(value: object) -> Decimal:
 
 def scale_up(number: Decimal) -> int:
     """Return the counter value of a use: in steps of 1e-8, rounded up (against the order)."""
-    return int((number * SCALE).to_integral_value(ROUND_CEILING, _EXACT))
+    return int(number.scaleb(_PLACES, _EXACT).to_integral_value(ROUND_CEILING, _EXACT))
 
 
 def scale_down(number: Decimal) -> int:
     """Return the counter value of a limit: in steps of 1e-8, rounded down (against the order)."""
-    return int((number * SCALE).to_integral_value(ROUND_FLOOR, _EXACT))
+    return int(number.scaleb(_PLACES, _EXACT).to_integral_value(ROUND_FLOOR, _EXACT))
 
 
 def unscale(counter: int) -> Decimal:
     """Return the number behind a counter value."""
-    return Decimal(counter) / SCALE
+    return Decimal(counter).scaleb(-_PLACES, _EXACT)
 
 
 def plain(number: Decimal) -> str:

@@ -10,7 +10,6 @@ from policykit.engine.facts import Fact, Facts, Position
 from policykit.store.base import Observation
 from policykit.store.codec import fact_from_list, fact_to_list
 from policykit.store.positions import PositionState
-from policykit.units import SCALE
 
 
 class LivePositions(Mapping[str, Position]):
@@ -87,9 +86,9 @@ class AccountState:
             self.positions_as_of_ms = seen.as_of_ms
             for key, state in self.positions.items():
                 if key not in positions:
-                    state.observe(0, seen.as_of_ms, seen.until_ms)
+                    state.observe(Decimal(0), seen.as_of_ms, seen.until_ms)
         for key, quantity in positions.items():
-            self.position(key).observe(int((quantity * SCALE).to_integral_value()), seen.as_of_ms, seen.until_ms)
+            self.position(key).observe(quantity, seen.as_of_ms, seen.until_ms)
 
     def facts(self, generation: int) -> Facts:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
@@ -116,7 +115,7 @@ class AccountState:
             "marks": {symbol: fact_to_list(mark) for symbol, mark in self.marks.items()},
             "contract_sizes": {symbol: str(size) for symbol, size in self.contract_sizes.items()},
             "skew_ms": self.skew_ms,
-            "bans": self.bans,
+            "bans": dict(self.bans),
         }
 
     def load(self, data: dict[str, Any]) -> None:

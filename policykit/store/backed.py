@@ -6,6 +6,8 @@ import secrets
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from policykit.decision import Decision, Hold
@@ -18,8 +20,33 @@ from policykit.store.ledger import Ledger
 Body = Callable[..., dict[str, Any]]
 
 
+class _Step:
+    """One atomic step of a store: `with store._step as ledger`. Whatever leaves it, the store can go on."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: LedgerStore) -> None:
+        self._store = store
+
+    def __enter__(self) -> Ledger:
+        store = self._store
+        store._lock.acquire()
+        try:
+            return store._begin()
+        except BaseException:
+            store._lock.release()
+            raise
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        store = self._store
+        try:
+            store._end(failed=error is not None)
+        finally:
+            store._lock.release()
+
+
 class LedgerStore(ABC):
-    """A store over a ledger. A back-end gives `_begin`, `_write` and `_abandon`; all are called under the lock."""
+    """A store over a ledger. A back-end gives `_begin`, `_write`, `_end`; all are called under the lock."""
 
     backend: str
     problem: tuple[str, str] | None = None
@@ -28,6 +55,7 @@ class LedgerStore(ABC):
         self.epoch = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._ledger = Ledger()
+        self._step = _Step(self)
 
     @abstractmethod
     def _begin(self) -> Ledger:
@@ -35,64 +63,75 @@ class LedgerStore(ABC):
 
     @abstractmethod
     def _write(self, kind: str, at_ms: int, body: Body, *args: Any) -> int:
-        """Make a row durable, end the step and return the row's number; `body(*args)` gives the row's data."""
+        """Make a row durable and return its number; `body(*args)` gives its data. At most once a step."""
 
     @abstractmethod
-    def _abandon(self) -> None:
-        """End a step that writes nothing."""
+    def _end(self, *, failed: bool) -> None:
+        """End a step, written or not. After a failure nobody knows how far ledger and row agree."""
 
     @abstractmethod
     def _current(self) -> Ledger:
         """Return the ledger as of now, for reading."""
 
+    @abstractmethod
+    def _taken(self, intent: Intent) -> str | None:
+        """Return the intent that has a caller's own client order id, however long ago. Inside a step."""
+
+    @abstractmethod
+    def _take(self, intent: Intent) -> None:
+        """Keep a caller's own client order id for ever, as part of the step's row."""
+
     def facts(self, account: str, bot: str, symbol: str = "") -> Facts:
         with self._lock:
             return self._current().facts(account, bot, symbol)
 
+    # INVARIANT I8: what is used is read, judged and raised in one step, which no other thread or process can enter.
     def reserve(
         self, decision: Decision, intent: Intent | None, holds: tuple[Hold, ...], generation: int, now_ms: int
     ) -> Grant:
-        with self._lock:
-            ledger = self._begin()
-            account = intent.account if intent is not None else ""
-            grant = ledger.fits(account, intent, holds, generation, now_ms)
+        if intent is not None and intent.holds is not holds:
+            intent = replace(intent, holds=holds)
+        with self._step as ledger:
+            grant = ledger.fits(intent.account if intent is not None else "", intent, holds, generation, now_ms)
             if not grant.granted:
-                self._abandon()
                 return grant
+            # INVARIANT I6: an id of the caller's own is for one order, for ever; ours are new by the way they are made.
+            if intent is not None and intent.order.client_order_id is not None:
+                taken = self._taken(intent)
+                if taken is not None:
+                    return Grant(False, False, (), (), ledger.seq, taken)
+                self._take(intent)
+            # INVARIANT I3: the intent is durable before the grant is returned, and only a grant lets an order be sent.
             seq = self._write("decision", now_ms, decision_body, decision, intent, holds)
             ledger.granted(intent, holds, now_ms)
-            return grant._replace(seq=seq)
+        return grant._replace(seq=seq)
 
     def record(self, decision: Decision, now_ms: int) -> int:
-        return self._row("decision", now_ms, decision_body, decision, None, ())
+        with self._step:
+            return self._write("decision", now_ms, decision_body, decision, None, ())
 
     def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
-        with self._lock:
-            ledger = self._begin()
+        with self._step as ledger:
             grant = ledger.fits("", None, holds, ledger.generation, now_ms)
             if not grant.granted:
-                self._abandon()
                 return grant
             seq = self._change("use", {"holds": [list(hold) for hold in holds]}, now_ms)
-            return grant._replace(seq=seq)
+        return grant._replace(seq=seq)
 
     def renew(self, intent_id: str, generation: int, validity_ms: int, now_ms: int) -> bool:
-        with self._lock:
-            ledger = self._begin()
+        with self._step as ledger:
             if not ledger.renewable(intent_id, generation):
-                self._abandon()
                 return False
             self._change("renew", {"intent": intent_id, "validity_ms": validity_ms}, now_ms)
-            return True
+        return True
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
-        with self._lock:
-            ledger = self._begin()
-            if ledger.intent(intent_id) is None:
-                self._abandon()
-                raise KeyError(intent_id)
-            self._write("outcome", outcome.at_ms, outcome_to_dict, intent_id, outcome)
-            return ledger.settle(intent_id, outcome)
+        _finite(outcome.filled)
+        with self._step as ledger:
+            if ledger.intent(intent_id) is not None:
+                self._write("outcome", outcome.at_ms, outcome_to_dict, intent_id, outcome)
+                return ledger.settle(intent_id, outcome)
+        raise KeyError(intent_id)
 
     def intent(self, intent_id: str) -> Intent | None:
         with self._lock:
@@ -103,7 +142,10 @@ class LedgerStore(ABC):
             return self._current().intents(account, open_only=open_only)
 
     def observe(self, account: str, seen: Observation, now_ms: int) -> None:
-        self._step("observe", observation_to_dict(account, seen), now_ms)
+        for numbers in (seen.positions or {}, seen.marks, seen.contract_sizes):
+            _finite(*numbers.values())
+        _finite(seen.equity, seen.net_transfers)
+        self._written("observe", observation_to_dict(account, seen), now_ms)
 
     # INVARIANT I15: the generation moves in the same atomic step, so a permit asked for later is refused as stale.
     def halt(
@@ -118,14 +160,12 @@ class LedgerStore(ABC):
         latched: bool = True,
     ) -> tuple[int, list[Intent]]:
         body = {"scope": scope, "state": state, "by": by, "why": why, "freeze": freeze, "latched": latched}
-        with self._lock:
-            ledger = self._begin()
+        with self._step as ledger:
             self._change("halt", body, now_ms)
             return ledger.generation, ledger.unsent(now_ms)
 
     def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
-        with self._lock:
-            ledger = self._begin()
+        with self._step as ledger:
             before = len(ledger.halts)
             self._change("resume", {"scope": scope, "by": by, "why": why}, now_ms)
             return before - len(ledger.halts)
@@ -135,22 +175,25 @@ class LedgerStore(ABC):
             return list(self._current().halts.values())
 
     def ban(self, account: str, scope: str, until_ms: int, now_ms: int) -> None:
-        self._step("ban", {"account": account, "scope": scope, "until_ms": until_ms}, now_ms)
+        self._written("ban", {"account": account, "scope": scope, "until_ms": until_ms}, now_ms)
 
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
-        return self._step(kind, dict(body), now_ms)
+        if Ledger.changes(kind):
+            raise ValueError(f'an event is of the kind "{kind}"; that is a change of state, which has its own method')
+        return self._written(kind, dict(body), now_ms)
 
-    def _step(self, kind: str, body: dict[str, Any], now_ms: int) -> int:
-        with self._lock:
-            self._begin()
+    def _written(self, kind: str, body: dict[str, Any], now_ms: int) -> int:
+        with self._step:
             return self._change(kind, body, now_ms)
-
-    def _row(self, kind: str, at_ms: int, body: Body, *args: Any) -> int:
-        with self._lock:
-            self._begin()
-            return self._write(kind, at_ms, body, *args)
 
     def _change(self, kind: str, body: dict[str, Any], now_ms: int) -> int:
         seq = self._write(kind, now_ms, dict, body)
         self._ledger.apply(kind, body, now_ms)
         return seq
+
+
+def _finite(*numbers: Decimal | None) -> None:
+    """Refuse what could be written but never be read back into a counter."""
+    for number in numbers:
+        if number is not None and not number.is_finite():
+            raise ValueError(f"{number} is not a number; a finite one is needed")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from policykit.decision import Decision, Hold
 from policykit.engine.facts import Facts, Halt, TradingState
@@ -18,6 +18,8 @@ from policykit.orders.intent import Intent, Outcome
 #: A permit to send lasts this long, ms: from before the reserve call on the sender's monotonic clock, and from the
 #: store's grant for a halt that waits for it.
 SEND_WITHIN_MS = 250
+#: A guard that was silent for so long, seven days, is no longer listed.
+GUARD_SILENT_MS = 7 * 86_400_000
 
 
 class Grant(NamedTuple):
@@ -80,9 +82,6 @@ class GuardInfo(NamedTuple):
     beat_ms: int
 
 
-HaltAction = Literal["halt", "resume", "reduce", "unreduce"]
-
-
 class Store(Protocol):
     """What a guard needs of a store. Every method may raise StoreUnavailable. Thread-safe."""
 
@@ -119,7 +118,10 @@ class Store(Protocol):
         ...
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
-        """Write what became known of an intent; return it. Fills convert holds, final states give the rest back."""
+        """Write what became known of an intent; return it. Fills convert holds, final states give the rest back.
+
+        Raise KeyError for an intent that the store does not remember.
+        """
         ...
 
     def intent(self, intent_id: str) -> Intent | None:
@@ -131,7 +133,7 @@ class Store(Protocol):
         ...
 
     def observe(self, account: str, seen: Observation, now_ms: int) -> None:
-        """Take facts in; an older `as_of_ms` never replaces a newer one."""
+        """Take facts in; an older `as_of_ms` never replaces a newer one. Raise ValueError for what is no number."""
         ...
 
     def halt(
@@ -161,11 +163,14 @@ class Store(Protocol):
         ...
 
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
-        """Write a journal row that changes no counter (policy loaded, reconciliation, drill)."""
+        """Write a journal row that changes no counter (policy loaded, reconciliation, drill).
+
+        Raise ValueError for a kind that other methods write.
+        """
         ...
 
     def beat(self, guard: GuardInfo) -> None:
-        """Say that a guard lives; not journaled."""
+        """Say that a guard lives; not journaled. Who was silent for over GUARD_SILENT_MS is forgotten."""
         ...
 
     def guards(self) -> list[GuardInfo]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from policykit.decision import Hold, unknown_counter
@@ -24,14 +25,16 @@ from policykit.store.codec import (
     outcome_from_dict,
 )
 from policykit.store.windows import Window, make
-from policykit.units import scale_up
+from policykit.units import scale_down, scale_up
 
-#: Intents that are over are remembered for look-ups and for client order ids that must not come twice.
+#: Intents that are over are remembered for look-ups, for late fills, and for client order ids that must not come twice.
 CLOSED_INTENTS: Final = 2_000
 #: An intent that nobody reported on this long after its permit ended counts as unknown: its process is gone, or hangs.
 SILENT_MS: Final = 30_000
 
 _RANK: Final = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
+#: Nobody reported on these yet.
+_WAITING: Final = frozenset(("intended", "sent"))
 
 
 class Ledger:
@@ -48,8 +51,8 @@ class Ledger:
         self.closed: OrderedDict[str, Intent] = OrderedDict()
         #: (account, client order id) -> intent id
         self.client_ids: dict[tuple[str, str], str] = {}
-        #: unknown_counter -> ids of intents that nobody reported on yet, oldest first
-        self.waiting: dict[str, dict[str, None]] = {}
+        #: unknown_counter -> (end of permit, id) of intents that nobody reported on yet: a heap, pruned when looked at
+        self.waiting: dict[str, list[tuple[int, str]]] = {}
         #: unknown_counter -> ids of intents whose outcome is unknown
         self.unknown: dict[str, set[str]] = {}
         #: intent id -> signed quantity that its position hold still claims, by counter
@@ -63,6 +66,7 @@ class Ledger:
         state = self.accounts.get(name)
         if state is None:
             state = self.accounts[name] = AccountState()
+            self._facts.pop(name, None)
         return state
 
     def facts(self, account: str, bot: str, symbol: str) -> Facts:
@@ -76,7 +80,7 @@ class Ledger:
         scopes = ("all", f"exchange:{exchange}", f"account:{account}", f"bot:{bot}", f"symbol:{symbol}")
         return replace(facts, halts=tuple(self.halts[s] for s in scopes if s in self.halts))
 
-    # INVARIANT I8: every hold is checked against what is used now, and all are granted or none.
+    # INVARIANT I8: every hold is checked against what is used now, and all are granted or none. Asking changes nothing.
     def fits(self, account: str, intent: Intent | None, holds: tuple[Hold, ...], generation: int, now_ms: int) -> Grant:
         """Tell whether every hold fits now; changes nothing."""
         if generation != self.generation:
@@ -99,26 +103,31 @@ class Ledger:
         if kind == "sum":
             return self.sums.get(hold.counter, 0)
         if kind == "window":
-            return self._window(hold).used(now_ms)
+            window = self.windows.get(hold.counter)
+            return 0 if window is None else window.used(now_ms)
         if kind == "position":
             account, _, key = hold.counter.split("|", 2)
-            state = self.account(account).positions.get(key)
+            known = self.accounts.get(account)
+            state = None if known is None else known.positions.get(key)
             return 0 if state is None else state.use(hold.amount > 0)
         return self._unknown(hold.counter, now_ms)
 
-    def _window(self, hold: Hold) -> Window:
-        window = self.windows.get(hold.counter)
-        if window is None:
-            window = self.windows[hold.counter] = make(hold.span_ms, fixed=hold.fixed)
-        return window
-
     def _unknown(self, counter: str, now_ms: int) -> int:
-        count = len(self.unknown.get(counter, ()))
-        oldest = next(iter(self.waiting.get(counter, ())), None)
-        if oldest is not None:
-            until_ms = self.open[oldest].permit_until_ms
-            count += until_ms is not None and now_ms > until_ms + SILENT_MS
-        return count
+        """Count the unknown intents; all that are silent count as one, which no `clear` hold allows either."""
+        heap = self._pruned(counter)
+        silent = bool(heap) and now_ms > heap[0][0] + SILENT_MS
+        return len(self.unknown.get(counter, ())) + silent
+
+    def _pruned(self, counter: str) -> list[tuple[int, str]]:
+        """Return the heap of a counter's permits; the first, if any, still waits for a report."""
+        heap = self.waiting.get(counter, [])
+        while heap:
+            until_ms, intent_id = heap[0]
+            intent = self.open.get(intent_id)
+            if intent is not None and intent.state in _WAITING and intent.permit_until_ms == until_ms:
+                break
+            heappop(heap)
+        return heap
 
     def renewable(self, intent_id: str, generation: int) -> bool:
         """Tell whether a permit may be extended."""
@@ -130,7 +139,7 @@ class Ledger:
         return [
             i
             for i in self.open.values()
-            if i.state == "intended" and (i.permit_until_ms is None or i.permit_until_ms > now_ms)
+            if i.state == "intended" and (i.permit_until_ms is None or i.permit_until_ms >= now_ms)
         ]
 
     def intent(self, intent_id: str) -> Intent | None:
@@ -156,7 +165,10 @@ class Ledger:
             if hold.kind == "sum":
                 self.sums[hold.counter] = self.sums.get(hold.counter, 0) + hold.amount
             elif hold.kind == "window":
-                self._window(hold).add(hold.amount, now_ms)
+                window = self.windows.get(hold.counter)
+                if window is None:
+                    window = self.windows[hold.counter] = make(hold.span_ms, fixed=hold.fixed)
+                window.add(hold.amount, now_ms)
             elif hold.kind == "position" and intent is not None:
                 self.held[intent.id] = (hold.counter, hold.amount)
                 account, _, key = hold.counter.split("|", 2)
@@ -164,7 +176,20 @@ class Ledger:
         if intent is not None:
             self.open[intent.id] = intent
             self.client_ids[(intent.account, intent.client_order_id)] = intent.id
-            self._track(intent)
+            self._expect(intent)
+
+    def _expect(self, intent: Intent) -> None:
+        """Remember until when an intent's permit runs; without a gate it runs until somebody reports."""
+        if intent.permit_until_ms is not None:
+            counter = unknown_counter(intent.account, intent.order.symbol, intent.order.side)
+            self._pruned(counter)
+            heappush(self.waiting.setdefault(counter, []), (intent.permit_until_ms, intent.id))
+
+    def renewed(self, intent_id: str, validity_ms: int, now_ms: int) -> None:
+        """Extend a permit."""
+        intent = replace(self.open[intent_id], permit_until_ms=now_ms + SEND_WITHIN_MS, validity_ms=validity_ms)
+        self.open[intent_id] = intent
+        self._expect(intent)
 
     def settle(self, intent_id: str, outcome: Outcome) -> Intent:
         """Take an outcome in; return the intent after it. Raise KeyError when there is no such intent."""
@@ -175,59 +200,65 @@ class Ledger:
         if not before.open:
             self.closed[intent_id] = after
             return after
-        self._track(after)
         self.open[intent_id] = after
+        self._mark_unknown(after)
         if not after.open:
             self._release(after)
         return after
 
+    # INVARIANT I9: a fill counts from the first moment it may have happened, rounded both ways.
     def _fill(self, before: Intent, after: Intent, at_ms: int) -> None:
+        """Move what filled from the hold to the position; a fill counts even if its hold is gone.
+
+        It happened at some time since the decision: a report can be late, so an earlier one proves no later start.
+        """
         counter = next((hold.counter for hold in after.holds if hold.kind == "position"), None)
         if counter is None:
             return
-        quantity = scale_up(after.filled - before.filled) * (1 if after.order.side == "buy" else -1)
-        self._give_back(after.id, quantity)
+        was, now = before.filled, after.filled
+        self._give_back(after.id, scale_down(now) - scale_down(was))
+        down, up = scale_down(now) - scale_up(was), scale_up(now) - scale_down(was)
+        if after.order.side != "buy":
+            down, up = -up, -down
         account, _, key = counter.split("|", 2)
-        earliest = before.changed_ms if before.filled else before.decided_ms
-        self.account(account).position(key).fills.append([quantity, earliest, at_ms])
+        self.account(account).position(key).fill(down, up, before.decided_ms, at_ms)
 
     def _give_back(self, intent_id: str, quantity: int) -> None:
-        """Lower what a position hold still claims, by at most what it claims. `quantity` is signed as the hold is."""
+        """Lower what a position hold still claims, by at most what it claims."""
         counter, held = self.held.get(intent_id, ("", 0))
-        back = min(held, quantity) if held > 0 else max(held, quantity)
+        back = min(abs(held), quantity)
         if back:
-            self.held[intent_id] = (counter, held - back)
+            buy = held > 0
+            signed = back if buy else -back
+            self.held[intent_id] = (counter, held - signed)
             account, _, key = counter.split("|", 2)
-            self.account(account).position(key).claim(-back, buy=held > 0)
+            self.account(account).position(key).claim(-signed, buy=buy)
 
-    def _track(self, intent: Intent) -> None:
-        """Keep an intent among the waiting or the unknown of its account, symbol and side, as its state says."""
+    def _mark_unknown(self, intent: Intent) -> None:
         counter = unknown_counter(intent.account, intent.order.symbol, intent.order.side)
-        if intent.state in ("intended", "sent"):
-            self.waiting.setdefault(counter, {})[intent.id] = None
-            return
-        waiting = self.waiting.get(counter)
-        if waiting is not None:
-            waiting.pop(intent.id, None)
-            if not waiting:
-                del self.waiting[counter]
         if intent.state == "unknown":
             self.unknown.setdefault(counter, set()).add(intent.id)
         elif counter in self.unknown:
             self.unknown[counter].discard(intent.id)
 
     def _release(self, intent: Intent) -> None:
+        """Give back what is left of the holds of an intent that is over. Happens once: a final state is never left."""
         del self.open[intent.id]
         for hold in intent.holds:
             if hold.kind == "sum":
                 self.sums[hold.counter] -= hold.amount
         _, held = self.held.get(intent.id, ("", 0))
-        self._give_back(intent.id, held)
+        self._give_back(intent.id, abs(held))
         self.held.pop(intent.id, None)
         self.closed[intent.id] = intent
         while len(self.closed) > CLOSED_INTENTS:
             _, old = self.closed.popitem(last=False)
             self.client_ids.pop((old.account, old.client_order_id), None)
+
+    @staticmethod
+    def changes(kind: str) -> bool:
+        """Tell whether rows of a kind change the state."""
+        return kind in _CHANGES
 
     def moved(self) -> None:
         """Forget cached facts: something other than a hold changed."""
@@ -242,7 +273,7 @@ class Ledger:
             "generation": self.generation,
             "halts": [list(halt) for halt in self.halts.values()],
             "accounts": {name: state.dump() for name, state in self.accounts.items()},
-            "sums": self.sums,
+            "sums": dict(self.sums),
             "windows": {name: [w.span_ms, w.fixed, w.dump()] for name, w in self.windows.items()},
             "open": [intent_to_dict(i) for i in self.open.values()],
             "closed": [intent_to_dict(i) for i in self.closed.values()],
@@ -269,7 +300,9 @@ class Ledger:
             intent = intent_from_dict(item)
             ledger.open[intent.id] = intent
             ledger.client_ids[(intent.account, intent.client_order_id)] = intent.id
-            ledger._track(intent)
+            ledger._mark_unknown(intent)
+            if intent.state in _WAITING:
+                ledger._expect(intent)
         ledger.held = {intent_id: (held[0], held[1]) for intent_id, held in data["held"].items()}
         return ledger
 
@@ -292,9 +325,7 @@ def _outcome(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 
 
 def _renew(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
-    intent = ledger.open[body["intent"]]
-    until_ms = at_ms + SEND_WITHIN_MS
-    ledger.open[intent.id] = replace(intent, permit_until_ms=until_ms, validity_ms=body["validity_ms"])
+    ledger.renewed(body["intent"], body["validity_ms"], at_ms)
 
 
 def _observe(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
@@ -328,6 +359,7 @@ def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     ledger.moved()
 
 
+#: The kinds of rows that change the ledger. Any other kind is an event.
 _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
     "decision": _decision,
     "use": _use,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
+from policykit.orders.intent import Intent
 from policykit.store.backed import Body, LedgerStore
-from policykit.store.base import GuardInfo, Row
+from policykit.store.base import GUARD_SILENT_MS, GuardInfo, Row
 from policykit.store.chain import GENESIS, link, text_of
 from policykit.store.ledger import Ledger
 
@@ -26,13 +28,14 @@ class MemoryStore(LedgerStore):
         self._rows: list[Row] = []
         self._leases: dict[str, tuple[str, int]] = {}
         self._guards: dict[tuple[str, str, int], GuardInfo] = {}
+        self._own_ids: dict[tuple[str, str], str] = {}
 
     def _begin(self) -> Ledger:
         return self._ledger
 
     _current = _begin
 
-    def _abandon(self) -> None:
+    def _end(self, *, failed: bool) -> None:
         pass
 
     def _write(self, kind: str, at_ms: int, body: Body, *args: Any) -> int:
@@ -40,11 +43,22 @@ class MemoryStore(LedgerStore):
         self._ledger.seq += 1
         return self._ledger.seq
 
+    def _taken(self, intent: Intent) -> str | None:
+        return self._own_ids.get((intent.account, intent.client_order_id))
+
+    def _take(self, intent: Intent) -> None:
+        self._own_ids[(intent.account, intent.client_order_id)] = intent.id
+
     def beat(self, guard: GuardInfo) -> None:
-        self._guards[(guard.bot, guard.host, guard.pid)] = guard
+        with self._lock:
+            self._guards[(guard.bot, guard.host, guard.pid)] = guard
+            for key, other in list(self._guards.items()):
+                if other.beat_ms < guard.beat_ms - GUARD_SILENT_MS:
+                    del self._guards[key]
 
     def guards(self) -> list[GuardInfo]:
-        return list(self._guards.values())
+        with self._lock:
+            return [self._guards[key] for key in sorted(self._guards)]
 
     def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
         with self._lock:
@@ -57,10 +71,10 @@ class MemoryStore(LedgerStore):
     def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
         with self._lock:
             for kind, at_ms, body, args in self._queue[len(self._rows) :]:
-                data = body(*args)
+                text = text_of(body(*args))
                 seq = len(self._rows) + 1
                 before = self._rows[-1].hash if self._rows else GENESIS
-                self._rows.append(Row(seq, at_ms, kind, data, link(before, seq, at_ms, kind, text_of(data))))
+                self._rows.append(Row(seq, at_ms, kind, json.loads(text), link(before, seq, at_ms, kind, text)))
         yield from self._rows[after : after + limit]
 
     def verify(self) -> tuple[int, str | None]:

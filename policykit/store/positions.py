@@ -3,45 +3,65 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from policykit.engine.facts import Position
-from policykit.units import SCALE
+from policykit.units import scale_down, scale_up, unscale
 
 #: A fact may miss a fill this much older than its request, ms: the exchange's visibility lag plus the clock bound.
-DOUBT_MS = 3_000
+DOUBT_MS: Final = 3_000
+#: Fills kept apart since the newest fact; beyond, the two oldest of one side become one, dated as widely as both.
+FILLS: Final = 1_000
 
 
 class PositionState:
-    """Scaled integers (1e-8 base units). `fills` are [signed quantity, earliest ms, latest ms it can have happened]."""
+    """Scaled integers (1e-8 base units), `low` and `high` rounded away from each other.
 
-    __slots__ = ("as_of_ms", "base", "fills", "open_buys", "open_sells", "until_ms")
+    `fills` are [signed quantity rounded down, the same rounded up, earliest ms, latest ms it can have happened].
+    """
+
+    __slots__ = ("as_of_ms", "base_high", "base_low", "fills", "open_buys", "open_sells", "until_ms")
 
     def __init__(self) -> None:
-        self.base = 0
+        self.base_low = 0
+        self.base_high = 0
         self.as_of_ms = 0
         self.until_ms = 0
         self.fills: list[list[int]] = []
         self.open_buys = 0
         self.open_sells = 0
 
-    def observe(self, quantity: int, as_of_ms: int, until_ms: int) -> None:
+    def observe(self, quantity: Decimal, as_of_ms: int, until_ms: int) -> None:
         """Take a fact read between its sending and its answer; drop the fills that it must hold."""
         if as_of_ms < self.as_of_ms:
             return
-        self.base, self.as_of_ms, self.until_ms = quantity, as_of_ms, until_ms
-        self.fills = [fill for fill in self.fills if fill[2] >= as_of_ms - DOUBT_MS]
+        self.base_low, self.base_high = scale_down(quantity), scale_up(quantity)
+        self.as_of_ms, self.until_ms = as_of_ms, until_ms
+        self.fills = [fill for fill in self.fills if fill[3] >= as_of_ms - DOUBT_MS]
+
+    def fill(self, down: int, up: int, earliest_ms: int, latest_ms: int) -> None:
+        """Take a fill (signed, rounded both ways) that happened at some time between two moments."""
+        self.fills = [*self.fills, [down, up, earliest_ms, latest_ms]]
+        if len(self.fills) > FILLS:
+            self._coalesce()
+
+    def _coalesce(self) -> None:
+        """Make one of the two oldest fills of one side: it is in doubt wherever one of them is."""
+        a, b, c = self.fills[:3]  # of three, two are on one side
+        if (a[0] < 0) != (b[0] < 0):
+            a, b, c = (a, c, b) if (a[0] < 0) == (c[0] < 0) else (b, c, a)
+        self.fills = [[a[0] + b[0], a[1] + b[1], min(a[2], b[2]), max(a[3], b[3])], c, *self.fills[3:]]
 
     # INVARIANT I9: a fill that the fact may or may not hold counts on both sides, so low <= true position <= high.
     def bounds(self) -> tuple[int, int]:
         """Return the lowest and the highest the position can be now."""
-        low = high = self.base
-        for quantity, earliest, _ in self.fills:
+        low, high = self.base_low, self.base_high
+        for down, up, earliest, _ in self.fills:
             certain = earliest > self.until_ms + DOUBT_MS
-            if quantity > 0 or certain:
-                high += quantity
-            if quantity < 0 or certain:
-                low += quantity
+            if up > 0 or certain:
+                high += up
+            if down < 0 or certain:
+                low += down
         return low, high
 
     def claim(self, amount: int, *, buy: bool) -> None:
@@ -59,16 +79,12 @@ class PositionState:
     def view(self) -> Position:
         """Return the position as the engine reads it."""
         low, high = self.bounds()
-        return Position(
-            Decimal(low) / SCALE,
-            Decimal(high) / SCALE,
-            Decimal(self.open_buys) / SCALE,
-            Decimal(self.open_sells) / SCALE,
-        )
+        return Position(unscale(low), unscale(high), unscale(self.open_buys), unscale(self.open_sells))
 
     def dump(self) -> list[Any]:
-        return [self.base, self.as_of_ms, self.until_ms, self.fills, self.open_buys, self.open_sells]
+        fills = [list(fill) for fill in self.fills]
+        return [self.base_low, self.base_high, self.as_of_ms, self.until_ms, fills, self.open_buys, self.open_sells]
 
     def load(self, state: list[Any]) -> None:
-        self.base, self.as_of_ms, self.until_ms, fills, self.open_buys, self.open_sells = state
+        self.base_low, self.base_high, self.as_of_ms, self.until_ms, fills, self.open_buys, self.open_sells = state
         self.fills = [list(fill) for fill in fills]

@@ -10,109 +10,154 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from policykit.errors import StoreUnavailable
+from policykit.orders.intent import Intent
+from policykit.store import forks
 from policykit.store.backed import Body, LedgerStore
-from policykit.store.base import GuardInfo, Row
+from policykit.store.base import GUARD_SILENT_MS, GuardInfo, Row
 from policykit.store.chain import GENESIS, link, text_of
 from policykit.store.durability import ephemeral
+from policykit.store.failures import unavailable, unopened
+from policykit.store.layout import lay_out
 from policykit.store.ledger import Ledger
+from policykit.store.verify import verify_file
 
-#: The layout of the file; a newer one is refused, an older one is migrated when there is one.
-SCHEMA: Final = 1
+__all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
+
 #: How long a write waits for another process's, ms.
 BUSY_MS: Final = 5_000
 #: Rows replayed at opening before a fresh checkpoint is worth its write.
 CHECKPOINT_ROWS: Final = 1_000
+#: Rows after which whoever writes the next keeps a checkpoint, ms of work: opening never replays more.
+CHECKPOINT_EVERY: Final = 20_000
 _PAGE: Final = 1_000
-
-_LAYOUT: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS journal (
-    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS checkpoint (
-    one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, state TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS guards (bot TEXT, host TEXT, pid INTEGER, info TEXT NOT NULL, PRIMARY KEY (bot, host, pid));
-CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL);
-"""
 _INSERT: Final = "INSERT INTO journal VALUES (?,?,?,?,?)"
+_FROM: Final = "SELECT seq, at_ms, kind, body, hash FROM journal WHERE seq >= ? ORDER BY seq"
+#: What reading a row of another version, or a damaged checkpoint, can raise.
+_UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+
+Connect = Callable[[str, int], sqlite3.Connection]
+
+
+def connect(path: str, busy_ms: int) -> sqlite3.Connection:
+    """Connect to a file; a statement waits at most `busy_ms` for another process."""
+    return sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
 
 
 class SqliteStore(LedgerStore):
-    """A store in a file. Raise StoreUnavailable for whatever keeps it from being read, written or trusted."""
+    """A store in a file. Raise StoreUnavailable for whatever keeps it from being read, written or trusted.
+
+    `make` connects to the file (tests connect through disks that fail). Thread-safe; goes on in a forked child.
+    """
 
     backend = "sqlite"
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, busy_ms: int = BUSY_MS, make: Connect = connect) -> None:
         super().__init__()
         self.path = os.path.abspath(path)
+        self.problem = ephemeral(os.path.realpath(self.path))
+        self._busy_ms, self._make = busy_ms, make
+        self._db: sqlite3.Connection | None = None
+        self._closed = False
+        self._file: tuple[int, int] | None = None
         self._hash = GENESIS
         self._version = -1
-        self._pid = os.getpid()
-        self.problem = ephemeral(self.path)
+        #: False: ledger and file may disagree; it is read anew before it is used again.
+        self._trusted = False
+        #: A commit was begun in this step and did not report a failure.
+        self._wrote = False
+        self._checkpointed = 0
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             if not os.path.exists(self.path):
                 os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
-            self._open()
         except OSError as error:
+            raise unopened(self.path, error) from None
+        with self._lock:
+            self._current()
+            if self._ledger.seq - self._checkpointed >= CHECKPOINT_ROWS:
+                self._checkpoint_now()
+        forks.watch(self)
+
+    # ---- the file
+
+    def _ready(self) -> sqlite3.Connection:
+        """Return a connection to the very file that was opened first."""
+        if self._closed:
+            raise StoreUnavailable(f"{self.path}: the store was closed; open it again")
+        if self._db is None:
+            self._open()
+        try:
+            found = os.stat(self.path)
+            file = (found.st_dev, found.st_ino) if found.st_size else None
+        except OSError:
+            file = None
+        if self._file is None:
+            self._file = file
+        if file is None or file != self._file or self._db is None:
             raise StoreUnavailable(
-                f"{self.path}: cannot be opened ({error.strerror}); name another POLICYKIT_STORE"
-            ) from None
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from None
+                f"{self.path}: the file was removed, emptied or replaced while in use; restart", "STORE_RESET"
+            )
+        return self._db
 
     def _open(self) -> None:
-        connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-        self._db = connection
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise StoreUnavailable(
-                f"{self.path}: written by a newer policykit (layout {version}, this reads {SCHEMA}); upgrade policykit",
-                "STORE_VERSION",
-            )
-        connection.execute("PRAGMA journal_mode=WAL")
-        # INVARIANT I3: a row is synced before the call that wrote it returns, and only then may an order be sent.
-        connection.execute("PRAGMA synchronous=FULL")
-        if version < SCHEMA:
-            connection.executescript(f"BEGIN IMMEDIATE;{_LAYOUT}PRAGMA user_version={SCHEMA};COMMIT;")
-        connection.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (self.epoch,))
-        self.epoch = connection.execute("SELECT value FROM meta WHERE name='epoch'").fetchone()[0]
-        self._inode = os.stat(self.path).st_ino
-        self._replay_all()
-
-    def _replay_all(self) -> None:
-        state = self._db.execute("SELECT seq, state FROM checkpoint").fetchone()
-        self._ledger = Ledger() if state is None else Ledger.load(json.loads(state[1]))
-        row = self._db.execute("SELECT hash FROM journal WHERE seq=?", (self._ledger.seq,)).fetchone()
-        self._hash = GENESIS if row is None else row[0]
-        start = self._ledger.seq
+        if os.path.isdir(self.path):
+            raise StoreUnavailable(f"{self.path}: is a folder; a file is needed; name one in POLICYKIT_STORE")
+        db = self._make(self.path, self._busy_ms)
+        try:
+            self.epoch = lay_out(db, self.path, self.epoch)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
         self._version = -1
-        self._catch_up()
-        if self._ledger.seq - start >= CHECKPOINT_ROWS:
-            self._save_checkpoint()
 
-    def _catch_up(self) -> None:
-        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+    def _disconnect(self) -> None:
+        """Let go of the connection; the next call connects again. Before a fork: SQLite must not be carried over."""
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
+
+    def _replay_all(self, db: sqlite3.Connection) -> None:
+        self._ledger, self._hash = Ledger(), GENESIS
+        saved = db.execute("SELECT c.seq, c.state, c.hash, j.hash FROM checkpoint c JOIN journal j USING (seq)")
+        for seq, state, state_hash, row_hash in saved:
+            try:
+                if link(row_hash, seq, 0, "checkpoint", state) == state_hash:
+                    self._ledger, self._hash = Ledger.load(json.loads(state)), row_hash
+            except _UNREADABLE:
+                pass  # of another version: the journal has it all
+        self._checkpointed = self._ledger.seq
+        self._version = -1
+        self._catch_up(db)
+        self._trusted = True
+
+    def _catch_up(self, db: sqlite3.Connection) -> None:
+        version = db.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return
         ledger = self._ledger
-        newest = self._db.execute("SELECT max(seq) FROM journal").fetchone()[0] or 0
-        if newest < ledger.seq:
-            raise StoreUnavailable(
-                f"{self.path}: holds fewer rows than it did; restore it or start anew", "STORE_RESET"
-            )
-        for seq, at_ms, kind, text, row_hash in self._db.execute(
-            "SELECT seq, at_ms, kind, body, hash FROM journal WHERE seq > ? ORDER BY seq", (ledger.seq,)
-        ):
-            try:
-                ledger.apply(kind, json.loads(text), at_ms)
-            except (ValueError, KeyError, TypeError, AttributeError):
+        rows = db.execute(_FROM, (ledger.seq,))
+        if ledger.seq:
+            newest = rows.fetchone()
+            if newest is None or newest[4] != self._hash:
                 raise StoreUnavailable(
-                    f"{self.path}: row {seq} of the journal cannot be read; run `policykit journal verify`",
+                    f"{self.path}: no longer holds the rows that it did; restore it or start anew", "STORE_RESET"
+                )
+        for seq, at_ms, kind, text, row_hash in rows:
+            try:
+                if seq != ledger.seq + 1 or link(self._hash, seq, at_ms, kind, text) != row_hash:
+                    raise ValueError
+                ledger.apply(kind, json.loads(text), at_ms)
+            except _UNREADABLE:
+                self._trusted = False
+                raise StoreUnavailable(
+                    f"{self.path}: row {ledger.seq + 1} of the journal is missing or was changed; "
+                    "keep a copy, then run `policykit journal verify`",
                     "STORE_DAMAGED",
                 ) from None
             ledger.seq, self._hash = seq, row_hash
@@ -122,115 +167,126 @@ class SqliteStore(LedgerStore):
 
     def _begin(self) -> Ledger:
         try:
-            self._same_file()
-            self._db.execute("BEGIN IMMEDIATE")
+            db = self._ready()
+            self._wrote = False
+            db.execute("BEGIN IMMEDIATE")
             try:
-                self._catch_up()
+                self._read(db)
             except BaseException:
-                self._db.execute("ROLLBACK")
+                db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise self._unavailable(error) from None
+            raise unavailable(self.path, error, self._busy_ms) from None
         return self._ledger
 
     def _current(self) -> Ledger:
         try:
-            self._same_file()
-            self._catch_up()
+            self._read(self._ready())
         except sqlite3.Error as error:
-            raise self._unavailable(error) from None
+            raise unavailable(self.path, error, self._busy_ms) from None
         return self._ledger
+
+    def _read(self, db: sqlite3.Connection) -> None:
+        if self._trusted:
+            self._catch_up(db)
+        else:
+            self._replay_all(db)
 
     def _write(self, kind: str, at_ms: int, body: Body, *args: Any) -> int:
         seq = self._ledger.seq + 1
+        text = text_of(body(*args))
+        row_hash = link(self._hash, seq, at_ms, kind, text)
+        db = self._db
+        assert db is not None
         try:
-            text = text_of(body(*args))
-            row_hash = link(self._hash, seq, at_ms, kind, text)
-            self._db.execute(_INSERT, (seq, at_ms, kind, text, row_hash))
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            self._abandon()
-            if isinstance(error, sqlite3.Error):
-                raise self._unavailable(error) from None
-            raise
+            db.execute(_INSERT, (seq, at_ms, kind, text, row_hash))
+            self._wrote = True
+            # INVARIANT I4: nothing is acknowledged, and no counter moves, before this returned.
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._wrote = False  # or it was, and then it is read back: the ledger has not moved
+            raise unavailable(self.path, error, self._busy_ms) from None
         self._ledger.seq, self._hash = seq, row_hash
         return seq
 
-    def _abandon(self) -> None:
-        """End the step without a row. After a failed commit nobody knows what the file holds: read it anew."""
+    def _end(self, *, failed: bool) -> None:
+        if failed:
+            self._version = -1
+            self._trusted = self._trusted and not self._wrote
+        db = self._db
+        if db is not None and db.in_transaction:
+            self._roll_back(db)
+        elif self._ledger.seq - self._checkpointed >= CHECKPOINT_EVERY and not failed:
+            self._checkpoint_now()
+
+    def _roll_back(self, db: sqlite3.Connection) -> None:
         try:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            db.execute("ROLLBACK")
         except sqlite3.Error:
-            pass
-        self._version = -1
+            self._disconnect()
 
-    def _same_file(self) -> None:
-        if os.getpid() != self._pid:
-            self._pid = os.getpid()
-            self._open()
+    def _taken(self, intent: Intent) -> str | None:
+        found = self._asked(
+            "SELECT intent FROM own_ids WHERE account=? AND client_order_id=?", intent.account, intent.client_order_id
+        )
+        return found[0][0] if found else None
+
+    def _take(self, intent: Intent) -> None:
+        self._asked("INSERT INTO own_ids VALUES (?,?,?)", intent.account, intent.client_order_id, intent.id)
+
+    def _asked(self, statement: str, *values: Any) -> list[Any]:
         try:
-            inode = os.stat(self.path).st_ino
-        except OSError:
-            inode = 0
-        if inode != self._inode:
-            raise StoreUnavailable(
-                f"{self.path}: the file was removed or replaced while in use; restart", "STORE_RESET"
-            )
-
-    def _unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            why, code = f"another process has held it for over {BUSY_MS // 1000} s; end that process", "STORE_LOCKED"
-        elif "full" in text:
-            why, code = "the disk is full; make room", "STORE_FULL"
-        elif "malformed" in text or "not a database" in text or "corrupt" in text:
-            why, code = "the file is damaged; keep a copy, then run `policykit journal verify`", "STORE_DAMAGED"
-        elif "readonly" in text:
-            why, code = "it cannot be written; check owner and mode of the file and its folder", "STORE_READ_ONLY"
-        else:
-            why, code = f"SQLite says: {text}", "STORE_DOWN"
-        return StoreUnavailable(f"{self.path}: {why}", code)
+            return self._ready().execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise unavailable(self.path, error, self._busy_ms) from None
 
     # ---- what is not journaled
 
     def beat(self, guard: GuardInfo) -> None:
-        self._side(
-            "INSERT OR REPLACE INTO guards VALUES (?,?,?,?)", guard.bot, guard.host, guard.pid, json.dumps(guard)
-        )
+        with self._lock:
+            self._asked(
+                "INSERT OR REPLACE INTO guards VALUES (?,?,?,?,?)",
+                guard.bot,
+                guard.host,
+                guard.pid,
+                guard.beat_ms,
+                json.dumps(guard),
+            )
+            self._asked("DELETE FROM guards WHERE beat_ms < ?", guard.beat_ms - GUARD_SILENT_MS)
 
     def guards(self) -> list[GuardInfo]:
-        return [GuardInfo(*json.loads(row[0])) for row in self._side("SELECT info FROM guards ORDER BY bot, host, pid")]
+        with self._lock:
+            found = self._asked("SELECT info FROM guards ORDER BY bot, host, pid")
+        return [GuardInfo(*json.loads(row[0])) for row in found]
 
     def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
-        taken = self._side(
-            "INSERT INTO leases VALUES (?1,?2,?3) ON CONFLICT (name) DO UPDATE SET holder=?2, until_ms=?3 "
-            "WHERE holder=?2 OR until_ms<=?4 RETURNING holder",
-            name,
-            holder,
-            now_ms + ttl_ms,
-            now_ms,
-        )
-        return bool(taken)
-
-    def _side(self, statement: str, *values: Any) -> list[Any]:
         with self._lock:
-            try:
-                self._same_file()
-                return self._db.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                raise self._unavailable(error) from None
+            taken = self._asked(
+                "INSERT INTO leases VALUES (?1,?2,?3) ON CONFLICT (name) DO UPDATE SET holder=?2, until_ms=?3 "
+                "WHERE holder=?2 OR until_ms<=?4 RETURNING holder",
+                name,
+                holder,
+                now_ms + ttl_ms,
+                now_ms,
+            )
+        return bool(taken)
 
     # ---- reading back
 
     def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
         done = 0
         while done < limit:
-            page = self._side(
-                "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", after, min(_PAGE, limit - done)
-            )
+            with self._lock:
+                page = self._asked(_FROM + " LIMIT ?", after + 1, min(_PAGE, limit - done))
             for seq, at_ms, kind, text, row_hash in page:
-                yield Row(seq, at_ms, kind, json.loads(text), row_hash)
+                try:
+                    body = json.loads(text)
+                except _UNREADABLE:
+                    raise StoreUnavailable(
+                        f"{self.path}: row {seq} of the journal cannot be read; run `policykit journal verify`",
+                        "STORE_DAMAGED",
+                    ) from None
+                yield Row(seq, at_ms, kind, body, row_hash)
                 after = seq
             done += len(page)
             if len(page) < _PAGE:
@@ -239,33 +295,33 @@ class SqliteStore(LedgerStore):
     def verify(self) -> tuple[int, str | None]:
         return verify_file(self.path)
 
-    def checkpoint(self) -> None:
-        with self._lock:
-            self._begin()
-            self._save_checkpoint()
-            self._db.execute("COMMIT")
+    # ---- checkpoints
 
-    def _save_checkpoint(self) -> None:
-        state = json.dumps(self._ledger.dump(), separators=(",", ":"))
-        self._db.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", (self._ledger.seq, state))
+    def checkpoint(self) -> None:
+        with self._step as ledger:
+            self._keep(ledger)
+
+    def _checkpoint_now(self) -> None:
+        """Keep a checkpoint if nobody has, and if it can be done: a file that cannot be written can still be read."""
+        try:
+            saved = self._asked("SELECT max(seq) FROM checkpoint")[0][0] or 0
+            if self._ledger.seq - saved < CHECKPOINT_ROWS:
+                self._checkpointed = saved
+            else:
+                self._keep(self._begin())
+        except StoreUnavailable:
+            self._checkpointed = self._ledger.seq  # the next try is due when as many rows have come again
+            if self._db is not None and self._db.in_transaction:
+                self._roll_back(self._db)
+
+    def _keep(self, ledger: Ledger) -> None:
+        state = json.dumps(ledger.dump(), separators=(",", ":"))
+        state_hash = link(self._hash, ledger.seq, 0, "checkpoint", state)
+        self._asked("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?)", ledger.seq, state, state_hash)
+        self._asked("COMMIT")
+        self._checkpointed = ledger.seq
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
-
-
-def verify_file(path: str) -> tuple[int, str | None]:
-    """Check a journal's chain without opening it as a store; return (good rows, None or what is wrong and where)."""
-    before, good = GENESIS, 0
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_MS / 1000)
-        with connection:
-            for seq, at_ms, kind, text, row_hash in connection.execute("SELECT * FROM journal ORDER BY seq"):
-                if seq != good + 1:
-                    return good, f"row {good + 1} is missing: the next is {seq}"
-                if link(before, seq, at_ms, kind, text) != row_hash:
-                    return good, f"row {seq} does not carry the hash of its content and the row before: it was changed"
-                before, good = row_hash, seq
-    except sqlite3.Error as error:
-        return good, f"the file cannot be read on after row {good}: {error}"
-    return good, None
+            self._closed = True
+            self._disconnect()

@@ -1,13 +1,16 @@
-"""Windows of use, exact: what was used inside a span of time, fixed or rolling."""
+"""Windows of use, exact: what was used inside a span of time, fixed or rolling.
+
+Asking changes nothing: the state is made of granted uses alone, so it is the same in every process and after a replay.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Final
 
 #: A rolling window remembers at most this many slices; uses inside one slice count from its last moment, so that
 #: coalescing can only deny more, never less.
-SLICES = 1_000
+SLICES: Final = 1_000
 
 
 class FixedWindow:
@@ -23,15 +26,16 @@ class FixedWindow:
 
     def used(self, now_ms: int) -> int:
         """Return what is used in the window that holds `now_ms`."""
+        return 0 if now_ms - now_ms % self.span_ms > self._start else self._used
+
+    # INVARIANT I11: a clock that steps back finds the newest window still open, with all that was used in it.
+    def add(self, amount: int, now_ms: int) -> None:
+        """Count a use."""
         start = now_ms - now_ms % self.span_ms
         if start > self._start:
             self._start = start
             self._used = 0
-        return self._used
-
-    def add(self, amount: int, now_ms: int) -> None:
-        """Count a use."""
-        self._used = self.used(now_ms) + amount
+        self._used += amount
 
     def dump(self) -> list[Any]:
         return [self._start, self._used]
@@ -55,18 +59,22 @@ class RollingWindow:
 
     def used(self, now_ms: int) -> int:
         """Return what was used in (now - span, now]."""
-        self._last = max(self._last, now_ms)
-        edge = self._last - self.span_ms
-        uses = self._uses
-        while uses and uses[0][0] <= edge:
-            self._used -= uses.popleft()[1]
-        return self._used
+        edge = (now_ms if now_ms > self._last else self._last) - self.span_ms
+        used = self._used
+        for at_ms, amount in self._uses:
+            if at_ms > edge:
+                break
+            used -= amount
+        return used
 
     # INVARIANT I10: a use is dated no earlier than it happened, so no rolling span ever holds more than was granted.
     def add(self, amount: int, now_ms: int) -> None:
         """Count a use."""
-        self.used(now_ms)
+        # INVARIANT I11: after a step back, uses are dated by the latest time that was seen.
+        self._last = max(self._last, now_ms)
         uses = self._uses
+        while uses and uses[0][0] <= self._last - self.span_ms:
+            self._used -= uses.popleft()[1]
         if uses and uses[-1][0] // self._slice == self._last // self._slice:
             uses[-1][0] = self._last
             uses[-1][1] += amount
