@@ -164,8 +164,10 @@ class _Merge:
             if name not in above:
                 self.loose(said, quoted(name), f"only {quoted(tuple(above))}", path)
                 continue
-            self.take(item, _join(path, len(met)), {})
-            self.origin(_join(path, len(met)), self.below, said)
+            at = _join(path, len(met))
+            self.origin(at, self.below, said)
+            for name in item.model_fields_set:
+                self.origin(_join(at, name), self.below, _join(said, name))
             met.append(item)
         return tuple(met)
 

@@ -203,7 +203,7 @@ class _Reader:
         elif len(key) > MAX_SCALAR:
             self.say("PK003", place, f"a key of over {MAX_SCALAR} characters", "a shorter one")
         elif event.style == "" and not isinstance(meaning(key), str):
-            self.say("PK004", place, "a key that YAML readers do not all take for text", "quotes")
+            self.say("PK004", place, "a key that YAML readers do not all take for text", "write it in quotes")
         elif self.invisible(key, event, path):
             pass
         elif key in data:

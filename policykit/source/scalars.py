@@ -55,15 +55,18 @@ def _number(text: str) -> str | int | Refusal:
             return Refusal("PK004", f"a whole number of over {MAX_INT_DIGITS} digits", "a smaller one, or quotes")
         return int(text)
     if text in ("=", "<<"):
-        return Refusal("PK004", f"`{text}` has a meaning of its own to some YAML readers", "quotes")
+        return Refusal("PK004", f"`{text}` has a meaning of its own to some YAML readers", "write it in quotes")
     if _INFINITE.match(text):
         return Refusal("PK004", "infinity and NaN are no limits", "a number, or no key at all")
     if _FRACTION.match(text) and text not in (".", "-.", "+."):
         return Refusal(
-            "PK004", "a fraction without quotes is a binary float to most readers, not exact", "quotes", True
+            "PK004",
+            "a fraction without quotes is a binary float to most readers, not exact",
+            "write it in quotes",
+            True,
         )
     if _BASE60.match(text):
-        return Refusal("PK004", "some YAML readers take this for a number to the base 60", "quotes", True)
+        return Refusal("PK004", "some YAML readers take this for a number to the base 60", "write it in quotes", True)
     if _OTHER_INT.match(text):
         return Refusal("PK004", "YAML readers disagree on this number", "plain decimal digits, or quotes")
     return text

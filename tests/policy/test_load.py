@@ -103,7 +103,7 @@ def test_many_findings_come_at_once_in_the_order_of_the_file() -> None:
         "PK004 3:19 clock.max_skew: `yes` is a word to some YAML readers and `true` to others; write `true`, or quotes "
         "for the word",
         'PK011 4:22 risk.max_leverage is "a"; a number (3, or in quotes "1.5") is needed',
-        "PK004 4:42 risk.max_open_orders: a fraction without quotes is a binary float to most readers, not exact; quotes",
+        "PK004 4:42 risk.max_open_orders: a fraction without quotes is a binary float to most readers, not exact; write it in quotes",
         "PK010 5:1 zzz is not a key of the language; here may be: policykit, name, owner, extends, exchange, account, "
         "environment, store, keys, clock, rate_budgets, risk, retry, kill_switch, dead_man_switch, reconciliation, "
         "stage, withdrawals, account_security, vendors, incident, waivable, waivers",
@@ -251,6 +251,15 @@ def test_contacts_add_up_and_scopes_are_covered() -> None:
     )
     assert dump(effective.model)["incident"] == {"contacts": ["a", "b"]}
     assert dump(effective.model)["keys"]["k"]["scopes"] == ["trade.spot"]
+
+
+def test_an_address_may_be_named_again_and_fewer_of_them() -> None:
+    """Addresses compare as addresses: the child names some of the parent's, and each has the child's place."""
+    above = "keys: {k: {purpose: execution, ip_allowlist: [{address: 1.1.1.1}, {address: 1.1.1.2}]}}"
+    effective = under(above, 'keys: {k: {purpose: execution, ip_allowlist: [{address: 1.1.1.2, why: "host"}]}}')
+    assert dump(effective.model)["keys"]["k"]["ip_allowlist"] == [{"address": "1.1.1.2", "why": "host"}]
+    assert str(effective.place("keys.k.ip_allowlist.0")) == "c.yaml:4:47"
+    assert str(effective.place("keys.k.ip_allowlist.0.why")) == "c.yaml:4:71"
 
 
 def test_two_extended_policies_meet() -> None:
