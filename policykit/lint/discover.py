@@ -47,7 +47,9 @@ def discover(paths: tuple[str, ...]) -> Found:
             mode = os.stat(path).st_mode
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a path"
-            problems.append(f"{path}: cannot be read ({reason}); a policy, a bot's .py or a folder of them is needed")
+            problems.append(
+                f"{path or repr(path)}: cannot be read ({reason}); a policy, a bot's .py or a folder of them is needed"
+            )
             continue
         if not stat.S_ISDIR(mode):
             targets[path] = Target(path, "source" if path.endswith(".py") else "policy", named=True)

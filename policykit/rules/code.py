@@ -10,11 +10,12 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from policykit.place import Place
 
 #: The longest source that is read: the tree of a longer one takes over a second.
-MAX_SOURCE_BYTES = 256 * 1024
+MAX_SOURCE_BYTES = 128 * 1024
 #: In a line that is longer than this and not ASCII, columns are counted in bytes: exact ones cost too much there.
 MAX_EXACT_LINE = 4_096
 #: Names of the library; both are the client of one exchange account.
@@ -27,7 +28,6 @@ class Named:
 
     key: str
     value: ast.expr
-    place: Place
     #: Whether it stands inside a call that makes a ccxt client.
     in_client: bool
 
@@ -39,7 +39,6 @@ class Invocation:
     receiver: str
     method: str
     node: ast.Call
-    place: Place
     functions: tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]
 
 
@@ -98,11 +97,22 @@ def read(text: str, file: str) -> Code:
     return code
 
 
+#: Nodes without anything inside that is looked for.
+_LEAVES = (ast.Constant, ast.Name, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.alias)
+
+
+def _inner(node: object) -> TypeGuard[ast.AST]:
+    return isinstance(node, ast.AST) and not isinstance(node, _LEAVES)
+
+
 _Functions = tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]
 
 
 def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, _Functions, bool]]:
-    """Yield every node in source order with the functions around it; without recursion, so that depth is harmless."""
+    """Yield nodes in source order with the functions around them; without recursion, so that depth is harmless.
+
+    Names, constants and operators are left out: they hold nothing that is looked for, and are most of a tree.
+    """
     stack: list[tuple[ast.AST, _Functions, bool]] = [(tree, (), False)]
     while stack:
         node, functions, in_client = stack.pop()
@@ -111,7 +121,12 @@ def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, _Functions, bool]]:
             functions = (*functions, node)
         if isinstance(node, ast.Call) and dotted(node.func).split(".")[0] in _CCXT:
             in_client = True
-        stack.extend((child, functions, in_client) for child in reversed(list(ast.iter_child_nodes(node))))
+        for name in reversed(node._fields):
+            child = getattr(node, name, None)
+            if isinstance(child, list):
+                stack.extend((c, functions, in_client) for c in reversed(child) if _inner(c))
+            elif _inner(child):
+                stack.append((child, functions, in_client))
 
 
 def _index(code: Code, node: ast.AST, functions: _Functions, in_client: bool) -> None:
@@ -121,8 +136,7 @@ def _index(code: Code, node: ast.AST, functions: _Functions, in_client: bool) ->
         case ast.ImportFrom(module=str(module)):
             code.uses_ccxt |= module.split(".")[0] in _CCXT
         case ast.Call(func=ast.Attribute(value=receiver, attr=method)):
-            place = code.place(node, method)
-            code.calls.append(Invocation(dotted(receiver), method, node, place, functions))
+            code.calls.append(Invocation(dotted(receiver), method, node, functions))
             if method == "protect":
                 code.protected.update(filter(None, (dotted(a) for a in node.args)))
             _keywords(code, node, in_client)
@@ -131,7 +145,7 @@ def _index(code: Code, node: ast.AST, functions: _Functions, in_client: bool) ->
         case ast.Dict(keys=keys, values=values):
             for key, value in zip(keys, values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    code.named.append(Named(key.value, value, code.place(value, key.value), in_client))
+                    code.named.append(Named(key.value, value, in_client))
         case ast.Assign(targets=targets, value=value):
             for target in targets:
                 _assigned(code, target, value)
@@ -143,8 +157,7 @@ def _keywords(code: Code, call: ast.Call, in_client: bool) -> None:
     in_client = in_client or dotted(call.func).split(".")[0] in _CCXT
     for keyword in call.keywords:
         if keyword.arg is not None:
-            place = code.place(keyword.value, keyword.arg)
-            code.named.append(Named(keyword.arg, keyword.value, place, in_client))
+            code.named.append(Named(keyword.arg, keyword.value, in_client))
 
 
 def _assigned(code: Code, target: ast.expr, value: ast.expr) -> None:
@@ -153,7 +166,7 @@ def _assigned(code: Code, target: ast.expr, value: ast.expr) -> None:
     if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
         key = str(target.slice.value)
     if key:
-        code.named.append(Named(key, value, code.place(value, key), name.rpartition(".")[0] in code.clients))
+        code.named.append(Named(key, value, name.rpartition(".")[0] in code.clients))
     if name and isinstance(value, ast.Call):
         function = dotted(value.func)
         if function.rpartition(".")[2] == "protect":

@@ -94,7 +94,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             continue
         shown = f"{call.receiver}.{call.method}" if call.receiver else call.method
         yield RULE.finding(
-            call.place,
+            code.place(call.node, call.method),
             f"`{shown}` sends an order that no policy decides",
             confidence="certain" if call.receiver in code.clients else "likely",
             label="not protected, not inside @enforce",

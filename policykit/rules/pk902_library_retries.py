@@ -68,7 +68,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         else:
             continue
         yield RULE.finding(
-            named.place,
+            inputs.code.place(named.value, named.key),
             message,
             confidence="likely" if value is ... else "certain",
             label="retries of the library",

@@ -71,7 +71,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     for named in inputs.code.named:
         if _NAMES.match(named.key) and isinstance(named.value, ast.Constant) and _credential(named.value.value):
             yield RULE.finding(
-                named.place,
+                inputs.code.place(named.value, named.key),
                 f"`{named.key}` holds a secret in the source",
                 confidence="certain" if named.in_client else "likely",
                 label="a secret",

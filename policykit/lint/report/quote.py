@@ -12,6 +12,8 @@ from policykit.place import Place
 #: A report quotes from the first part of a file only; no policy and no source that is read is longer.
 MAX_QUOTED_BYTES = 1024 * 1024
 TAB = 4
+#: How much of a long line is looked at on each side of a span, in characters; far more than any terminal shows.
+WINDOW = 1_024
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 #: What a credential looks like: a long run of letters and digits, or of base64 with all three kinds of character.
@@ -71,6 +73,8 @@ def width(text: str) -> int:
 @cache
 def _lines(file: str) -> tuple[str, ...]:
     try:
+        if not Path(file).is_file():  # a pipe would wait for a writer
+            return ()
         with Path(file).open("rb") as stream:
             raw = stream.read(MAX_QUOTED_BYTES)
     except (OSError, ValueError):
@@ -94,6 +98,10 @@ def quoted(place: Place, columns: int) -> tuple[str, int, int] | None:
     raw = lines[place.line - 1]
     end = place.end_column - 1 if place.end_line == place.line else len(raw.rstrip())
     start = min(place.column - 1, len(raw))
+    if len(raw) > 2 * WINDOW:  # only what is near the span can be shown
+        left = max(0, start - WINDOW)
+        raw = raw[left : start + WINDOW]
+        start, end = start - left, end - left
     masked = mask(raw)
     before, span, after = (
         clean(part.replace("\t", " " * TAB)) for part in (masked[:start], masked[start:end], masked[end:])

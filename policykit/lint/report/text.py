@@ -24,12 +24,17 @@ _COLOURS = {
 }
 #: The longest observed value that is shown, in characters.
 MAX_VALUE = 80
+#: The most findings that are drawn; nobody reads more, and the other formats have them all.
+MAX_SHOWN = 500
 
 
 def write(report: Report, style: Style) -> str:
     """Return the report: each finding that is not waived, then one line that counts them all."""
     forget()
-    blocks = [_finding(f, style) for f in report.findings if f.status != "waived"]
+    shown = [f for f in report.findings if f.status != "waived"]
+    blocks = [_finding(f, style) for f in shown[:MAX_SHOWN]]
+    if len(shown) > MAX_SHOWN:
+        blocks.append(f"... and {len(shown) - MAX_SHOWN:,} more findings; --format concise lists them all")
     return "\n".join([*(f"{block}\n" for block in blocks), f"{summary(report, style)}\n"])
 
 
@@ -155,7 +160,7 @@ def summary(report: Report, style: Style) -> str:
     if waived:
         counts.append(f"{waived} waived{_expiry(report)}")
     if not report.count("open"):
-        counts.insert(0, "no findings")
+        counts.insert(0, "no findings" if report.policies or report.sources else "nothing was checked")
     asked = report.live or not report.policies
     static = "" if asked else "; nothing was asked of the exchange (--live or --state does)"
     return f"{', '.join(sizes)}{took}: {', '.join(counts)}{static}"

@@ -1,0 +1,415 @@
+"""I18: nothing passes for want of data. I20: no file makes a traceback. I21: findings are stable and placed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policykit.finding import Finding
+from policykit.lint import Call, Options, lint
+from policykit.lint.report import Style, write
+from policykit.lint.state import complete
+from policykit.policy import load_text
+from policykit.rules import Inputs, catalogue
+from policykit.snapshot import from_dict
+from policykit.traits import load as load_traits
+from tests.lint.conftest import NOW_MS, RULES
+from tests.rules.examples import all_examples, inputs_of, run, snapshot_data, written
+
+#: A policy that asks about everything a snapshot can tell.
+ASKING = (RULES / "policy.yaml").read_text().replace("1.5% of equity", "1500 USDT") + (
+    "withdrawals: {allowlist: required, addresses: []}\n"
+)
+
+Completed = tuple[dict[str, Any], tuple[str, ...]]
+
+
+# ---- I18 -----------------------------------------------------------------------------------------------------------
+
+
+def _whole() -> dict[str, Any]:
+    """Return a snapshot with every field of the format, one row in each list."""
+    data = snapshot_data("{}")
+    data["errors"] = [{"key": "other", "code": "KEY_REJECTED", "message": "refused"}]
+    return data
+
+
+def _fields(box: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield every field of the format. What is below `raw`, `unknown` and `balances` are names of the exchange."""
+    if isinstance(box, dict):
+        for name, inner in box.items():
+            yield (*path, name)
+            if name not in ("raw", "unknown", "balances"):
+                yield from _fields(inner, (*path, name))
+    elif isinstance(box, list):
+        for index, inner in enumerate(box):
+            yield from _fields(inner, (*path, index))
+
+
+def _without(data: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
+    data = copy.deepcopy(data)
+    box: Any = data
+    for part in path[:-1]:
+        box = box[part]
+    del box[path[-1]]
+    return data
+
+
+def _unknown(data: dict[str, Any], completer: Callable[[dict[str, Any]], Completed]) -> list[Finding]:
+    whole, missing = completer(data)
+    policy = load_text(ASKING)
+    inputs = Inputs(NOW_MS, policy=policy, traits=load_traits("binance"), snapshot=from_dict(whole), missing=missing)
+    return [f for entry in catalogue(source=False) for f in entry.check(inputs) if f.status == "unknown"]
+
+
+FIELDS = list(_fields(_whole()))
+
+
+@pytest.mark.parametrize("path", FIELDS, ids=lambda p: ".".join(map(str, p)))
+def test_I18_each_field_removed_gives_unknown_with_a_reason(path: tuple[str | int, ...]) -> None:
+    """A snapshot without one of its fields gives UNKNOWN, with a reason and a next step."""
+    assert _unknown(_whole(), complete) == [], "the whole snapshot leaves nothing unknown"
+    found = _unknown(_without(_whole(), path), complete)
+    assert found
+    for finding in found:
+        assert re.search(r"(could not be read|is not known|was not read at the exchange): .{10,}", finding.message)
+        assert finding.next_step
+
+
+def test_I18_covers_every_field_of_the_format() -> None:
+    """The fields above are those of INTERFACE's snapshot: all that the reader knows, and none of them forgotten."""
+    names = {".".join("*" if isinstance(p, int) else str(p) for p in path) for path in FIELDS}
+    assert len(FIELDS) == len(set(FIELDS)) == 60
+    assert {"keys.*.permissions.withdraw", "keys.*.ip_allowlist.restricted", "limits.*.per_ms", "errors.*.key"} < names
+    assert complete({})[1] == tuple(name for name in _whole())
+
+
+def test_I18_control_a_reader_that_assumes_the_best_passes_silently() -> None:
+    """Control: a reader that puts the usual value in the place of what is missing shows nothing unknown."""
+
+    def trusting(data: dict[str, Any]) -> Completed:
+        def fill(box: Any, usual: Any) -> Any:
+            if isinstance(usual, dict) and isinstance(box, dict):
+                return {name: fill(box[name], value) if name in box else value for name, value in usual.items()}
+            if isinstance(usual, list) and isinstance(box, list):
+                return [fill(b, u) for b, u in zip(box, usual, strict=False)]
+            return box
+
+        return fill(data, _whole()), ()
+
+    silent = [path for path in FIELDS if not _unknown(_without(_whole(), path), trusting)]
+    assert len(silent) == len(FIELDS)
+
+
+# ---- I20 -----------------------------------------------------------------------------------------------------------
+
+SOURCE = (
+    "import ccxt\nx = ccxt.binance({'options': {'maxRetriesOnFailure': 3}})\n\n\ndef buy(s):\n    x.create_order(s)\n"
+)
+SEEDS = {
+    "p.yaml": (RULES / "policy.yaml").read_bytes(),
+    "b.py": SOURCE.encode(),
+    "s.json": (RULES / "snapshot.json").read_bytes(),
+}
+SECONDS = 1.0
+BYTES = 200 * 1024 * 1024
+_LINE = re.compile(r"[^\n]+: [^\n]+; [^\n]+\Z")
+_PIECES = [
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"[",
+    b"{",
+    b"}",
+    b": ",
+    b"- ",
+    b"\r\n",
+    b"\t",
+    b"*a",
+    b"&a ",
+    b"!!x ",
+    b"'",
+]
+_PIECES += [b'"', b"\xe2\x80\xae", b"1e999", b"NaN", b"null", b"-1", b"9" * 400, b"%", b"()" * 40, b"\\", b"#", b"<<: "]
+
+
+def _mutant(rng: random.Random, raw: bytes) -> bytes:
+    data = bytearray(raw)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(data) + 1)
+        match rng.randrange(5):
+            case 0:
+                data[at : at + rng.randint(1, 30)] = b""
+            case 1:
+                data[at:at] = rng.choice(_PIECES)
+            case 2:
+                data[at : at + 1] = bytes([rng.randrange(256)])
+            case 3:
+                other = rng.randrange(len(data) + 1)
+                data[at:at] = data[other : other + rng.randint(1, 60)]
+            case _:
+                data[at : at + rng.randint(1, 8)] = rng.choice(_PIECES)
+    return bytes(data)
+
+
+def _lint(*paths: str, states: tuple[str, ...] = ()) -> str:
+    """Lint as the command does; hold what every lint holds, and return the text report."""
+    ended = lint(Call(paths, states), Options(NOW_MS))
+    assert ended.code in (0, 1, 2, 3, 4)
+    for problem in ended.problems:
+        assert _LINE.match(problem), problem
+    assert all("could not be evaluated" not in f.message for f in ended.report.findings), "a rule failed"
+    assert all(f.message and "\n" not in f.message for f in ended.report.findings)
+    json.loads(write("json", ended.report, Style()))
+    write("concise", ended.report, Style())
+    return write("text", ended.report, Style())
+
+
+def test_I20_mutants_end_in_findings_or_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tier: Callable[[int, int], int]
+) -> None:
+    """Mutated policies, sources and snapshots end in findings or in one line, within a second, never a traceback."""
+    monkeypatch.chdir(tmp_path)
+    for name, raw in SEEDS.items():
+        Path(name).write_bytes(raw)
+    for seed in range(tier(3_000, 300_000)):
+        rng = random.Random(seed)
+        name = ("p.yaml", "b.py", "s.json")[seed % 3]
+        Path(name).write_bytes(_mutant(rng, SEEDS[name]))
+        started = time.monotonic()
+        try:
+            _lint(*(("p.yaml",) if name == "s.json" else (name,)), states=("s.json",) if name == "s.json" else ())
+        except Exception as error:
+            raise AssertionError(f"seed {seed} ({name}): {type(error).__name__}") from error
+        assert time.monotonic() - started < SECONDS, f"seed {seed} ({name})"
+        Path(name).write_bytes(SEEDS[name])
+
+
+CORPUS: dict[str, bytes] = {
+    "empty.yaml": b"",
+    "nul.yaml": b"policykit: 1\0",
+    "binary.yaml": bytes(range(256)) * 64,
+    "utf16.yaml": "policykit: 1\n".encode("utf-16"),
+    "bom.yaml": b"\xef\xbb\xbf" + SEEDS["p.yaml"],
+    "crlf.yaml": SEEDS["p.yaml"].replace(b"\n", b"\r\n"),
+    "cr.yaml": SEEDS["p.yaml"].replace(b"\n", b"\r"),
+    "brackets.yaml": b"[" * 100_000,
+    "braces.yaml": b"{a: " * 60_000,
+    "huge.yaml": b"policykit: 1\n" + b"# x\n" * 1_000_000,
+    "line.yaml": b"name: " + b"x" * 200_000,
+    "many.yaml": b"keys:\n" + b"".join(b"  k%d: {purpose: tracking}\n" % i for i in range(4_000)),
+    "empty.py": b"",
+    "nul.py": b"x = 1\0",
+    "binary.py": bytes(range(256)) * 64,
+    "latin.py": "# -*- coding: latin-1 -*-\nx = 'é'\n".encode("latin-1"),
+    "bom.py": b"\xef\xbb\xbf" + SEEDS["b.py"],
+    "crlf.py": SEEDS["b.py"].replace(b"\n", b"\r\n"),
+    "parens.py": b"(" * 20_000,
+    "minus.py": b"x = " + b"-" * 20_000 + b"1",
+    "attributes.py": b"x" + b".a" * 20_000,
+    "calls.py": b"x.create_order(" * 90 + b")" * 90,
+    "dense.py": b"a=1\n" * 32_000,
+    "wide.py": "x = '東'; ".encode() + b"y.create_order('buy');" * 5_000,
+    "huge.py": b"x = 1\n" * 1_000_000,
+    "python2.py": b"print 'x'\n",
+    "escapes.py": b"x = '\\d'\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(CORPUS))
+def test_I20_hostile_files_cost_less_than_a_second(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty, binary, huge, deep and dense files end in findings within a second of one core."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(CORPUS[name])
+    started = time.process_time()
+    assert _lint(name)
+    assert time.process_time() - started < SECONDS
+
+
+def test_I20_hostile_files_cost_less_than_200_mib(tmp_path: Path) -> None:
+    """The worst files, linted by the command itself, stay within 200 MiB."""
+    for name in ("dense.py", "wide.py", "many.yaml", "huge.yaml", "brackets.yaml"):
+        Path(tmp_path, name).write_bytes(CORPUS[name])
+        code = (
+            "import resource, sys\nfrom policykit.cli.__main__ import main\n"
+            "code = main(['lint', sys.argv[1]])\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\nsys.exit(code)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, name], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 1, 2), done.stderr
+        assert "Traceback" not in done.stderr
+        assert int(done.stderr.split()[-1]) * 1024 < BYTES, name
+    assert resource.getpagesize() > 0
+
+
+def test_I20_odd_paths_end_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Link loops, pipes, folders named like files, and names that are no paths end in one line or a finding."""
+    monkeypatch.chdir(tmp_path)
+    Path("loop.yaml").symlink_to("loop.yaml")
+    Path("loop.py").symlink_to("loop.py")
+    Path("gone.yaml").symlink_to("nowhere")
+    os.mkfifo("pipe.yaml")
+    os.mkfifo("pipe.py")
+    Path("folder.yaml").mkdir()
+    for name in (
+        "loop.yaml",
+        "loop.py",
+        "gone.yaml",
+        "pipe.yaml",
+        "pipe.py",
+        "folder.yaml",
+        "a\0b",
+        "x" * 5_000,
+        "",
+        ".",
+    ):
+        _lint(name)
+    Path("p.yaml").write_bytes(SEEDS["p.yaml"])
+    _lint("p.yaml", states=("loop.yaml", "pipe.yaml", "folder.yaml", "gone.yaml", "a\0b"))
+
+
+def test_I20_control_a_plain_reader_falls_over() -> None:
+    """Control: reading the same files as a first version would raises on most of them."""
+    import ast
+
+    from ruamel.yaml import YAML
+
+    def plain(name: str, raw: bytes) -> None:
+        ast.parse(raw.decode()) if name.endswith(".py") else YAML(typ="safe", pure=True).load(raw.decode())["keys"]
+
+    failed = 0
+    for name in (
+        "empty.yaml",
+        "nul.yaml",
+        "binary.yaml",
+        "utf16.yaml",
+        "nul.py",
+        "latin.py",
+        "parens.py",
+        "python2.py",
+    ):
+        try:
+            plain(name, CORPUS[name])
+        except Exception:
+            failed += 1
+    assert failed == 8
+
+
+# ---- I21 -----------------------------------------------------------------------------------------------------------
+
+_LINT_ALL = """
+import sys
+from policykit.lint import Call, Options, lint
+from policykit.lint.report import Style, formats, write
+for format in formats():
+    ended = lint(Call(("all",), tuple(sys.argv[1:])), Options(1795255200000))
+    sys.stdout.write(write(format, ended.report, Style()))
+"""
+
+
+def _generated(count: int) -> Iterator[str]:
+    """Yield policies made of the example's sections: some left out, some given again from rules' bad examples."""
+    sections = re.split(r"^(?=[a-z_]+:)", (RULES / "policy.yaml").read_text(), flags=re.MULTILINE)[1:]
+    bad = [x.text for _, _, x in all_examples(catalogue(source=False), "Bad") if x.language == "yaml"]
+    for seed in range(count):
+        rng = random.Random(seed)
+        kept = {
+            s.partition(":")[0]: s for s in sections if s[:4] in ("poli", "name", "exch", "acco") or rng.random() < 0.8
+        }
+        for text in rng.sample(bad, 3):
+            for part in re.split(r"^(?=[a-z_]+:)", text, flags=re.MULTILINE):
+                if part.partition(":")[0] not in ("name", "exchange", "policykit", "account"):
+                    kept[part.partition(":")[0]] = part
+        body = list(kept.values())
+        rng.shuffle(body)
+        yield "# a comment\n" * rng.randrange(4) + "".join(part for part in body if part)
+
+
+def test_I21_same_input_same_bytes(tmp_path: Path, tier: Callable[[int, int], int]) -> None:
+    """Processes with other hash seeds, and files made in another order, write the same bytes in every format."""
+    texts = list(_generated(tier(200, 5_000)))
+    outputs = []
+    for turn, hash_seed in enumerate(("0", "12345")):
+        top = tmp_path / str(turn)
+        (top / "all").mkdir(parents=True)
+        for index in sorted(range(len(texts)), reverse=bool(turn)):
+            (top / "all" / f"{index:04}.yaml").write_text(texts[index])
+        (top / "all" / "bot.py").write_text(SOURCE)
+        (top / "s.json").write_bytes(SEEDS["s.json"])
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        outputs.append(
+            subprocess.run(
+                [sys.executable, "-c", _LINT_ALL, "s.json"], cwd=top, env=environment, capture_output=True, check=True
+            ).stdout
+        )
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count(b'"rule": ') > 2 * len(texts)
+
+
+def test_I21_control_the_time_of_the_run_would_differ() -> None:
+    """Control: a report that says how long it took is not the same twice, so it says so only without --now."""
+    from policykit.lint.run import Report
+
+    report = Report(NOW_MS)
+    assert write("text", report, Style(seconds=0.1)) != write("text", report, Style(seconds=0.2))
+
+
+def _misplaced(finding: Finding, text: str) -> str | None:
+    """Return why a finding's place does not hold what it names, or None: its key, or the section it is missing from."""
+    place = finding.primary
+    lines = text.split("\n")
+    line = lines[place.line - 1]
+    span = line[place.column - 1 : place.end_column - 1] if place.end_line == place.line else line[place.column - 1 :]
+    names = [part for part in re.split(r"\.(?![^.]*/)", place.path) if not part.isdigit()]
+    if not span.strip():
+        return f"{place}: an empty span for {place.path}"
+    if span in (*names, "exchange"):
+        return None
+    before = "\n".join([*lines[: place.line - 1], line[: place.column - 1]])
+    return (
+        None if re.search(rf"\b{re.escape(names[-1])}[\"']?:", before) else f"{place}: no `{names[-1]}` before {span!r}"
+    )
+
+
+def test_I21_every_place_holds_the_named_key(tier: Callable[[int, int], int]) -> None:
+    """Line and column of each finding hold the key it names, over all examples and generated policies."""
+    checked = 0
+    for entry, _, example in all_examples(catalogue(source=False), "Bad"):
+        policy_text = inputs_of(example).effective
+        for finding in run(entry, example):
+            assert finding.primary.file == policy_text.file
+            checked += 1
+    for text in _generated(tier(200, 5_000)):
+        inputs = Inputs(NOW_MS, policy=load_text(text), traits=load_traits("binance"), snapshot=from_dict(_whole()))
+        for entry in catalogue(source=False):
+            for finding in entry.check(inputs):
+                assert _misplaced(finding, text) is None, written(finding)
+                checked += 1
+    assert checked > 1_000
+
+
+def test_I21_control_a_place_off_by_one_line_is_noticed() -> None:
+    """Control: the check above fails for findings whose line is off by one."""
+    text = (RULES / "policy.yaml").read_text().replace("1.5% of equity", "9% of equity")
+    inputs = Inputs(NOW_MS, policy=load_text(text), traits=load_traits("binance"))
+    finding = next(f for e in catalogue(source=False) for f in e.check(inputs) if f.rule == "PK603")
+    place = finding.primary
+    from dataclasses import replace
+
+    assert _misplaced(finding, text) is None
+    moved = replace(finding, primary=place._replace(line=place.line - 2, end_line=place.end_line - 2))
+    assert _misplaced(moved, text) is not None
