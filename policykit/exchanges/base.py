@@ -142,6 +142,10 @@ class Adapter(Protocol):
         """Return ccxt params that carry the client order id."""
         ...
 
+    def differs(self, order: Order, url: str, body: str | None) -> str | None:
+        """Tell how the order in a request to create one is another than `order` (larger, worse), or None: it is not."""
+        ...
+
     def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
         """Read one order as the exchange writes it (the answer of a create, too; ccxt keeps it under `info`).
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from policykit import traits
 from policykit.clock import iso
-from policykit.exchanges import binance_calls, binance_failures, binance_keys
+from policykit.exchanges import binance_calls, binance_failures, binance_keys, binance_orders
 from policykit.exchanges.base import (
     Answer,
     Call,
@@ -141,6 +141,10 @@ class Binance:
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id (ccxt would put its broker's prefix in its place)."""
         return {"newClientOrderId": client_order_id}
+
+    def differs(self, order: Order, url: str, body: str | None) -> str | None:
+        """Hold the order in a request against the one that was decided."""
+        return binance_orders.differs(order, url, body)
 
     def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
         """Read one order; `order` fills in what an ACK answer leaves out. Raise CallFailed when it is no order."""

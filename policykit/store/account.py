@@ -76,7 +76,8 @@ class AccountState:
         day = seen.day_start_ms
         if day and seen.as_of_ms >= day and (self.day_base is None or self.day_base.as_of_ms < day):
             assert seen.equity is not None
-            self.day_base = Fact(seen.equity, day)
+            # Taken late in the day, the base is without what was deposited since its start: that is no profit lost.
+            self.day_base = Fact(seen.equity - (seen.net_transfers or Decimal(0)), day)
             self.net_transfers = None
 
     def _observe_positions(self, seen: Observation, positions: Mapping[str, Decimal]) -> None:

@@ -118,6 +118,16 @@ class LedgerStore(ABC):
             seq = self._change("use", {"holds": [list(hold) for hold in holds]}, now_ms)
         return grant._replace(seq=seq)
 
+    def at_least(self, hold: Hold, now_ms: int) -> None:
+        with self._lock:
+            known = self._current().use(hold, now_ms) >= hold.amount
+        if known:
+            return
+        with self._step as ledger:
+            missing = hold.amount - ledger.use(hold, now_ms)
+            if missing > 0:
+                self._change("use", {"holds": [list(hold._replace(amount=missing))]}, now_ms)
+
     def renew(self, intent_id: str, generation: int, validity_ms: int, now_ms: int) -> bool:
         with self._step as ledger:
             if not ledger.renewable(intent_id, generation):

@@ -110,6 +110,10 @@ class Store(Protocol):
         """Count a use of budgets that no decision is made on (reads): every hold or none."""
         ...
 
+    def at_least(self, hold: Hold, now_ms: int) -> None:
+        """Raise the use of a window to `hold.amount`, as the exchange counts it, if less is counted here."""
+        ...
+
     def renew(self, intent_id: str, generation: int, validity_ms: int, now_ms: int) -> bool:
         """Let an intent that waits to be sent be signed for SEND_WITHIN_MS from now, with at most this validity.
 

@@ -92,13 +92,14 @@ class Ledger:
         used = []
         failed = []
         for index, hold in enumerate(holds):
-            use = self._use(hold, now_ms)
+            use = self.use(hold, now_ms)
             used.append(use)
             if use + abs(hold.amount) > hold.limit:
                 failed.append(index)
         return Grant(not failed, False, tuple(used), tuple(failed), self.seq)
 
-    def _use(self, hold: Hold, now_ms: int) -> int:
+    def use(self, hold: Hold, now_ms: int) -> int:
+        """Return what is used now of a hold's counter."""
         kind = hold.kind
         if kind == "sum":
             return self.sums.get(hold.counter, 0)
