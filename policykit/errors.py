@@ -15,8 +15,12 @@ Foreign exceptions are converted at the edge `from None`: their text can hold a 
 
 from __future__ import annotations
 
-from policykit.decision import Decision
+from typing import TYPE_CHECKING
+
 from policykit.finding import Finding
+
+if TYPE_CHECKING:
+    from policykit.decision import Decision
 
 
 class PolicykitError(Exception):

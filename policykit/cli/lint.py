@@ -89,17 +89,14 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
 
 def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
     """Return what lint is called with: paths and live state, and the options."""
-    from policykit.lint import Call, Options, StateUnreadable, read_record
+    from policykit.lint import Call, Options
 
     if asked["live"] and asked["states"]:
         raise click.UsageError("--live and --state are both given; one of them is needed")
     if asked["endpoint"] and not asked["live"]:
         raise click.UsageError("--endpoint is given without --live; it is where live state is read")
     now_ms = asked["now_ms"] if asked["now_ms"] is not None else time.time_ns() // 1_000_000
-    try:
-        record = read_record(asked["record"]) if asked["record"] else None
-    except StateUnreadable as error:
-        raise click.UsageError(str(error)) from None
+    record = _record(asked["record"]) if asked["record"] else None
     take = None
     if asked["live"]:
         from policykit.lint.live import taker
@@ -109,6 +106,15 @@ def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
         paths = (DEFAULT,)
     options = Options(now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record)
     return Call(paths, asked["states"], take), options
+
+
+def _record(path: str) -> Any:
+    from policykit.lint.state import StateUnreadable, read_record
+
+    try:
+        return read_record(path)
+    except StateUnreadable as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _columns(output: Path | None) -> int:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from policykit.lint.discover import discover
 from policykit.lint.run import Options, Report, exit_code, finish, lint_policies, lint_sources, load_policies
-from policykit.lint.state import State, StateUnreadable, read_record, read_state
 
 if TYPE_CHECKING:
+    from policykit.lint.state import State
     from policykit.policy import EffectivePolicy
 
-__all__ = ["Call", "Ended", "Options", "Report", "State", "StateUnreadable", "exit_code", "lint", "read_record"]
+__all__ = ["Call", "Ended", "Options", "Report", "exit_code", "lint"]
 
 #: Reads the live state of a policy; the second value says in one line what could not be read.
-TakeState = Callable[["EffectivePolicy"], tuple[State, tuple[str, ...]]]
+TakeState = Callable[["EffectivePolicy"], "tuple[State, tuple[str, ...]]"]
 
 
 class Call(NamedTuple):
@@ -58,6 +58,9 @@ def lint(call: Call, options: Options) -> Ended:
 
 def _from_files(files: Sequence[str], policies: Sequence[EffectivePolicy], problems: list[str]) -> dict[str, State]:
     """Read snapshot files and give each policy those of its exchange, joined into one."""
+    if not files:
+        return {}
+    from policykit.lint.state import State, StateUnreadable, read_state
     from policykit.snapshot import merge
 
     exchanges = {p.model.exchange for p in policies if not p.profile}

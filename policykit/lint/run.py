@@ -7,24 +7,26 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from policykit.errors import PolicyError
 from policykit.finding import SEVERITIES, Finding, Severity
 from policykit.lint.discover import Target
-from policykit.lint.state import State
 from policykit.place import Place
 from policykit.policy import EffectivePolicy, load
-from policykit.record import Record
 from policykit.rules import Entry, Inputs, catalogue
 from policykit.rules.base import iso_ms
 from policykit.traits import load as load_traits
+
+if TYPE_CHECKING:
+    from policykit.lint.state import State
+    from policykit.record import Record
 
 #: Codes of findings about the file itself: whatever else is asked for, they end in exit code 2.
 FILE_FAMILY = "PK0"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How to lint. `select` and `ignore` hold codes or beginnings of codes (`PK2`); select is all when empty."""
 
     now_ms: int
@@ -127,7 +129,7 @@ def _run(entries: Sequence[Entry], inputs: Inputs) -> list[Finding]:
     found: list[Finding] = []
     for entry in sorted(entries, key=lambda e: "findings" in e.rule.reads):
         if "findings" in entry.rule.reads:
-            inputs = replace(inputs, findings=tuple(found))
+            inputs = inputs._replace(findings=tuple(found))
         try:
             found += entry.check(inputs)
         except Exception as error:  # noqa: BLE001  # a rule that fails has not passed, and must not hide the others
@@ -156,8 +158,10 @@ def _waive(report: Report, policy: EffectivePolicy, found: Iterable[Finding], op
         yield replace(finding, status="waived")
 
 
-def lint_sources(report: Report, targets: Iterable[Target], options: Options) -> None:
-    """Run the rules of PK9 on bots' sources."""
+def lint_sources(report: Report, targets: Sequence[Target], options: Options) -> None:
+    """Run the rules of PK9 on bots' sources; without any, what reads Python is not even loaded."""
+    if not targets:
+        return
     from policykit.rules.code import MAX_SOURCE_BYTES, Code, read, unreadable
 
     def index(file: str) -> Code:

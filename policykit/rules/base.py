@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from policykit.finding import Confidence, Finding, Fix, Observed, Severity, Status
 from policykit.place import Place
-from policykit.record import Record
-from policykit.snapshot import KeyReport, Snapshot
 
 if TYPE_CHECKING:
     from policykit.model import Key, Policy
     from policykit.policy import EffectivePolicy
+    from policykit.record import Record
     from policykit.rules.code import Code
+    from policykit.snapshot import KeyReport, Snapshot
     from policykit.traits.base import Exchange
 
 #: What a rule may read. `findings`: those of all other rules; such a rule runs last.
@@ -24,8 +23,7 @@ Reads = Literal["policy", "snapshot", "record", "source", "findings"]
 DAY_MS = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule. `why` is one sentence for the report; `guide` lists requirements of the guide."""
 
     code: str
@@ -72,8 +70,7 @@ class Rule:
         return self.finding(place, message, status="unknown", next_step=next_step)
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Everything a rule may read. Rules of PK9 get `source`, all others `policy`; the rest is None when not given."""
 
     now_ms: int

@@ -91,10 +91,10 @@ from typing import TYPE_CHECKING
 from policykit.finding import Finding
 from policykit.rules.addresses import network_of
 from policykit.rules.base import Inputs, Rule, iso_ms, words
-from policykit.snapshot import KeyReport
 
 if TYPE_CHECKING:
     from policykit.model import Key
+    from policykit.snapshot import KeyReport
 
 RULE = Rule(
     "PK214",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from policykit.finding import Observed
 from policykit.place import Place
 from policykit.rules.base import Inputs, words
-from policykit.snapshot import KeyReport
 
 if TYPE_CHECKING:
     from policykit.model import Key
+    from policykit.snapshot import KeyReport
 
 #: Fields of key reports that carry a scope, by the words their exchanges use: the evidence that a finding quotes.
 _RAW_FIELDS = {

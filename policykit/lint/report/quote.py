@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -67,6 +66,8 @@ def width(text: str) -> int:
     """Return how many columns a terminal draws: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
+    import unicodedata  # a table of 1 MB, for text that is not ASCII only
+
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
