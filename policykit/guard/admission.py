@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from policykit.decision import Decision
+from policykit.decision import Decision, Hold
 from policykit.order import Order
 from policykit.orders.intent import Intent
 
@@ -15,7 +15,7 @@ class Admitted:
     """A decision that allowed something, on its way to the wire.
 
     `deadline_ms` is on the monotonic clock of this process; None: no gate stands before the send. `intent` is None for
-    what reserves nothing (cancels). The gate writes the last five.
+    what is no order to place. The gate writes the last four.
     """
 
     decision: Decision
@@ -24,10 +24,14 @@ class Admitted:
     generation: int
     #: True: the store was down and only the fallback file knows of it.
     unrecorded: bool = False
+    #: What was held for it: the budgets that its request spends of.
+    holds: tuple[Hold, ...] = ()
     #: Taken by a protected client: of an order's permit there is only one taker.
     taken: bool = False
+    #: The function that `@enforce` let run has ended: tasks that it left behind have no part in its permit.
+    done: bool = False
     sent: bool = False
-    error: BaseException | None = None
+    error: Exception | None = None
     #: As read from the signed request at the gate.
     signed_ms: int | None = None
     validity_ms: int | None = None

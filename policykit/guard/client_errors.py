@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccxt.base.errors import BaseError, InvalidOrder
+from ccxt.base.errors import BaseError, InvalidOrder, RateLimitExceeded
 
 from policykit.errors import Denied, OutcomeUnknown
 from policykit.redact import scrub
@@ -16,9 +16,19 @@ class ClientOutcomeUnknown(OutcomeUnknown, BaseError):  # type: ignore[misc]
     """Nobody knows whether the order executed. No NetworkError: bots retry those."""
 
 
-def scrubbed(error: BaseException) -> BaseException:
-    """Return an error of the same ccxt class whose text holds no secret and no signed URL."""
-    if isinstance(error, Denied | OutcomeUnknown) or not isinstance(error, BaseError):
+class SignAgain(RateLimitExceeded):  # type: ignore[misc]
+    """A signed read waited for its budget, and its signature grew old; the protected client signs it again."""
+
+
+def scrubbed(error: Exception) -> Exception:
+    """Return an error of the same ccxt class whose text holds no secret and no signed URL.
+
+    Of an exception that is neither ccxt's nor ours only the class is told: its text can hold anything.
+    """
+    if isinstance(error, Denied | OutcomeUnknown | SignAgain):
         return error
-    clean: BaseException = type(error)(scrub(str(error)))
-    return clean
+    if isinstance(error, BaseError):
+        clean: Exception = type(error)(scrub(str(error)))
+        return clean
+    unread: Exception = BaseError(f"{type(error).__name__} inside the client; nothing more is known")
+    return unread

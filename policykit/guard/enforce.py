@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from policykit.errors import Denied
-from policykit.guard.admission import CURRENT, Admitted
+from policykit.guard.admission import CURRENT
 from policykit.guard.core import Guard
 from policykit.guard.steps import order_of
 from policykit.order import ACTIONS, Order
@@ -57,41 +57,47 @@ def enforce(
 
             @functools.wraps(function)
             async def awrapper(*args: Any, **kwargs: Any) -> Any:
-                inside = guard or _default_guard()
-                admitted = inside.decide(read(*args, **kwargs), gated=False)
-                token = CURRENT.set(admitted)
-                try:
-                    result = await function(*args, **kwargs)
-                except BaseException as error:
-                    _raised(inside, admitted, error)
-                    raise
-                finally:
-                    CURRENT.reset(token)
-                    inside.release(admitted)
-                _returned(inside, admitted, result)
-                return result
+                with _Attempt(guard or _default_guard(), read(*args, **kwargs)) as attempt:
+                    attempt.result = await function(*args, **kwargs)
+                return attempt.result
 
             return awrapper  # type: ignore[return-value]
 
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            inside = guard or _default_guard()
-            admitted = inside.decide(read(*args, **kwargs), gated=False)
-            token = CURRENT.set(admitted)
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                _raised(inside, admitted, error)
-                raise
-            finally:
-                CURRENT.reset(token)
-                inside.release(admitted)
-            _returned(inside, admitted, result)
-            return result
+            with _Attempt(guard or _default_guard(), read(*args, **kwargs)) as attempt:
+                attempt.result = function(*args, **kwargs)
+            return attempt.result  # type: ignore[no-any-return]
 
         return wrapper
 
     return decorate
+
+
+class _Attempt:
+    """One call of an enforced function: decided before it runs, and recorded however it ends."""
+
+    __slots__ = ("admitted", "guard", "result", "started_ms", "token")
+
+    def __init__(self, guard: Guard, order: Order) -> None:
+        self.guard = guard
+        self.admitted = guard.decide(order, gated=False)
+        self.result: Any = None
+
+    def __enter__(self) -> _Attempt:
+        self.token = CURRENT.set(self.admitted)
+        self.started_ms = self.guard.clock.monotonic_ms()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        CURRENT.reset(self.token)
+        admitted = self.admitted
+        admitted.done = True
+        if not admitted.taken and admitted.intent is not None:
+            now = self.guard.now()
+            outcome = _returned(self.result, now) if error is None else _raised(error, now)
+            self.guard.settle(admitted, outcome, self.started_ms)
+        self.guard.release(admitted)
 
 
 def _reader(function: Callable[..., Any], action: str) -> Callable[..., Order]:
@@ -133,26 +139,19 @@ def _default_guard() -> Guard:
     return guard
 
 
-def _raised(guard: Guard, admitted: Admitted, error: BaseException) -> None:
-    """Record what an exception means: a denial inside means nothing was sent, all else may have executed."""
-    if admitted.taken or admitted.intent is None:
-        return
-    denied_inside = isinstance(error, Denied)
-    outcome = Outcome("not_sent", guard.now(), closed=True) if denied_inside else None
-    guard.settle(
-        admitted, outcome or Outcome("unknown", guard.now(), error=type(error).__name__), guard.clock.monotonic_ms()
-    )
+def _raised(error: BaseException, now_ms: int) -> Outcome:
+    """Return what an exception means: a denial inside means nothing was sent, all else may have executed."""
+    if isinstance(error, Denied):
+        return Outcome("not_sent", now_ms, closed=True)
+    return Outcome("unknown", now_ms, error=type(error).__name__)
 
 
-def _returned(guard: Guard, admitted: Admitted, result: Any) -> None:
-    """Record a return as an acknowledgement, with what a ccxt-like answer says of it."""
-    if admitted.taken or admitted.intent is None:
-        return
+def _returned(result: Any, now_ms: int) -> Outcome:
+    """Return what a return means: an acknowledgement, with what a ccxt-like answer says of it."""
     said = result if isinstance(result, dict) else {}
     try:
         filled = None if said.get("filled") is None else exact(said["filled"])
     except ValueError:
         filled = None
     order_id = None if said.get("id") is None else str(said["id"])
-    closed = said.get("status") in _CLOSED
-    guard.settle(admitted, Outcome("acknowledged", guard.now(), order_id, filled, closed), guard.clock.monotonic_ms())
+    return Outcome("acknowledged", now_ms, order_id, filled, said.get("status") in _CLOSED)

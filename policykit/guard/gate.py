@@ -1,9 +1,9 @@
 """The gate at ccxt's `fetch`: the last thing a request passes. What it lets through it accounts for.
 
 Public calls and allow-listed reads pass and spend budget. A write passes only under an admitted order, once, inside
-its permit, with the signing time and the validity that were journaled; the gate, not the exception that a bot catches
-later, records what became of it. Everything else is refused. Shared by the sync and the async client: no input or
-output here.
+its permit, as it was decided, with the signing time and the validity that were journaled; the gate, not the exception
+that a bot catches later, records what became of it. Everything else is refused (in shadow mode: recorded and let
+through). Shared by the sync and the async client: no input or output here.
 """
 
 from __future__ import annotations
@@ -14,39 +14,44 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from ccxt.base.errors import BaseError, RateLimitExceeded
+from ccxt.base.errors import RateLimitExceeded
 
 from policykit.clock import iso
-from policykit.decision import Reason
+from policykit.decision import Hold, Reason
 from policykit.errors import PolicykitError, StoreUnavailable
-from policykit.exchanges.base import Call, CallFailed
+from policykit.exchanges.base import Call, CallFailed, Failure
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, scrubbed
-from policykit.order import Order
+from policykit.order import CANCELS, Order
 from policykit.orders.intent import Outcome
 from policykit.orders.life import after_failure, after_reply, not_before_ms
+from policykit.traits.base import product_of
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
 
 #: A read that is over its budget, or meets a ban, waits at most this long where `retry.data.wait_max` is absent, ms.
 WAIT_MAX_MS: Final = 30_000
+#: One read waits for its budget at most so many times: others may be quicker each time.
+MAX_WAITS: Final = 10
 
-#: What the exchange answered to the request of the current task: (status, headers, body).
+#: What the exchange answered to the request of the current task: status, headers, body.
 ANSWER: ContextVar[dict[str, Any] | None] = ContextVar("policykit_answer", default=None)
 
 
 class Ticket:
     """A request on its way through the gate."""
 
-    __slots__ = ("admitted", "answer", "call", "started_ms", "token")
+    __slots__ = ("admitted", "answer", "call", "holds", "now_ms", "started_ms", "token")
 
-    def __init__(self, call: Call, admitted: Admitted | None) -> None:
+    def __init__(self, call: Call, admitted: Admitted | None, guard: Guard) -> None:
         self.call = call
         self.admitted = admitted
         self.answer: dict[str, Any] = {}
+        self.holds: tuple[Hold, ...] = () if admitted is None else admitted.holds
+        self.now_ms = guard.now()
+        self.started_ms = guard.clock.monotonic_ms()
         self.token = ANSWER.set(self.answer)
-        self.started_ms = 0.0
 
 
 class Gate:
@@ -60,89 +65,109 @@ class Gate:
 
     def enter(self, method: str, url: str, headers: dict[str, str] | None, body: str | None) -> Ticket:
         """Let a request in, or raise what the bot gets instead. A read over budget is the driver's to wait for."""
-        call = self.adapter.call(method, url, body)
+        call = self._call(method, url, body)
         if call.kind in ("public", "read"):
-            return Ticket(call, None)
+            return Ticket(call, None, self.guard)
         admitted = CURRENT.get()
-        if call.kind == "write" and admitted is None and call.action in ("order.cancel", "orders.cancel_all"):
-            admitted = self.guard.decide(Order("", action=call.action))
-        if call.kind != "write" or admitted is None or admitted.decision.action != call.action:
-            raise self._refused(call, "RAW_CALL_REFUSED", _raw_message(call, admitted))
+        fits = admitted is not None and admitted.decision.action == call.action
+        if call.kind == "write" and call.action in CANCELS and not fits:
+            admitted, fits = self.guard.decide(Order("", action=call.action)), True
+        if call.kind != "write" or admitted is None or not fits:
+            self._refuse(call, _raw_message(call, admitted))
+            return Ticket(call, None, self.guard)
         if admitted.sent:
             # INVARIANT I1: one write an intent; ccxt's own retry loop gets the first error again.
-            raise (
-                scrubbed(admitted.error)
-                if admitted.error is not None
-                else self._refused(
-                    call, "RAW_CALL_REFUSED", f"{call.name}: this order was sent already; one decision is for one send"
-                )
-            )
+            if admitted.error is not None and self.guard.mode != "shadow":
+                raise scrubbed(admitted.error)
+            self._refuse(call, f"{call.name}: this order was sent already; one decision is for one send")
+            return Ticket(call, None, self.guard)
         if admitted.intent is not None:
-            self._fits_permit(call, admitted, url, headers or {}, body)
+            self._pass(call, admitted, (url, headers or {}, body))
         admitted.sent = True
-        ticket = Ticket(call, admitted)
-        ticket.started_ms = self.guard.clock.monotonic_ms()
-        return ticket
+        return Ticket(call, admitted, self.guard)
+
+    def _call(self, method: str, url: str, body: str | None) -> Call:
+        try:
+            return self.adapter.call(method, url, body)
+        except Exception:  # noqa: BLE001 - closed: what is not understood is refused
+            return Call("refused", "a call that the adapter could not read")
 
     # INVARIANT I15: what passes here was granted under a generation that has not moved, or inside its permit's time.
-    def _fits_permit(self, call: Call, admitted: Admitted, url: str, headers: dict[str, str], body: str | None) -> None:
-        intent, guard = admitted.intent, self.guard
-        assert intent is not None
-        if intent.client_order_id not in url and intent.client_order_id not in (body or ""):
-            raise self._refused(
-                call, "ORDER_DIFFERS", f"{call.name}: the request does not carry the admitted client order id"
-            )
+    def _pass(self, call: Call, admitted: Admitted, request: tuple[str, dict[str, str], str | None]) -> None:
+        guard = self.guard
+        try:
+            why = self._permit(call, admitted) or self._content(call, admitted, request)
+        except Exception as error:  # noqa: BLE001 - INVARIANT I12: what cannot be checked is not sent
+            why = "CHECK_ERROR", f"{call.name}: {type(error).__name__} while the request was checked"
+        if why is not None and guard.mode != "shadow":
+            raise guard.withdraw(admitted, Reason(why[0], "gate", why[1]))
+
+    def _permit(self, call: Call, admitted: Admitted) -> tuple[str, str] | None:
+        guard = self.guard
         banned = max(guard.facts().banned_until_ms.values(), default=0)
         if banned > guard.now():
-            raise self._refused(
-                call, "RATE_BANNED", f"the exchange takes nothing from this address before {iso(banned)}"
-            )
+            return "RATE_BANNED", f"the exchange takes nothing from this address before {iso(banned)}"
         late = admitted.deadline_ms is not None and guard.clock.monotonic_ms() > admitted.deadline_ms
         if late and not admitted.unrecorded and not guard.renew(admitted):
-            raise self._refused(
-                call, "PERMIT_EXPIRED", "the permit to send ran out and the trading state moved meanwhile; decide again"
-            )
+            why = "the permit to send ran out and the trading state moved meanwhile; decide again"
+            return "PERMIT_EXPIRED", f"{call.name}: {why}"
+        return None
+
+    def _content(
+        self, call: Call, admitted: Admitted, request: tuple[str, dict[str, str], str | None]
+    ) -> tuple[str, str] | None:
+        """Hold the signed request against what was decided, and take signing time and validity from it."""
+        intent, guard = admitted.intent, self.guard
+        assert intent is not None
+        url, headers, body = request
+        if intent.client_order_id not in url and intent.client_order_id not in (body or ""):
+            return "ORDER_DIFFERS", f"{call.name}: the request does not carry the admitted client order id"
+        meant = guard.traits.products[product_of(intent.order.symbol)].calls.get("order.create")
+        if call.name != meant:
+            return "ORDER_DIFFERS", f"the order goes to {call.name}; it was decided for {meant}: leave such params out"
+        differs = self.adapter.differs(intent.order, url, body)
+        if differs is not None:
+            return "ORDER_DIFFERS", f"{call.name}: {differs}; leave params that change the order to its arguments"
         signed = self.adapter.signed(url, headers, body)
         if signed is None or signed.validity_ms is None or signed.validity_ms > guard.validity_ms:
             found = "none" if signed is None or signed.validity_ms is None else f"{signed.validity_ms} ms"
-            raise self._refused(
-                call,
-                "REQUEST_VALIDITY",
-                f"{call.name}: the request's validity is {found}; at most {guard.validity_ms} ms "
-                "(clock.request_validity) may be: leave recvWindow to policykit",
-            )
+            why = f"{call.name}: the request's validity is {found}; at most {guard.validity_ms} ms "
+            return "REQUEST_VALIDITY", why + "(clock.request_validity) may be: leave recvWindow to policykit"
         if signed.at_ms > guard.now() + guard.clock_bound_ms:
             why = f"{call.name}: signed {signed.at_ms - guard.now()} ms ahead of this host's clock; the bound is "
-            raise self._refused(call, "CLOCK_SKEW", f"{why}{guard.clock_bound_ms} ms (clock.max_skew)")
+            return "CLOCK_SKEW", f"{why}{guard.clock_bound_ms} ms (clock.max_skew)"
         admitted.signed_ms, admitted.validity_ms = signed.at_ms, signed.validity_ms
+        return None
 
-    def _refused(self, call: Call, code: str, message: str) -> ClientDenied:
+    def _refuse(self, call: Call, message: str) -> None:
         order = Order("", action=call.action or "key.admin")
-        denied = self.guard.refuse(order, Reason(code, "gate", message))
-        return ClientDenied(denied.decision, str(denied))
+        denied = self.guard.refuse(order, Reason("RAW_CALL_REFUSED", "gate", message))
+        if self.guard.mode != "shadow":
+            raise ClientDenied(denied.decision, str(denied))
 
     # ---- reads
 
+    # INVARIANT I7: no read is sent into a ban, and none beyond the budget; an exit's reserve is not theirs.
     def wait_ms(self, ticket: Ticket) -> int:
         """Return how long a read must wait for its budget or for a ban to end; 0: go. Raise when that is too long."""
-        if ticket.call.kind == "write":
-            return 0
         guard = self.guard
+        if ticket.call.kind not in ("public", "read"):
+            return 0
         now = guard.now()
         facts = guard.facts()
         banned = max(facts.banned_until_ms.values(), default=0)
-        if banned > now:
+        if banned > now and guard.mode != "shadow":
             return self._wait(banned - now, "the exchange told us to wait (429 or 418)")
-        holds = guard.engine.assess(facts, Order("", type=ticket.call.name, action="data.read"), now).holds
-        if not holds:
+        ticket.holds = guard.engine.assess(facts, Order("", type=ticket.call.name, action="data.read"), now).holds
+        if not ticket.holds:
             return 0
         try:
-            grant = guard.store.use(holds, now)
+            grant = guard.store.use(ticket.holds, now)
         except StoreUnavailable:
             return 0
-        if grant.granted:
+        if grant.granted or guard.mode == "shadow":
             return 0
-        hold = holds[grant.failed[0]]
+        hold = ticket.holds[grant.failed[0]]
         wait_ms = hold.span_ms - now % hold.span_ms if hold.fixed else hold.span_ms // 10
         return self._wait(wait_ms, f"{hold.check}: {grant.used[grant.failed[0]]} of {hold.limit} is used")
 
@@ -156,17 +181,17 @@ class Gate:
     def replied(self, ticket: Ticket, reply: Any) -> None:
         """Record the answer to a write."""
         ANSWER.reset(ticket.token)
+        self._usage(ticket)
         admitted = ticket.admitted
         if admitted is None:
             return
-        now = self.guard.now()
         if admitted.intent is None:
-            self.noted(reply)
+            self._noted(reply)
             return
+        now = self.guard.now()
         try:
-            state = self.adapter.order_state(reply, admitted.intent.order)
-            outcome = after_reply(state, now)
-        except CallFailed:  # an answer that cannot be read proves nothing
+            outcome = after_reply(self.adapter.order_state(reply, admitted.intent.order), now)
+        except Exception:  # noqa: BLE001 - an answer that cannot be read proves nothing
             outcome = Outcome("unknown", now, error="ANSWER_UNREADABLE")
         self._settle(ticket, outcome)
 
@@ -180,18 +205,29 @@ class Gate:
             if ticket.admitted is not None and ticket.admitted.intent is not None:
                 self._settle(ticket, Outcome("unknown", now, error="INTERRUPTED"))
             return error
-        failure = self.adapter.failure(error, self._answered(ticket))
+        self._usage(ticket)
+        failure = self._failure(error, ticket)
         if failure.retry_after_ms:
             # INVARIANT I7: the time before which nothing may be sent is the store's, so every process obeys it.
-            with suppress(StoreUnavailable):
-                until_ms = not_before_ms(now, failure.retry_after_ms, guard.clock_bound_ms)
-                guard.store.ban(guard.account, "ip", until_ms, now)
+            guard.banned(not_before_ms(now, failure.retry_after_ms, guard.clock_bound_ms))
         clean = scrubbed(error)
         if ticket.admitted is not None:
             ticket.admitted.error = clean
             if ticket.admitted.intent is not None:
                 self._settle(ticket, after_failure(failure.executed, failure.code, now))
-        return clean if isinstance(clean, BaseError) else _wrapped(clean)
+        return clean
+
+    def _failure(self, error: Exception, ticket: Ticket) -> Failure:
+        """Read an error with this request's own answer; a client holds only that of its latest request."""
+        answered = SimpleNamespace(
+            last_http_response=ticket.answer.get("body"),
+            last_response_headers=ticket.answer.get("headers"),
+            milliseconds=self.guard.now,
+        )
+        try:
+            return self.adapter.failure(error, answered)
+        except Exception:  # noqa: BLE001 - an error that cannot be read proves nothing
+            return Failure("unknown", "UNKNOWN", "an error that could not be read")
 
     def _settle(self, ticket: Ticket, outcome: Outcome) -> None:
         admitted = ticket.admitted
@@ -199,19 +235,25 @@ class Gate:
         full = replace(outcome, signed_ms=admitted.signed_ms, validity_ms=admitted.validity_ms)
         self.guard.settle(admitted, full, ticket.started_ms)
 
-    def noted(self, reply: Any) -> None:
+    def _noted(self, reply: Any) -> None:
         """Take in what the answer of a cancel says of our orders: cumulative quantity, and that they are closed."""
         for item in reply if isinstance(reply, list) else [reply]:
             with suppress(CallFailed, StoreUnavailable):  # not an order: the next look-up tells
                 self.guard.saw(self.adapter.order_state(item))
 
-    def _answered(self, ticket: Ticket) -> Any:
-        """Return this request's own answer in the form that adapters read; a client holds its latest request's."""
-        return SimpleNamespace(
-            last_http_response=ticket.answer.get("body"),
-            last_response_headers=ticket.answer.get("headers"),
-            milliseconds=self.guard.now,
-        )
+    def _usage(self, ticket: Ticket) -> None:
+        """Raise what is counted to what the exchange says was used: others behind the address spend of it too."""
+        headers = ticket.answer.get("headers")
+        if not headers or not ticket.holds:
+            return
+        guard, now = self.guard, self.guard.now()
+        with suppress(Exception):  # a count that cannot be read leaves ours as it is
+            used = self.adapter.usage(headers)
+            for hold in ticket.holds:
+                _, name, span = hold.counter.split("|")[:3] if hold.kind == "window" else ("", "", "")
+                told = used.get(f"{name}|{span}")
+                if told is not None and hold.fixed and ticket.now_ms // hold.span_ms == now // hold.span_ms:
+                    guard.store.at_least(hold._replace(amount=told), now)
 
 
 def _raw_message(call: Call, admitted: Admitted | None) -> str:
@@ -220,8 +262,3 @@ def _raw_message(call: Call, admitted: Admitted | None) -> str:
     if admitted is None:
         return f"{call.name}: a raw call that the policy did not decide; use create_order or @enforce"
     return f"{call.name}: the policy admitted {admitted.decision.action}, the client sends {call.action}"
-
-
-def _wrapped(error: BaseException) -> BaseException:
-    wrapped: BaseException = BaseError(f"{type(error).__name__} inside the client; nothing more is known")
-    return wrapped

@@ -1,25 +1,49 @@
 """The protected client: a ccxt client whose class was swapped in place, so isinstance and every reference keep working.
 
 `create_order` decides and brings the order to its end (`steps`), `fetch` is the gate, cancels are recorded. All other
-unified methods that send orders end at these, or are refused at the gate.
+unified methods that send orders end at these, or are refused here or at the gate. Everything is written once, as
+coroutines over three things to do (call, sleep, read); for a sync client they do it at once and never wait.
 """
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from policykit.decision import Reason
 from policykit.errors import Denied
-from policykit.exchanges.base import CallFailed, arun, run
-from policykit.guard.admission import CURRENT
-from policykit.guard.client_errors import ClientDenied
-from policykit.guard.gate import ANSWER, Gate, Ticket
+from policykit.exchanges.base import CallFailed, Steps, arun, run
+from policykit.guard.admission import CURRENT, Admitted
+from policykit.guard.client_errors import ClientDenied, SignAgain
+from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.steps import Placement, order_of
 from policykit.order import Order
 from policykit.orders.life import Answer, Decide, LookUp, Record, Send, Wait
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
+
+T = TypeVar("T")
+#: Unified methods that do not end at `create_order`, what they ask for, and what to do instead.
+_ONE_BY_ONE: Final = "a batch has no check in this version; call create_order for each order"
+_NO_AMEND: Final = "an amend has no check in this version; cancel the order and create a new one"
+_NO_STREAM: Final = "an order over a websocket does not pass the gate; use create_order"
+_REFUSED: Final = {
+    "create_orders": ("order.create", _ONE_BY_ONE),
+    "edit_order": ("order.amend", _NO_AMEND),
+    "edit_orders": ("order.amend", _NO_AMEND),
+    "create_order_ws": ("order.create", _NO_STREAM),
+    "create_orders_ws": ("order.create", _NO_STREAM),
+    "edit_order_ws": ("order.amend", _NO_STREAM),
+}
+#: Cancels that do not pass the gate: recorded, and let through as every cancel.
+_STREAMED_CANCELS: Final = {
+    "cancel_order_ws": "order.cancel",
+    "cancel_orders_ws": "order.cancel",
+    "cancel_all_orders_ws": "orders.cancel_all",
+}
+_PLAIN: Final = ("create_order", "cancel_order", "cancel_all_orders")
 
 
 def protect(guard: Guard, client: Any) -> Any:
@@ -33,16 +57,53 @@ def protect(guard: Guard, client: Any) -> Any:
         raise ValueError(f"the client is for {client.id}; the policy is for {guard.policy.model.exchange}")
     mixin = AsyncProtected if inspect.iscoroutinefunction(client.fetch) else SyncProtected
     cls = type(client)
+    members: dict[str, Any] = {"__module__": cls.__module__}
+    for name, (action, why) in _REFUSED.items():
+        members[name] = _refusing(cls, name, action, why)
+    for name, action in _STREAMED_CANCELS.items():
+        members[name] = _recording(cls, name, action)
+    # ccxt puts camelCase names beside its own on the class; without these they would pass `create_order` by.
+    own = {name: getattr(mixin, name) for name in _PLAIN}
+    members |= {_camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
     client.__dict__["policykit_gate"] = Gate(guard)
     guard.adapter.set_validity(client, guard.validity_ms)
-    client.__class__ = type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), {"__module__": cls.__module__})
+    client.__class__ = type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), members)
     return client
 
 
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _refusing(cls: type[Any], name: str, action: str, why: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse; in shadow mode record that, and let it through."""
+        guard = self.policykit_gate.guard
+        denied = guard.refuse(Order("", action=action), Reason("RAW_CALL_REFUSED", "gate", f"{name}: {why}"))
+        if guard.mode != "shadow":
+            raise ClientDenied(denied.decision, str(denied))
+        return getattr(cls, name)(self, *args, **kwargs)
+
+    return method
+
+
+def _recording(cls: type[Any], name: str, action: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """Record the cancel and send it."""
+        self.policykit_gate.guard.decide(Order("", action=action))
+        return getattr(cls, name)(self, *args, **kwargs)
+
+    return method
+
+
 class _Protected:
-    """What both kinds share."""
+    """What both kinds share; `_policykit_call`, `_policykit_sleep` and `_policykit_read` are theirs."""
 
     policykit_gate: Gate
+    _policykit_call: Callable[..., Coroutine[Any, Any, Any]]
+    _policykit_sleep: Callable[[float], Coroutine[Any, Any, None]]
+    _policykit_read: Callable[[Steps[Any]], Coroutine[Any, Any, Any]]
 
     def on_rest_response(
         self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
@@ -52,15 +113,112 @@ class _Protected:
             seen.update(status=code, headers=headers, body=body)
         return super().on_rest_response(code, reason, url, method, headers, body, *rest)  # type: ignore[misc]
 
-    def _policykit_send(self, placement: Placement, step: Send, params: dict[str, Any]) -> dict[str, Any]:
-        order = placement.order
-        given = {k: v for k, v in params.items() if k not in ("clientOrderId", "newClientOrderId")}
-        return {**given, **placement.guard.adapter.order_params(order, step.intent.client_order_id)}
+    async def _policykit_fetch(self, url: str, method: str, headers: Any, body: Any) -> Any:
+        gate = self.policykit_gate
+        ticket = gate.enter(method, url, headers, body)
+        try:
+            for _ in range(MAX_WAITS):
+                wait_ms = gate.wait_ms(ticket)
+                if wait_ms <= 0:
+                    break
+                await self._policykit_sleep(wait_ms / 1000)
+                if ticket.call.kind == "read":
+                    raise SignAgain("policykit: the request waited for its budget; it must be signed again")
+            reply = await self._policykit_call(super().fetch, url, method, headers, body)  # type: ignore[misc]
+        except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
+            raise gate.failed(ticket, error) from None
+        gate.replied(ticket, reply)
+        return reply
 
-    def _policykit_parse(self, symbol: str) -> Any:
-        return lambda raw: self.parse_order(raw, self.market(symbol))  # type: ignore[attr-defined]
+    async def _policykit_fetch2(self, *args: Any, **kwargs: Any) -> Any:
+        for _ in range(MAX_WAITS):
+            try:
+                return await self._policykit_call(super().fetch2, *args, **kwargs)  # type: ignore[misc]
+            except SignAgain:
+                continue
+        return await self._policykit_call(super().fetch2, *args, **kwargs)  # type: ignore[misc]
 
-    def _policykit_cancel(self, action: str, symbol: str | None) -> Any:
+    async def _policykit_create(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Any:
+        await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
+        params = dict(params or {})
+        placement = Placement(self.policykit_gate.guard, order_of(symbol, kind, side, amount, price, params))
+        if placement.guard.mode == "shadow":
+            return await self._policykit_shadow(placement, (kind, side, amount, price, params))
+        steps = placement.steps()
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(await self._policykit_do(placement, step, (kind, side, amount, price, params)))
+        except StopIteration as end:
+            return placement.result(end.value, lambda raw: self.parse_order(raw, self.market(symbol)))  # type: ignore[attr-defined]
+        finally:
+            placement.guard.release(placement.admitted)
+
+    async def _policykit_do(self, placement: Placement, step: Any, arguments: tuple[Any, ...]) -> Answer:
+        if isinstance(step, Decide):
+            return placement.decide(step)
+        if isinstance(step, Record):
+            return placement.record(step)
+        if isinstance(step, Wait):
+            await self._policykit_sleep(max(0, step.until_ms - placement.now()) / 1000)
+            return placement.answer()
+        if isinstance(step, LookUp):
+            return await self._policykit_look_up(placement, step)
+        assert isinstance(step, Send)
+        return await self._policykit_send(placement, step.intent.client_order_id, arguments)
+
+    async def _policykit_shadow(self, placement: Placement, arguments: tuple[Any, ...]) -> Any:
+        """Send once whatever the policy says, and return or raise what came of it; recovery settles the rest."""
+        try:
+            placement.decide(Decide(None))
+            await self._policykit_send(placement, placement.client_order_id, arguments)
+            if placement.error is not None:
+                raise placement.error
+            return placement.reply
+        finally:
+            placement.guard.release(placement.admitted)
+
+    async def _policykit_send(self, placement: Placement, client_id: str | None, arguments: tuple[Any, ...]) -> Answer:
+        kind, side, amount, price, params = arguments
+        token = CURRENT.set(placement.admitted)
+        try:
+            full = params
+            if client_id is not None:
+                given = {k: v for k, v in params.items() if k not in ("clientOrderId", "newClientOrderId")}
+                full = given | placement.guard.adapter.order_params(placement.order, client_id)
+            create = super().create_order  # type: ignore[misc]
+            reply = await self._policykit_call(create, placement.order.symbol, kind, side, amount, price, full)
+            return placement.sent(None, reply)
+        except Exception as error:  # noqa: BLE001 - the gate knows what became of it
+            return placement.sent(error, None)
+        except BaseException:
+            placement.ended()
+            raise
+        finally:
+            CURRENT.reset(token)
+
+    async def _policykit_look_up(self, placement: Placement, step: LookUp) -> Answer:
+        sent = placement.now()
+        try:
+            found = await self._policykit_read(placement.find(step.intent))
+        except CallFailed as failed:
+            return placement.looked_up(sent, None, asked=False, retry_after_ms=failed.failure.retry_after_ms)
+        except Exception:  # noqa: BLE001 - an adapter that fails has asked nothing
+            return placement.looked_up(sent, None, asked=False, retry_after_ms=None)
+        return placement.looked_up(sent, found, asked=True, retry_after_ms=None)
+
+    async def _policykit_cancel(self, action: str, symbol: str | None, method: Any, *arguments: Any) -> Any:
+        token = CURRENT.set(self._policykit_admit(action, symbol))
+        try:
+            return await self._policykit_call(method, *arguments)
+        finally:
+            CURRENT.reset(token)
+
+    def _policykit_admit(self, action: str, symbol: str | None) -> Admitted:
+        outer = CURRENT.get()
+        if outer is not None and outer.decision.action == action and not (outer.taken or outer.done):
+            outer.taken = True  # INVARIANT I17: the decision that `@enforce` made is this attempt's
+            return outer
         try:
             return self.policykit_gate.guard.decide(Order(symbol or "", action=action))
         except Denied as denied:
@@ -70,17 +228,21 @@ class _Protected:
 class SyncProtected(_Protected):
     """A sync ccxt client behind a guard."""
 
+    async def _policykit_call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    async def _policykit_sleep(self, seconds: float) -> None:
+        self.policykit_gate.guard.clock.sleep(seconds)
+
+    async def _policykit_read(self, steps: Steps[T]) -> T:
+        guard = self.policykit_gate.guard
+        return run(guard.adapter, self, steps, guard.clock)
+
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-        gate = self.policykit_gate
-        ticket = gate.enter(method, url, headers, body)
-        try:
-            while (wait_ms := gate.wait_ms(ticket)) > 0:
-                gate.guard.clock.sleep(wait_ms / 1000)
-            reply = super().fetch(url, method, headers, body)  # type: ignore[misc]
-        except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
-            raise gate.failed(ticket, error) from None
-        gate.replied(ticket, reply)
-        return reply
+        return _finish(self._policykit_fetch(url, method, headers, body))
+
+    def fetch2(self, *args: Any, **kwargs: Any) -> Any:
+        return _finish(self._policykit_fetch2(*args, **kwargs))
 
     def create_order(
         self,
@@ -91,80 +253,35 @@ class SyncProtected(_Protected):
         price: Any = None,
         params: Any = None,
     ) -> Any:
-        self.load_markets()  # type: ignore[attr-defined]
-        params = dict(params or {})
-        placement = Placement(self.policykit_gate.guard, order_of(symbol, type, side, amount, price, params))
-        steps = placement.steps()
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(self._policykit_do(placement, step, (type, side, amount, price, params)))
-        except StopIteration as end:
-            return placement.result(end.value, self._policykit_parse(symbol))
-        finally:
-            placement.guard.release(placement.admitted)
+        return _finish(self._policykit_create(symbol, type, side, amount, price, params))
 
-    def _policykit_do(self, placement: Placement, step: Any, arguments: tuple[Any, ...]) -> Answer:
-        if isinstance(step, Decide):
-            return placement.decide(step)
-        if isinstance(step, Record):
-            return placement.record(step)
-        if isinstance(step, Wait):
-            placement.guard.clock.sleep(max(0, step.until_ms - placement.now()) / 1000)
-            return placement.answer()
-        if isinstance(step, LookUp):
-            return self._policykit_look_up(placement, step)
-        kind, side, amount, price, params = arguments
-        token = CURRENT.set(placement.admitted)
-        try:
-            full = self._policykit_send(placement, step, params)
-            reply = super().create_order(placement.order.symbol, kind, side, amount, price, full)  # type: ignore[misc]
-            return placement.sent(None, reply)
-        except Exception as error:  # noqa: BLE001 - the gate knows what became of it
-            return placement.sent(error, None)
-        except BaseException:
-            placement.interrupted()
-            raise
-        finally:
-            CURRENT.reset(token)
-
-    def _policykit_look_up(self, placement: Placement, step: LookUp) -> Answer:
-        guard, sent = placement.guard, placement.now()
-        try:
-            found = run(guard.adapter, self, placement.find(step.intent), guard.clock)
-        except CallFailed as failed:
-            return placement.looked_up(sent, None, asked=False, retry_after_ms=failed.failure.retry_after_ms)
-        return placement.looked_up(sent, found, asked=True, retry_after_ms=None)
-
-    def cancel_order(self, id: str, symbol: str | None = None, params: Any = None) -> Any:  # noqa: A002
-        token = CURRENT.set(self._policykit_cancel("order.cancel", symbol))
-        try:
-            return super().cancel_order(id, symbol, params or {})  # type: ignore[misc]
-        finally:
-            CURRENT.reset(token)
+    def cancel_order(self, id: str, symbol: str | None = None, params: Any = None) -> Any:  # noqa: A002 - ccxt's name
+        cancel = super().cancel_order  # type: ignore[misc]
+        return _finish(self._policykit_cancel("order.cancel", symbol, cancel, id, symbol, params or {}))
 
     def cancel_all_orders(self, symbol: str | None = None, params: Any = None) -> Any:
-        token = CURRENT.set(self._policykit_cancel("orders.cancel_all", symbol))
-        try:
-            return super().cancel_all_orders(symbol, params or {})  # type: ignore[misc]
-        finally:
-            CURRENT.reset(token)
+        cancel = super().cancel_all_orders  # type: ignore[misc]
+        return _finish(self._policykit_cancel("orders.cancel_all", symbol, cancel, symbol, params or {}))
 
 
 class AsyncProtected(_Protected):
     """An async ccxt client behind a guard."""
 
+    async def _policykit_call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return await function(*args, **kwargs)
+
+    async def _policykit_sleep(self, seconds: float) -> None:
+        await self.policykit_gate.guard.clock.asleep(seconds)
+
+    async def _policykit_read(self, steps: Steps[T]) -> T:
+        guard = self.policykit_gate.guard
+        return await arun(guard.adapter, self, steps, guard.clock)
+
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-        gate = self.policykit_gate
-        ticket = gate.enter(method, url, headers, body)
-        try:
-            while (wait_ms := gate.wait_ms(ticket)) > 0:
-                await gate.guard.clock.asleep(wait_ms / 1000)
-            reply = await super().fetch(url, method, headers, body)  # type: ignore[misc]
-        except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
-            raise gate.failed(ticket, error) from None
-        gate.replied(ticket, reply)
-        return reply
+        return await self._policykit_fetch(url, method, headers, body)
+
+    async def fetch2(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._policykit_fetch2(*args, **kwargs)
 
     async def create_order(
         self,
@@ -175,64 +292,25 @@ class AsyncProtected(_Protected):
         price: Any = None,
         params: Any = None,
     ) -> Any:
-        await self.load_markets()  # type: ignore[attr-defined]
-        params = dict(params or {})
-        placement = Placement(self.policykit_gate.guard, order_of(symbol, type, side, amount, price, params))
-        steps = placement.steps()
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(await self._policykit_do(placement, step, (type, side, amount, price, params)))
-        except StopIteration as end:
-            return placement.result(end.value, self._policykit_parse(symbol))
-        finally:
-            placement.guard.release(placement.admitted)
-
-    async def _policykit_do(self, placement: Placement, step: Any, arguments: tuple[Any, ...]) -> Answer:
-        if isinstance(step, Decide):
-            return placement.decide(step)
-        if isinstance(step, Record):
-            return placement.record(step)
-        if isinstance(step, Wait):
-            await placement.guard.clock.asleep(max(0, step.until_ms - placement.now()) / 1000)
-            return placement.answer()
-        if isinstance(step, LookUp):
-            return await self._policykit_look_up(placement, step)
-        kind, side, amount, price, params = arguments
-        token = CURRENT.set(placement.admitted)
-        try:
-            full = self._policykit_send(placement, step, params)
-            reply = await super().create_order(placement.order.symbol, kind, side, amount, price, full)  # type: ignore[misc]
-            return placement.sent(None, reply)
-        except Exception as error:  # noqa: BLE001 - the gate knows what became of it
-            return placement.sent(error, None)
-        except BaseException:
-            placement.interrupted()
-            raise
-        finally:
-            CURRENT.reset(token)
-
-    async def _policykit_look_up(self, placement: Placement, step: LookUp) -> Answer:
-        guard, sent = placement.guard, placement.now()
-        try:
-            found = await arun(guard.adapter, self, placement.find(step.intent), guard.clock)
-        except CallFailed as failed:
-            return placement.looked_up(sent, None, asked=False, retry_after_ms=failed.failure.retry_after_ms)
-        return placement.looked_up(sent, found, asked=True, retry_after_ms=None)
+        return await self._policykit_create(symbol, type, side, amount, price, params)
 
     async def cancel_order(self, id: str, symbol: str | None = None, params: Any = None) -> Any:  # noqa: A002
-        token = CURRENT.set(self._policykit_cancel("order.cancel", symbol))
-        try:
-            return await super().cancel_order(id, symbol, params or {})  # type: ignore[misc]
-        finally:
-            CURRENT.reset(token)
+        cancel = super().cancel_order  # type: ignore[misc]
+        return await self._policykit_cancel("order.cancel", symbol, cancel, id, symbol, params or {})
 
     async def cancel_all_orders(self, symbol: str | None = None, params: Any = None) -> Any:
-        token = CURRENT.set(self._policykit_cancel("orders.cancel_all", symbol))
-        try:
-            return await super().cancel_all_orders(symbol, params or {})  # type: ignore[misc]
-        finally:
-            CURRENT.reset(token)
+        cancel = super().cancel_all_orders  # type: ignore[misc]
+        return await self._policykit_cancel("orders.cancel_all", symbol, cancel, symbol, params or {})
 
 
-__all__ = ["AsyncProtected", "SyncProtected", "Ticket", "protect"]
+def _finish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of a sync client to its end: nothing that it awaits ever waits."""
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+__all__ = ["AsyncProtected", "SyncProtected", "protect"]

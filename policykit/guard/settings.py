@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+import os
+from typing import Final, Literal
 
 from policykit.errors import PolicykitError
 from policykit.orders.life import RetryPlan
 from policykit.policy import EffectivePolicy
 from policykit.store import Store
 
+Mode = Literal["enforce", "shadow"]
 #: What `retry.orders` leaves out, ms.
 LOOKUP_EVERY_MS: Final = 2_000
 EXPIRES_AFTER_MS: Final = 30_000
@@ -42,6 +44,16 @@ def clock_bound_ms(policy: EffectivePolicy) -> int:
     """Return how far the clocks may be apart."""
     clock = policy.model.clock
     return clock.max_skew.ms if clock and clock.max_skew else CLOCK_BOUND_MS
+
+
+def mode_named() -> Mode:
+    """Return what POLICYKIT_MODE says, enforce without it. Raise PolicykitError for a word that is no mode."""
+    named = os.environ.get("POLICYKIT_MODE") or "enforce"
+    if named == "enforce":
+        return "enforce"
+    if named == "shadow":
+        return "shadow"
+    raise PolicykitError(f'POLICYKIT_MODE is "{named}"; enforce or shadow may be; set one of them, or unset it')
 
 
 def choose_key(policy: EffectivePolicy, key: str | None) -> str:

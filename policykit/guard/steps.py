@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from policykit.decision import Reason
-from policykit.errors import Denied, StoreUnavailable
+from policykit.errors import Denied
 from policykit.exchanges.base import OrderState, Steps
 from policykit.guard.admission import CURRENT, Admitted, covers
 from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, scrubbed
-from policykit.order import Order
+from policykit.order import CANCELS, Order
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
-from policykit.orders.life import Answer, Decide, Placing, Record, place
+from policykit.orders.life import UNDECIDED, Answer, Decide, Placing, Record, place
 from policykit.units import exact
 
 if TYPE_CHECKING:
@@ -54,30 +54,29 @@ class Placement:
         self.outer = self._take_outer()
         self.admitted: Admitted | None = None
         self.reply: Any = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.found: OrderState | None = None
+        self._fence: int | None = None
         self._started_ms = guard.now()
         self._monotonic_ms = guard.clock.monotonic_ms()
 
     def _take_outer(self) -> Admitted | None:
         outer = CURRENT.get()
-        if outer is None:
+        if outer is None or outer.done or outer.decision.action in CANCELS:
             return None
         if outer.taken or not covers(outer.decision.order, self.order):
             why = "was sent already" if outer.taken else f"is {outer.decision.order.to_dict()}"
-            raise self._denied(
-                Reason("ORDER_DIFFERS", "gate", f"the order that @enforce admitted {why}; this one is another")
-            )
+            reason = Reason("ORDER_DIFFERS", "gate", f"the order that @enforce admitted {why}; this one is another")
+            denied = self.guard.refuse(self.order, reason)
+            if self.guard.mode == "shadow":
+                return None
+            raise ClientDenied(denied.decision, str(denied))
         outer.taken = True
-        if not self.guard.gated(outer):
-            raise self._denied(
-                Reason("PERMIT_EXPIRED", "gate", "the trading state moved since @enforce admitted the order")
-            )
+        if self.guard.mode != "shadow" and not self.guard.gated(outer):
+            # INVARIANT I17: the decision that `@enforce` made is this attempt's, and stays the only one.
+            why = "the trading state moved since @enforce admitted the order; decide again"
+            raise self.guard.withdraw(outer, Reason("PERMIT_EXPIRED", "gate", why))
         return outer
-
-    def _denied(self, reason: Reason) -> ClientDenied:
-        denied = self.guard.refuse(self.order, reason)
-        return ClientDenied(denied.decision, str(denied))
 
     def steps(self) -> Placing:
         """Return the steps to do."""
@@ -85,6 +84,11 @@ class Placement:
         plan = guard.plan
         family = guard.family(self.order.symbol)
         return place(family, guard.clock_bound_ms, plan, self.now(), own_id=self.order.client_order_id is not None)
+
+    @property
+    def client_order_id(self) -> str | None:
+        """Return the id under which the admitted order is kept; None where nothing is kept of it (shadow mode)."""
+        return None if self.admitted is None or self.admitted.intent is None else self.admitted.intent.client_order_id
 
     def now(self) -> int:
         """Return UTC ms of a clock that does not step while this order is settled."""
@@ -107,23 +111,23 @@ class Placement:
         self.reply = self.error = None
         return self.answer(self.admitted.intent)
 
-    def sent(self, error: BaseException | None, reply: Any) -> Answer:
+    def sent(self, error: Exception | None, reply: Any) -> Answer:
         """Say what the send came to: the gate has recorded it, unless the request never reached the gate."""
         admitted = self.admitted
         assert admitted is not None
         self.reply, self.error = reply, None if error is None else scrubbed(error)
-        if admitted.intent is not None and not admitted.sent:
-            self.guard.settle(admitted, Outcome("not_sent", self.guard.now(), closed=True))
+        self.ended()
         return self.answer(admitted.intent)
 
-    def interrupted(self) -> None:
-        """Say that the task was cancelled: what had passed the gate is unknown already, what had not was never sent."""
-        if self.admitted is not None and not self.admitted.sent:
-            self.guard.settle(self.admitted, Outcome("not_sent", self.guard.now(), closed=True))
+    def ended(self) -> None:
+        """Say that the send is over: what had passed the gate has its outcome already, what had not was never sent."""
+        admitted = self.admitted
+        if admitted is not None and admitted.intent is not None and admitted.intent.open and not admitted.sent:
+            self.guard.settle(admitted, Outcome("not_sent", self.guard.now(), closed=True))
 
     def find(self, intent: Intent) -> Steps[OrderState | None]:
         """Return the look-up to make: the cheap one while it could only find, every place once it can prove absence."""
-        fence = fence_ms(intent, self.guard.family(intent.order.symbol), self.guard.clock_bound_ms)
+        self._fence = fence = fence_ms(intent, self.guard.family(intent.order.symbol), self.guard.clock_bound_ms)
         thorough = fence is not None and self.now() > fence
         return self.guard.adapter.find_order(intent.order.symbol, intent.client_order_id, thorough=thorough)
 
@@ -131,6 +135,8 @@ class Placement:
         """Say what a look-up found."""
         self.found = found or self.found
         now = self.now()
+        if found is None and self.admitted is not None and self.admitted.intent is not None:
+            self.guard.looked(self.admitted.intent, asked=asked, fence=self._fence)
         skew = self.guard.facts().skew_ms
         clock_ok = skew is not None and abs(skew) <= self.guard.clock_bound_ms
         wait = now + retry_after_ms if retry_after_ms else 0
@@ -140,26 +146,22 @@ class Placement:
         """Write an outcome."""
         admitted = self.admitted
         assert admitted is not None
-        try:
-            intent = self.guard.store.outcome(step.intent.id, step.outcome)
-        except StoreUnavailable:
-            intent = step.intent
+        intent = self.guard.conclude(step.intent, step.outcome, recorded=not admitted.unrecorded)
         if admitted.intent is not None and intent.id == admitted.intent.id:
             admitted.intent = intent
         return self.answer(intent)
 
     def result(self, intent: Intent, parse: Any) -> Any:
         """Return what create_order returns, or raise what the bot should see."""
-        if self.reply is not None and self.error is None:
-            return self.reply
         if self.found is not None and intent.state in ("found", "settled", "acknowledged"):
             return parse(self.found.raw)
-        if intent.state in ("unknown", "intended", "sent", "found", "acknowledged"):
+        if intent.state in UNDECIDED or intent.state == "found":
             raise ClientOutcomeUnknown(
                 intent.id,
                 f"order {intent.client_order_id} ({intent.order.symbol} {intent.order.side}) was sent and its outcome "
                 f"is unknown ({intent.error}); its reservation stays and increases there are denied until it is "
                 f"settled: policykit orders --unknown, then policykit orders resolve {intent.id}",
             )
-        assert self.error is not None
-        raise self.error
+        if self.error is not None:
+            raise self.error
+        return self.reply

@@ -1,0 +1,327 @@
+"""How a guard decides: assess, reserve, record; and what it writes of an order that was admitted."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from policykit.clock import Clock
+from policykit.decision import Assessment, Decision, Hold, Reason
+from policykit.engine import Engine, denial_message, explain_failed
+from policykit.engine.facts import Facts, TradingState
+from policykit.errors import Denied, StoreUnavailable
+from policykit.exchanges.base import OrderState
+from policykit.guard import fallback, refusals
+from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.settings import Mode
+from policykit.order import CANCELS, Order
+from policykit.orders.ids import new_id
+from policykit.orders.intent import Intent, Outcome, advance
+from policykit.orders.life import Proof, after_lookup
+from policykit.policy import EffectivePolicy
+from policykit.store import SEND_WITHIN_MS, Store
+from policykit.telemetry import Scope, Telemetry
+from policykit.traits.base import Exchange, Family, product_of
+
+#: The trading state that a breached limit asks for.
+_ON_BREACH: Final[dict[str, TradingState]] = {"reduce_only": "REDUCING", "cancel_open": "HALTED", "halt": "HALTED"}
+
+
+class Deciding:
+    """The part of a guard that decides and records; `core.Guard` is the rest of it."""
+
+    policy: EffectivePolicy
+    store: Store
+    clock: Clock
+    mode: Mode
+    bot: str
+    host: str
+    account: str
+    traits: Exchange
+    engine: Engine
+    telemetry: Telemetry
+    scope: Scope
+    validity_ms: int
+
+    def now(self) -> int:
+        """Return UTC ms by the guard's clock."""
+        return self.clock.now_ms()
+
+    def facts(self, symbol: str = "") -> Facts:
+        """Return what is known now; a store that cannot be read is a fact too."""
+        raise NotImplementedError
+
+    def check(self, order: Order) -> Decision:
+        """Return the decision for an order without holding, recording or sending anything."""
+        now = self.now()
+        facts = self.facts(order.symbol)
+        return self._decision(new_id(), order, self.engine.assess(facts, order, now), facts, now)
+
+    # INVARIANT I12: whatever cannot be evaluated, read or written ends in a denial with a code; only what can merely
+    # reduce passes without a store.
+    def decide(self, order: Order, *, gated: bool = True, replaces: str | None = None) -> Admitted:
+        """Decide and reserve; return the permit to send, or raise Denied. One call, one decision, one row, one span.
+
+        `gated`: a gate stands before the send, so the permit ends after SEND_WITHIN_MS. `replaces` names the absent
+        intent that this one is sent in place of. In shadow mode nothing is denied, only recorded as if.
+        """
+        started = self.clock.monotonic_ms()
+        now = self.now()
+        decision_id = new_id()
+        times = 0
+        while True:
+            facts = self.facts(order.symbol)
+            assessment = self.engine.assess(facts, order, now)
+            decision = self._decision(decision_id, order, assessment, facts, now)
+            if decision.outcome == "deny":
+                self._trip(assessment, decision.id)
+                return self._refuse(decision, assessment.reasons, started, gated)
+            intent = self._intent(decision, assessment.holds, gated, replaces)
+            try:
+                grant = self.store.reserve(decision, intent, assessment.holds, facts.generation, now)
+            except StoreUnavailable as error:
+                return self._without_store(decision, intent, error, started)
+            if grant.granted:
+                decision.seq = grant.seq
+                return self._admit(decision, intent, assessment.holds, started, facts.generation)
+            if grant.duplicate is not None:
+                return self._refuse(decision, refusals.reused(order, grant.duplicate), started, gated)
+            times += 1
+            # A cancel or an exit that did not fit meets newer facts again; an increase that did not fit is denied.
+            last = times > (refusals.ASSESS_EXIT_AGAIN if assessment.reduces else refusals.ASSESS_AGAIN)
+            if not grant.stale and (last or not assessment.reduces):
+                reasons = explain_failed(
+                    self.engine, order, assessment.holds, grant.used, grant.failed, facts=facts, now_ms=now
+                )
+                return self._refuse(decision, reasons, started, gated)
+            if last and order.action in CANCELS:
+                return self._uncounted(decision, started)
+            if last:
+                return self._refuse(decision, refusals.moving(times), started, gated)
+
+    def refuse(self, order: Order, reason: Reason) -> Denied:
+        """Record a denial that no check made (a raw call at the gate, say) and return the error to raise."""
+        facts, now = self.facts(order.symbol), self.now()
+        decision = self._decision(new_id(), order, Assessment((reason,), (), False), facts, now)
+        return self._deny(decision, (reason,), self.clock.monotonic_ms())
+
+    def _admit(
+        self, decision: Decision, intent: Intent | None, holds: tuple[Hold, ...], started: float, generation: int
+    ) -> Admitted:
+        if intent is not None:
+            DRIVING.add(intent.id)
+        self._tell(decision, started, intent)
+        gated = intent is None or intent.permit_until_ms is not None
+        return Admitted(decision, intent, started + SEND_WITHIN_MS if gated else None, generation, holds=holds)
+
+    def _refuse(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
+        if self.mode == "shadow":
+            return self._let_through(decision, reasons, started, gated)
+        raise self._deny(decision, reasons, started)
+
+    def _deny(self, decision: Decision, reasons: tuple[Reason, ...], started: float) -> Denied:
+        decision.outcome, decision.reasons = "deny", reasons
+        self._write(decision)
+        self._tell(decision, started, None)
+        return Denied(decision, denial_message(decision, self.policy.file))
+
+    def _write(self, decision: Decision) -> None:
+        try:
+            decision.seq = self.store.record(decision, decision.at_ms)
+        except StoreUnavailable:
+            fallback.write(self.policy.name, decision)
+
+    def _let_through(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
+        """Record what would be denied, and send it all the same: it holds nothing, and what becomes of it is kept."""
+        decision.outcome, decision.reasons = "deny", reasons
+        intent = self._intent(decision, (), gated, None)
+        generation = self.facts(decision.order.symbol).generation
+        try:
+            if intent is not None:
+                grant = self.store.reserve(decision, intent, (), generation, decision.at_ms)
+                decision.seq = grant.seq if grant.granted else None
+        except StoreUnavailable:
+            pass
+        if decision.seq is None:
+            intent = None
+            self._write(decision)
+        return self._admit(decision, intent, (), started, generation)
+
+    def _uncounted(self, decision: Decision, started: float) -> Admitted:
+        """Let a cancel pass that met a newer trading state every time; only the budgets do not count it."""
+        self._write(decision)
+        return self._admit(decision, None, (), started, 0)
+
+    def _without_store(
+        self, decision: Decision, intent: Intent | None, error: StoreUnavailable, started: float
+    ) -> Admitted:
+        if not (decision.reduces or decision.action in CANCELS):
+            return self._refuse(decision, refusals.without_store(error), started, True)
+        fallback.write(self.policy.name, decision)
+        self._tell(decision, started, intent)
+        return Admitted(decision, intent, started + SEND_WITHIN_MS, 0, unrecorded=True)
+
+    def _tell(self, decision: Decision, started: float, intent: Intent | None) -> None:
+        duration_ns = int((self.clock.monotonic_ms() - started) * 1_000_000)
+        self.telemetry.record(decision, self.scope, duration_ns=duration_ns, intent=intent)
+
+    def _trip(self, assessment: Assessment, decision_id: str) -> None:
+        """Set the trading state that a breached limit asks for; a loss trip latches (DESIGN 6)."""
+        for reason in assessment.reasons:
+            state: TradingState | None = _ON_BREACH.get(reason.on_breach)
+            if state is None or reason.failure or self.mode == "shadow":
+                continue
+            scope = f"account:{self.account}"
+            if not any(h.scope == scope and h.state in (state, "HALTED") for h in self.facts().halts):
+                self.halt(scope, state, reason.check, reason.message, decision_id=decision_id)
+
+    def halt(self, scope: str, state: TradingState, by: str, why: str, *, decision_id: str | None = None) -> None:
+        """Set the trading state of a scope; it latches until `policykit resume`. A store that is down denies anyway.
+
+        `decision_id` is the denial that made it necessary: what it denies later links to that one's span.
+        """
+        try:
+            self.store.halt(scope, state, by, why, self.now())
+        except StoreUnavailable:
+            return
+        self.telemetry.kill_switch(scope, state, by, why, decision_id=decision_id)
+
+    def banned(self, until_ms: int) -> None:
+        """Remember that the exchange takes nothing from this address before a moment (429, 418).
+
+        An address is no account: the ban is written for every account of the exchange that a guard of this store
+        trades, which is the safe side where they have several addresses.
+        """
+        try:
+            accounts = {guard.account for guard in self.store.guards()} | {self.account}
+            for account in sorted(accounts):
+                if account.startswith(f"{self.traits.id}/"):
+                    self.store.ban(account, "ip", until_ms, self.now())
+        except StoreUnavailable:
+            return
+
+    def _decision(self, decision_id: str, order: Order, a: Assessment, facts: Facts, now: int) -> Decision:
+        equity = facts.equity
+        return Decision(
+            id=decision_id,
+            outcome="deny" if a.reasons else "allow",
+            mode=self.mode,
+            action=order.action,
+            order=order,
+            policy_name=self.policy.name,
+            policy_version=self.policy.version,
+            bot=self.bot,
+            at_ms=now,
+            reasons=a.reasons,
+            warnings=a.warnings,
+            reduces=a.reduces,
+            notional=a.notional,
+            facts_age_s=None if equity is None else (now - equity.as_of_ms) / 1000,
+            checks=len(self.engine.checks),
+        )
+
+    def _intent(self, decision: Decision, holds: tuple[Hold, ...], gated: bool, replaces: str | None) -> Intent | None:
+        order = decision.order
+        if order.action != "order.create":
+            return None
+        ids = self.family(order.symbol).client_order_id
+        return Intent(
+            id=decision.id,
+            account=self.account,
+            order=order,
+            client_order_id=order.client_order_id or (decision.id if ids is None else ids.encode(decision.id)),
+            family="order",
+            holds=holds,
+            reduces=decision.reduces,
+            bot=self.bot,
+            host=self.host,
+            pid=os.getpid(),
+            decided_ms=decision.at_ms,
+            permit_until_ms=decision.at_ms + SEND_WITHIN_MS if gated else None,
+            validity_ms=self.validity_ms if gated else None,
+            changed_ms=decision.at_ms,
+            replaces=replaces,
+        )
+
+    def family(self, symbol: str) -> Family:
+        """Return the traits of the order family that a symbol's plain orders belong to."""
+        return self.traits.products[product_of(symbol)].families["order"]
+
+    # ---- what became of an order
+
+    def renew(self, admitted: Admitted) -> bool:
+        """Extend a permit that ran out on its way to the gate; False when the order may not be sent any more.
+
+        The holds stay. Where the trading state moved since, the order is assessed again: an exit passes a halt.
+        """
+        intent = admitted.intent
+        if intent is None:
+            admitted.deadline_ms = None
+            return True
+        started = self.clock.monotonic_ms()
+        try:
+            if not self.store.renew(intent.id, admitted.generation, self.validity_ms, self.now()):
+                facts = self.facts(intent.order.symbol)
+                if self.engine.assess(facts, intent.order, self.now()).reasons:
+                    return False
+                admitted.generation = facts.generation
+                if not self.store.renew(intent.id, facts.generation, self.validity_ms, self.now()):
+                    return False
+        except StoreUnavailable:
+            return False
+        admitted.deadline_ms = started + SEND_WITHIN_MS
+        return True
+
+    def gated(self, admitted: Admitted) -> bool:
+        """Bound a permit that had no gate, now that one stands before the send; False when the state moved."""
+        intent = admitted.intent
+        if intent is None or admitted.unrecorded or admitted.deadline_ms is not None:
+            return True
+        if not self.renew(admitted):
+            return False
+        until_ms = self.now() + SEND_WITHIN_MS
+        admitted.intent = replace(intent, permit_until_ms=until_ms, validity_ms=self.validity_ms)
+        return True
+
+    def release(self, admitted: Admitted | None) -> None:
+        """Say that no call waits for an order any more; what is still unknown is recovery's from here on."""
+        if admitted is not None and admitted.intent is not None:
+            DRIVING.discard(admitted.intent.id)
+
+    def settle(self, admitted: Admitted, outcome: Outcome, started_ms: float | None = None) -> None:
+        """Write what became of an admitted order; a store that is down keeps its reservation, which is the safe side.
+
+        `started_ms` is when it was sent, on the monotonic clock: it makes the span of the send.
+        """
+        intent = admitted.intent
+        if intent is None:
+            return
+        admitted.intent = self.conclude(intent, outcome, recorded=not admitted.unrecorded)
+        if started_ms is not None:
+            duration_ns = int((self.clock.monotonic_ms() - started_ms) * 1_000_000)
+            self.telemetry.sent(admitted.intent, self.scope, duration_ns=duration_ns)
+
+    def conclude(self, intent: Intent, outcome: Outcome, *, recorded: bool = True) -> Intent:
+        """Write an outcome to the store, or to the fallback file where that cannot be; return the intent after it."""
+        if recorded:
+            try:
+                return self.store.outcome(intent.id, outcome)
+            except (StoreUnavailable, KeyError):
+                pass
+        fallback.write_outcome(self.policy.name, intent.id, outcome)
+        return advance(intent, outcome)
+
+    def saw(self, state: OrderState) -> None:
+        """Take in what the exchange says of one order, if it is one of ours. Raise StoreUnavailable."""
+        for intent in self.store.intents(self.account):
+            if intent.client_order_id == state.client_order_id:
+                outcome = after_lookup(intent, self.now(), state, Proof(None))
+                if outcome is not None:
+                    self.store.outcome(intent.id, outcome)
+
+    def looked(self, intent: Intent, *, asked: bool, fence: int | None) -> None:
+        """Write down that a look-up proved nothing, and when one will, for `policykit journal show`."""
+        with suppress(StoreUnavailable):
+            self.store.event("lookup", {"intent": intent.id, "asked": asked, "fence_ms": fence}, self.now())

@@ -1,0 +1,23 @@
+"""Whether another process with a guard lives."""
+
+from __future__ import annotations
+
+import os
+
+from policykit.orders.recovery import SILENT_MS
+from policykit.store import GuardInfo
+
+
+def lives(guard: GuardInfo, host: str, now_ms: int) -> bool:
+    """Tell whether another process with a guard lives: by its process id on this host, by its heartbeat elsewhere."""
+    if guard.host != host:
+        return now_ms - guard.beat_ms < SILENT_MS
+    if guard.pid == os.getpid():
+        return False  # this process knows its own by DRIVING; its id may be that of a life before
+    try:
+        os.kill(guard.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
