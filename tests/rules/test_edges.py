@@ -64,8 +64,10 @@ def test_declaration_older_than_the_key_says_nothing() -> None:
     text = KEY + ADDRESSES + DECLARED.replace("2026-11-20", "2026-10-01")
     made = f'"created_at": "2026-10-20T10:00:00Z", {UNREAD}'
     assert _found("PK214", text, _key(made)) == [
-        "unknown policy.yaml:6:65 which addresses `mm-exec` accepts is not known: "
-        "the key was made after the declaration"
+        (
+            "unknown policy.yaml:6:65 which addresses `mm-exec` accepts is not known: "
+            "the key was made after the declaration"
+        )
     ]
 
 
