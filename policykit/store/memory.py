@@ -27,7 +27,7 @@ class MemoryStore(LedgerStore):
         self._queue: list[tuple[str, int, Body, tuple[Any, ...]]] = []
         self._rows: list[Row] = []
         self._leases: dict[str, tuple[str, int]] = {}
-        self._guards: dict[tuple[str, str, int], GuardInfo] = {}
+        self._guards: dict[tuple[str, str, int, str], GuardInfo] = {}
         self._own_ids: dict[tuple[str, str], str] = {}
 
     def _begin(self) -> Ledger:
@@ -51,7 +51,7 @@ class MemoryStore(LedgerStore):
 
     def beat(self, guard: GuardInfo) -> None:
         with self._lock:
-            self._guards[(guard.bot, guard.host, guard.pid)] = guard
+            self._guards[(guard.bot, guard.host, guard.pid, guard.account)] = guard
             for key, other in list(self._guards.items()):
                 if other.beat_ms < guard.beat_ms - GUARD_SILENT_MS:
                     del self._guards[key]

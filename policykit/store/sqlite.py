@@ -246,7 +246,7 @@ class SqliteStore(LedgerStore):
         with self._lock:
             self._asked(
                 "INSERT OR REPLACE INTO guards VALUES (?,?,?,?,?)",
-                guard.bot,
+                f"{guard.bot} {guard.account}",  # one bot name may stand for several accounts of one process
                 guard.host,
                 guard.pid,
                 guard.beat_ms,
