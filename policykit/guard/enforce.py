@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from policykit.errors import Denied
 from policykit.guard.admission import CURRENT
@@ -84,7 +84,7 @@ class _Attempt:
         self.admitted = guard.decide(order, gated=False)
         self.result: Any = None
 
-    def __enter__(self) -> _Attempt:
+    def __enter__(self) -> Self:
         self.token = CURRENT.set(self.admitted)
         self.started_ms = self.guard.clock.monotonic_ms()
         return self

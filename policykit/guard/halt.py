@@ -14,9 +14,12 @@ from policykit.store import SEND_WITHIN_MS, Store
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
+    from policykit.policy import EffectivePolicy
 
 #: List - cancel - list until empty, at most this often.
 CANCEL_ROUNDS: Final = 10
+#: What passed the gate at the last moment is on the wire no longer than this, ms.
+ON_THE_WIRE_MS: Final = 250
 #: How long a halt waits for sends that no gate watches, where `kill_switch.wait` is absent, ms.
 WAIT_MS: Final = 30_000
 _STEP_S: Final = 0.05
@@ -36,44 +39,66 @@ class Cancelled:
 def wait_for_sends(store: Store, clock: Clock, unsent: list[Intent], wait_ms: int = WAIT_MS) -> list[Intent]:
     """Return once every permit granted before a halt was used or has expired; name the sends that may still be on.
 
-    A protected client cannot use a permit granted before the halt later than SEND_WITHIN_MS, so that is the wait. A
-    function under `@enforce` that sends by itself is waited for `wait_ms` and then named.
+    A protected client cannot use a permit granted before the halt later than SEND_WITHIN_MS, so that is the wait, and
+    the time on the wire. A function under `@enforce` that sends by itself is waited for `wait_ms` and then named.
     """
     ids = {intent.id for intent in unsent}
-    gated = any(intent.permit_until_ms is not None for intent in unsent)
     started = clock.monotonic_ms()
     while True:
         waited = clock.monotonic_ms() - started
         left = [i for i in store.intents() if i.id in ids and i.state == "intended"]
         ungated = [i for i in left if i.permit_until_ms is None]
-        if (not (gated and left) or waited > SEND_WITHIN_MS) and (not ungated or waited > wait_ms):
+        gated = len(left) > len(ungated) and waited <= SEND_WITHIN_MS + ON_THE_WIRE_MS
+        if not gated and (not ungated or waited > wait_ms):
             return ungated
         clock.sleep(_STEP_S)
 
 
-def cancel_entries(guard: Guard, client: Any, symbols: tuple[str, ...]) -> Cancelled:
+def concerns(guard: Guard, scope: str) -> bool:
+    """Tell whether a halt of this scope has orders of this guard's account to cancel."""
+    kind, _, name = scope.partition(":")
+    if kind == "bot":
+        return any(intent.bot == name for intent in guard.store.intents(guard.account))
+    return concerns_policy(guard.policy, scope)
+
+
+def concerns_policy(policy: EffectivePolicy, scope: str) -> bool:
+    """Tell whether a scope of exchange or account is this policy's; other scopes may be anybody's."""
+    kind, _, name = scope.partition(":")
+    if kind == "exchange":
+        return policy.model.exchange == name
+    return policy.account_key == name if kind == "account" else True
+
+
+def cancel_entries(guard: Guard, client: Any, scope: str = "all") -> Cancelled:
     """Cancel every order of an account that can increase exposure; keep what can only reduce (`cancel: all` takes all).
 
     Lists, cancels and lists again until nothing is left to cancel. While an order may still be on its way the family
-    is pending: absence from the list proves nothing before the fence.
+    is pending: absence from the list proves nothing before the fence. A scope of a bot or a symbol takes its own only.
     """
     adapter, clock = guard.adapter, guard.clock
+    kind, _, name = scope.partition(":")
     switch = guard.policy.model.kill_switch
     everything = switch is not None and switch.cancel == "all"
     report = Cancelled(guard.account)
     for _ in range(CANCEL_ROUNDS):
+        own = (
+            None if kind != "bot" else {i.client_order_id for i in guard.store.intents(guard.account) if i.bot == name}
+        )
         try:
-            listed = run(adapter, client, adapter.open_orders(symbols), clock)
+            listed = run(adapter, client, adapter.open_orders((name,) if kind == "symbol" else ()), clock)
         except CallFailed as failed:
             report.failed.append(f"open orders cannot be listed: {failed}")
             break
+        listed = tuple(o for o in listed if own is None or o.client_order_id in own)
         entries = [o for o in listed if everything or can_increase(o)]
         report.kept = [o.client_order_id for o in listed if o not in entries]
-        if not entries:
-            report.failed.clear()
-            break
         report.failed = _cancel_each(guard, client, entries, report)
-    report.pending = [i.client_order_id for i in on_their_way(guard)]
+        if not entries:
+            break
+    else:
+        report.failed = report.failed or [f"{len(entries)} entries are still listed after {CANCEL_ROUNDS} rounds"]
+    report.pending = [i.client_order_id for i in on_their_way(guard, scope, exits=everything)]
     return report
 
 
@@ -81,7 +106,8 @@ def _cancel_each(guard: Guard, client: Any, entries: list[OrderState], report: C
     failures = []
     for order in entries:
         try:
-            if run(guard.adapter, client, guard.adapter.cancel(order), guard.clock):
+            gone = run(guard.adapter, client, guard.adapter.cancel(order), guard.clock)
+            if gone and order.client_order_id not in report.cancelled:
                 report.cancelled.append(order.client_order_id)
         except CallFailed as failed:
             failures.append(f"{order.client_order_id}: {failed}")
@@ -93,13 +119,16 @@ def can_increase(order: OrderState) -> bool:
     return order.side == "buy"
 
 
-def on_their_way(guard: Guard) -> list[Intent]:
+def on_their_way(guard: Guard, scope: str = "all", *, exits: bool = True) -> list[Intent]:
     """Return the intents that may still show up at the exchange: undecided, and not behind their fence."""
     now = guard.now()
+    kind, _, name = scope.partition(":")
     return [
         i
         for i in guard.store.intents(guard.account)
         if i.state in UNDECIDED
+        and (exits or not i.reduces)
+        and name in {"bot": (i.bot,), "symbol": (i.order.symbol,)}.get(kind, (name,))
         and not _past_fence(i, fence_ms(i, guard.family(i.order.symbol), guard.clock_bound_ms), now)
     ]
 

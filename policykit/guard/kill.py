@@ -10,7 +10,7 @@ from typing import Any, Final
 from policykit.clock import Clock
 from policykit.errors import PolicykitError
 from policykit.guard.core import Guard
-from policykit.guard.halt import WAIT_MS, Cancelled, cancel_entries, wait_for_sends
+from policykit.guard.halt import WAIT_MS, Cancelled, cancel_entries, concerns_policy, wait_for_sends
 from policykit.guard.settings import choose_key
 from policykit.policy import EffectivePolicy, load
 from policykit.store import Store
@@ -62,7 +62,7 @@ def kill(
             result.not_reached[file] = str(error).splitlines()[0]
     result.sending = [intent.id for intent in wait_for_sends(store, clock, unsent, _wait_ms(loaded.values()))]
     for file, policy in loaded.items():
-        if _concerns(policy, scope):
+        if concerns_policy(policy, scope):
             _cancel(store, clock, policy, file, result, endpoint)
     return result
 
@@ -72,27 +72,18 @@ def _wait_ms(policies: Iterable[EffectivePolicy]) -> int:
     return max(waits, default=WAIT_MS)
 
 
-def _concerns(policy: EffectivePolicy, scope: str) -> bool:
-    kind, _, name = scope.partition(":")
-    if kind == "exchange":
-        return policy.model.exchange == name
-    return name == policy.account_key if kind == "account" else True
-
-
 def _cancel(
     store: Store, clock: Clock, policy: EffectivePolicy, file: str, result: Killed, endpoint: str | None
 ) -> None:
-    kind, _, name = result.scope.partition(":")
-    symbols = (name,) if kind == "symbol" else ()
     try:
         guard = Guard(policy, key=choose_key(policy, None), store=store, clock=clock)
         guard.endpoint = endpoint
         client = guard.own_client()
         started = clock.monotonic_ms()
-        report = cancel_entries(guard, client, symbols)
+        report = cancel_entries(guard, client, result.scope)
         while report.pending and clock.monotonic_ms() - started < ARRIVALS_MS:
             clock.sleep(1)
-            again = cancel_entries(guard, client, symbols)
+            again = cancel_entries(guard, client, result.scope)
             again.cancelled = [*report.cancelled, *again.cancelled]
             report = again
     except (PolicykitError, ValueError) as error:

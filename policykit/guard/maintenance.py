@@ -7,21 +7,24 @@ thread until `stop`; nothing runs before a bot asks for it (`with guard:`).
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.clock import SystemClock
 from policykit.errors import PolicykitError
 from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms
-from policykit.guard.halt import cancel_entries
+from policykit.guard.halt import cancel_entries, concerns
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
 from policykit.store import Observation
+from policykit.telemetry import names
 from policykit.traits.base import product_of
 
 if TYPE_CHECKING:
@@ -33,10 +36,21 @@ ROUND_S: Final = 5.0
 LEASE_MS: Final = 20_000
 #: Deposits and withdrawals are read this often, ms: they are dear and seldom.
 TRANSFERS_EVERY_MS: Final = 60_000
+#: A share of equity by which it moves between two rounds only when something was deposited, withdrawn or traded.
+JUMP: Final = Decimal("0.001")
 #: Rounds between two checkpoints of the store.
 CHECKPOINT_ROUNDS: Final = 120
 
 _log = logging.getLogger("policykit.guard")
+
+
+class _Transfers(NamedTuple):
+    """The transfers of a day as last read, and the equity of that round."""
+
+    at_ms: int
+    since_ms: int
+    total: Decimal
+    equity: Decimal
 
 
 class Maintenance:
@@ -47,7 +61,7 @@ class Maintenance:
         self._client = client
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._transfers: tuple[int, Decimal] | None = None
+        self._transfers: _Transfers | None = None
         self._handled_ms = 0
         self._rounds = 0
         self._complaint = ""
@@ -65,6 +79,8 @@ class Maintenance:
         if self._thread is not None:
             self._thread.join(timeout=ROUND_S * 2)
             self._thread = None
+        with suppress(PolicykitError):  # else the next poller waits for the lease to run out
+            self._lead(0)
 
     def _loop(self) -> None:
         max_age = self.guard.policy.model.account.max_age
@@ -93,15 +109,33 @@ class Maintenance:
         self._rounds += 1
         if self._rounds % CHECKPOINT_ROUNDS == 0:
             guard.store.checkpoint()
-        holder = f"{guard.host}/{guard.bot}/{id(guard)}"
-        if not guard.store.lease(f"poller|{guard.account}", holder, LEASE_MS, guard.now()):
+        if not self._lead(LEASE_MS):
             guard.recovered = not guard.abandoned()
+            self._gauges()
             return
         client = self._own_client()
         self._facts(client)
         self._recover(client)
         self._open_orders(client)
         self._halted(client)
+        self._gauges()
+
+    def _lead(self, ttl_ms: int) -> bool:
+        """Take or keep the lease of the account's one poller; with 0 let go of it."""
+        guard = self.guard
+        holder = f"{guard.host}/{os.getpid()}/{guard.bot}/{id(guard)}"
+        return guard.store.lease(f"poller|{guard.account}", holder, ttl_ms, guard.now())
+
+    def _gauges(self) -> None:
+        guard = self.guard
+        tell = guard.telemetry.gauge
+        exchange = {names.EXCHANGE: guard.traits.id}
+        unknown = sum(intent.state == "unknown" for intent in guard.store.intents(guard.account))
+        tell(names.M_UNKNOWN, unknown, exchange | {names.ACCOUNT: guard.policy.model.account.name})
+        tell(names.M_HEARTBEAT, guard.now() / 1000, {names.BOT: guard.bot})
+        skew = guard.facts().skew_ms
+        if skew is not None:
+            tell(names.M_SKEW, skew / 1000, exchange)
 
     def _own_client(self) -> Any:
         if self._client is None:
@@ -111,20 +145,26 @@ class Maintenance:
     # ---- facts
 
     def _facts(self, client: Any) -> None:
-        guard = self.guard
+        guard, currency = self.guard, self.guard.policy.model.account.currency
         before = guard.now()
         server = run(guard.adapter, client, guard.adapter.server_time(), guard.clock)
         after = guard.now()
         account = run(guard.adapter, client, guard.adapter.account(), guard.clock)
-        currency = guard.policy.model.account.currency
         marks = run(guard.adapter, client, guard.adapter.marks(self._symbols(client, account)), guard.clock)
+        worth = equity_of(account.balances, marks, currency)
+        moved, transfers = self._net_transfers(client, marks, currency, worth)
+        equity = None if moved else worth
+        if moved:
+            # A transfer came between two reads: which of them equity holds is not known, and a wrong guess is a false
+            # trip or false head-room. The next round reads both anew.
+            transfers = None
         guard.store.observe(
             guard.account,
             Observation(
                 as_of_ms=account.as_of_ms,
                 until_ms=account.until_ms,
-                equity=equity_of(account.balances, marks, currency),
-                net_transfers=self._net_transfers(client, marks, currency),
+                equity=equity,
+                net_transfers=transfers,
                 positions=account.balances,
                 marks=marks,
                 skew_ms=(before + after) // 2 - server,
@@ -141,15 +181,26 @@ class Maintenance:
         client.load_markets()
         return tuple(sorted(s for s in {*named, *held} if s in client.markets and product_of(s) == "spot"))
 
-    def _net_transfers(self, client: Any, marks: dict[str, Decimal], currency: str) -> Decimal | None:
+    def _net_transfers(
+        self, client: Any, marks: dict[str, Decimal], currency: str, equity: Decimal
+    ) -> tuple[bool, Decimal | None]:
+        """Return deposits less withdrawals of the running day, and whether they changed since they were last read.
+
+        They are read when they are due, and whenever equity moved by more than prices mostly do.
+        """
         guard = self.guard
         since, now = day_start_ms(guard.policy, guard.now()), guard.now()
         if not since:
-            return None
-        if self._transfers is None or now - self._transfers[0] > TRANSFERS_EVERY_MS or self._transfers[0] < since:
-            total = run(guard.adapter, client, guard.adapter.net_transfers(since, marks, currency), guard.clock)
-            self._transfers = (now, total)
-        return self._transfers[1]
+            return False, None
+        last = self._transfers
+        new_day = last is None or last.since_ms != since
+        if last is not None and not new_day:
+            jumped = abs(equity - last.equity) > last.equity * JUMP
+            if not jumped and now - last.at_ms <= TRANSFERS_EVERY_MS:
+                return False, last.total
+        total = run(guard.adapter, client, guard.adapter.net_transfers(since, marks, currency), guard.clock)
+        self._transfers = _Transfers(now, since, total, equity)
+        return last is not None and not new_day and total != last.total, total
 
     # ---- orders
 
@@ -168,7 +219,9 @@ class Maintenance:
         try:
             step = next(steps)
             while True:
-                answer = self._answer(client, intent) if isinstance(step, LookUp) else Answer(guard.now())
+                answer = (
+                    self._answer(client, intent, proof.fence_ms) if isinstance(step, LookUp) else Answer(guard.now())
+                )
                 answered |= answer.asked
                 step = steps.send(answer)
         except StopIteration as end:
@@ -177,16 +230,17 @@ class Maintenance:
             guard.store.outcome(intent.id, outcome)
         return answered
 
-    def _answer(self, client: Any, intent: Intent) -> Answer:
+    def _answer(self, client: Any, intent: Intent, fence: int | None) -> Answer:
         guard, sent = self.guard, self.guard.now()
+        search = guard.adapter.find_order(intent.order.symbol, intent.client_order_id)
+        found, asked = None, True
         try:
-            found = run(
-                guard.adapter,
-                client,
-                guard.adapter.find_order(intent.order.symbol, intent.client_order_id),
-                guard.clock,
-            )
+            found = run(guard.adapter, client, search, guard.clock)
         except CallFailed:
+            asked = False
+        if found is None and (fence is None or sent <= fence):
+            guard.looked(intent, asked=asked, fence=fence)
+        if not asked:
             return Answer(guard.now(), sent_ms=sent, asked=False)
         skew = guard.facts().skew_ms
         clock_ok = skew is not None and abs(skew) <= guard.clock_bound_ms
@@ -212,15 +266,15 @@ class Maintenance:
     # ---- a halt
 
     def _halted(self, client: Any) -> None:
-        """Cancel this account's entries when somebody halted it since the last round (each live guard does)."""
+        """Cancel this account's entries when somebody halted it since the last round (each live guard does).
+
+        Again in every round until none is left, and none may still arrive.
+        """
         guard = self.guard
-        newest = max((h.at_ms for h in guard.facts().halts if h.state == "HALTED"), default=0)
-        if newest <= self._handled_ms:
-            return
-        symbols = tuple(sorted({i.order.symbol for i in guard.store.intents(guard.account)}))
-        report = cancel_entries(guard, client, symbols)
-        if not report.failed:
-            self._handled_ms = newest
+        halts = [h for h in guard.store.halts() if h.state == "HALTED" and h.at_ms > self._handled_ms]
+        reports = [cancel_entries(guard, client, halt.scope) for halt in halts if concerns(guard, halt.scope)]
+        if halts and not any(report.failed or report.pending for report in reports):
+            self._handled_ms = max(halt.at_ms for halt in halts)
 
 
 def equity_of(balances: Mapping[str, Decimal], marks: Mapping[str, Decimal], currency: str) -> Decimal:
