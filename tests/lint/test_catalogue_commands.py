@@ -68,10 +68,10 @@ def test_everything_with_a_code_can_be_explained(code: str) -> None:
 
 def test_explain_of_nothing_is_a_wrong_call(run: Run) -> None:
     """Something that is no code ends with 2, one line, and the nearest code."""
-    said = run("explain", "withdraw-scop")
+    said = run("explain", "order-ca")
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines()[0] == (
-        "policykit: withdraw-scop is no rule, reason or check; did you mean withdraw-scope?; `policykit rules` lists the rules"
+        "policykit: order-ca is no rule, reason or check; did you mean order-cap?; `policykit rules` lists the rules"
     )
 
 
