@@ -104,7 +104,7 @@ class LedgerStore(ABC):
             # INVARIANT I3: the intent is durable before the grant is returned, and only a grant lets an order be sent.
             seq = self._write("decision", now_ms, decision_body, decision, intent, holds)
             ledger.granted(intent, holds, now_ms)
-        return grant._replace(seq=seq)
+        return Grant(True, False, grant.used, (), seq)
 
     def record(self, decision: Decision, now_ms: int) -> int:
         with self._step:

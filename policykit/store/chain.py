@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any, Final
 
+from pydantic_core import PydanticSerializationError, to_json
+
 #: What the first row follows.
 GENESIS: Final = "0" * 64
 
@@ -13,8 +15,11 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circu
 
 
 def text_of(body: dict[str, Any]) -> str:
-    """Write a row's data."""
-    return _encode(body)
+    """Write a row's data. Text that is no Unicode (half a surrogate pair, from a bot) is written escaped."""
+    try:
+        return to_json(body, fallback=str).decode()
+    except PydanticSerializationError:
+        return _encode(body)
 
 
 def link(before: str, seq: int, at_ms: int, kind: str, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from policykit.decision import Decision, Hold
@@ -32,6 +33,7 @@ _INTENT_PLAIN = (
     "replaces",
     "error",
 )
+_plain_of = attrgetter(*_INTENT_PLAIN)
 
 
 def number(value: Decimal | None) -> str | None:
@@ -39,13 +41,13 @@ def number(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
 
 
-def intent_to_dict(intent: Intent) -> dict[str, Any]:
-    """Write an intent."""
-    out: dict[str, Any] = {n: getattr(intent, n) for n in _INTENT_PLAIN}
+def intent_to_dict(intent: Intent, order: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Write an intent; `order` is its order where that is written already."""
+    out: dict[str, Any] = dict(zip(_INTENT_PLAIN, _plain_of(intent), strict=True))
     out["filled"] = plain(intent.filled)
     out["action"] = intent.order.action
-    out["order"] = intent.order.to_dict()
-    out["holds"] = [list(hold) for hold in intent.holds]
+    out["order"] = intent.order.to_dict() if order is None else order
+    out["holds"] = intent.holds
     return out
 
 
@@ -100,7 +102,8 @@ def decision_body(decision: Decision, intent: Intent | None, holds: tuple[Hold, 
     if decision.extra:
         out.update(decision.extra)
     if intent is not None:
-        out["intent"] = intent_to_dict(intent)
+        same = intent.order is decision.order
+        out["intent"] = intent_to_dict(intent, out["decision"]["order"] if same else None)
     elif holds:
         out["holds"] = [list(hold) for hold in holds]
     return out

@@ -100,18 +100,18 @@ class Ledger:
 
     def use(self, hold: Hold, now_ms: int) -> int:
         """Return what is used now of a hold's counter."""
-        kind = hold.kind
+        kind, counter = hold.kind, hold.counter
         if kind == "sum":
-            return self.sums.get(hold.counter, 0)
+            return self.sums.get(counter, 0)
         if kind == "window":
-            window = self.windows.get(hold.counter)
+            window = self.windows.get(counter)
             return 0 if window is None else window.used(now_ms)
         if kind == "position":
-            account, _, key = hold.counter.split("|", 2)
+            account, _, key = counter.split("|", 2)
             known = self.accounts.get(account)
             state = None if known is None else known.positions.get(key)
             return 0 if state is None else state.use(hold.amount > 0)
-        return self._unknown(hold.counter, now_ms)
+        return self._unknown(counter, now_ms)
 
     def _unknown(self, counter: str, now_ms: int) -> int:
         """Count the unknown intents; all that are silent count as one, which no `clear` hold allows either."""
