@@ -20,8 +20,8 @@ CREATE TABLE checkpoint (
 CREATE TABLE own_ids (
     account TEXT, client_order_id TEXT, intent TEXT NOT NULL, PRIMARY KEY (account, client_order_id)) WITHOUT ROWID;
 CREATE TABLE guards (
-    bot TEXT, host TEXT, pid INTEGER, beat_ms INTEGER NOT NULL, info TEXT NOT NULL,
-    PRIMARY KEY (bot, host, pid)) WITHOUT ROWID;
+    bot TEXT, host TEXT, pid INTEGER, account TEXT, beat_ms INTEGER NOT NULL, info TEXT NOT NULL,
+    PRIMARY KEY (bot, host, pid, account)) WITHOUT ROWID;
 CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version={SCHEMA};
 """

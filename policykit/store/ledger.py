@@ -73,7 +73,8 @@ class Ledger:
         """Return the facts with the halts that bind this account, bot and symbol."""
         facts = self._facts.get(account)
         if facts is None:
-            facts = self._facts[account] = self.account(account).facts(self.generation)
+            state = self.accounts.get(account) or AccountState()
+            facts = self._facts[account] = state.facts(self.generation)
         if not self.halts:
             return facts
         exchange = account.partition("/")[0]

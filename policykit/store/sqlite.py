@@ -245,10 +245,11 @@ class SqliteStore(LedgerStore):
     def beat(self, guard: GuardInfo) -> None:
         with self._lock:
             self._asked(
-                "INSERT OR REPLACE INTO guards VALUES (?,?,?,?,?)",
-                f"{guard.bot} {guard.account}",  # one bot name may stand for several accounts of one process
+                "INSERT OR REPLACE INTO guards VALUES (?,?,?,?,?,?)",
+                guard.bot,
                 guard.host,
                 guard.pid,
+                guard.account,  # one bot name may stand for several accounts of one process
                 guard.beat_ms,
                 json.dumps(guard),
             )
@@ -256,7 +257,7 @@ class SqliteStore(LedgerStore):
 
     def guards(self) -> list[GuardInfo]:
         with self._lock:
-            found = self._asked("SELECT info FROM guards ORDER BY bot, host, pid")
+            found = self._asked("SELECT info FROM guards ORDER BY bot, host, pid, account")
         return [GuardInfo(*json.loads(row[0])) for row in found]
 
     def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
