@@ -205,7 +205,11 @@ class Guard(Deciding):
         reference = (model.keys or {})[self.key].secret
         credentials = secrets.read(reference) if reference else {}
         sandbox = model.environment == "sandbox"
-        return self.protect(plain_client(model.exchange, credentials, endpoint=self.endpoint, sandbox=sandbox))
+        client = plain_client(model.exchange, credentials, endpoint=self.endpoint, sandbox=sandbox)
+        follow = getattr(self.clock, "follow", None)
+        if follow is not None:  # a clock that is not the machine's: the client signs by it as well
+            follow(client)
+        return self.protect(client)
 
     def protect(self, client: Any) -> Any:
         """Put a ccxt client (sync or async) behind this guard, in place, and return it."""

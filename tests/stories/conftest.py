@@ -1,0 +1,25 @@
+"""One exchange a test; faults are given with `@pytest.mark.parametrize`-free calls of `start`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.guard.world import World, world
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Give a starter of simulated exchanges, each in a folder of its own; all are stopped at the end."""
+    with ExitStack() as stack:
+
+        def begin(*faults: dict[str, Any], **more: Any) -> World:
+            folder = tmp_path / str(len(list(tmp_path.iterdir())))
+            folder.mkdir()
+            return stack.enter_context(world(folder, *faults, **more))
+
+        yield begin
