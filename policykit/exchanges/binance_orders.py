@@ -13,10 +13,31 @@ from urllib.parse import parse_qsl, urlsplit
 from policykit.order import Order
 from policykit.units import exact
 
-#: ccxt rounds a price to the market's tick: it may be worse than what was meant by this share of it.
+#: Under `@enforce` the price was decided on before ccxt rounded it to the market's tick: it may be worse by this share.
 ROUNDING: Final = Decimal("0.001")
-#: What an order is made of beyond its size and price, where ccxt's arguments do not speak of it.
-_FOREIGN: Final = ("stopPrice", "trailingDelta", "sideEffectType", "isIsolated", "autoRepayAtCancel", "pegPriceType")
+#: All that may stand in the request; an iceberg, a trailing or a pegged order, a loan is another order.
+_ALLOWED: Final = frozenset(
+    (
+        "symbol",
+        "side",
+        "type",
+        "timeInForce",
+        "quantity",
+        "quoteOrderQty",
+        "price",
+        "stopPrice",
+        "newClientOrderId",
+        "newOrderRespType",
+        "selfTradePreventionMode",
+        "strategyId",
+        "strategyType",
+        "recvWindow",
+        "timestamp",
+        "signature",
+    )
+)
+#: What ccxt writes when the order says nothing of its time in force.
+_DEFAULT_TIME_IN_FORCE: Final = "GTC"
 
 
 def differs(order: Order, url: str, body: str | None) -> str | None:
@@ -31,10 +52,11 @@ def differs(order: Order, url: str, body: str | None) -> str | None:
         return f"the side is {sent.get('side')}, decided was {order.side}"
     if ("MARKET" in sent.get("type", "") or "price" not in sent) != (order.price is None or order.type == "market"):
         return f"the type is {sent.get('type')}, decided was {order.type}"
-    for name in _FOREIGN:
-        meant = order.stop_price if name == "stopPrice" else None
-        if name in sent and meant is None:
-            return f"{name} is set, which was not decided on"
+    other = sorted(set(sent) - _ALLOWED)
+    if other:
+        return f"{other[0]} is set, which was not decided on"
+    if sent.get("timeInForce") not in (None, order.time_in_force or _DEFAULT_TIME_IN_FORCE):
+        return f"timeInForce is {sent['timeInForce']}, decided was {order.time_in_force or _DEFAULT_TIME_IN_FORCE}"
     try:
         return _size(order, sent) or _prices(order, sent)
     except ValueError:
@@ -47,12 +69,9 @@ def _size(order: Order, sent: dict[str, str]) -> str | None:
         if "quoteOrderQty" in sent or order.quantity is None or quantity > order.quantity:
             return f"the quantity is {quantity}, decided was {order.quantity}"
         return None
-    meant = order.quote_quantity
-    if meant is None and order.quantity is not None and order.price is not None:
-        meant = order.quantity * order.price
     cost = exact(sent.get("quoteOrderQty"))
-    if meant is None or cost > meant:
-        return f"the quote quantity is {cost}, decided was {meant}"
+    if order.quote_quantity is None or cost > order.quote_quantity:
+        return f"the quote quantity is {cost}, decided was {order.quote_quantity}"
     return None
 
 

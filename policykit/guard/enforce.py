@@ -7,7 +7,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, Self, TypeVar
 
-from policykit.errors import Denied
 from policykit.guard.admission import CURRENT
 from policykit.guard.core import Guard
 from policykit.guard.steps import order_of
@@ -140,9 +139,7 @@ def _default_guard() -> Guard:
 
 
 def _raised(error: BaseException, now_ms: int) -> Outcome:
-    """Return what an exception means: a denial inside means nothing was sent, all else may have executed."""
-    if isinstance(error, Denied):
-        return Outcome("not_sent", now_ms, closed=True)
+    """Return what an exception means: the order may be out, also when what raised is the denial of another one."""
     return Outcome("unknown", now_ms, error=type(error).__name__)
 
 
@@ -154,4 +151,6 @@ def _returned(result: Any, now_ms: int) -> Outcome:
     except ValueError:
         filled = None
     order_id = None if said.get("id") is None else str(said["id"])
-    return Outcome("acknowledged", now_ms, order_id, filled, said.get("status") in _CLOSED)
+    # An answer that is over and does not say how much executed proves nothing: the hold stays until a look-up does.
+    closed = said.get("status") in _CLOSED and filled is not None
+    return Outcome("acknowledged", now_ms, order_id, filled, closed)

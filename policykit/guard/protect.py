@@ -43,6 +43,8 @@ _STREAMED_CANCELS: Final = {
     "cancel_orders_ws": "order.cancel",
     "cancel_all_orders_ws": "orders.cancel_all",
 }
+#: Methods through which every request goes; one put on the object itself would pass the gate by.
+_ENTRANCES: Final = ("fetch", "fetch2", "request", "sign", "create_order", "cancel_order", "cancel_all_orders")
 _PLAIN: Final = ("create_order", "cancel_order", "cancel_all_orders")
 
 
@@ -55,6 +57,9 @@ def protect(guard: Guard, client: Any) -> Any:
         return client
     if client.id != guard.policy.model.exchange:
         raise ValueError(f"the client is for {client.id}; the policy is for {guard.policy.model.exchange}")
+    shadowed = sorted(set(_ENTRANCES) & set(client.__dict__))
+    if shadowed:
+        raise ValueError(f"the client's {shadowed[0]} was replaced on the object; a protected client needs its class's")
     mixin = AsyncProtected if inspect.iscoroutinefunction(client.fetch) else SyncProtected
     cls = type(client)
     members: dict[str, Any] = {"__module__": cls.__module__}
@@ -141,6 +146,8 @@ class _Protected:
     async def _policykit_create(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Any:
         await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
         params = dict(params or {})
+        if CURRENT.get() is None:
+            amount, price = self._policykit_rounded(symbol, amount, price)
         placement = Placement(self.policykit_gate.guard, order_of(symbol, kind, side, amount, price, params))
         if placement.guard.mode == "shadow":
             return await self._policykit_shadow(placement, (kind, side, amount, price, params))
@@ -153,6 +160,15 @@ class _Protected:
             return placement.result(end.value, lambda raw: self.parse_order(raw, self.market(symbol)))  # type: ignore[attr-defined]
         finally:
             placement.guard.release(placement.admitted)
+
+    def _policykit_rounded(self, symbol: str, amount: Any, price: Any) -> tuple[Any, Any]:
+        """Return amount and price as ccxt will write them, so that what is decided is what is sent."""
+        try:
+            amount = amount if amount is None else self.amount_to_precision(symbol, amount)  # type: ignore[attr-defined]
+            price = price if price is None else self.price_to_precision(symbol, price)  # type: ignore[attr-defined]
+        except Exception:  # noqa: BLE001 - what ccxt cannot round the engine judges as it is, or ccxt refuses unsent
+            return amount, price
+        return amount, price
 
     async def _policykit_do(self, placement: Placement, step: Any, arguments: tuple[Any, ...]) -> Answer:
         if isinstance(step, Decide):
@@ -180,6 +196,8 @@ class _Protected:
 
     async def _policykit_send(self, placement: Placement, client_id: str | None, arguments: tuple[Any, ...]) -> Answer:
         kind, side, amount, price, params = arguments
+        if placement.order.price is None:
+            price = None
         token = CURRENT.set(placement.admitted)
         try:
             full = params

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from policykit.orders.intent import Outcome
+from policykit.orders.intent import Intent, Outcome
 from policykit.store import Store
+from policykit.units import unscale
+
+
+def _held(intent: Intent) -> Decimal:
+    """Return the quantity that an order in quote quantity was counted as."""
+    return max((unscale(abs(hold.amount)) for hold in intent.holds if hold.kind == "position"), default=Decimal(0))
 
 
 def resolve(
@@ -21,7 +27,7 @@ def resolve(
     intent = found[0]
     if intent.state != "unknown":
         return f"{intent.id} is {intent.state}, not unknown; nothing to resolve"
-    quantity = intent.order.quantity or Decimal(0)
+    quantity = intent.order.quantity or _held(intent)
     if filled is not None and not 0 <= filled <= quantity:
         return f"{intent.id}: --filled is {filled}; 0 to {quantity} may be"
     store.event("resolved", {"intent": intent.id, "as": outcome, "by": by, "why": why}, now_ms)

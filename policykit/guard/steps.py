@@ -5,7 +5,7 @@ Everything but sending, asking and waiting is here, shared by the sync and the a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from policykit.decision import Reason
 from policykit.errors import Denied
@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     from policykit.guard.core import Guard
 
 
+#: What ccxt calls the price that triggers an order.
+_STOPS: Final = ("stopPrice", "triggerPrice", "stopLossPrice", "takeProfitPrice")
+
+
 def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params: dict[str, Any]) -> Order:  # noqa: A002
-    """Read ccxt's arguments of create_order; what is not a number stays out, and the engine denies its absence."""
+    """Read ccxt's arguments of create_order; what is not a number stays as it is, and the engine denies it.
+
+    A market order has no price (ccxt would turn one into a quote quantity), and an order in quote quantity no other.
+    """
 
     def number(value: Any) -> Any:
         try:
@@ -31,15 +38,18 @@ def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params:
         except ValueError:
             return value
 
+    kind = str(type).lower()
+    quote = params.get("quoteOrderQty", params.get("cost"))
+    stop = next((params[name] for name in _STOPS if params.get(name) is not None), None)
     return Order(
         symbol,
         side,  # type: ignore[arg-type]
-        type,
-        number(amount),
-        number(price),
+        kind,
+        number(amount) if quote is None else None,
+        None if kind == "market" else number(price),
         client_order_id=params.get("clientOrderId") or params.get("newClientOrderId"),
-        stop_price=number(params.get("stopPrice", params.get("triggerPrice"))),
-        quote_quantity=number(params.get("quoteOrderQty", params.get("cost"))),
+        stop_price=number(stop),
+        quote_quantity=number(quote),
         reduce_only=bool(params.get("reduceOnly", False)),
         time_in_force=params.get("timeInForce"),
     )
