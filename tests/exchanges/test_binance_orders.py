@@ -15,6 +15,7 @@ LIMIT = Order("BTC/USDT", "buy", "limit", Decimal("0.01"), Decimal(60_000))
 STOP = Order("BTC/USDT", "sell", "limit", Decimal("0.01"), Decimal(60_000), stop_price=Decimal(60_100))
 MARKET = Order("BTC/USDT", "buy", "market", Decimal("0.01"))
 PRICED = Order("BTC/USDT", "buy", "market", Decimal("0.01"), Decimal(60_000))
+COST = Order("BTC/USDT", "buy", "market", quote_quantity=Decimal(600))
 WIRE = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "60000"}
 FREE = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}
 
@@ -32,15 +33,19 @@ FREE = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}
         (LIMIT, WIRE | {"quantity": "many"}, "a number in it cannot be read"),
         (LIMIT, WIRE | {"price": "70000"}, "price is 70000, decided was 60000"),
         (LIMIT, WIRE | {"quoteOrderQty": "9"}, "the quantity is 0.01, decided was 0.01"),
-        (LIMIT, WIRE | {"stopPrice": "61000"}, "stopPrice is set, which was not decided on"),
+        (LIMIT, WIRE | {"stopPrice": "61000"}, "stopPrice is 61000, decided was None"),
+        (LIMIT, WIRE | {"timeInForce": "GTC"}, None),
+        (LIMIT, WIRE | {"timeInForce": "FOK"}, "timeInForce is FOK, decided was GTC"),
+        (LIMIT, WIRE | {"trailingDelta": "100"}, "trailingDelta is set, which was not decided on"),
         (LIMIT, WIRE | {"sideEffectType": "MARGIN_BUY"}, "sideEffectType is set, which was not decided on"),
         (STOP, WIRE | {"side": "SELL", "type": "STOP_LOSS_LIMIT", "stopPrice": "60100"}, None),
         (STOP, WIRE | {"side": "SELL", "stopPrice": "1"}, "stopPrice is 1, decided was 60100"),
         (MARKET, FREE | {"quantity": "0.01"}, None),
         (MARKET, FREE | {"quoteOrderQty": "600"}, "the quote quantity is 600, decided was None"),
         (MARKET, FREE, "a number in it cannot be read"),
-        (PRICED, FREE | {"quoteOrderQty": "600", "price": "1"}, None),
-        (PRICED, FREE | {"quoteOrderQty": "601"}, "the quote quantity is 601, decided was 600.00"),
+        (PRICED, FREE | {"quoteOrderQty": "600"}, "the quote quantity is 600, decided was None"),
+        (COST, FREE | {"quoteOrderQty": "600"}, None),
+        (COST, FREE | {"quoteOrderQty": "601"}, "the quote quantity is 601, decided was 600"),
     ],
 )
 def test_a_request_is_held_against_what_was_decided(order: Order, sent: dict[str, str], said: str | None) -> None:
