@@ -25,10 +25,12 @@ _numbers = count(1)
 
 
 def hold_sum(amount: int, limit: int, counter: str = "open_orders") -> Hold:
+    """Hold some of a cap that is given back."""
     return Hold(f"{ACCOUNT}|{counter}", amount, limit, "sum", "risk.max_open_orders")
 
 
 def hold_window(amount: int, limit: int, span_ms: int = 1_000, *, fixed: bool = False) -> Hold:
+    """Hold some of a window."""
     counter = f"{ACCOUNT}|orders|{span_ms}" + ("|fixed" if fixed else "")
     return Hold(counter, amount, limit, "window", "risk.max_orders", span_ms, fixed)
 
@@ -39,6 +41,7 @@ def hold_position(amount: int, limit: int) -> Hold:
 
 
 def hold_clear(side: str = "buy") -> Hold:
+    """Ask that nothing is unknown on a side."""
     return Hold(UNKNOWN[side], 0, 0, "clear", "orders.unknown")
 
 
@@ -49,7 +52,9 @@ def wanted(
     name = f"{next(_numbers):026d}"
     order = Order("BTC/USDT", side, "limit", Decimal(quantity), Decimal(60_000), client_order_id=own)  # type: ignore[arg-type]
     decision = Decision(name, "allow", "enforce", "order.create", order, "mm", "sha256:0", "bot", now)
-    intent = Intent(name, ACCOUNT, order, own or f"pk{name}", "order", holds, False, "bot", "host", 1, now, now + 250, 5_000)
+    intent = Intent(
+        name, ACCOUNT, order, own or f"pk{name}", "order", holds, False, "bot", "host", 1, now, now + 250, 5_000
+    )
     return decision, replace(intent, **changes)
 
 

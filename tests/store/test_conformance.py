@@ -35,6 +35,7 @@ Again = Callable[[LedgerStore], LedgerStore]
 
 
 def facts_of(**changes: Any) -> Observation:
+    """Return what somebody read at NOW."""
     return Observation(as_of_ms=NOW, until_ms=NOW + 20, **changes)
 
 
@@ -123,7 +124,9 @@ def test_a_denial_is_a_row(store: LedgerStore) -> None:
     order = Order("BTC/USDT", "buy", "limit", Decimal(1), Decimal(2))
     reasons = (Reason("RISK_POSITION", "risk.max_position_notional", "over", "2", "1", "USDT"),)
     decision = Decision("d", "deny", "enforce", "order.create", order, "mm", "sha256:0", "bot", NOW, reasons)
-    assert store.record(replace(decision, notional=Decimal("2.5"), facts_age_s=0.5, warnings=reasons, checks=3), NOW) == 1
+    assert (
+        store.record(replace(decision, notional=Decimal("2.5"), facts_age_s=0.5, warnings=reasons, checks=3), NOW) == 1
+    )
     (row,) = store.rows()
     assert (row.seq, row.at_ms, row.kind) == (1, NOW, "decision")
     assert row.body["decision"]["reasons"] == [reasons[0].to_dict()]
@@ -144,7 +147,7 @@ def test_reads_use_budgets(store: LedgerStore) -> None:
 
 
 def test_a_budget_is_raised_to_what_the_exchange_counted(store: LedgerStore, reopened: Again) -> None:
-    """The exchange's own count raises ours, whatever the limit, never lowers it, and writes no row when we know as much."""
+    """The exchange's count raises ours, whatever the limit, never lowers it, and writes no row when we know as much."""
     store.use((hold_window(6, 10),), NOW)
     store.at_least(hold_window(6, 10), NOW)
     assert len(list(store.rows())) == 1
@@ -179,7 +182,7 @@ def test_a_final_state_gives_back_once(store: LedgerStore) -> None:
         assert store.outcome(first.id, Outcome("rejected", NOW, closed=True)).state == "rejected"
     _, grant = reserve(store, *holds)
     assert grant.used == (2, 2, BTC)
-    assert [i.id for i in store.intents()][0] == second.id
+    assert next(i.id for i in store.intents()) == second.id
 
 
 @pytest.mark.parametrize("side", ["buy", "sell"])
@@ -489,6 +492,7 @@ def test_an_event_is_a_row_and_nothing_else(store: LedgerStore) -> None:
 
 
 def guard(bot: str, beat_ms: int, pid: int = 1) -> GuardInfo:
+    """Return what a guard says of itself."""
     return GuardInfo(bot, "host", pid, ACCOUNT, "mm", "sha256:0", "mm.yaml", "enforce", beat_ms)
 
 
@@ -539,7 +543,13 @@ def test_two_stores_have_two_epochs(store: LedgerStore, reopened: Again) -> None
 
 def test_the_state_is_the_fold_of_the_rows(store: LedgerStore, reopened: Again) -> None:
     """Rows alone make the same ledger, as do a checkpoint with the rows after it, and a store opened afresh."""
-    holds = (hold_sum(1, 9), hold_window(1, 9), hold_window(1, 9, fixed=True), hold_position(BTC, 9 * BTC), hold_clear())
+    holds = (
+        hold_sum(1, 9),
+        hold_window(1, 9),
+        hold_window(1, 9, fixed=True),
+        hold_position(BTC, 9 * BTC),
+        hold_clear(),
+    )
     for number in range(6):
         intent, grant = reserve(store, *holds, now=NOW + number, generation=number)
         assert grant.granted
