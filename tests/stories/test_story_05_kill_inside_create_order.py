@@ -56,7 +56,7 @@ def send_three(client: Any, before: Callable[[], bool]) -> tuple[list[threading.
         try:
             if not before():
                 client.create_order(SYMBOL, "limit", "buy", 0.001, price)
-        except Exception as error:  # noqa: BLE001 - what a thread ended with is looked at
+        except Exception as error:
             errors.append(error)
 
     threads = [threading.Thread(target=buy, args=(price,)) for price in PRICES]
@@ -153,7 +153,7 @@ async def _tasks(sim: Sim, client: Any, halt: Callable[[], Any]) -> tuple[int, l
     await client.load_markets()
     held = Held(client, 3)
     tasks = [asyncio.create_task(client.create_order(SYMBOL, "limit", "buy", 0.001, price)) for price in PRICES]
-    while held.inside._value < 3:  # noqa: SLF001 - the loop must not be blocked while it waits
+    while held.inside._value < 3:
         await asyncio.sleep(0)
     halt()
     before = len(sim.truth.executed)

@@ -1,0 +1,26 @@
+"""One exchange a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.guard.world import World, world
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
+    """Give a starter of simulated exchanges, each in a folder of its own; all are stopped at the end."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with ExitStack() as stack:
+
+        def begin(*faults: dict[str, Any], **more: Any) -> World:
+            folder = tmp_path / f"world{sum(1 for _ in tmp_path.glob('world*'))}"
+            folder.mkdir()
+            return stack.enter_context(world(folder, *faults, **more))
+
+        yield begin
