@@ -7,7 +7,6 @@ import json
 import os
 import random
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -188,12 +187,12 @@ def test_I20_mutants_end_in_findings_or_one_line(
         rng = random.Random(seed)
         name = ("p.yaml", "b.py", "s.json")[seed % 3]
         Path(name).write_bytes(_mutant(rng, SEEDS[name]))
-        started = time.monotonic()
+        started = time.process_time()
         try:
             _lint(*(("p.yaml",) if name == "s.json" else (name,)), states=("s.json",) if name == "s.json" else ())
         except Exception as error:
             raise AssertionError(f"seed {seed} ({name}): {type(error).__name__}") from error
-        assert time.monotonic() - started < SECONDS, f"seed {seed} ({name})"
+        assert time.process_time() - started < SECONDS, f"seed {seed} ({name})"
         Path(name).write_bytes(SEEDS[name])
 
 
@@ -243,9 +242,10 @@ def test_I20_hostile_files_cost_less_than_200_mib(tmp_path: Path) -> None:
     for name in ("dense.py", "wide.py", "many.yaml", "huge.yaml", "brackets.yaml"):
         Path(tmp_path, name).write_bytes(CORPUS[name])
         code = (
-            "import resource, sys\nfrom policykit.cli.__main__ import main\n"
+            "import sys\nfrom policykit.cli.__main__ import main\n"
             "code = main(['lint', sys.argv[1]])\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\nsys.exit(code)"
+            "peak = next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
+            "print(peak, file=sys.stderr)\nsys.exit(code)"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, name], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -253,7 +253,6 @@ def test_I20_hostile_files_cost_less_than_200_mib(tmp_path: Path) -> None:
         assert done.returncode in (0, 1, 2), done.stderr
         assert "Traceback" not in done.stderr
         assert int(done.stderr.split()[-1]) * 1024 < BYTES, name
-    assert resource.getpagesize() > 0
 
 
 def test_I20_odd_paths_end_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

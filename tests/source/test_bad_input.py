@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ MEBIBYTES = 200
 
 def ends_well(path: Path, loads: Callable[[Path], object]) -> str:
     """Load a file; return how that went wrong, or "" when it ended in a policy or in placed findings within time."""
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         loads(path)
     except PolicyError as error:
@@ -31,7 +30,7 @@ def ends_well(path: Path, loads: Callable[[Path], object]) -> str:
             return "findings that are none"
     except Exception as error:
         return type(error).__name__
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     return "" if took < SECONDS else f"{took:.1f} s"
 
 
@@ -71,21 +70,20 @@ def test_I20_the_check_can_fail(tmp_path: Path) -> None:
 
 
 def test_I20_the_corpus_fits_in_200_mib(tmp_path: Path) -> None:
-    """One process that loads every file of the corpus has never held more than 200 MiB."""
+    """One process that loads every file of the corpus has never held over 200 MiB (its own peak, not a parent's)."""
     for index, text in enumerate(CORPUS):
         (tmp_path / f"{index}.yaml").write_bytes(text)
     script = (
-        "import resource, sys\n"
+        "import sys\n"
         "from pathlib import Path\n"
         "from policykit.errors import PolicyError\n"
         "from policykit.policy import load\n"
         "for path in Path(sys.argv[1]).iterdir():\n"
         "    try:\n        load(path)\n    except PolicyError:\n        pass\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     assert int(done.stdout) / 1024 < MEBIBYTES
-    assert resource.getpagesize()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import subprocess  # nosec B404 - our own command, in another process
 import sys
 import threading
 import time
@@ -20,6 +20,7 @@ SYMBOL: Final = "BTC/USDT"
 #: The bot trades this long before the kill, and tries on this long after it, seconds.
 BEFORE_S: Final = 3.0
 AFTER_S: Final = 3.0
+STEPS: Final = 60
 #: The kill command may take this long, seconds; it waits for permits and for orders that are on their way.
 KILL_TIMEOUT_S: Final = 60
 
@@ -34,7 +35,7 @@ def show_halt(say: Callable[[str], None], folder: Path, store: str, seed: int) -
             ask = client.fetch_ticker(SYMBOL)["ask"]
             client.create_order(SYMBOL, "limit", "buy", 0.001, round(ask * 0.95, 2))
             bot = naive_bot()(client, SYMBOL, edge=EDGE)
-            thread = threading.Thread(target=bot.run, args=(60, 0.1), daemon=True)
+            thread = threading.Thread(target=bot.run, args=(STEPS, 0.1), daemon=True)
             thread.start()
             time.sleep(BEFORE_S)
             command = ["kill", "--scope", "account:binance/main", "--by", "desk-head", "--why", "demo"]
@@ -50,7 +51,13 @@ def show_halt(say: Callable[[str], None], folder: Path, store: str, seed: int) -
 
 def _policykit(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "policykit.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=KILL_TIMEOUT_S, check=False)  # noqa: S603 - our own command
+    return subprocess.run(  # noqa: S603 - our own command
+        command,  # nosec B603
+        capture_output=True,
+        text=True,
+        timeout=KILL_TIMEOUT_S,
+        check=False,
+    )
 
 
 def _sell(client: Any) -> str | None:
