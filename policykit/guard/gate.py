@@ -19,7 +19,7 @@ from ccxt.base.errors import RateLimitExceeded
 from policykit.clock import iso
 from policykit.decision import Hold, Reason
 from policykit.errors import PolicykitError, StoreUnavailable
-from policykit.exchanges.base import Call, CallFailed, Failure
+from policykit.exchanges.base import Call, Failure
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, scrubbed
 from policykit.order import CANCELS, Order
@@ -238,7 +238,7 @@ class Gate:
     def _noted(self, reply: Any) -> None:
         """Take in what the answer of a cancel says of our orders: cumulative quantity, and that they are closed."""
         for item in reply if isinstance(reply, list) else [reply]:
-            with suppress(CallFailed, StoreUnavailable):  # not an order: the next look-up tells
+            with suppress(Exception):  # not an order, or no store to tell: the next look-up does
                 self.guard.saw(self.adapter.order_state(item))
 
     def _usage(self, ticket: Ticket) -> None:
