@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from pathlib import Path
 
@@ -36,6 +35,8 @@ class FileGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in command_files():
+            import difflib  # here, as no right call needs it
+
             near = difflib.get_close_matches(args[0], list(command_files()), n=1)
             hint = f"did you mean {near[0]!r}?" if near else "policykit --help lists the commands"
             ctx.fail(f"{args[0]!r} is no command; {hint}")

@@ -15,6 +15,7 @@ from policykit.cli._options import (
     leave,
     now_option,
     output_option,
+    starting,
     use_colour,
     write_output,
 )
@@ -64,8 +65,9 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
     Exit code: 2 the call or a policy is wrong; 1 findings at or over --fail-on; 3 live state could not be read;
     4 nothing to check; 0 clean.
     """
-    from policykit.lint import lint
-    from policykit.lint.report import Style, write
+    with starting():
+        from policykit.lint import lint
+        from policykit.lint.report import Style, write
 
     started = time.monotonic()
     given_now = asked["now_ms"] is not None

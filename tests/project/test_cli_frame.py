@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shlex
@@ -332,3 +333,18 @@ def test_colour_is_for_terminals_that_want_it(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert cli.use_colour(stream) is colour
+
+
+def test_starting_gives_the_collector_back_and_keeps_what_was_imported() -> None:
+    """After an import without the garbage collector it runs again, a failed import too, and skips what stays."""
+    before = gc.get_freeze_count()
+    try:
+        with cli.starting():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > before
+        with pytest.raises(ImportError), cli.starting():
+            raise ImportError
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
