@@ -80,7 +80,9 @@ def _prices(order: Order, sent: dict[str, str]) -> str | None:
         if name not in sent or (name == "price" and "MARKET" in sent["type"]):
             continue
         price = exact(sent[name])
-        worst = Decimal(0) if meant is None else meant * ROUNDING
-        if meant is None or abs(price - meant) > worst:
+        if meant is None:
+            return f"{name} is {price}, decided was {meant}"
+        worse = price - meant if order.side == "buy" else meant - price
+        if (worse if name == "price" else abs(worse)) > meant * ROUNDING:
             return f"{name} is {price}, decided was {meant}"
     return None
