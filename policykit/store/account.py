@@ -38,6 +38,7 @@ class AccountState:
     """Facts of one account. An older `as_of_ms` never replaces a newer one."""
 
     def __init__(self) -> None:
+        self.currency: str | None = None
         self.equity: Fact | None = None
         self.day_base: Fact | None = None
         self.net_transfers: Fact | None = None
@@ -95,6 +96,7 @@ class AccountState:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
         return Facts(
             generation=generation,
+            currency=self.currency,
             equity=self.equity,
             day_base=self.day_base,
             net_transfers=self.net_transfers,
@@ -108,6 +110,7 @@ class AccountState:
 
     def dump(self) -> dict[str, Any]:
         return {
+            "currency": self.currency,
             "equity": fact_to_list(self.equity),
             "day_base": fact_to_list(self.day_base),
             "net_transfers": fact_to_list(self.net_transfers),
@@ -120,6 +123,7 @@ class AccountState:
         }
 
     def load(self, data: dict[str, Any]) -> None:
+        self.currency = data["currency"]
         self.equity = fact_from_list(data["equity"])
         self.day_base = fact_from_list(data["day_base"])
         self.net_transfers = fact_from_list(data["net_transfers"])

@@ -187,6 +187,9 @@ class LedgerStore(ABC):
     def ban(self, account: str, scope: str, until_ms: int, now_ms: int) -> None:
         self._written("ban", {"account": account, "scope": scope, "until_ms": until_ms}, now_ms)
 
+    def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
+        return self._written("policy", {"account": account, "currency": currency, **loaded}, now_ms)
+
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
         if Ledger.changes(kind):
             raise ValueError(f'an event is of the kind "{kind}"; that is a change of state, which has its own method')

@@ -166,8 +166,12 @@ class Store(Protocol):
         """Remember that nothing may be sent before `until_ms`; a later ban never shortens an earlier one."""
         ...
 
+    def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
+        """Write that a policy is in force for an account; the first to do so fixes the currency it is counted in."""
+        ...
+
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
-        """Write a journal row that changes no counter (policy loaded, reconciliation, drill).
+        """Write a journal row that changes no counter (reconciliation, drill).
 
         Raise ValueError for a kind that other methods write.
         """

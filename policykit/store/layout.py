@@ -32,14 +32,13 @@ def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
 
     Raise StoreUnavailable for a newer layout and for a file that is another program's.
     """
-    version = _version(db, path)
     # INVARIANT I3, I4: a row is synced before the call that wrote it returns; then it is acknowledged, or may be sent.
     db.execute("PRAGMA synchronous=FULL")
-    db.execute("PRAGMA journal_mode=WAL")
-    if version < SCHEMA:
+    if _version(db, path) < SCHEMA:
         db.execute("BEGIN IMMEDIATE")
         try:
-            if _version(db, path) < SCHEMA:  # another process may have been first
+            if _version(db, path) < SCHEMA:  # or another process was first
+                _check_empty(db, path)
                 for statement in _TABLES.strip().split(";\n"):
                     db.execute(statement)
                 db.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
@@ -47,6 +46,7 @@ def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
         except BaseException:
             db.execute("ROLLBACK")
             raise
+    db.execute("PRAGMA journal_mode=WAL")
     found = db.execute("SELECT value FROM meta WHERE name='epoch'").fetchone()
     return str(found[0])
 
@@ -59,9 +59,12 @@ def _version(db: sqlite3.Connection, path: str) -> int:
             "upgrade policykit",
             "STORE_VERSION",
         )
-    if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    return version
+
+
+def _check_empty(db: sqlite3.Connection, path: str) -> None:
+    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreUnavailable(
             f"{path}: is the database of another program; a new or empty file may be; name one in POLICYKIT_STORE",
             "STORE_VERSION",
         )
-    return version

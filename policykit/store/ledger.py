@@ -355,6 +355,12 @@ def _resume(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     ledger.moved()
 
 
+def _policy(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    account = ledger.account(body["account"])
+    account.currency = account.currency or body["currency"]
+    ledger.moved()
+
+
 def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     bans = ledger.account(body["account"]).bans
     bans[body["scope"]] = max(bans.get(body["scope"], 0), body["until_ms"])
@@ -371,4 +377,5 @@ _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
     "halt": _halt,
     "resume": _resume,
     "ban": _ban,
+    "policy": _policy,
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 from policykit.decision import Decision, Hold, position_counter, unknown_counter
 from policykit.order import Order
+from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent
 from policykit.store import Grant, Store
 from policykit.store.base import Row
@@ -21,7 +21,6 @@ BTC = 10**8
 UNIT = Decimal("0.00000001")
 POSITION = position_counter(ACCOUNT, "BTC")
 UNKNOWN = {side: unknown_counter(ACCOUNT, "BTC/USDT", side) for side in ("buy", "sell")}
-_numbers = count(1)
 
 
 def hold_sum(amount: int, limit: int, counter: str = "open_orders") -> Hold:
@@ -49,7 +48,7 @@ def wanted(
     *holds: Hold, now: int = NOW, side: str = "buy", quantity: str = "1", own: str | None = None, **changes: Any
 ) -> tuple[Decision, Intent]:
     """Return a decision that allows an order, and its intent. `own`: the caller's own client order id."""
-    name = f"{next(_numbers):026d}"
+    name = new_id()
     order = Order("BTC/USDT", side, "limit", Decimal(quantity), Decimal(60_000), client_order_id=own)  # type: ignore[arg-type]
     decision = Decision(name, "allow", "enforce", "order.create", order, "mm", "sha256:0", "bot", now)
     intent = Intent(
