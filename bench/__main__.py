@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from bench._harness import Row
+from bench._page import PAGE, page, time_text
 
 FOLDER = Path(__file__).parent
 OUT = FOLDER / "out" / "bench.json"
@@ -19,14 +21,6 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 
 
-def time_text(seconds: float) -> str:
-    """Write seconds in the unit that fits."""
-    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if seconds >= scale:
-            return f"{seconds / scale:.4g} {unit}"
-    return f"{seconds * 1e9:.4g} ns"
-
-
 def line(row: Row) -> str:
     """Write one row: what, goal, measured, met or not."""
     goal = f"{'>=' if row.at_least else '<='} {row.goal:g}"
@@ -35,18 +29,31 @@ def line(row: Row) -> str:
     return f"{text}\n    {row.note}" if row.note else text
 
 
+def measured(benches: Sequence[str]) -> list[Row]:
+    """Run benches and print each row as it is measured."""
+    rows: list[Row] = []
+    print(f"{'what':58} {'goal':>8} {'ratio':>8} {'to':34} {'median':>10}")
+    for name in benches:
+        for row in import_module(f"bench.{name}").rows():
+            rows.append(row)
+            print(line(row), flush=True)
+    return rows
+
+
 def main(arguments: list[str]) -> int:
-    """Run the named benches, or all. Return 1 if a row is not met, 2 for a name that is none."""
+    """Run the named benches, or all; `--page` runs all and writes docs/speed.md.
+
+    Return 1 if a row is not met, 2 for a name that is none.
+    """
+    if arguments == ["--page"]:
+        rows = measured(names())
+        PAGE.write_text(page(rows, f"Python {platform.python_version()}, {platform.machine()}"), encoding="utf-8")
+        return int(any(not row.met for row in rows))
     wrong = [name for name in arguments if name not in names()]
     if wrong:
         print(f"bench: {wrong[0]!r} is no bench; one of {', '.join(names())} is needed", file=sys.stderr)
         return 2
-    rows: list[Row] = []
-    print(f"{'what':58} {'goal':>8} {'ratio':>8} {'to':34} {'median':>10}")
-    for name in arguments or names():
-        for row in import_module(f"bench.{name}").rows():
-            rows.append(row)
-            print(line(row), flush=True)
+    rows = measured(arguments or names())
     missed = sum(not row.met for row in rows)
     OUT.parent.mkdir(exist_ok=True)
     head = {"python": platform.python_version(), "machine": platform.machine()}

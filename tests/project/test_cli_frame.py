@@ -20,6 +20,7 @@ from policykit.cli import __main__ as frame
 from policykit.cli import _group
 from policykit.cli import _options as cli
 from policykit.cli.__main__ import main
+from policykit.finding import Finding
 from policykit.place import Place
 
 ROOT = click.Context(_group.group, info_name="policykit")
@@ -156,7 +157,7 @@ def test_a_near_miss_is_suggested(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().err.splitlines()[0] == "policykit: 'lnt' is no command; did you mean 'lint'?"
 
 
-FINDING = errors.Finding("PK001", "yaml", "critical", "is no YAML", Place("p.yaml", 3, 5))
+FINDING = Finding("PK001", "yaml", "critical", "is no YAML", Place("p.yaml", 3, 5))
 KNOWN = [
     (errors.PolicykitError("x"), 2, "policykit: x\n"),
     (errors.PolicyError((FINDING,)), 2, f"policykit: {FINDING.primary}: is no YAML\n"),
