@@ -53,6 +53,8 @@ class Facts:
     """
 
     generation: int = 0
+    #: The currency that the account is counted in, fixed at its first use in this store.
+    currency: str | None = None
     halts: tuple[Halt, ...] = ()
     equity: Fact | None = None
     #: Equity at the start of the running day, and the start of that day (UTC ms).

@@ -82,6 +82,9 @@ REASONS: Final[dict[str, ReasonText]] = {
     "RISK_PRICE_COLLAR": ReasonText("the price is too far from the market", "see where the bot took its price from"),
     "RISK_SYMBOL": ReasonText("this symbol is not allowed", "trade an allowed symbol"),
     "STATE_MOVING": ReasonText("the trading state kept moving while the order was decided", "decide again"),
+    "STORE_CURRENCY": ReasonText(
+        "the store counts this account in another currency", "use the same account.currency, or another store"
+    ),
     "STORE_DAMAGED": ReasonText("the store cannot be read", "see `policykit journal verify`"),
     "STORE_DOWN": ReasonText("the store cannot be reached or written", "bring it back; increases wait"),
     "STORE_EPHEMERAL": ReasonText("the store would forget halts and intents", "put it on a disk that lasts"),

@@ -182,7 +182,7 @@ class Adapter(Protocol):
         ...
 
     def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
-        """Return deposits less withdrawals since a moment, in `currency`; CallFailed for an asset without a mark."""
+        """Return deposits less withdrawals since a moment, in `currency`; an asset without a mark counts 0."""
         ...
 
     def key_report(self) -> Steps[KeyReport]:

@@ -257,7 +257,10 @@ class Binance:
         return int(str(stamp))
 
     def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
-        """Return deposits less withdrawals since a moment. Transfers between own wallets are not in it."""
+        """Return deposits less withdrawals since a moment, an asset without a mark as 0, as equity counts it.
+
+        Transfers between own wallets are not in it.
+        """
         total = Decimal(0)
         for method, sign in (("sapiGetCapitalDepositHisrec", 1), ("sapiGetCapitalWithdrawHistory", -1)):
             answer = yield Read(method, {"startTime": since_ms, "limit": MAX_ROWS})
@@ -357,10 +360,8 @@ def _side(text: str) -> Literal["buy", "sell"]:
 def _price(coin: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:
     if coin == currency:
         return Decimal(1)
-    mark = marks.get(f"{coin}/{currency}")
-    if mark is None:
-        raise CallFailed(Failure("no", "NO_MARK", f"binance: a transfer of an asset that has no price in {currency}"))
-    return mark
+    # What has no price counts nothing in equity either; else anybody's airdrop would stop a bot.
+    return marks.get(f"{coin}/{currency}", Decimal(0))
 
 
 ADAPTER: Final = Binance()

@@ -27,6 +27,7 @@ from policykit.guard.settings import (
     Mode,
     choose_key,
     clock_bound_ms,
+    currency_problem,
     mode_named,
     request_validity_ms,
     retry_plan,
@@ -91,6 +92,7 @@ class Guard(Deciding):
         self.clock_bound_ms = clock_bound_ms(policy)
         self.recovered = not self.abandoned()
         self._problem = None if testing or mode == "shadow" else store_problem(policy, store)
+        self._problem = self._problem or currency_problem(policy, store)
         #: Where the guard's own client is sent instead of the exchange.
         self.endpoint: str | None = None
         self._maintenance: Any = None
@@ -132,7 +134,7 @@ class Guard(Deciding):
         """Write down that this policy is in force in this process."""
         policy = self.policy
         loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot}
-        self.store.event("policy", loaded, self.now())
+        self.store.announce(self.account, policy.model.account.currency, loaded, self.now())
         stage = self.scope.stage
         self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=self.mode)
         self.beat()
@@ -175,9 +177,7 @@ class Guard(Deciding):
             return Facts(store_problem=(error.code, str(error)), recovered=self.recovered)
         if self.recovered and self._problem is None:
             return facts
-        return replace(
-            facts, recovered=self.recovered, store_problem=(facts.store_problem and self._problem) or self._problem
-        )
+        return replace(facts, recovered=self.recovered, store_problem=self._problem)
 
     # ---- life
 

@@ -12,6 +12,8 @@ from policykit.traits.base import product_of
 from policykit.units import exact
 
 DAY_MS = 86_400_000
+#: A fact may be dated this far ahead of this host's clock, ms.
+AHEAD_MS = 5_000
 
 
 def observation(
@@ -19,6 +21,8 @@ def observation(
 ) -> Observation:
     """Return what was given as an observation. Raise ValueError naming the field that is wrong."""
     positions = given["positions"]
+    if as_of is not None and as_of > now_ms + AHEAD_MS:
+        raise ValueError(f"as_of is {as_of}, ahead of now ({now_ms}); UTC milliseconds are needed")
     return Observation(
         as_of_ms=now_ms if as_of is None else as_of,
         until_ms=now_ms,

@@ -64,7 +64,30 @@ def kill(
     for file, policy in loaded.items():
         if concerns_policy(policy, scope):
             _cancel(store, clock, policy, file, result, endpoint)
+    unknown = _unknown_scope(store, scope, loaded.values())
+    if unknown is not None:
+        result.not_reached[scope] = unknown
     return result
+
+
+def _unknown_scope(store: Store, scope: str, policies: Iterable[EffectivePolicy]) -> str | None:
+    """Return what is known where a scope names nothing that this store has heard of: a slip of the pen halts nobody."""
+    kind, _, name = scope.partition(":")
+    guards, loaded, intents = store.guards(), list(policies), store.intents(open_only=False)
+    accounts = {g.account for g in guards} | {p.account_key for p in loaded}
+    known = {
+        "account": accounts,
+        "exchange": {account.partition("/")[0] for account in accounts},
+        "bot": {g.bot for g in guards} | {i.bot for i in intents},
+        "symbol": {i.order.symbol for i in intents} | {s for p in loaded for s in _symbols(p)},
+    }.get(kind, {name})
+    if name in known:
+        return None
+    return f"nothing known here has this {kind}; known: {', '.join(sorted(known)) or 'none'}; halt one of them, or all"
+
+
+def _symbols(policy: EffectivePolicy) -> tuple[str, ...]:
+    return (policy.model.risk.symbols if policy.model.risk else None) or ()
 
 
 def _wait_ms(policies: Iterable[EffectivePolicy]) -> int:
@@ -106,8 +129,8 @@ def may_resume(files: Iterable[str], by: str, now_ms: int) -> str | None:
     for file in files:
         try:
             switch = load(file, now_ms=now_ms).model.kill_switch
-        except (PolicykitError, OSError):
-            continue
+        except (PolicykitError, OSError) as error:
+            return f"{str(error).splitlines()[0]}: who may re-arm cannot be read; mend or restore the policy"
         allowed = switch.rearm.by if switch and switch.rearm else None
         if allowed and by not in allowed:
             return f"{file}: kill_switch.rearm.by is {', '.join(allowed)}; {by} may not re-arm"

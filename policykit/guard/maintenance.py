@@ -15,6 +15,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.clock import SystemClock
+from policykit.engine.facts import Halt
+from policykit.engine.money import DOWN
 from policykit.errors import PolicykitError
 from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
@@ -109,15 +111,20 @@ class Maintenance:
         self._rounds += 1
         if self._rounds % CHECKPOINT_ROUNDS == 0:
             guard.store.checkpoint()
+        if self._halts():
+            self._halted(self._own_client())
         if not self._lead(LEASE_MS):
             guard.recovered = not guard.abandoned()
             self._gauges()
             return
-        client = self._own_client()
-        self._facts(client)
-        self._recover(client)
-        self._open_orders(client)
-        self._halted(client)
+        try:
+            client = self._own_client()
+            self._recover(client)
+            self._open_orders(client)
+            self._facts(client)
+        except BaseException:
+            self._lead(0)  # another guard of the account may be able to do what this one is not
+            raise
         self._gauges()
 
     def _lead(self, ttl_ms: int) -> bool:
@@ -265,14 +272,18 @@ class Maintenance:
 
     # ---- a halt
 
+    def _halts(self) -> list[Halt]:
+        """Return the halts of this guard whose entries are not known to be gone."""
+        halts = [h for h in self.guard.store.halts() if h.state == "HALTED" and h.at_ms > self._handled_ms]
+        return [halt for halt in halts if concerns(self.guard, halt.scope)]
+
     def _halted(self, client: Any) -> None:
         """Cancel this account's entries when somebody halted it since the last round (each live guard does).
 
         Again in every round until none is left, and none may still arrive.
         """
-        guard = self.guard
-        halts = [h for h in guard.store.halts() if h.state == "HALTED" and h.at_ms > self._handled_ms]
-        reports = [cancel_entries(guard, client, halt.scope) for halt in halts if concerns(guard, halt.scope)]
+        halts = self._halts()
+        reports = [cancel_entries(self.guard, client, halt.scope) for halt in halts]
         if halts and not any(report.failed or report.pending for report in reports):
             self._handled_ms = max(halt.at_ms for halt in halts)
 
@@ -283,5 +294,5 @@ def equity_of(balances: Mapping[str, Decimal], marks: Mapping[str, Decimal], cur
     for asset, quantity in balances.items():
         mark = marks.get(f"{asset}/{currency}")
         if mark is not None:
-            total += quantity * mark
+            total = DOWN.add(total, DOWN.multiply(quantity, mark))  # the bot's own decimal context is not ours
     return total

@@ -8,9 +8,12 @@ coroutines over three things to do (call, sleep, read); for a sync client they d
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
+from policykit import redact
 from policykit.decision import Reason
 from policykit.errors import Denied
 from policykit.exchanges.base import CallFailed, Steps, arun, run
@@ -57,6 +60,7 @@ def protect(guard: Guard, client: Any) -> Any:
         return client
     if client.id != guard.policy.model.exchange:
         raise ValueError(f"the client is for {client.id}; the policy is for {guard.policy.model.exchange}")
+    _check_environment(guard, client)
     shadowed = sorted(set(_ENTRANCES) & set(client.__dict__))
     if shadowed:
         raise ValueError(f"the client's {shadowed[0]} was replaced on the object; a protected client needs its class's")
@@ -70,10 +74,38 @@ def protect(guard: Guard, client: Any) -> Any:
     # ccxt puts camelCase names beside its own on the class; without these they would pass `create_order` by.
     own = {name: getattr(mixin, name) for name in _PLAIN}
     members |= {_camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
+    _quiet(client)
     client.__dict__["policykit_gate"] = Gate(guard)
     guard.adapter.set_validity(client, guard.validity_ms)
     client.__class__ = type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), members)
     return client
+
+
+def _quiet(client: Any) -> None:
+    """Keep the client's own secrets out of ccxt's log, which prints every header at DEBUG (G21)."""
+    for name in ("apiKey", "secret", "password", "privateKey"):
+        value = getattr(client, name, None)
+        if isinstance(value, str) and value:
+            redact.register(value)
+    logger = getattr(client, "logger", None)
+    if isinstance(logger, logging.Logger) and not any(isinstance(f, redact.RedactingFilter) for f in logger.filters):
+        logger.addFilter(redact.RedactingFilter())
+
+
+def _check_environment(guard: Guard, client: Any) -> None:
+    """Refuse a client of the live exchange under a sandbox policy: whose checks trust that nothing is at stake."""
+    live = _hosts(type(client)().urls.get("api"))
+    ours = {host for host in _hosts(client.urls.get("api")) if host in live}
+    if guard.policy.model.environment == "sandbox" and ours:
+        raise ValueError(
+            f"the policy's environment is sandbox and the client talks to {min(ours)}; set_sandbox_mode(True)"
+        )
+
+
+def _hosts(urls: Any) -> set[str]:
+    if isinstance(urls, dict):
+        return {host for inner in urls.values() for host in _hosts(inner)}
+    return {urlsplit(str(urls)).netloc} if urls else set()
 
 
 def _camel(name: str) -> str:
@@ -121,6 +153,7 @@ class _Protected:
     async def _policykit_fetch(self, url: str, method: str, headers: Any, body: Any) -> Any:
         gate = self.policykit_gate
         ticket = gate.enter(method, url, headers, body)
+        failed: BaseException | None = None
         try:
             for _ in range(MAX_WAITS):
                 wait_ms = gate.wait_ms(ticket)
@@ -131,7 +164,9 @@ class _Protected:
                     raise SignAgain("policykit: the request waited for its budget; it must be signed again")
             reply = await self._policykit_call(super().fetch, url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
-            raise gate.failed(ticket, error) from None
+            failed = gate.failed(ticket, error)
+        if failed is not None:  # raised out here, so that it has no context: a foreign error's text is not ours
+            raise failed
         gate.replied(ticket, reply)
         return reply
 

@@ -72,6 +72,15 @@ def choose_key(policy: EffectivePolicy, key: str | None) -> str:
     return traders[0]
 
 
+def currency_problem(policy: EffectivePolicy, store: Store) -> tuple[str, str] | None:
+    """Return why this policy may not count an account that the store has counted in another currency."""
+    kept = store.facts(policy.account_key, "").currency
+    currency = policy.model.account.currency
+    if kept is None or kept == currency:
+        return None
+    return "STORE_CURRENCY", f"{policy.account_key} is counted in {kept} in this store; account.currency is {currency}"
+
+
 def store_problem(policy: EffectivePolicy, store: Store) -> tuple[str, str] | None:
     """Return why this store may not carry increases of this policy; a sandbox may forget."""
     if policy.model.environment == "sandbox":

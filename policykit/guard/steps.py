@@ -39,6 +39,7 @@ def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params:
             return value
 
     kind = str(type).lower()
+    own = params.get("clientOrderId") or params.get("newClientOrderId")
     quote = params.get("quoteOrderQty", params.get("cost"))
     stop = next((params[name] for name in _STOPS if params.get(name) is not None), None)
     return Order(
@@ -47,7 +48,7 @@ def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params:
         kind,
         number(amount) if quote is None else None,
         None if kind == "market" else number(price),
-        client_order_id=params.get("clientOrderId") or params.get("newClientOrderId"),
+        client_order_id=None if own is None else str(own),
         stop_price=number(stop),
         quote_quantity=number(quote),
         reduce_only=bool(params.get("reduceOnly", False)),

@@ -35,7 +35,7 @@ def fill(store: Store) -> None:
     store.halt("all", "HALTED", "ops", "testing the switch", AT_MS + 20_000)
     store.ban("binance/main", "ip", AT_MS + 90_000, AT_MS + 20_001)
     store.resume("all", "ops", "fine again", AT_MS + 21_000)
-    store.event("policy", {"name": "mm", "version": "sha256:3f9a01c2d4e5"}, AT_MS + 22_000)
+    store.announce("binance/main", "USDT", {"name": "mm", "version": "sha256:3f9a01c2d4e5"}, AT_MS + 22_000)
 
 
 @pytest.fixture
