@@ -24,7 +24,7 @@ RISK_ORDER_NOTIONAL 30,000 of 1,500 USDT and 1 more
 10:00:20.000      10  HALTED   all, by ops: testing the switch
 10:00:20.001      11  banned   binance/main (ip): nothing is sent before 2026-11-21 10:01:30
 10:00:21.000      12  ACTIVE   all, by ops: fine again
-10:00:22.000      13  policy   name=mm version=sha256:3f9a01c2d4e5""".splitlines()
+10:00:22.000      13  policy   account=binance/main currency=USDT name=mm version=sha256:3f9a01c2d4e5""".splitlines()
 
 
 def test_every_kind_of_row_has_its_line(journal: Store) -> None:
@@ -62,7 +62,7 @@ def test_a_line_is_cut_at_the_terminals_width_and_only_there(journal: Store) -> 
     """On a terminal of 100 columns no line is longer; into a pipe nothing is cut."""
     cut, _ = recent(journal, Tail(width=100), 100)
     assert max(map(len, cut)) == 100
-    assert [line for line in cut if line.endswith("…")] == [LINES[7][:99] + "…"]
+    assert [line for line in cut if line.endswith("…")] == [line[:99] + "…" for line in (LINES[7], LINES[11])]
 
 
 def test_json_is_the_row_itself(journal: Store) -> None:
@@ -72,7 +72,7 @@ def test_json_is_the_row_itself(journal: Store) -> None:
         "seq": 13,
         "at": "2026-11-21T10:00:22.000Z",
         "kind": "policy",
-        "body": {"name": "mm", "version": "sha256:3f9a01c2d4e5"},
+        "body": {"account": "binance/main", "currency": "USDT", "name": "mm", "version": "sha256:3f9a01c2d4e5"},
     }
 
 
