@@ -47,7 +47,9 @@ def work(kind: type[SqliteStore], path: Path, tries: int, cap: int, acknowledged
     os._exit(0)
 
 
-def contend(kind: type[SqliteStore], path: Path, workers: int, tries: int, *, kill: bool = False) -> tuple[int, int, int]:
+def contend(
+    kind: type[SqliteStore], path: Path, workers: int, tries: int, *, kill: bool = False
+) -> tuple[int, int, int]:
     """Return (cap, what the journal shows as held, what workers were told they hold)."""
     cap = workers * tries * AMOUNT * 3 // 5
     told = FORK.Array("q", 2 * workers, lock=False)
