@@ -219,7 +219,7 @@ class Ledger:
             return
         was, now = before.filled, after.filled
         self._give_back(after.id, scale_down(now) - scale_down(was))
-        down, up = scale_down(now) - scale_up(was), scale_up(now) - scale_down(was)
+        down, up = max(0, scale_down(now) - scale_up(was)), scale_up(now) - scale_down(was)
         if after.order.side != "buy":
             down, up = -up, -down
         account, _, key = counter.split("|", 2)
