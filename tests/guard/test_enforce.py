@@ -78,7 +78,7 @@ def test_I17_one_attempt_is_one_decision_one_row_one_span(
     guard = world.guard(store="memory:")
     guard.telemetry = telemetry
     attempts = ways(guard, world.protected(guard))
-    count = tier(800, 100_000)
+    count = tier(400, 100_000)
     ended: dict[str, int] = {}
     for number, attempt in zip(range(count), itertools.cycle(attempts)):
         if number % 50 == 0:
