@@ -39,14 +39,17 @@ def command(
     may still be on its way, or could not be cancelled. The halt itself stands in every case until `policykit resume`.
     """
     from policykit.clock import SystemClock
-    from policykit.guard.kill import SCOPE, kill, policies_of
+    from policykit.engine.facts import SCOPE
     from policykit.store import open_store
 
     if not SCOPE.fullmatch(scope):
         raise click.UsageError(f'--scope is "{scope}"; all, exchange:X, account:X/NAME, bot:X or symbol:X may be')
-    store = open_store(uri)
-    chosen = policies_of(store, files)
-    result = kill(store, SystemClock(), scope=scope, by=by, why=why, freeze=freeze, files=chosen, endpoint=endpoint)
+    store, clock = open_store(uri), SystemClock()
+    halted = store.halt(scope, "HALTED", by, why, clock.now_ms(), freeze=freeze)
+
+    from policykit.guard.kill import finish, policies_of  # loads ccxt, which takes longer than a halt may
+
+    result = finish(store, clock, scope, halted, policies_of(store, files), endpoint)
     click.echo(json.dumps(result.to_dict(), indent=2) if output_format == "json" else _text(result, by, why))
     leave(Exit.DONE if result.complete else Exit.NO)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
+#: The scope of a halt, as INTERFACE writes it.
+SCOPE: Final = re.compile(r"all|exchange:[a-z0-9]+|account:[a-z0-9]+/[^\s/]+|bot:\S+|symbol:\S+")
 
 
 class Fact(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -12,11 +11,10 @@ from policykit.errors import PolicykitError
 from policykit.guard.core import Guard
 from policykit.guard.halt import WAIT_MS, Cancelled, cancel_entries, concerns_policy, wait_for_sends
 from policykit.guard.settings import choose_key
+from policykit.orders.intent import Intent
 from policykit.policy import EffectivePolicy, load
 from policykit.store import Store
 
-#: A scope, as `--scope` takes it.
-SCOPE: Final = re.compile(r"all|exchange:[a-z0-9]+|account:[a-z0-9]+/[^\s/]+|bot:\S+|symbol:\S+")
 #: How long orders that may still arrive are waited for and cancelled again, ms; the longest fence is shorter.
 ARRIVALS_MS: Final = 30_000
 #: A guard that was silent for so long is not counted on to cancel its entries, ms.
@@ -51,8 +49,20 @@ def policies_of(store: Store, given: Iterable[str]) -> list[str]:
 def kill(
     store: Store, clock: Clock, *, scope: str, by: str, why: str, freeze: bool, files: list[str], endpoint: str | None
 ) -> Killed:
-    """Halt a scope, wait for older permits, cancel its entries, wait for late arrivals and cancel those."""
-    generation, unsent = store.halt(scope, "HALTED", by, why, clock.now_ms(), freeze=freeze)
+    """Halt a scope and finish: what `policykit kill` does, for a program that has loaded all this before."""
+    halted = store.halt(scope, "HALTED", by, why, clock.now_ms(), freeze=freeze)
+    return finish(store, clock, scope, halted, files, endpoint)
+
+
+def finish(
+    store: Store, clock: Clock, scope: str, halted: tuple[int, list[Intent]], files: list[str], endpoint: str | None
+) -> Killed:
+    """Wait for the permits older than a halt, cancel the scope's entries, wait for late arrivals and cancel those.
+
+    `halted` is what `store.halt` returned. The halt comes first and by itself: what this room loads (policies, ccxt)
+    takes longer than an order.
+    """
+    generation, unsent = halted
     result = Killed(scope, generation)
     loaded: dict[str, EffectivePolicy] = {}
     for file in files:
