@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -29,7 +30,7 @@ from policykit.traits.base import Exchange, Family, product_of
 _ON_BREACH: Final[dict[str, TradingState]] = {"reduce_only": "REDUCING", "cancel_open": "HALTED", "halt": "HALTED"}
 
 
-class Deciding:
+class Deciding(ABC):
     """The part of a guard that decides and records; `core.Guard` is the rest of it."""
 
     policy: EffectivePolicy
@@ -49,9 +50,9 @@ class Deciding:
         """Return UTC ms by the guard's clock."""
         return self.clock.now_ms()
 
+    @abstractmethod
     def facts(self, symbol: str = "") -> Facts:
         """Return what is known now; a store that cannot be read is a fact too."""
-        raise NotImplementedError
 
     def check(self, order: Order) -> Decision:
         """Return the decision for an order without holding, recording or sending anything."""

@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 #: A read that is over its budget, or meets a ban, waits at most this long where `retry.data.wait_max` is absent, ms.
 WAIT_MAX_MS: Final = 30_000
-#: One read waits for its budget at most so many times: others may be quicker each time.
-MAX_WAITS: Final = 10
+#: The budget that `Call.weight` is of.
+REQUEST_WEIGHT: Final = "request-weight"
+#: One read waits for its budget at most so many times: others may be quicker each time, and a rolling window is looked
+#: at again after each tenth of it.
+MAX_WAITS: Final = 12
 
 #: What the exchange answered to the request of the current task: status, headers, body.
 ANSWER: ContextVar[dict[str, Any] | None] = ContextVar("policykit_answer", default=None)
@@ -158,7 +161,8 @@ class Gate:
         banned = max(facts.banned_until_ms.values(), default=0)
         if banned > now and guard.mode != "shadow":
             return self._wait(banned - now, "the exchange told us to wait (429 or 418)")
-        ticket.holds = guard.engine.assess(facts, Order("", type=ticket.call.name, action="data.read"), now).holds
+        asked = Order("", type=ticket.call.name, action="data.read")
+        ticket.holds = tuple(_weighed(hold, ticket.call) for hold in guard.engine.assess(facts, asked, now).holds)
         if not ticket.holds:
             return 0
         try:
@@ -254,6 +258,13 @@ class Gate:
                 told = used.get(f"{name}|{span}")
                 if told is not None and hold.fixed and ticket.now_ms // hold.span_ms == now // hold.span_ms:
                     guard.store.at_least(hold._replace(amount=told), now)
+
+
+def _weighed(hold: Hold, call: Call) -> Hold:
+    """Return a hold on request weight with what this very call weighs: for all symbols it is dearer than for one."""
+    if hold.counter.split("|")[1] != REQUEST_WEIGHT:
+        return hold
+    return hold._replace(amount=max(hold.amount, call.weight))
 
 
 def _raw_message(call: Call, admitted: Admitted | None) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from ccxt.base.errors import RateLimitExceeded
+
 from policykit import redact
 from policykit.decision import Reason
-from policykit.errors import Denied
 from policykit.exchanges.base import CallFailed, Steps, arun, run
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, SignAgain
@@ -161,7 +162,9 @@ class _Protected:
                     break
                 await self._policykit_sleep(wait_ms / 1000)
                 if ticket.call.kind == "read":
-                    raise SignAgain("policykit: the request waited for its budget; it must be signed again")
+                    raise SignAgain("policykit: the read waited for its budget and must be signed again; send it anew")
+            else:
+                raise RateLimitExceeded(f"policykit: others took the budget {MAX_WAITS} times; read later")
             reply = await self._policykit_call(super().fetch, url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
             failed = gate.failed(ticket, error)
@@ -171,12 +174,14 @@ class _Protected:
         return reply
 
     async def _policykit_fetch2(self, *args: Any, **kwargs: Any) -> Any:
-        for _ in range(MAX_WAITS):
+        waits = 0
+        while True:
             try:
                 return await self._policykit_call(super().fetch2, *args, **kwargs)  # type: ignore[misc]
             except SignAgain:
-                continue
-        return await self._policykit_call(super().fetch2, *args, **kwargs)  # type: ignore[misc]
+                waits += 1
+                if waits >= MAX_WAITS:
+                    raise
 
     async def _policykit_create(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Any:
         await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
@@ -272,10 +277,7 @@ class _Protected:
         if outer is not None and outer.decision.action == action and not (outer.taken or outer.done):
             outer.taken = True  # INVARIANT I17: the decision that `@enforce` made is this attempt's
             return outer
-        try:
-            return self.policykit_gate.guard.decide(Order(symbol or "", action=action))
-        except Denied as denied:
-            raise ClientDenied(denied.decision, str(denied)) from None
+        return self.policykit_gate.guard.decide(Order(symbol or "", action=action))
 
 
 class SyncProtected(_Protected):

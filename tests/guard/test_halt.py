@@ -47,9 +47,10 @@ def slow(path, api="public", method="GET", *rest, **more):
     # ccxt's throttler, as it stands between the decision and the gate; every fifth order waits past its permit
     slow.count += 1
     if method == "POST":
-        guard.clock.sleep(0.28 if slow.count % 5 == 0 else 0.004 * (slow.count % 4))
+        guard.clock.sleep(DAWDLE if slow.count % 5 == 0 else 0.004 * (slow.count % 4))
     return real(path, api, method, *rest, **more)
 slow.count = 0
+DAWDLE = 0.9 if naive == "naive" else 0.28
 type(client).sign = lambda self, *a, **k: slow(*a, **k)
 if naive == "naive":
     client.policykit_gate._permit = lambda call, admitted: None
@@ -150,9 +151,9 @@ def test_I15_control_without_the_permit_check_orders_follow_the_halt(start: Call
             began = len(world.sim.truth.executed)
             until(lambda began=began: "buy" in sides(world, began))  # type: ignore[misc]
             guard.store.halt("all", "HALTED", "desk", "flip", guard.now())
-            guard.clock.sleep(0.25)
+            guard.clock.sleep(0.3)
             halted = len(world.sim.truth.executed)
-            guard.clock.sleep(0.25)
+            guard.clock.sleep(0.7)
             late += [side for side in sides(world, halted) if side == "buy"]
             guard.store.resume("all", "desk-head", "flip", guard.now())
             if late:
