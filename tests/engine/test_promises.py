@@ -72,7 +72,16 @@ MISSING = {
     "marks": "PRICE_MISSING",
     "skew_ms": "CLOCK_SKEW",
 }
-HARMLESS = {"generation", "halts", "positions", "contract_sizes", "banned_until_ms", "recovered", "store_problem"}
+HARMLESS = {
+    "generation",
+    "currency",
+    "halts",
+    "positions",
+    "contract_sizes",
+    "banned_until_ms",
+    "recovered",
+    "store_problem",
+}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Facts)])
