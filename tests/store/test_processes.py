@@ -20,7 +20,9 @@ from tests.store.made import ACCOUNT, NOW, dump, hold_sum, hold_window, replayed
 FORK = multiprocessing.get_context("fork")
 #: Each order holds so much of a cap that three of five tries reach.
 AMOUNT = 10
-KILL_EVERY_S = 0.2
+#: A worker is killed after at most this many more tries, at whatever it is doing then.
+KILL_AFTER = 60
+POLL_S = 0.002
 KILLS = 8
 
 
@@ -48,9 +50,7 @@ def work(kind: type[SqliteStore], path: Path, tries: int, cap: int, acknowledged
     os._exit(0)
 
 
-def contend(
-    kind: type[SqliteStore], path: Path, workers: int, tries: int, *, kills: int = 0
-) -> tuple[int, int, int]:
+def contend(kind: type[SqliteStore], path: Path, workers: int, tries: int, *, kills: int = 0) -> tuple[int, int, int]:
     """Return (cap, what the journal shows as held, what workers were told they hold)."""
     cap = workers * tries * AMOUNT * 3 // 5
     told = FORK.Array("q", 2 * workers, lock=False)
@@ -65,10 +65,12 @@ def contend(
     chance = random.Random(8)
     while running:
         killing = kills > 0
-        if killing:  # a bounded number: on a slow machine a worker may need longer than it is left alone
+        if killing:  # a bounded number
             kills -= 1
-            time.sleep(KILL_EVERY_S)
             victim = chance.choice(sorted(running))
+            until = told[2 * victim] + chance.randrange(1, KILL_AFTER)
+            while told[2 * victim] < until and running[victim].is_alive():
+                time.sleep(POLL_S)
             running[victim].kill()
         for me, process in list(running.items()):
             process.join(0 if killing else None)
@@ -96,7 +98,13 @@ def test_I8_no_cap_is_overrun_by_several_processes(tmp_path: Path, tier: Callabl
 def test_I8_no_cap_is_overrun_when_processes_are_killed(tmp_path: Path, tier: Callable[[int, int], int]) -> None:
     """Killed at any moment, a process leaves a cap that holds, and nothing that was granted is missing."""
     tries = tier(1_000, 5_000)
-    cap, held, told = contend(SqliteStore, tmp_path / "store.db", 4 if tries == 1_000 else 8, tries, kills=KILLS if tries == 1_000 else 50 * KILLS)
+    cap, held, told = contend(
+        SqliteStore,
+        tmp_path / "store.db",
+        4 if tries == 1_000 else 8,
+        tries,
+        kills=KILLS if tries == 1_000 else 50 * KILLS,
+    )
     assert told <= held <= cap
 
 
