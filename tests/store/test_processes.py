@@ -22,7 +22,6 @@ FORK = multiprocessing.get_context("fork")
 AMOUNT = 10
 #: A worker is killed after at most this many more tries, at whatever it is doing then.
 KILL_AFTER = 60
-POLL_S = 0.002
 KILLS = 8
 
 
@@ -70,7 +69,7 @@ def contend(kind: type[SqliteStore], path: Path, workers: int, tries: int, *, ki
             victim = chance.choice(sorted(running))
             until = told[2 * victim] + chance.randrange(1, KILL_AFTER)
             while told[2 * victim] < until and running[victim].is_alive():
-                time.sleep(POLL_S)
+                time.sleep(0.002)
             running[victim].kill()
         for me, process in list(running.items()):
             process.join(0 if killing else None)
