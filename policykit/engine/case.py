@@ -5,12 +5,12 @@ Everything that depends on time is asked through the case, so that the case know
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from policykit.engine.check import Unknown
 from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.market import parse_market
 from policykit.engine.money import DOWN, HIGHEST, ONE, UP, ZERO, counter_up, seconds
 from policykit.engine.setup import Setup
 from policykit.order import CANCELS, Order
@@ -21,21 +21,6 @@ from policykit.units import MAX_COUNTER, MAX_DIGITS
 NEVER: Final = 2**63
 #: Actions that change nothing at the exchange.
 READS: Final = frozenset(("data.read", "stream.connect"))
-_SYMBOL = re.compile(r"([^\s/:]{1,30})/([^\s/:]{1,30})(?::([^\s/:-]{1,30})(?:-\S{1,40})?)?\Z")
-
-
-class Market(NamedTuple):
-    """What a ccxt symbol says. `settle` is None on spot."""
-
-    base: str
-    quote: str
-    settle: str | None
-
-
-def parse_market(symbol: object) -> Market | None:
-    """Read `BTC/USDT`, `BTC/USDT:USDT`, `BTC/USD:BTC-251226`; None for anything else."""
-    match = _SYMBOL.match(symbol) if isinstance(symbol, str) else None
-    return Market(match[1], match[2], match[3]) if match else None
 
 
 class Case:
@@ -74,7 +59,7 @@ class Case:
                 self._worth()
         elif self.action == "position.close":
             self._names_market()
-            self.reduces = self.forbidden = not self.complaints
+            self.reduces = self.forbidden = not self.complaints and not self.crosses
 
     # ---- the order itself
 
@@ -162,10 +147,7 @@ class Case:
     @property
     def position_key(self) -> str:
         """Return what the position is kept by: the base asset on spot, the symbol on derivatives."""
-        assert self.market is not None
-        product = self.setup.product(self.order.symbol)
-        by_base = product.position_key == "base" if product is not None else self.market.settle is None
-        return self.market.base if by_base else self.order.symbol
+        return self.setup.position_key(self.order.symbol)
 
     @property
     def position(self) -> Position | None:
@@ -181,8 +163,22 @@ class Case:
         product = self.setup.product(self.order.symbol)
         return product_of(self.order.symbol) == "spot" and product is not None and product.auto_borrow is False
 
+    @property
+    def crosses(self) -> bool:
+        """Tell whether this is a spot market of another pair than an asset against the account's currency.
+
+        Selling there buys the quote asset (ETH/BTC), or spends the currency itself (USDT/TRY): an increase.
+        """
+        market = self.market
+        if market is None or market.settle is not None:
+            return False
+        currency = self.setup.currency
+        return market.quote != currency or market.base == currency
+
     def _reduce(self) -> None:
         order = self.order
+        if self.crosses:
+            return
         if self.long_only:
             # A buy there never reduces; a sell beyond what is held is refused by the exchange.
             self.reduces = self.forbidden = order.side == "sell"

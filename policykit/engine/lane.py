@@ -75,4 +75,6 @@ class Lane:
         order = case.order
         plain = order.stop_price is None and order.quote_quantity is None and case.problem is None
         priced = order.price is None or order.type != "market"
-        return case.creates and case.long_only and plain and priced and bool(holds) and holds[0].kind == "position"
+        # A sell that increases is worth the mark even where its price is lower: no lane values it.
+        kept = case.creates and case.long_only and (case.reduces or order.side == "buy")
+        return kept and plain and priced and bool(holds) and holds[0].kind == "position"

@@ -80,6 +80,10 @@ REASONS: Final[dict[str, ReasonText]] = {
     "RISK_ORDER_TYPE": ReasonText("this order type is not allowed", "use an allowed type"),
     "RISK_POSITION": ReasonText("the position could grow beyond its cap", "reduce, or wait for open orders to end"),
     "RISK_PRICE_COLLAR": ReasonText("the price is too far from the market", "see where the bot took its price from"),
+    "RISK_QUOTE_ASSET": ReasonText(
+        "a sell into another asset than the account's currency raises that asset, whose position is capped",
+        "sell into the account's currency, or buy that asset in a market of its own",
+    ),
     "RISK_SYMBOL": ReasonText("this symbol is not allowed", "trade an allowed symbol"),
     "STATE_MOVING": ReasonText("the trading state kept moving while the order was decided", "decide again"),
     "STORE_CURRENCY": ReasonText(

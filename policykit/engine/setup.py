@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from policykit.engine.market import parse_market
 from policykit.model import Policy
 from policykit.place import Place
 from policykit.traits.base import Exchange, Product, product_of
@@ -48,6 +49,15 @@ class Setup:
     def product(self, symbol: str) -> Product | None:
         """Return what is known of the product that a symbol belongs to."""
         return self.traits.products.get(product_of(symbol)) if self.traits is not None else None
+
+    def position_key(self, symbol: str) -> str:
+        """Return what the position of a symbol is kept by: the base asset on spot, the symbol on derivatives."""
+        market = parse_market(symbol)
+        if market is None:
+            return symbol
+        product = self.product(symbol)
+        by_base = product.position_key == "base" if product is not None else market.settle is None
+        return market.base if by_base else symbol
 
     def place(self, path: str) -> Place | None:
         """Return where the policy says it; None for what no policy says (the shape of an order, a halt)."""

@@ -32,6 +32,10 @@ class OrderAction(Check):
             yield self.reason(f"{action} is not for bots; no policy allows it")
         elif action in UNCHECKED:
             yield self.reason(f"{action} has no check in this version", "CHECK_MISSING")
+        elif action == "position.close" and case.market is not None and case.crosses:
+            symbol, quote = case.order.symbol, case.market.quote
+            text = f"closing a position in {symbol} raises {quote}, and has no check in this version"
+            yield self.reason(text, "CHECK_MISSING")
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True  # a lane holds one action

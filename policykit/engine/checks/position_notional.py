@@ -24,15 +24,24 @@ class PositionNotional(Check):
     A position counts at its worst: newest fact, doubtful fills, and every order that is out on that side, at the
     higher of mark and order price. The store decides, in one step with the reservation, so the quantity is held
     whether or not the policy has a cap. What can only reduce holds as well: two bots cannot sell the same position.
+
+    Every cap that names a market of the same position applies to it: a cap of BTC/USDT holds BTC/USDC, too. A spot
+    sell reduces only into the account's currency; one into another asset (ETH/BTC) is an increase of that asset, which
+    is not held, so it is denied while that asset has a cap.
     """
 
     id = "risk.max_position_notional"
-    codes = ("RISK_POSITION", "PRICE_MISSING", "PRICE_STALE", "CONTRACT_SIZE_MISSING")
+    codes = ("RISK_POSITION", "RISK_QUOTE_ASSET", "PRICE_MISSING", "PRICE_STALE", "CONTRACT_SIZE_MISSING")
     rank = 80
 
     def __init__(self, setup: Setup, caps: BoundsBySymbol) -> None:
         super().__init__(setup)
         self.caps = caps
+        #: The bounds of every named market and asset, by what its position is kept by.
+        self.named: dict[str, tuple[Bound, ...]] = {}
+        for name, bounds in caps.items():
+            key = setup.position_key(name)
+            self.named[key] = (*self.named.get(key, ()), *bounds)
 
     @classmethod
     def compile(cls, setup: Setup) -> Self | None:
@@ -40,10 +49,24 @@ class PositionNotional(Check):
         return cls(setup, (risk.max_position_notional if risk is not None else None) or {})
 
     def bounds(self, case: Case) -> tuple[Bound, ...]:
-        """Return the bounds for the order's symbol: its own and its asset's, else the default."""
+        """Return the bounds for the order's position: those of each of its markets and its asset's, else the default.
+
+        Of two bounds in one currency both apply: the tighter one binds.
+        """
         assert case.market is not None
-        named = (*self.caps.get(case.order.symbol, ()), *self.caps.get(case.market.base, ()))
+        named = (*self.named.get(case.position_key, ()), *self.caps.get(case.market.base, ()))
         return named or tuple(self.caps.get("default", ()))
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        if not (case.creates and case.crosses and case.order.side == "sell" and case.market is not None):
+            return
+        quote, symbol = case.market.quote, case.order.symbol
+        if self.named.get(quote) or self.caps.get("default"):
+            yield self.reason(
+                f"selling {symbol} raises the position of {quote}, which max_position_notional caps; this version "
+                f"holds the base asset only: buy {quote} in a market of its own ({quote}/{self.setup.currency})",
+                "RISK_QUOTE_ASSET",
+            )
 
     def _unit(self, case: Case, price: Decimal | None) -> Decimal:
         """Return what one unit of quantity counts in the quote currency, at the higher of mark and `price`."""
