@@ -129,6 +129,8 @@ def test_I23_no_secret_out_of_any_failure(
         said = "\n".join([*drive(guard, client, birds), *everything(guard, world.policy.parent, collector), *told])
         assert_clean(said, birds)
         told.clear()
+        guard.store.close()
+        world.sim.close()
 
 
 def _fields(key: SimKey) -> dict[str, Any]:

@@ -27,7 +27,7 @@ ROOMY = policy_text(open=10_000, orders=100_000, position="900 % of equity".repl
 @pytest.fixture
 def traced() -> tuple[Collector, Telemetry]:
     """Return telemetry that makes its spans at once, and what collects them."""
-    collector = Collector(100_000)
+    collector = Collector(1_000_000)
     provider = TracerProvider()
     provider.add_span_processor(collector)
     return collector, Telemetry(tracer_provider=provider, relay=Relay(deferred=False))
@@ -78,7 +78,7 @@ def test_I17_one_attempt_is_one_decision_one_row_one_span(
     guard = world.guard(store="memory:")
     guard.telemetry = telemetry
     attempts = ways(guard, world.protected(guard))
-    count = tier(400, 100_000)
+    count = tier(300, 100_000)
     ended: dict[str, int] = {}
     for number, attempt in zip(range(count), itertools.cycle(attempts)):
         if number % 50 == 0:

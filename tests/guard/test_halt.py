@@ -44,10 +44,10 @@ guard.protect(client)
 client.load_markets()
 real = client.sign
 def slow(path, api="public", method="GET", *rest, **more):
-    # ccxt's throttler, as it stands between the decision and the gate; every fifth order waits past its permit
+    # ccxt's throttler, as it stands between the decision and the gate; every seventh order waits past its permit
     slow.count += 1
     if method == "POST":
-        guard.clock.sleep(DAWDLE if slow.count % 5 == 0 else 0.004 * (slow.count % 4))
+        guard.clock.sleep(DAWDLE if naive == "naive" or slow.count % 7 == 0 else 0.004 * (slow.count % 4))
     return real(path, api, method, *rest, **more)
 slow.count = 0
 DAWDLE = 0.9 if naive == "naive" else 0.28
@@ -147,9 +147,10 @@ def test_I15_control_without_the_permit_check_orders_follow_the_halt(start: Call
     guard = world.guard()
     with traders(world, top, 2, "naive"):
         late: list[str] = []
-        for _ in range(30):
+        for _ in range(10):
             began = len(world.sim.truth.executed)
             until(lambda began=began: "buy" in sides(world, began))  # type: ignore[misc]
+            guard.clock.sleep(1.3)  # the sale that follows has dawdled, the next purchase is in the middle of it
             guard.store.halt("all", "HALTED", "desk", "flip", guard.now())
             guard.clock.sleep(0.3)
             halted = len(world.sim.truth.executed)

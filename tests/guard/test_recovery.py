@@ -176,6 +176,8 @@ def test_I5_every_open_intent_is_settled_before_the_first_increase(
         assert kinds(again) == rows
         assert client.create_order(*BUY)["status"] == "open"
         assert len(world.sent) == executed + 1
+        again.store.close()
+        world.sim.close()
 
 
 def test_I5_before_the_fence_it_stays_unknown_and_increases_wait(start: Callable[..., World]) -> None:
