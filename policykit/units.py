@@ -33,13 +33,15 @@ def exact(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise ValueError(f"{type(value).__name__} is not a number")
+    text = repr(value) if isinstance(value, float) else value
     try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)
+        number = Decimal(text)
     except DecimalException:
         raise ValueError("text is not a number") from None
     if not number.is_finite():
         raise ValueError("NaN and infinity are not numbers")
-    if abs(number.adjusted()) > MAX_DIGITS or len(number.as_tuple().digits) > MAX_DIGITS:
+    short = isinstance(text, str) and len(text) <= MAX_DIGITS  # so many characters hold no more digits
+    if abs(number.adjusted()) > MAX_DIGITS or not (short or len(number.as_tuple().digits) <= MAX_DIGITS):
         raise ValueError(f"a number of over {MAX_DIGITS} digits")
     return number
 
