@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
 
 from policykit.engine.checks import all_checks
-from policykit.engine.checks.missing import checks_named
+from policykit.engine.checks.missing import holders_named, missing
 from policykit.engine.reasons import REASONS
 from policykit.model.policy import Policy
 
@@ -18,9 +17,16 @@ _HEAD = """\
 
 A decision runs every check that the policy sets, and reports every one that fails, in this order. Deny wins.
 What cannot be evaluated denies an increase. What can only reduce is stopped by nothing but a freeze, a malformed order,
-a reused client order id, a ban, and a rate budget without room even for exits. Cancels always pass, and count.
+a reused client order id, a ban, a rate budget without room even for exits, and a stage at which no order leaves
+(paper; sandbox on a live exchange). Cancels always pass, and count. On spot only a sell into the account's currency can
+only reduce: selling ETH/BTC buys BTC, and selling USDT/TRY spends the account's own money.
 
 ## Checks
+"""
+
+_UNHELD = """\
+A policy that sets one of these, to more than its loosest word, loads and lints; its guard denies increases with
+`CHECK_MISSING`.
 """
 
 
@@ -28,10 +34,10 @@ def page() -> str:
     """Return the page as Markdown."""
     checks = all_checks()
     parts = [_HEAD, *(_check_text(check.id, inspect.cleandoc(check.__doc__ or ""), check.codes) for check in checks)]
-    parts.append("## Limits that no check holds yet\n")
-    parts.append("A policy that sets one of these loads and lints; its guard denies increases with `CHECK_MISSING`.\n")
+    parts.append("## Limits that are not enforced yet\n")
+    parts.append(_UNHELD)
     known = {check.id for check in checks}
-    parts.append("".join(f"- `{path}`\n" for path, check in _held(known)))
+    parts.append("".join(f"- `{path}`\n" for path in _unheld(known)))
     parts.append("## Reason codes\n")
     rows = "".join(f"| `{code}` | {_cell(text.means)} | {_cell(text.do)} |\n" for code, text in sorted(REASONS.items()))
     parts.append(f"| code | means | what to do |\n|---|---|---|\n{rows}")
@@ -42,8 +48,8 @@ def _check_text(check_id: str, doc: str, codes: tuple[str, ...]) -> str:
     return f"### `{check_id}`\n\n{doc}\n\nCodes: {', '.join(f'`{code}`' for code in codes)}.\n"
 
 
-def _held(known: set[str]) -> Iterator[tuple[str, str]]:
-    yield from sorted((path, check) for path, check in checks_named(Policy) if check not in known)
+def _unheld(known: set[str]) -> list[str]:
+    return sorted({path for path, holder in holders_named(Policy) if missing(holder, known)})
 
 
 def _cell(text: str) -> str:

@@ -85,6 +85,14 @@ REASONS: Final[dict[str, ReasonText]] = {
         "sell into the account's currency, or buy that asset in a market of its own",
     ),
     "RISK_SYMBOL": ReasonText("this symbol is not allowed", "trade an allowed symbol"),
+    "STAGE_PAPER": ReasonText(
+        "the policy's stage is paper: nothing like an order leaves, exits neither",
+        "use a sandbox, or move to the next stage",
+    ),
+    "STAGE_SANDBOX": ReasonText(
+        "the policy's stage is sandbox and its environment is live: nothing like an order leaves, exits neither",
+        "set `environment: sandbox`, or move to the next stage",
+    ),
     "STATE_MOVING": ReasonText("the trading state kept moving while the order was decided", "decide again"),
     "STORE_CURRENCY": ReasonText(
         "the store counts this account in another currency", "use the same account.currency, or another store"

@@ -60,10 +60,10 @@ class Reconciliation(Section):
     on_start: Annotated[
         Literal["optional", "required"],
         Meta(
-            "Whether the first increase waits for it.",
+            "Whether the first increase waits until what an earlier run left was looked up, and the account was read.",
             ordered("optional", "required"),
             guide=("G30",),
-            held_by=("guard:reconciliation", "rule:PK7xx"),
+            held_by=("guard:recovery", "rule:PK7xx"),
         ),
     ] = "required"
     orders_every: Annotated[

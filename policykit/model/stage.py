@@ -34,7 +34,7 @@ class Stage(Section):
             "The highest stage that this policy may run at; micro-live and small-live tighten its caps.",
             ordered("full-live", "small-live", "micro-live", "paper", "sandbox"),
             guide=("G41",),
-            held_by=("guard:stage", "rule:PK7xx"),
+            held_by=("check:stage.current", "rule:PK7xx"),
         ),
     ]
     since: Annotated[Date | None, Meta("When it was reached.", NEUTRAL, guide=("G41",))] = None

@@ -14,7 +14,7 @@ from policykit.traits import load
 from policykit.traits.base import Exchange
 from tests.engine.worlds import DAY, FACTS, NOW, SHARE, TRAITS, codes, engine, facts, order
 
-UNHELD = "is set, and this version has no check for it; take it out, or use a version that has"
+UNHELD = "is set, and this version does not enforce it; take it out, or use a version that does"
 BASE = "(3% of equity 100,500.00 USDT at the day's start)"
 BY = "by ops at 2026-11-21T09:59:59.000Z for account:binance/main: drill"
 HALT = Halt("account:binance/main", "HALTED", "ops", "drill", NOW - 1_000)

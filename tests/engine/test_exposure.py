@@ -10,7 +10,12 @@ from policykit.traits.base import Exchange, Product
 from tests.engine.worlds import FACTS, NOW, SHARE, codes, engine, facts, order
 
 DERIVATIVES = Exchange("binance", {"swap": Product({}, "symbol"), "spot": Product({}, "base", auto_borrow=None)})
-SWAP = {"risk.symbols": ["*"], "risk.max_order_notional": "1500 USDT", "risk.max_position_notional": "3000 USDT"}
+SWAP = {
+    "rate_budgets": None,
+    "risk.symbols": ["*"],
+    "risk.max_order_notional": "1500 USDT",
+    "risk.max_position_notional": "3000 USDT",
+}
 
 
 def test_market_buy_is_counted_with_slippage() -> None:

@@ -3,45 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Self, get_args, get_origin
+from typing import Any, Final, NamedTuple, Self, get_args, get_origin
 
 from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
-from policykit.model.base import Section, metas
+from policykit.model.base import Meta, Section, metas
 
 _CHECK: Final = "check:"
+_GUARD: Final = "guard:"
+#: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
+#: nothing compares positions (`reconciliation`), feeds a dead man's switch, caps connects or keeps a stage's evidence.
+GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "orders", "recovery", "store"))
 #: Checks that only bind a live environment.
 _LIVE_ONLY: Final = "key."
 
 
-def unheld(section: Section, known: frozenset[str], path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, check) of every set field whose check does not exist."""
+class Unheld(NamedTuple):
+    """A limit that nothing holds: where it is said, what would hold it, and what is wrong with it."""
+
+    path: str
+    holder: str
+    text: str
+
+
+def missing(holder: str, checks: frozenset[str] | set[str]) -> bool:
+    """Tell whether a holder (`check:ID`, `guard:PART`; a rule never) is one that this version does not have."""
+    if holder.startswith(_CHECK):
+        return holder.removeprefix(_CHECK) not in checks
+    return holder.startswith(_GUARD) and holder.removeprefix(_GUARD) not in GUARD_PARTS
+
+
+def unheld(setup: Setup, checks: frozenset[str]) -> Iterator[Unheld]:
+    """Yield every limit that the policy sets and nothing holds."""
+    yield from _unheld(setup, setup.policy, checks, "")
+    traits = setup.traits
+    if traits is None:
+        return  # every call counts one of every budget, then
+    known = sorted({*traits.costs, *(window.name for window in traits.rate_windows)})
+    for name, budget in sorted((setup.policy.rate_budgets or {}).items()):
+        if name not in known and not budget.costs:
+            text = (
+                f"rate_budgets.{name} is no allowance of {traits.id} ({', '.join(known)}) and states no costs, so it "
+                "counts nothing; use one of these names, or add costs"
+            )
+            yield Unheld(f"rate_budgets.{name}", "rate_budgets", text)
+
+
+def _unheld(setup: Setup, section: Section, checks: frozenset[str], path: str) -> Iterator[Unheld]:
     for name, meta in metas(type(section)).items():
         value = getattr(section, name)
         at = f"{path}.{name}" if path else name
-        if value is None:
-            continue
-        for holder in meta.held_by:
-            if holder.startswith(_CHECK) and holder.removeprefix(_CHECK) not in known:
-                yield at, holder.removeprefix(_CHECK)
+        if _asks(setup, section, name, meta, at):
+            for holder in meta.held_by:
+                if missing(holder, checks):
+                    text = f"{at} is set, and this version does not enforce it; take it out, or use a version that does"
+                    yield Unheld(at, holder.removeprefix(_CHECK).replace(":", "."), text)
         if isinstance(value, Section):
-            yield from unheld(value, known, at)
+            yield from _unheld(setup, value, checks, at)
         elif isinstance(value, Mapping):
             for key, item in value.items():
                 if isinstance(item, Section):
-                    yield from unheld(item, known, f"{at}.{key}")
+                    yield from _unheld(setup, item, checks, f"{at}.{key}")
 
 
-def checks_named(section: type[Section], path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, check) of every field of the language that names a check; a map's entries are `*`."""
+def _asks(setup: Setup, section: Section, name: str, meta: Meta, path: str) -> bool:
+    """Tell whether a policy asks for something here: a value that is no unwritten default, and not the loosest word."""
+    value: Any = getattr(section, name)
+    written = path in setup.effective.origins or value != type(section).model_fields[name].default
+    return value is not None and written and (meta.strictness.kind != "ordered" or value != meta.strictness.order[0])
+
+
+def holders_named(section: type[Section], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (path, holder) of every field of the language that a check or the guard holds; a map's entries are `*`."""
     for name, meta in metas(section).items():
         at = f"{path}.{name}" if path else name
-        yield from ((at, holder.removeprefix(_CHECK)) for holder in meta.held_by if holder.startswith(_CHECK))
+        yield from ((at, holder) for holder in meta.held_by if holder.startswith((_CHECK, _GUARD)))
         for inner, entry in _sections(section.model_fields[name].annotation):
-            yield from checks_named(inner, f"{at}.*" if entry else at)
+            yield from holders_named(inner, f"{at}.*" if entry else at)
 
 
 def _sections(annotation: object, entry: bool = False) -> Iterator[tuple[type[Section], bool]]:
@@ -52,33 +93,34 @@ def _sections(annotation: object, entry: bool = False) -> Iterator[tuple[type[Se
 
 
 class Missing(Check):
-    """Denies increases while the policy sets a limit whose check this version does not have.
+    """Denies increases while the policy sets a limit that this version does not enforce.
 
-    Each field of the model names what holds it; a limit is never silently unenforced.
+    Each field of the model names what holds it, a check or a part of the guard; a limit is never silently unenforced.
+    What only lint and persons act on, and a default that nobody wrote, asks nothing of the guard. A rate budget that
+    the exchange's traits do not name, without costs of its own, counts nothing and is no limit either.
     """
 
     id = "policy.unheld"
     codes = ("CHECK_MISSING",)
     rank = 50
 
-    def __init__(self, setup: Setup, fields: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, setup: Setup, fields: tuple[Unheld, ...]) -> None:
         super().__init__(setup)
         self.fields = fields
 
-    # INVARIANT I12: a set limit without a check denies.
+    # INVARIANT I12: a set limit that nothing holds denies.
     @classmethod
     def compile(cls, setup: Setup) -> Self | None:
         from policykit.engine.checks import all_checks  # the registry imports this file
 
-        known = frozenset(check.id for check in all_checks())
+        checks = frozenset(check.id for check in all_checks())
         live = setup.policy.environment == "live"
-        fields = tuple(f for f in unheld(setup.policy, known) if live or not f[1].startswith(_LIVE_ONLY))
+        fields = tuple(f for f in unheld(setup, checks) if live or not f.holder.startswith(_LIVE_ONLY))
         return cls(setup, fields) if fields else None
 
     def reasons(self, case: Case) -> Iterator[Reason]:
-        for path, check in self.fields:
-            text = f"{path} is set, and this version has no check for it; take it out, or use a version that has"
-            yield Reason("CHECK_MISSING", check, text, place=self.setup.place(path))
+        for path, holder, text in self.fields:
+            yield Reason("CHECK_MISSING", holder, text, place=self.setup.place(path))
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True
