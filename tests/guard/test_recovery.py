@@ -96,9 +96,7 @@ def after_found(guard: Guard, client: Any) -> None:
     """Die when the look-up found the order, before that is written."""
     client.load_markets()
     guard.conclude = die  # type: ignore[method-assign]
-    real = guard.settle
     guard.settle = lambda admitted, outcome, started=None: _keep(guard, admitted, outcome)  # type: ignore[method-assign]
-    del real
     client.create_order(*BUY)
 
 

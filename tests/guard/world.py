@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,6 @@ class World:
     clock: Any
     policy: Path
     store: str
-    clients: list[Any] = field(default_factory=list)
 
     def guard(self, *, store: Any = None, ready: bool = True, **more: Any) -> Guard:
         """Load a guard as a bot does; `ready`: after one round of maintenance, so that it knows its facts."""
@@ -81,11 +80,6 @@ class World:
     def protected(self, guard: Guard | None = None, **config: Any) -> Any:
         """Make a stock sync client behind a guard."""
         return (guard or self.guard()).protect(self.sim.client(**config))
-
-    @contextmanager
-    def asynchronous(self) -> Iterator[Any]:
-        """Give a maker of async clients; they are closed by the caller's loop."""
-        yield lambda **config: self.sim.client(async_=True, **config)
 
     @property
     def sent(self) -> list[tuple[str, Decimal]]:

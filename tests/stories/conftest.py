@@ -1,4 +1,4 @@
-"""One exchange a test; faults are given with `@pytest.mark.parametrize`-free calls of `start`."""
+"""One exchange a test, or several: `start(fault, ...)` gives each."""
 
 from __future__ import annotations
 
