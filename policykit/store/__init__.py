@@ -27,7 +27,8 @@ def open_store(uri: str | None = None) -> Store:
         from policykit.store.sqlite import SqliteStore
 
         return SqliteStore("/" + uri.removeprefix("sqlite:///").lstrip("/"))
-    scheme = uri.partition(":")[0]
+    # A URI can hold a password: no more of it is shown than what kind it is.
+    kind = f'"{uri.partition(":")[0]}:"' if "://" in uri else "unreadable"
     raise StoreUnavailable(
-        f'POLICYKIT_STORE is of the kind "{scheme}:"; "sqlite:///path" or "memory:" may be', "STORE_URI"
+        f'POLICYKIT_STORE: is of a kind that is not known ({kind}); "sqlite:///path" or "memory:" may be', "STORE_URI"
     )

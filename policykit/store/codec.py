@@ -36,11 +36,6 @@ _INTENT_PLAIN = (
 _plain_of = attrgetter(*_INTENT_PLAIN)
 
 
-def number(value: Decimal | None) -> str | None:
-    """Write a number or its absence."""
-    return None if value is None else plain(value)
-
-
 def intent_to_dict(intent: Intent, order: dict[str, Any] | None = None) -> dict[str, Any]:
     """Write an intent; `order` is its order where that is written already."""
     out: dict[str, Any] = dict(zip(_INTENT_PLAIN, _plain_of(intent), strict=True))

@@ -36,10 +36,15 @@ _ERRNO: Final = {
 }
 
 
+def busy(error: sqlite3.Error) -> bool:
+    """Tell whether an error means that another process is at work in the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+
+
 def unavailable(path: str, error: sqlite3.Error, busy_ms: int) -> StoreUnavailable:
     """Say what an error of SQLite means for the store at `path`."""
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if kind in _BUSY:
+    if busy(error):
         return StoreUnavailable(
             f"{path}: another process has held it for over {busy_ms / 1000:g} s; end that process, or wait for it",
             "STORE_LOCKED",

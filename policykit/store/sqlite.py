@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from policykit.store.backed import Body, LedgerStore
 from policykit.store.base import GUARD_SILENT_MS, GuardInfo, Row
 from policykit.store.chain import GENESIS, link, text_of
 from policykit.store.durability import ephemeral
-from policykit.store.failures import unavailable, unopened
+from policykit.store.failures import busy, unavailable, unopened
 from policykit.store.layout import lay_out
 from policykit.store.ledger import Ledger
 from policykit.store.verify import verify_file
@@ -30,6 +31,9 @@ __all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
 
 #: How long a write waits for another process's, ms.
 BUSY_MS: Final = 5_000
+#: How often a waiting write looks again, ms. SQLite itself waits up to 100 ms between two looks, and among eight busy
+#: processes one was then kept out for over five seconds.
+POLL_MS: Final = 2
 #: Rows replayed at opening before a fresh checkpoint is worth its write.
 CHECKPOINT_ROWS: Final = 1_000
 #: Rows after which whoever writes the next keeps a checkpoint, ms of work: opening never replays more.
@@ -110,6 +114,7 @@ class SqliteStore(LedgerStore):
         db = self._make(self.path, self._busy_ms)
         try:
             self.epoch = lay_out(db, self.path, self.epoch)
+            db.execute(f"PRAGMA busy_timeout={POLL_MS}")
         except BaseException:
             db.close()
             raise
@@ -137,7 +142,7 @@ class SqliteStore(LedgerStore):
         self._trusted = True
 
     def _catch_up(self, db: sqlite3.Connection) -> None:
-        version = db.execute("PRAGMA data_version").fetchone()[0]
+        version = self._patient(db, "PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return
         ledger = self._ledger
@@ -163,17 +168,30 @@ class SqliteStore(LedgerStore):
             ledger.seq, self._hash = seq, row_hash
         self._version = version
 
+    def _patient(self, db: sqlite3.Connection, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Execute a statement; look again every POLL_MS while another process is at work, for as long as we wait."""
+        until = 0.0
+        while True:
+            try:
+                return db.execute(statement, values)
+            except sqlite3.OperationalError as error:
+                now = time.monotonic()
+                until = until or now + self._busy_ms / 1000
+                if not busy(error) or now >= until:
+                    raise
+
     # ---- the steps of LedgerStore
 
     def _begin(self) -> Ledger:
         try:
             db = self._ready()
             self._wrote = False
-            db.execute("BEGIN IMMEDIATE")
             try:
+                self._patient(db, "BEGIN IMMEDIATE")
                 self._read(db)
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:
+                    self._roll_back(db)
                 raise
         except sqlite3.Error as error:
             raise unavailable(self.path, error, self._busy_ms) from None
@@ -236,7 +254,7 @@ class SqliteStore(LedgerStore):
 
     def _asked(self, statement: str, *values: Any) -> list[Any]:
         try:
-            return self._ready().execute(statement, values).fetchall()
+            return self._patient(self._ready(), statement, values).fetchall()
         except sqlite3.Error as error:
             raise unavailable(self.path, error, self._busy_ms) from None
 

@@ -15,7 +15,7 @@ from policykit.order import Order
 from policykit.orders.intent import Outcome
 from policykit.store import SEND_WITHIN_MS, Grant, Observation, Store
 from policykit.store.backed import LedgerStore
-from policykit.store.ledger import CLOSED_INTENTS, SILENT_MS
+from policykit.store.ledger import CLOSED_INTENTS, SILENT_MS, Ledger
 from tests.store.made import (
     ACCOUNT,
     BTC,
@@ -122,13 +122,13 @@ def test_a_denial_is_a_row(store: LedgerStore) -> None:
     order = Order("BTC/USDT", "buy", "limit", Decimal(1), Decimal(2))
     reasons = (Reason("RISK_POSITION", "risk.max_position_notional", "over", "2", "1", "USDT"),)
     decision = Decision("d", "deny", "enforce", "order.create", order, "mm", "sha256:0", "bot", NOW, reasons)
-    assert (
-        store.record(replace(decision, notional=Decimal("2.5"), facts_age_s=0.5, warnings=reasons, checks=3), NOW) == 1
-    )
+    full = replace(decision, notional=Decimal("2.5"), facts_age_s=0.5, warnings=reasons, checks=3, extra={"more": 1})
+    assert store.record(full, NOW) == 1
     (row,) = store.rows()
     assert (row.seq, row.at_ms, row.kind) == (1, NOW, "decision")
     assert row.body["decision"]["reasons"] == [reasons[0].to_dict()]
-    assert {k: row.body[k] for k in ("notional", "facts_age_s", "checks", "warnings")} == {
+    assert {k: row.body[k] for k in ("notional", "facts_age_s", "checks", "warnings", "more")} == {
+        "more": 1,
         "notional": "2.5",
         "facts_age_s": 0.5,
         "checks": 3,
@@ -152,6 +152,16 @@ def test_a_budget_is_raised_to_what_the_exchange_counted(store: LedgerStore, reo
     store.at_least(hold_window(13, 10), NOW)
     assert store.use((hold_window(1, 10),), NOW) == Grant(False, False, (13,), (0,), 2)
     assert dump(reopened(store)) == dump(store)
+
+
+def test_a_budget_that_another_process_raised_meanwhile_is_left(
+    store: LedgerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking and writing somebody else may have counted the same: it is looked at again inside the step."""
+    store.use((hold_window(6, 10),), NOW)
+    monkeypatch.setattr(store, "_current", Ledger)
+    store.at_least(hold_window(6, 10), NOW)
+    assert store._ledger.seq == 1
 
 
 def test_a_permit_is_renewed_while_the_intent_waits(store: LedgerStore, reopened: Again) -> None:

@@ -12,6 +12,7 @@ from policykit.orders.intent import Outcome
 from policykit.store import GuardInfo, Observation
 from policykit.store.backed import LedgerStore
 from policykit.store.base import GUARD_SILENT_MS
+from policykit.store.ledger import Ledger
 from tests.store.made import (
     ACCOUNT,
     BTC,
@@ -134,6 +135,24 @@ def test_resume_lifts_a_scope_or_all(store: LedgerStore, reopened: Again) -> Non
         assert (again.halts(), again.facts(ACCOUNT, "a").generation) == ([], 6)
 
 
+def test_the_first_policy_fixes_an_accounts_currency(store: LedgerStore, reopened: Again) -> None:
+    """A second policy in another currency does not change what is counted; that it was loaded is a row."""
+    assert store.facts(ACCOUNT, "bot").currency is None
+    assert store.announce(ACCOUNT, "USDT", {"name": "mm"}, NOW) == 1
+    assert store.announce(ACCOUNT, "EUR", {"name": "other"}, NOW) == 2
+    for again in (store, reopened(store)):
+        assert again.facts(ACCOUNT, "bot").currency == "USDT"
+    assert [r.body for r in store.rows()][1] == {"account": ACCOUNT, "currency": "EUR", "name": "other"}
+
+
+def test_an_outcome_of_an_intent_that_is_forgotten_is_passed_over() -> None:
+    """A version that remembers fewer closed intents can still replay what another wrote."""
+    ledger = Ledger()
+    ledger.apply("outcome", {"intent": "long ago", "state": "settled"}, NOW)
+    ledger.apply("drill", {}, NOW)
+    assert ledger.dump() == Ledger().dump()
+
+
 def test_a_ban_is_never_shortened(store: LedgerStore, reopened: Again) -> None:
     """The latest end stands, by scope, over restarts."""
     store.ban(ACCOUNT, "ip", NOW + 100, NOW)
@@ -153,7 +172,7 @@ def test_an_event_is_a_row_and_nothing_else(store: LedgerStore) -> None:
     (row,) = store.rows()
     assert (row.kind, row.body) == ("drill", {"by": ["a", "b"], "n": 1, "text": "é\ud800"})
     assert {k: v for k, v in dump(store).items() if k != "seq"} == state
-    for kind in ("decision", "use", "outcome", "renew", "observe", "halt", "resume", "ban"):
+    for kind in ("decision", "use", "outcome", "renew", "observe", "halt", "resume", "ban", "policy"):
         with pytest.raises(ValueError, match=f'an event is of the kind "{kind}"'):
             store.event(kind, {}, NOW)
     assert store.verify() == (1, None)

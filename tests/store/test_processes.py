@@ -34,7 +34,7 @@ class NaiveStore(SqliteStore):
 
     def _write(self, kind: str, at_ms: int, body: Any, *args: Any) -> int:
         db = self._ready()
-        db.execute("BEGIN IMMEDIATE")
+        self._patient(db, "BEGIN IMMEDIATE")
         self._catch_up(db)
         return super()._write(kind, at_ms, body, *args)
 
