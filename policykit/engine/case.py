@@ -190,6 +190,9 @@ class Case:
         # In hedge mode a sell may open the short leg, whatever the sum of both legs is.
         if position is None or order.quantity is None or self.setup.policy.account.position_mode == "hedge":
             return
+        # A size that no hold can claim is no proof: two bots could sell the same position.
+        if counter_up(order.quantity) > MAX_COUNTER:
+            return
         if order.side == "sell":
             self.reduces = UP.add(position.open_sells, order.quantity) <= position.low
         else:

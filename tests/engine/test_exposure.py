@@ -136,3 +136,25 @@ def test_sell_under_the_collar() -> None:
     low = made.assess(known, order(side="sell", price="58799.99"), NOW)
     assert [r.message for r in low.reasons] == ["price 58,799.99 USDT is under 58,800.00 USDT, 2% from the mark"]
     assert made.assess(known, order(side="sell", price="58800"), NOW).reasons == ()
+
+
+def test_exit_beyond_the_counters_passes_where_the_exchange_forbids_more() -> None:
+    """A sell of 100 million SHIB holds a step and passes, next to another one; an entry of that size is denied."""
+    marks = {"SHIB/USDT": Fact(Decimal("0.00001"), NOW)}
+    made = engine({"risk.symbols": ["*"]})
+    asked = {"symbol": "SHIB/USDT", "quantity": "100000000", "price": "0.00001"}
+    sold = made.assess(facts(marks=marks), order(side="sell", **asked), NOW)
+    assert (sold.reasons, sold.holds[0][:3]) == ((), ("binance/main|position|SHIB", -1, 2**53 - 1))
+    assert codes(made.assess(facts(marks=marks), order(**asked), NOW)) == ["NUMBER_RANGE"]
+
+
+def test_exit_beyond_the_counters_is_no_proven_reduction_elsewhere() -> None:
+    """Where a short is possible, a size that no hold can claim proves nothing: two bots would sell one position."""
+    marks = {"SHIB/USDT": Fact(Decimal("0.00001"), NOW)}
+    held = facts(marks=marks, positions={"SHIB": Position(Decimal(150_000_000), Decimal(150_000_000))})
+    asked = order(symbol="SHIB/USDT", side="sell", quantity="100000000", price="0.00001")
+    made = engine({"rate_budgets": None, "risk.symbols": ["*"]}, None)
+    found = made.assess(held, asked, NOW)
+    assert (codes(found), found.reduces) == (["NUMBER_RANGE"], False)
+    most = order(symbol="SHIB/USDT", side="sell", quantity="90071992.54740991", price="0.00001")
+    assert made.assess(held, most, NOW).reduces

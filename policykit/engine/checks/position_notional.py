@@ -93,7 +93,8 @@ class PositionNotional(Check):
         if amount is None:
             if not case.reduces:
                 return
-            # The size is not known or beyond the counters: hold the least step, so that its fills are counted.
+            # The size is not known or beyond the counters: hold the least step, so that its fills are counted, and no
+            # other exit is refused. The exchange itself keeps such an order from selling more than is held.
             amount = 1 if case.order.side == "buy" else -1
         if case.reduces:
             limit = MAX_COUNTER if case.forbidden else 0
