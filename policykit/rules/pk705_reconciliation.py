@@ -9,7 +9,7 @@ looking trades on a position it does not have (G30).
 
 ## Bad
 ```yaml
-reconciliation: {on_start: optional, orders_every: 30s}
+reconciliation: {on_start: optional}
 ```
 ```finding
 open certain policy.yaml:1:28 the bot trades before intended and actual positions were compared
@@ -17,7 +17,7 @@ open certain policy.yaml:1:28 the bot trades before intended and actual position
 
 ## Good
 ```yaml
-reconciliation: {on_start: required, orders_every: 30s, positions_every: 60s}
+reconciliation: {on_start: required}
 ```
 
 ## Source
@@ -51,7 +51,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             place,
             "intended and actual positions are never compared",
             label="no `reconciliation`",
-            next_step="add `reconciliation: {on_start: required, orders_every: 30s, positions_every: 60s}`",
+            next_step="add `reconciliation: {on_start: required}`",
         )
     elif section.on_start != "required":
         yield RULE.finding(
