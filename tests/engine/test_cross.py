@@ -10,6 +10,7 @@ import pytest
 
 from policykit.engine import Engine
 from policykit.engine.case import Case
+from policykit.engine.checks import all_checks
 from policykit.engine.facts import Fact, Facts, Halt, Position
 from policykit.engine.lane import Lane
 from policykit.order import Order
@@ -78,7 +79,10 @@ def test_cross_sell_is_denied_where_the_raised_asset_has_a_position_cap() -> Non
             )
         ]
     other = engine({**WIDE, "risk.max_position_notional": {"ETH/USDT": "5000 USDT"}})
-    assert other.assess(KNOWN, sell, NOW).reasons == ()
+    passed = other.assess(KNOWN, sell, NOW)
+    assert (passed.reasons, passed.holds[0][:3]) == ((), ("binance/main|position|ETH", -10_000_000, 2**53 - 1))
+    large = other.assess(KNOWN, order(symbol="ETH/BTC", side="sell", quantity="100", price="0.05"), NOW)
+    assert codes(large) == ["RISK_ORDER_NOTIONAL"]
 
 
 def test_unknown_traits_prove_no_cross_reduction() -> None:
@@ -123,7 +127,7 @@ def _agrees(made: Engine, known: Facts, rng: Random, cases: int) -> int:
 POLICIES: list[dict[str, Any]] = [
     UNCAPPED,
     {**WIDE, "risk.max_position_notional": {"BTC/USDT": "2000 USDT", "ETH": "900 USDT"}},
-    {**UNCAPPED, "risk.price_collar": {"max_deviation": "2%"}},
+    {**UNCAPPED, "risk.price_collar": {"max_deviation": "2%"}, "risk.max_leverage": 3},
 ]
 
 
@@ -132,6 +136,12 @@ def test_I14_lanes_and_checks_agree_on_cross_markets(changes: dict[str, Any], ti
     """Orders of every market and side, near every edge: the lane says what the checks say."""
     cases = tier(500, 20_000)
     assert _agrees(engine(changes), KNOWN, Random(41), cases) > cases // 20
+
+
+def test_I14_every_check_that_can_let_an_order_pass_is_compared() -> None:
+    """The comparison runs every check but the two that are there only to deny: they never see a lane."""
+    compared = {check.id for changes in POLICIES for check in engine(changes).checks}
+    assert {check.id for check in all_checks()} - compared == {"policy.unheld", "stage.current"}
 
 
 def test_I14_control_a_lane_of_increasing_sells_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

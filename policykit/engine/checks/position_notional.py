@@ -98,6 +98,8 @@ class PositionNotional(Check):
             amount = 1 if case.order.side == "buy" else -1
         if case.reduces:
             limit = MAX_COUNTER if case.forbidden else 0
+        elif case.long_only and case.order.side == "sell":
+            limit = MAX_COUNTER  # into another asset; the exchange keeps the base asset from being short
         else:
             limit = self.limit(case, case.price)
         yield Hold(position_counter(self.setup.account, case.position_key), amount, limit, "position", self.id)
