@@ -1,4 +1,4 @@
-"""An order's reservation with its intent, in SQLite at FULL: beside a bare insert of the same bytes."""
+"""An order's reservation with its intent, in SQLite at FULL and in memory: beside a bare insert of the same bytes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from policykit.decision import Decision, Hold
 from policykit.order import Order
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent
+from policykit.store import Store
+from policykit.store.memory import MemoryStore
 from policykit.store.sqlite import SqliteStore
 
 GOAL = 1.3  # SPEED: intent row and reservation in one transaction
+MEMORY_GOAL = 0.1  # the same steps without a disk: what they cost beside the one sync that cannot be saved
 NOW_MS = 1_795_255_200_000
 STEP_MS = 500  # two orders a second: what a rolling window of a minute holds is what a busy bot has in it
 FAR_MS = NOW_MS + 10**9  # no permit ends while the bench runs, or the next order would wait for a look-up
@@ -33,9 +36,8 @@ HOLDS = (
 ORDER = Order("BTC/USDT", "buy", "limit", Decimal("0.01"), Decimal(60000))
 
 
-def ours(path: Path) -> Callable[[], object]:
+def ours(store: Store) -> Callable[[], object]:
     """Return a call that reserves one new order; the orders are made beforehand, as a guard has them."""
-    store = SqliteStore(path)
     orders = [made(NOW_MS + tick * STEP_MS) for tick in range(MOST)]
     reserve, take = store.reserve, iter(orders).__next__
 
@@ -67,15 +69,19 @@ def bare(path: Path, columns: tuple[object, ...]) -> Callable[[], object]:
 
 
 def rows() -> list[Row]:
-    """Return SPEED's row of the sqlite store."""
+    """Return SPEED's row of the sqlite store, and one of the memory store."""
     here = Path(__file__).parent / "out"
     here.mkdir(exist_ok=True)  # on the disk of the project: a temporary folder may be in memory
     with tempfile.TemporaryDirectory(dir=here) as folder:
-        reserve = ours(Path(folder) / "ours.db")
+        reserve = ours(SqliteStore(Path(folder) / "ours.db"))
         reserve()
         with sqlite3.connect(Path(folder) / "ours.db") as read:
             columns = read.execute("SELECT at_ms, kind, body, hash FROM journal WHERE kind = 'decision'").fetchone()
         insert = bare(Path(folder) / "bare.db", columns)
         figures = interleave({"ours": reserve, "bare FULL insert": insert}, rounds=ROUNDS)
+        light = interleave({"memory": ours(MemoryStore()), "bare FULL insert": insert}, budget_s=0.01)
     note = f"one row of {sum(len(str(column)) for column in columns)} bytes, {len(HOLDS)} holds"
-    return [row("reserve with intent, sqlite FULL", figures, "ours", "bare FULL insert", GOAL, note=note)]
+    return [
+        row("reserve with intent, sqlite FULL", figures, "ours", "bare FULL insert", GOAL, note=note),
+        row("reserve with intent, memory", light, "memory", "bare FULL insert", MEMORY_GOAL),
+    ]

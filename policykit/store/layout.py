@@ -32,7 +32,7 @@ def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
 
     Raise StoreUnavailable for a newer layout and for a file that is another program's.
     """
-    # INVARIANT I3, I4: a row is synced before the call that wrote it returns; then it is acknowledged, or may be sent.
+    # INVARIANT I3: a row is synced before the call that wrote it returns, and only then may an order be sent.
     db.execute("PRAGMA synchronous=FULL")
     if _version(db, path) < SCHEMA:
         db.execute("BEGIN IMMEDIATE")

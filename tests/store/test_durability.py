@@ -35,7 +35,7 @@ def mounts(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/home/bot/store.db", "overlay"),
+        ("/srv/bot/store.db", "overlay"),
         ("/var/lib/policykit/store.db", "ext4"),
         ("/var/lib", "ext4"),
         ("/var/library/store.db", "overlay"),
@@ -53,7 +53,7 @@ def test_the_longest_mount_point_decides(mounts: str, path: str, kind: str) -> N
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/home/s.db", "/home/s.db lies on overlay, which forgets; put the store on a disk or a mounted volume"),
+        ("/srv/s.db", "/srv/s.db lies on overlay, which forgets; put the store on a disk or a mounted volume"),
         ("/dev/shm/s.db", "/dev/shm/s.db lies on tmpfs, which forgets; put the store on a disk or a mounted volume"),
         ("/mnt/nas/s.db", "/mnt/nas/s.db lies on nfs4, a network file system; put the store on a local disk"),
         ("/mnt/far/s.db", "/mnt/far/s.db lies on fuse.sshfs, a network file system; put the store on a local disk"),
