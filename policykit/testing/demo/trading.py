@@ -22,7 +22,7 @@ from policykit.testing.demo.bot import naive_bot
 from policykit.testing.demo.linting import use
 
 SYMBOL: Final = "BTC/USDT"
-STEPS: Final = 50
+STEPS: Final = 42
 #: What the bot asks for over the price it bought at: little, so that most of what it buys is sold again.
 EDGE: Final = 0.0002
 #: How far the price moves from its start, as a share: a lively market, in which offers are taken within seconds.
