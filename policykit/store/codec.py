@@ -42,7 +42,7 @@ def intent_to_dict(intent: Intent, order: dict[str, Any] | None = None) -> dict[
     out["filled"] = plain(intent.filled)
     out["action"] = intent.order.action
     out["order"] = intent.order.to_dict() if order is None else order
-    out["holds"] = intent.holds
+    out["holds"] = [list(hold) for hold in intent.holds]
     return out
 
 
