@@ -18,7 +18,7 @@ from policykit.telemetry.words import filled, grouped, looked_up, moment, order_
 #: Rows read at a time.
 PAGE: Final = 1_000
 #: Rows that only keep facts and permits fresh; `tail` leaves them out unless told otherwise.
-QUIET: Final = frozenset(("observe", "renew"))
+QUIET: Final = frozenset(("observe", "renew", "use"))
 #: Intents whose bot and symbol are remembered for their later rows.
 MAX_REMEMBERED: Final = 10_000
 
