@@ -55,6 +55,8 @@ class Cut:
 
     acknowledged: int = 0
     found: int = 0
+    #: Intents that were granted and are not in the file.
+    forgotten: int = 0
     whole: bool = False
 
     @property
@@ -68,7 +70,7 @@ def cut(folder: Path, seed: int, synchronous: str) -> Cut:
     before, after = folder / f"{seed}", folder / f"{seed}-after"
     before.mkdir()
     after.mkdir()
-    store = SqliteStore(before / "store.db", make=disk.connect)
+    store, granted = SqliteStore(before / "store.db", make=disk.connect), 0
     store._ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for file in disk.files.values():
         file.sync()
@@ -77,6 +79,7 @@ def cut(folder: Path, seed: int, synchronous: str) -> Cut:
         for _ in acts(store, random):
             hashes.append(store._hash)
             result.acknowledged = store._ledger.seq
+            granted = len(store._ledger.open) + len(store._ledger.closed)
     except PowerCut:
         pass
     disk.restore(random, after)
@@ -88,6 +91,7 @@ def cut(folder: Path, seed: int, synchronous: str) -> Cut:
         result.found = found.verify()[0]
         known = [row.hash for row in rows][: result.acknowledged] == hashes[: result.acknowledged]
         result.whole = known and dump(found) == replayed(iter(rows)).dump()
+        result.forgotten = max(0, granted - len(found.intents(open_only=False)))
         found.close()
     except Exception:
         result.whole = False
@@ -105,6 +109,13 @@ def test_I4_no_acknowledged_row_is_lost_in_a_power_cut(folder: Path, tier: Calla
 def test_I4_a_lesser_setting_is_caught(folder: Path, synchronous: str) -> None:
     """Control: the same cuts lose acknowledged rows at NORMAL, and at OFF."""
     assert sum(cut(folder, seed, synchronous).lost for seed in range(30)) > 10
+
+
+def test_I3_what_a_power_cut_leaves_holds_every_grant(folder: Path, tier: Callable[[int, int], int]) -> None:
+    """An order may have been sent the moment its grant came back: each such intent is found after the cut."""
+    cuts = [cut(folder, seed, "FULL") for seed in range(-tier(100, 5_000), 0)]
+    assert [c for c in cuts if c.forgotten or c.lost] == []
+    assert sum(cut(folder, seed, "NORMAL").forgotten for seed in range(30, 60)) > 10
 
 
 def synced(folder: Path, synchronous: str) -> list[tuple[int, int]]:
