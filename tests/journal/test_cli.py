@@ -129,9 +129,9 @@ def test_an_empty_and_a_memory_store_can_be_asked(tmp_path: Path, capsys: Out) -
 def test_follow_goes_on_until_interrupted(uri: str, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--follow` shows the rows there are, waits, and ends with 130 on Ctrl-C."""
 
-    def interrupted(_: float) -> None:
+    def interrupted() -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("policykit.cli.journal.time.sleep", interrupted)
+    monkeypatch.setattr("policykit.cli.journal._wait", interrupted)  # not time.sleep: other threads sleep, too
     assert main(["journal", "tail", "--follow", "-n", "1", "--store", uri]) == 130
     assert capsys.readouterr().out.splitlines() == LINES[-1:]
