@@ -31,13 +31,48 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
-    """One edit of the policy: replace the value at `place` by `replacement` (YAML text)."""
+class Edit:
+    """One change of a file's text.
+
+    - `replace`: the text of `place` becomes `text`.
+    - `remove`: the value at `place.path` goes, with its key, its dash or its comma.
+    - `add`: the key that `place.path` ends in joins its section, with the value `text`; sections that are not there yet
+      are made.
+    """
 
     place: Place
-    replacement: str
+    text: str = ""
+    kind: Literal["replace", "remove", "add"] = "replace"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, **_place(self.place), "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What `--fix` does about a finding. `safe`: it changes no limit to a looser one, and what is meant is certain."""
+
+    edits: tuple[Edit, ...]
     label: str
     safe: bool = False
+
+    @classmethod
+    def replace(cls, place: Place, text: str, label: str, *, safe: bool = False) -> Fix:
+        """Replace the text at a place (YAML, or the source's own language)."""
+        return cls((Edit(place, text),), label, safe)
+
+    @classmethod
+    def remove(cls, place: Place, label: str, *, safe: bool = False) -> Fix:
+        """Remove the value at `place.path` with its key, dash or comma."""
+        return cls((Edit(place, kind="remove"),), label, safe)
+
+    @classmethod
+    def add(cls, place: Place, text: str, label: str, *, safe: bool = False) -> Fix:
+        """Add the key that `place.path` ends in, with a value (YAML text)."""
+        return cls((Edit(place, text, "add"),), label, safe)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"label": self.label, "safe": self.safe, "edits": [edit.to_dict() for edit in self.edits]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +90,7 @@ class Finding:
     label: str = ""
     why: str = ""
     next_step: str = ""
-    #: A second place in the same file that helps to read the first: ("key declared here", Place).
+    #: Further places that help to read the first, also in other files: ("key declared here", Place).
     context: tuple[tuple[str, Place], ...] = ()
     observed: Observed | None = None
     fix: Fix | None = None
@@ -63,7 +98,6 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as "Lint report, version 1" of INTERFACE.md has it."""
-        p = self.primary
         return {
             "rule": self.rule,
             "name": self.name,
@@ -72,16 +106,11 @@ class Finding:
             "status": self.status,
             "message": self.message,
             "guide": list(self.guide),
-            "primary": {
-                "file": p.file,
-                "line": p.line,
-                "column": p.column,
-                "end_line": p.end_line,
-                "end_column": p.end_column,
-                "path": p.path,
-            },
+            "primary": _place(self.primary),
             "observed": self.observed.to_dict() if self.observed else None,
-            "fix": None
-            if self.fix is None
-            else {"label": self.fix.label, "replacement": self.fix.replacement, "safe": self.fix.safe},
+            "fix": self.fix.to_dict() if self.fix else None,
         }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return place._asdict()

@@ -1,4 +1,4 @@
-"""Lint: find policies and sources, read live state, run the rules, and say how it ends."""
+"""Lint: find policies, sources and settings, read live state, run the rules, and say how it ends."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from policykit.lint.discover import discover
-from policykit.lint.run import Options, Report, exit_code, finish, lint_policies, lint_sources, load_policies
+from policykit.lint.judge import Options
+from policykit.lint.run import Report, exit_code, lint_targets
 
 if TYPE_CHECKING:
+    from policykit.lint.judge import StateOf
     from policykit.lint.state import State
     from policykit.policy import EffectivePolicy
+    from policykit.rules.fleet import Card
 
 __all__ = ["Call", "Ended", "Options", "Report", "exit_code", "lint"]
 
@@ -39,48 +42,63 @@ def lint(call: Call, options: Options) -> Ended:
     """Lint what was asked for."""
     found = discover(call.paths)
     problems = list(found.problems)
-    report = Report(options.now_ms)
-    policies, broken, failed = load_policies([t for t in found.targets if t.kind == "policy"], options.now_ms)
-    report.findings += broken
-    states = _from_files(call.states, policies, problems)
+    files = _read(call.states, problems)
+    unread: list[str] = []
+    state_of = _taken(call.take, unread) if call.take is not None else _filed([state for _, state in files])
+    report, cards = lint_targets(found.targets, options, state_of)
+    problems += _strangers(files, cards) if cards or not report.findings else []
     wrong = bool(problems)
-    for policy in policies:
-        if call.take is not None and not policy.profile:
-            states[policy.file], lines = call.take(policy)
-            problems += lines
-            report.unreachable |= bool(lines)
-    lint_policies(report, policies, states, options)
-    report.policies += failed
-    lint_sources(report, [t for t in found.targets if t.kind == "source"], options)
-    report.unreachable |= any(s.snapshot.errors for s in states.values())
-    return Ended(finish(report), 2 if wrong else exit_code(report, options), tuple(problems))
+    report.unreachable |= any(state.snapshot.errors for _, state in files)
+    return Ended(report, 2 if wrong else exit_code(report, options), (*problems, *unread))
 
 
-def _from_files(files: Sequence[str], policies: Sequence[EffectivePolicy], problems: list[str]) -> dict[str, State]:
-    """Read snapshot files and give each policy those of its exchange, joined into one."""
-    if not files:
-        return {}
-    from policykit.lint.state import State, StateUnreadable, read_state
-    from policykit.snapshot import merge
+def _taken(take: TakeState, unread: list[str]) -> StateOf:
+    def state_of(policy: EffectivePolicy) -> tuple[State, bool]:
+        state, lines = take(policy)
+        unread.extend(lines)
+        return state, bool(lines or state.snapshot.errors)
 
-    exchanges = {p.model.exchange for p in policies if not p.profile}
-    read: list[State] = []
-    for file in files:
-        try:
-            state = read_state(file)
-        except StateUnreadable as error:
-            problems.append(str(error))
-            continue
-        if policies and state.snapshot.exchange not in ("", *exchanges):
-            of, needed = state.snapshot.exchange, ", ".join(sorted(exchanges)) or "no exchange (only profiles are here)"
-            problems.append(f"{file}: a snapshot of {of}; one of {needed} is needed")
-        read.append(state)
-    states: dict[str, State] = {}
-    for policy in policies:
-        mine = [s for s in read if s.snapshot.exchange in ("", policy.model.exchange)]
-        if policy.profile or not mine:
-            continue
+    return state_of
+
+
+def _filed(states: Sequence[State]) -> StateOf:
+    """Return what gives each policy the snapshots of its exchange, joined into one."""
+
+    def state_of(policy: EffectivePolicy) -> tuple[State | None, bool]:
+        mine = [s for s in states if s.snapshot.exchange in ("", policy.model.exchange)]
+        if not mine:
+            return None, False
+        from policykit.lint.state import State
+        from policykit.snapshot import merge
+
         named = [replace(s.snapshot, exchange=policy.model.exchange) for s in mine]
         missing = dict.fromkeys(name for s in mine for name in s.missing)
-        states[policy.file] = State(merge(named), tuple(missing))
-    return states
+        return State(merge(named), tuple(missing)), False
+
+    return state_of
+
+
+def _read(files: Sequence[str], problems: list[str]) -> list[tuple[str, State]]:
+    """Read snapshot files; one that cannot be read is a problem of the call."""
+    if not files:
+        return []
+    from policykit.lint.state import StateUnreadable, read_state
+
+    read: list[tuple[str, State]] = []
+    for file in files:
+        try:
+            read.append((file, read_state(file)))
+        except StateUnreadable as error:
+            problems.append(str(error))
+    return read
+
+
+def _strangers(files: Sequence[tuple[str, State]], cards: Sequence[Card]) -> list[str]:
+    """Return a line for each snapshot of an exchange that no policy is about."""
+    exchanges = sorted({card.exchange for card in cards})
+    needed = ", ".join(exchanges) or "no exchange (only profiles are here)"
+    return [
+        f"{file}: a snapshot of {state.snapshot.exchange}; one of {needed} is needed"
+        for file, state in files
+        if state.snapshot.exchange not in ("", *exchanges)
+    ]

@@ -23,7 +23,7 @@ class Target(NamedTuple):
     """One file to lint. `named`: given on the command line, not found in a folder."""
 
     file: str
-    kind: Literal["policy", "source"]
+    kind: Literal["policy", "source", "config"]
     named: bool
 
 
@@ -37,8 +37,8 @@ class Found(NamedTuple):
 def discover(paths: tuple[str, ...]) -> Found:
     """Return every file to lint, each once, in the order given and sorted inside a folder.
 
-    A file that is named is linted whatever it is called: `.py` as source, all else as a policy. In a folder, YAML files
-    with a key `policykit` are policies and `.py` files are sources; links to folders and hidden folders are left out.
+    A file that is named is linted whatever it is called: `.py` as source, `.env` as settings, else as a policy. In a
+    folder, YAML files with a key `policykit` are policies; links to folders and hidden folders are left out.
     """
     targets: dict[str, Target] = {}
     problems: list[str] = []
@@ -52,7 +52,7 @@ def discover(paths: tuple[str, ...]) -> Found:
             )
             continue
         if not stat.S_ISDIR(mode):
-            targets[path] = Target(path, "source" if path.endswith(".py") else "policy", named=True)
+            targets[path] = Target(path, _kind(path) or "policy", named=True)
             continue
         for target in _folder(path, problems):
             targets.setdefault(target.file, target)
@@ -71,10 +71,19 @@ def _folder(top: str, problems: list[str]) -> Iterator[Target]:
         folders[:] = sorted(f for f in folders if depth < MAX_DEPTH and f not in _SKIPPED and not f.startswith("."))
         for name in sorted(files):
             path = str(Path(folder, name))
-            if name.endswith(".py"):
-                yield Target(path, "source", named=False)
+            kind = _kind(name)
+            if kind is not None:
+                yield Target(path, kind, named=False)
             elif name.endswith((".yaml", ".yml")) and _is_policy(path):
                 yield Target(path, "policy", named=False)
+
+
+def _kind(path: str) -> Literal["source", "config"] | None:
+    """Tell by its name what a file is; None when its content must tell."""
+    name = os.path.basename(path)
+    if name.endswith(".py"):
+        return "source"
+    return "config" if name == ".env" or name.startswith(".env.") or name.endswith(".env") else None
 
 
 def _is_policy(path: str) -> bool:

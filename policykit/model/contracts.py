@@ -47,9 +47,11 @@ def _lint_report() -> dict[str, Any]:
             "age_s": {"type": ["number", "null"]},
         }
     )
+    edit = _object({"kind": {"enum": ["replace", "remove", "add"]}, **place["properties"], "text": _TEXT})
+    fix = _object({"label": _TEXT, "safe": {"type": "boolean"}, "edits": _list(edit)})
     finding = _object(
         {
-            "rule": {"type": "string", "pattern": "^PK[0-9]{3}$"},
+            "rule": {"type": "string", "pattern": "^[A-Z]{2,8}[0-9]{3}$"},
             "name": _TEXT,
             "severity": {"enum": ["critical", "high", "medium", "low"]},
             "confidence": {"enum": ["certain", "observed", "likely"]},
@@ -58,7 +60,7 @@ def _lint_report() -> dict[str, Any]:
             "guide": _list({"type": "string", "pattern": "^G[0-9]{2}$"}),
             "primary": place,
             "observed": {"anyOf": [observed, {"type": "null"}]},
-            "fix": {"type": ["object", "null"]},
+            "fix": {"anyOf": [fix, {"type": "null"}]},
         }
     )
     counts = dict.fromkeys(("files", "open", "unknown", "declared", "waived"), _WHOLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policykit.policy.canonical import dump, version
-from policykit.policy.effective import UNWAIVABLE, EffectivePolicy, expired
+from policykit.policy.effective import UNWAIVABLE, EffectivePolicy, accepted, expired
 from policykit.policy.layers import Layer, compose
 from policykit.policy.load import load, load_text
 from policykit.policy.stages import staged
@@ -12,6 +12,7 @@ __all__ = [
     "UNWAIVABLE",
     "EffectivePolicy",
     "Layer",
+    "accepted",
     "compose",
     "dump",
     "expired",

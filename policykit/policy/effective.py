@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -62,13 +62,7 @@ class EffectivePolicy:
 
         It serves lint, live lint and run time alike. A date that is no date is expired.
         """
-        if rule in UNWAIVABLE or rule.startswith("PK0"):
-            return None
-        for waiver in self.model.waivers:
-            here = path == waiver.at or path.startswith(f"{waiver.at}.")
-            if waiver.rule == rule and here and not expired(waiver, now_ms):
-                return waiver
-        return None
+        return accepted(self.model.waivers, rule, path, now_ms)
 
     def at_stage(self, stage: str) -> EffectivePolicy:
         """Return this policy as it is at a (lower) stage that the store holds."""
@@ -76,6 +70,17 @@ class EffectivePolicy:
         return replace(
             self, model=layer.model, version=version(layer.model), origins=MappingProxyType(dict(layer.places))
         )
+
+
+def accepted(waivers: Iterable[Waiver], rule: str, path: str, now_ms: int) -> Waiver | None:
+    """Return the waiver that accepts a finding of `rule` at `path` now; None if there is none."""
+    if rule in UNWAIVABLE or rule.startswith("PK0"):
+        return None
+    for waiver in waivers:
+        here = path == waiver.at or path.startswith(f"{waiver.at}.")
+        if waiver.rule == rule and here and not expired(waiver, now_ms):
+            return waiver
+    return None
 
 
 def expired(waiver: Waiver, now_ms: int) -> bool:

@@ -112,7 +112,7 @@ def _unknown_key(path: tuple[str | int, ...], dotted: str, document: Document) -
     name = _safe(path)
     what = f"{name} is not a key of the language"
     if close:
-        fix = Fix(place, close[0], f"write `{close[0]}`")
+        fix = Fix.replace(place, close[0], f"write `{close[0]}`")
         return finding("PK010", place._replace(path=name), what, f"did you mean `{close[0]}`?", fix=fix)
     return finding("PK010", place._replace(path=name), what, f"here may be: {', '.join(known)}")
 

@@ -1,8 +1,9 @@
-"""The catalogue: one rule a file beside this one, found by being there.
+"""The catalogue: one rule a file beside this one, found by being there, and those of other packages.
 
 A rule file is called `pkNNN_words.py` and holds three things: its docstring (What it finds, Why, Bad with the exact
 finding, Good, Source: the documentation, the text of `policykit explain` and the test), a `RULE`, and
-`check(inputs)`, which yields findings. Nothing else has to be touched to add one.
+`check(inputs)`, which yields findings. Nothing else has to be touched to add one. Another package adds such a module by
+an entry point of the group `policykit.rules`.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from policykit.finding import Finding
-from policykit.rules.base import Inputs, Rule
+from policykit.rules.base import Inputs, Rule, Subject
+from policykit.rules.plugins import plugins
 
 __all__ = ["Entry", "Inputs", "Rule", "catalogue", "find"]
 
 _FILE = re.compile(r"(pk[1-9][0-9]{2})_[a-z0-9_]+\.py\Z")
-#: Rules of this family read bots' source; all others read policies.
-SOURCE_FAMILY = "PK9"
+#: Rules of this family read what bots are made of (source, configuration); all others read policies.
+BOT_FAMILY = "PK9"
+_BOT_SUBJECTS = frozenset(("source", "config"))
 
 
 class Entry(NamedTuple):
@@ -33,18 +36,19 @@ class Entry(NamedTuple):
 
 
 @cache
-def catalogue(source: bool | None = None) -> tuple[Entry, ...]:
-    """Return the rules in the order of their codes: all, or those for source (True) or for policies (False).
+def catalogue(*subjects: Subject) -> tuple[Entry, ...]:
+    """Return the rules in the order of their codes: all, or those of the subjects.
 
     Only the files that are needed are imported: lint of a policy does not load what reads Python.
     """
+    wanted = frozenset(subjects)
     names = sorted(path.name for path in Path(__file__).parent.iterdir() if _FILE.match(path.name))
-    wanted = [n for n in names if source is None or n.upper().startswith(SOURCE_FAMILY) is source]
-    entries = []
-    for name in wanted:
-        module = importlib.import_module(f"{__name__}.{name.removesuffix('.py')}")
-        entries.append(Entry(module.RULE, module.check, module.__doc__ or ""))
-    return tuple(entries)
+    if wanted:
+        bots, policies = bool(wanted & _BOT_SUBJECTS), bool(wanted - _BOT_SUBJECTS)
+        names = [n for n in names if (bots if n.upper().startswith(BOT_FAMILY) else policies)]
+    modules = [importlib.import_module(f"{__name__}.{name.removesuffix('.py')}") for name in names]
+    entries = [Entry(m.RULE, m.check, m.__doc__ or "") for m in (*modules, *plugins())]
+    return tuple(e for e in entries if not wanted or e.rule.subject in wanted)
 
 
 def find(code: str) -> Entry | None:

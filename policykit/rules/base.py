@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from policykit.policy import EffectivePolicy
     from policykit.record import Record
     from policykit.rules.code import Code
+    from policykit.rules.config import Config
+    from policykit.rules.fleet import Card
     from policykit.snapshot import KeyReport, Snapshot
     from policykit.traits.base import Exchange
 
-#: What a rule may read. `findings`: those of all other rules; such a rule runs last.
-Reads = Literal["policy", "snapshot", "record", "source", "findings"]
+#: What a rule may be about: one policy, all policies of a lint together, a bot's source, a file in which a bot keeps
+#: its settings and often its keys.
+Subject = Literal["policy", "fleet", "source", "config"]
+#: What a rule may read: its subject first. `findings`: those of all other rules, for a rule on the fleet.
+Reads = Literal["policy", "fleet", "source", "config", "snapshot", "record", "findings"]
 
 DAY_MS = 86_400_000
 
@@ -33,6 +38,11 @@ class Rule(NamedTuple):
     why: str
     reads: tuple[Reads, ...] = ("policy",)
     waivable: bool = True
+
+    @property
+    def subject(self) -> Subject:
+        """What the rule is about: which inputs it is given, and how often it runs."""
+        return next((r for r in ("fleet", "source", "config") if r in self.reads), "policy")
 
     def finding(  # noqa: PLR0913  # keywords only, one for each part of a finding
         self,
@@ -71,7 +81,7 @@ class Rule(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """Everything a rule may read. Rules of PK9 get `source`, all others `policy`; the rest is None when not given."""
+    """Everything a rule may read: what its subject names, the rest is None or empty when not given."""
 
     now_ms: int
     policy: EffectivePolicy | None = None
@@ -81,11 +91,13 @@ class Inputs(NamedTuple):
     missing: tuple[str, ...] = ()
     record: Record | None = None
     source: Code | None = None
+    config: Config | None = None
+    fleet: tuple[Card, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     @property
     def effective(self) -> EffectivePolicy:
-        """The policy; the runner gives one to every rule that is not of PK9."""
+        """The policy; the runner gives one to every rule that is about one."""
         if self.policy is None:
             raise LookupError("this rule reads a policy")
         return self.policy
@@ -97,10 +109,17 @@ class Inputs(NamedTuple):
 
     @property
     def code(self) -> Code:
-        """The bot's source; the runner gives it to every rule of PK9."""
+        """The bot's source; the runner gives it to every rule that is about source."""
         if self.source is None:
             raise LookupError("this rule reads source")
         return self.source
+
+    @property
+    def settings(self) -> Config:
+        """The bot's settings; the runner gives them to every rule that is about them."""
+        if self.config is None:
+            raise LookupError("this rule reads settings")
+        return self.config
 
     @property
     def keys(self) -> Mapping[str, Key]:
@@ -115,9 +134,8 @@ class Inputs(NamedTuple):
     def place(self, path: str) -> Place:
         """Return the place of a value of the policy: its span, or its key's when it takes several lines.
 
-               Of one that is absent it is the key of the section that it belongs to.
-        `path` stays the one asked
-               for, so that a waiver can name what is missing.
+        Of one that is absent it is the key of the section that it belongs to. `path` stays the one asked for, so that a
+        waiver can name what is missing.
         """
         exact = self.effective.origins.get(path)
         if exact is not None:

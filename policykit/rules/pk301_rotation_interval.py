@@ -70,5 +70,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 f"key `{name}` is rotated every {every}; the guide says every 90 days",
                 label='"90d" or less',
                 next_step="rotate at least every 90 days",
-                fix=Fix(place, "90d", "rotate sooner", safe=True),
+                fix=Fix.replace(place, "90d", "rotate sooner", safe=True),
             )

@@ -70,5 +70,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 f"the old key may live {within} after a rotation of `{name}`; the guide says within 24 hours",
                 label='"24h" or less',
                 next_step="delete the old key within 24 hours",
-                fix=Fix(place, "24h", "delete the old key sooner", safe=True),
+                fix=Fix.replace(place, "24h", "delete the old key sooner", safe=True),
             )

@@ -132,4 +132,4 @@ def _over(budget: RateBudget, limit: int, per_ms: int) -> bool:
 
 
 def _fix(budget: RateBudget, place: Place, limit: int, per_ms: int) -> Fix | None:
-    return Fix(place, str(limit), "lower the budget", safe=True) if budget.per.ms == per_ms else None
+    return Fix.replace(place, str(limit), "lower the budget", safe=True) if budget.per.ms == per_ms else None

@@ -90,7 +90,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 f"one order may be {largest}; the guide's range is 1-2%",
                 label=f'"{MAX_SHARE}" or less',
                 next_step="lower the cap",
-                fix=Fix(place, str(MAX_SHARE), "lower the cap", safe=True) if len(bounds) == 1 else None,
+                fix=Fix.replace(place, str(MAX_SHARE), "lower the cap", safe=True) if len(bounds) == 1 else None,
             )
     elif inputs.snapshot is not None:
         yield from _amount(inputs, bounds)

@@ -61,7 +61,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             f"a day may lose {min(shares)}; the guide's range is 3-5%",
             label=f'"{MAX_SHARE}" or less',
             next_step="lower the limit",
-            fix=Fix(place, str(MAX_SHARE), "lower the limit", safe=True) if len(loss.limit) == 1 else None,
+            fix=Fix.replace(place, str(MAX_SHARE), "lower the limit", safe=True) if len(loss.limit) == 1 else None,
         )
     if loss.on_breach == "warn":
         yield RULE.finding(

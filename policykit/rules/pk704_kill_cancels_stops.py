@@ -46,5 +46,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             "the kill switch cancels protective orders too",
             label='"entries" keeps stops',
             next_step="set `cancel: entries`",
-            fix=Fix(place, "entries", "keep what can only reduce"),
+            fix=Fix.replace(place, "entries", "keep what can only reduce"),
         )

@@ -59,5 +59,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             "the bot trades before intended and actual positions were compared",
             label='"required" waits',
             next_step="set `on_start: required`",
-            fix=Fix(place, "required", "reconcile before the first order", safe=True),
+            fix=Fix.replace(place, "required", "reconcile before the first order", safe=True),
         )

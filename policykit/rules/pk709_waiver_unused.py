@@ -34,10 +34,11 @@ DESIGN.md, section 3 (waivers; a waiver of a rule that cannot be waived is PK030
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, iso_ms
+from policykit.rules.fleet import Card
 
 RULE = Rule(
     "PK709",
@@ -45,34 +46,37 @@ RULE = Rule(
     "low",
     ("G01",),
     "an unused waiver silences the next finding before anybody has seen it",
-    ("policy", "findings"),
+    ("fleet", "findings"),
 )
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look for what each waiver covers among the findings of the other rules."""
-    for index, waiver in enumerate(inputs.model.waivers):
-        expires_ms = iso_ms(waiver.expires)
-        if expires_ms is None or expires_ms <= inputs.now_ms:
-            continue
-        reason = _unused(inputs, waiver.rule, waiver.at)
-        if reason:
-            yield RULE.finding(
-                inputs.place(f"waivers.{index}.rule"),
-                f"the waiver of {waiver.rule} at {waiver.at} waives nothing: {reason}",
-                label="unused",
-                next_step="take it out",
-            )
+    for card in inputs.fleet:
+        mine = [f for f in inputs.findings if f.primary.file in card.files]
+        for index, waiver in enumerate(card.waivers):
+            expires_ms = iso_ms(waiver.expires)
+            if expires_ms is None or expires_ms <= inputs.now_ms:
+                continue
+            reason = _unused(card, mine, waiver.rule, waiver.at)
+            if reason:
+                place = card.place(f"waivers.{index}.rule")
+                yield RULE.finding(
+                    place,
+                    f"the waiver of {waiver.rule} at {waiver.at} waives nothing: {reason}",
+                    label="unused",
+                    next_step="take it out",
+                    fix=Fix.remove(place._replace(path=f"waivers.{index}"), "take the waiver out", safe=True),
+                )
 
 
-def _unused(inputs: Inputs, code: str, at: str) -> str:
+def _unused(card: Card, findings: Sequence[Finding], code: str, at: str) -> str:
     from policykit.rules import find  # the catalogue imports this file
 
     entry = find(code)
     if entry is None:
         return "there is no such rule"
-    given = {"policy"} | {n for n in ("snapshot", "record", "source") if getattr(inputs, n) is not None}
-    if not given.issuperset(entry.rule.reads):
+    if not {*card.given, "fleet"}.issuperset(entry.rule.reads):
         return ""
-    used = any(f.rule == code and f"{f.primary.path}.".startswith(f"{at}.") for f in inputs.findings)
+    used = any(f.rule == code and f"{f.primary.path}.".startswith(f"{at}.") for f in findings)
     return "" if used else "the rule finds nothing there"

@@ -96,7 +96,7 @@ class _Reader:
     def say(self, code: str, place: Place, what: str, may: str, *, fix: Fix | None = None) -> None:
         # INVARIANT I23: a key may be a pasted secret; paths in findings show words only.
         safe = place._replace(path=_named(place.path))
-        self.doc.findings.append(finding(code, safe, what, may, fix=fix and replace(fix, place=safe)))
+        self.doc.findings.append(finding(code, safe, what, may, fix=fix and _moved(fix, safe)))
         if len(self.doc.findings) >= MAX_FINDINGS:
             raise _Stop
 
@@ -224,7 +224,7 @@ class _Reader:
         place = self.place(event.start_mark, event.end_mark, path)
         if meant.code == "PK007" and text == "" and path in self.doc.key_places:
             place = self.doc.key_places[path]
-        fix = Fix(place, f'"{text}"', "put it in quotes", safe=True) if meant.quote else None
+        fix = Fix.replace(place, f'"{text}"', "put it in quotes", safe=True) if meant.quote else None
         self.refuse(path, meant.code, place, meant.what, meant.may, fix=fix)
         return None
 
@@ -287,6 +287,10 @@ _HINTS: Mapping[str, str] = {
     "found undefined tag handle": "the value without a YAML tag (`!`), or quotes around it",
     "did not find expected alphabetic or numeric character": "quotes around text that starts with * or &",
 }
+
+
+def _moved(fix: Fix, place: Place) -> Fix:
+    return replace(fix, edits=tuple(replace(edit, place=place) for edit in fix.edits))
 
 
 def _named(path: str) -> str:

@@ -70,7 +70,7 @@ def _unknown(data: dict[str, Any], completer: Callable[[dict[str, Any]], Complet
     whole, missing = completer(data)
     policy = load_text(ASKING)
     inputs = Inputs(NOW_MS, policy=policy, traits=load_traits("binance"), snapshot=from_dict(whole), missing=missing)
-    return [f for entry in catalogue(source=False) for f in entry.check(inputs) if f.status == "unknown"]
+    return [f for entry in catalogue("policy") for f in entry.check(inputs) if f.status == "unknown"]
 
 
 FIELDS = list(_fields(_whole()))
@@ -323,7 +323,7 @@ for format in formats():
 def _generated(count: int) -> Iterator[str]:
     """Yield policies made of the example's sections: some left out, some given again from rules' bad examples."""
     sections = re.split(r"^(?=[a-z_]+:)", (RULES / "policy.yaml").read_text(), flags=re.MULTILINE)[1:]
-    bad = [x.text for _, _, x in all_examples(catalogue(source=False), "Bad") if x.language == "yaml"]
+    bad = [x.text for _, _, x in all_examples(catalogue("policy"), "Bad") if x.language == "yaml"]
     for seed in range(count):
         rng = random.Random(seed)
         kept = {
@@ -387,14 +387,14 @@ def _misplaced(finding: Finding, text: str) -> str | None:
 def test_I21_every_place_holds_the_named_key(tier: Callable[[int, int], int]) -> None:
     """Line and column of each finding hold the key it names, over all examples and generated policies."""
     checked = 0
-    for entry, _, example in all_examples(catalogue(source=False), "Bad"):
+    for entry, _, example in all_examples(catalogue("policy", "fleet"), "Bad"):
         policy_text = inputs_of(example).effective
         for finding in run(entry, example):
             assert finding.primary.file == policy_text.file
             checked += 1
     for text in _generated(tier(200, 5_000)):
         inputs = Inputs(NOW_MS, policy=load_text(text), traits=load_traits("binance"), snapshot=from_dict(_whole()))
-        for entry in catalogue(source=False):
+        for entry in catalogue("policy"):
             for finding in entry.check(inputs):
                 assert _misplaced(finding, text) is None, written(finding)
                 checked += 1
@@ -405,7 +405,7 @@ def test_I21_control_a_place_off_by_one_line_is_noticed() -> None:
     """Control: the check above fails for findings whose line is off by one."""
     text = (RULES / "policy.yaml").read_text().replace("1.5% of equity", "9% of equity")
     inputs = Inputs(NOW_MS, policy=load_text(text), traits=load_traits("binance"))
-    finding = next(f for e in catalogue(source=False) for f in e.check(inputs) if f.rule == "PK603")
+    finding = next(f for e in catalogue("policy") for f in e.check(inputs) if f.rule == "PK603")
     place = finding.primary
     from dataclasses import replace
 

@@ -15,12 +15,16 @@ from policykit.policy import load_text
 from policykit.record import Record
 from policykit.rules import Entry, Inputs
 from policykit.rules.code import read
+from policykit.rules.config import read as read_settings
+from policykit.rules.fleet import card
 from policykit.snapshot import from_dict
 from policykit.traits import load as load_traits
 from policykit.traits.base import Exchange
 
 HERE = Path(__file__).parent
 NOW_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z
+#: What the file of an example is called when it does not say: ```settings .env says it.
+_FILES = {"yaml": "policy.yaml", "python": "bot.py"}
 HEADINGS = ["What it finds", "Why", "Bad", "Good", "Source"]
 _FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -30,10 +34,13 @@ class Example(NamedTuple):
 
     language: str
     text: str
-    snapshot: str | None
-    without: str
-    record: str | None
-    findings: tuple[str, ...]
+    file: str = "policy.yaml"
+    #: Further policies, by the name of their file.
+    others: tuple[tuple[str, str], ...] = ()
+    snapshot: str | None = None
+    without: str = ""
+    record: str | None = None
+    findings: tuple[str, ...] = ()
 
 
 def sections(doc: str) -> dict[str, str]:
@@ -47,8 +54,10 @@ def examples(doc: str, heading: str) -> list[Example]:
     found: list[Example] = []
     for info, body in _FENCE.findall(sections(doc)[heading]):
         kind, _, rest = info.partition(" ")
-        if kind in ("yaml", "python"):
-            found.append(Example(kind, body, None, "", None, ()))
+        if kind == "yaml" and rest:
+            found[-1] = found[-1]._replace(others=(*found[-1].others, (rest, body)))
+        elif kind in ("yaml", "python", "settings"):
+            found.append(Example(kind, body, rest or _FILES.get(kind, "")))
         elif kind == "json" and rest == "record":
             found[-1] = found[-1]._replace(record=body)
         elif kind == "json":
@@ -103,7 +112,9 @@ def traits_of(exchange: str) -> Exchange | None:
 def inputs_of(example: Example) -> Inputs:
     """Return what the rule reads in an example."""
     if example.language == "python":
-        return Inputs(NOW_MS, source=read(example.text, "bot.py"))
+        return Inputs(NOW_MS, source=read(example.text, example.file))
+    if example.language == "settings":
+        return Inputs(NOW_MS, config=read_settings(example.text.encode(), example.file))
     policy = load_text(policy_text(example.text))
     snapshot = None
     missing: tuple[str, ...] = ()
@@ -112,7 +123,9 @@ def inputs_of(example: Example) -> Inputs:
         snapshot = from_dict(data)
     record = Record(**json.loads(example.record)) if example.record else None
     traits = traits_of(policy.model.exchange)
-    return Inputs(NOW_MS, policy=policy, traits=traits, snapshot=snapshot, missing=missing, record=record)
+    inputs = Inputs(NOW_MS, policy=policy, traits=traits, snapshot=snapshot, missing=missing, record=record)
+    others = [Inputs(NOW_MS, policy=load_text(policy_text(text), file)) for file, text in example.others]
+    return inputs._replace(fleet=tuple(card(i) for i in (inputs, *others)))
 
 
 def written(finding: Finding) -> str:

@@ -24,7 +24,12 @@ UNREAD = '"ip_allowlist": {"restricted": "yes", "addresses": null}'
 def _found(code: str, text: str, snapshot: str | None = None, language: str = "yaml") -> list[str]:
     entry = find(code)
     assert entry is not None
-    return [written(f) for f in run(entry, Example(language, text, snapshot, "", None, ()))]
+    return [
+        written(f)
+        for f in run(
+            entry, Example(language, text, {"yaml": "policy.yaml", "python": "bot.py"}[language], snapshot=snapshot)
+        )
+    ]
 
 
 def _key(more: str, exchange: str = "binance") -> str:
@@ -125,7 +130,7 @@ def test_waiver_that_is_used_is_no_finding() -> None:
     assert entry is not None
     assert rule is not None
     text = "waivers:\n  - {rule: PK205, at: keys.mm-exec, owner: a, reason: moved, expires: 2026-12-01}\n"
-    inputs = inputs_of(Example("yaml", text, None, "", None, ()))
+    inputs = inputs_of(Example("yaml", text))
     covered = rule.rule.finding(inputs.place("keys.mm-exec.ip_allowlist"), "m")
     beside: Finding = replace(covered, primary=covered.primary._replace(path="keys.mm-exec-2"))
     assert list(entry.check(inputs._replace(findings=(covered,)))) == []
@@ -175,7 +180,7 @@ def _all(text: str, snapshot: Snapshot | None) -> list[tuple[str, str]]:
     policy = load_text(text)
     traits = load_traits(policy.model.exchange)
     inputs = Inputs(NOW_MS, policy=policy, traits=traits, snapshot=snapshot)
-    return [(f.rule, f.status) for entry in catalogue(source=False) for f in entry.check(inputs)]
+    return [(f.rule, f.status) for entry in catalogue("policy") for f in entry.check(inputs)]
 
 
 def test_policy_that_says_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from policykit.finding import Fix
 from policykit.source import decode, read
 from policykit.source.reader import MAX_BYTES, MAX_DEPTH, MAX_FINDINGS, MAX_NODES, MAX_SCALAR, shown
 from policykit.source.scalars import Refusal, meaning
@@ -207,8 +208,7 @@ def test_several_findings_come_at_once() -> None:
 def test_the_fix_of_a_fraction_quotes_it() -> None:
     """A fraction has a safe fix: the same text in quotes, at the value's place."""
     (finding,) = read("a: 1.5", FILE).findings
-    assert finding.fix is not None
-    assert (finding.fix.replacement, finding.fix.safe, finding.fix.place) == ('"1.5"', True, finding.primary)
+    assert finding.fix == Fix.replace(finding.primary, '"1.5"', "put it in quotes", safe=True)
 
 
 SECRET = "q7Zt2LxW9vRk4Hd8mB3nYc6TfPs1JgUa"

@@ -14,7 +14,7 @@ VERSION = 1
 def write(report: Report, style: Style) -> str:
     """Return the report as JSON, in one order, with a final newline."""
     summary = {
-        "files": report.policies + report.sources,
+        "files": report.files,
         **{status: report.count(status) for status in ("open", "unknown", "declared", "waived")},
     }
     whole = {

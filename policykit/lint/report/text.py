@@ -125,13 +125,14 @@ def _tail(finding: Finding) -> Iterator[str]:
 
 
 def _fix(fix: Fix, style: Style) -> list[str]:
-    place = fix.place
+    edit = fix.edits[0]
+    place = edit.place
     whole = Place(place.file, place.line, 1, place.line, 1)
     drawn = quoted(whole, 10_000)
-    if drawn is None or place.line != place.end_line:
-        return [f"help: {clean(fix.label)}: {clean(fix.replacement)}"]
+    if drawn is None or place.line != place.end_line or len(fix.edits) > 1 or edit.kind != "replace":
+        return [f"help: {clean(fix.label)}: {clean(edit.text)}"]
     line = drawn[0]
-    new = line[: place.column - 1] + fix.replacement + line[place.end_column - 1 :]
+    new = line[: place.column - 1] + edit.text + line[place.end_column - 1 :]
     room = style.columns - 5
     return [
         f"help: {clean(fix.label)}",
@@ -147,8 +148,9 @@ def _short(line: str, columns: int) -> str:
 def summary(report: Report, style: Style) -> str:
     """Return `1 policy, 1 key, 1 exchange in 0.9 s: 1 critical, 1 unknown, 2 waived (next expires in 6 days)`."""
     sizes = [_count(report.policies, "policy"), _count(report.keys, "key"), _count(report.exchanges, "exchange")]
-    if report.sources:
-        sizes = [*(sizes if report.policies else []), _count(report.sources, "source")]
+    others = [(report.sources, "source"), (report.configs, "settings file")]
+    if report.sources or report.configs:
+        sizes = [*(sizes if report.policies else []), *(_count(n, noun) for n, noun in others if n)]
     took = "" if style.seconds is None else f" in {style.seconds:.1f} s"
     counts = [
         f"{n} {severity}"
@@ -160,7 +162,7 @@ def summary(report: Report, style: Style) -> str:
     if waived:
         counts.append(f"{waived} waived{_expiry(report)}")
     if not report.count("open"):
-        counts.insert(0, "no findings" if report.policies or report.sources else "nothing was checked")
+        counts.insert(0, "no findings" if report.files else "nothing was checked")
     asked = report.live or not report.policies
     static = "" if asked else "; nothing was asked of the exchange (--live or --state does)"
     return f"{', '.join(sizes)}{took}: {', '.join(counts)}{static}"

@@ -1,0 +1,150 @@
+"""Judge one file: run the rules on it. No output, no network; same file, options and live state, same findings."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from policykit.errors import PolicyError
+from policykit.finding import Finding, Severity
+from policykit.lint.discover import Target
+from policykit.place import Place
+from policykit.policy import load
+from policykit.rules import Entry, Inputs, catalogue
+from policykit.rules.fleet import Card, card
+from policykit.traits import load as load_traits
+
+if TYPE_CHECKING:
+    from policykit.lint.state import State
+    from policykit.policy import EffectivePolicy
+    from policykit.record import Record
+
+#: Codes of findings about the file itself: whatever else is asked for, they end in exit code 2.
+FILE_FAMILY = "PK0"
+
+
+class Options(NamedTuple):
+    """How to lint. `select` and `ignore` hold codes or beginnings of codes (`PK2`); select is all when empty."""
+
+    now_ms: int
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: Severity = "medium"
+    strict: bool = False
+    record: Record | None = None
+
+    def wants(self, code: str) -> bool:
+        """Tell whether findings of a rule are asked for. PK0 cannot be left out: such a policy is in force nowhere."""
+        if code.startswith(FILE_FAMILY):
+            return True
+        return (not self.select or code.startswith(self.select)) and not code.startswith(self.ignore or ("-",))
+
+
+@dataclass(slots=True)
+class Judged:
+    """What one file came to. Findings are those of every rule, before waivers and before what was asked for."""
+
+    target: Target
+    findings: list[Finding] = field(default_factory=list)
+    #: The files that a policy extends, as real paths.
+    parents: tuple[str, ...] = ()
+    #: What a policy that names an exchange shows to the rules on fleets.
+    card: Card | None = None
+    #: Whether live state of it was given, and whether some of that could not be read.
+    live: bool = False
+    unreachable: bool = False
+
+
+#: Gives the live state of a policy, or None when none was asked for; the flag says that some could not be read.
+StateOf = Callable[["EffectivePolicy"], "tuple[State | None, bool]"]
+
+
+def judge(target: Target, options: Options, state_of: StateOf) -> Judged:
+    """Judge one file by the rules of its kind."""
+    if target.kind == "policy":
+        return _policy(target, options, state_of)
+    return _source(target, options) if target.kind == "source" else _config(target, options)
+
+
+def _policy(target: Target, options: Options, state_of: StateOf) -> Judged:
+    try:
+        policy = load(target.file, now_ms=options.now_ms)
+    except PolicyError as error:
+        return Judged(target, list(error.findings))
+    judged = Judged(target, parents=tuple(os.path.realpath(file) for file in policy.files[1:]))
+    if policy.profile:
+        return judged
+    state, judged.unreachable = state_of(policy)
+    judged.live = state is not None
+    inputs = Inputs(
+        options.now_ms,
+        policy=policy,
+        traits=load_traits(policy.model.exchange),
+        snapshot=state.snapshot if state else None,
+        missing=state.missing if state else (),
+        record=options.record,
+    )
+    judged.card = card(inputs)
+    judged.findings = run(catalogue("policy"), inputs, policy.file)
+    return judged
+
+
+def _source(target: Target, options: Options) -> Judged:
+    from policykit.rules.code import MAX_SOURCE_BYTES, read, unreadable
+
+    raw, reason = _bytes(target.file, MAX_SOURCE_BYTES)
+    code = unreadable(target.file, reason)
+    if not reason:
+        try:
+            code = read(raw.decode("utf-8-sig"), target.file)
+        except UnicodeDecodeError:
+            code = unreadable(target.file, "it is not UTF-8")
+    return Judged(target, run(catalogue("source"), Inputs(options.now_ms, source=code), target.file))
+
+
+def _config(target: Target, options: Options) -> Judged:
+    from policykit.rules.config import MAX_BYTES, Config, read
+
+    raw, reason = _bytes(target.file, MAX_BYTES)
+    config = Config(target.file, "", unreadable=reason) if reason else read(raw, target.file)
+    return Judged(target, run(catalogue("config"), Inputs(options.now_ms, config=config), target.file))
+
+
+def _bytes(file: str, limit: int) -> tuple[bytes, str]:
+    """Return the first `limit` bytes of a file and one more if there is one, or the reason why it cannot be read."""
+    try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            return b"", "it is no regular file"
+        with Path(file).open("rb") as stream:
+            return stream.read(limit + 1), ""
+    except OSError as error:
+        return b"", f"it cannot be read ({error.strerror})"
+
+
+def run(entries: Iterable[Entry], inputs: Inputs, file: str) -> list[Finding]:
+    """Run rules on one set of inputs. `file` is named where a rule fails."""
+    found: list[Finding] = []
+    for entry in entries:
+        try:
+            found += entry.check(inputs)
+        except Exception as error:  # noqa: BLE001  # a rule that fails has not passed, and must not hide the others
+            message = f"this rule could not be evaluated ({type(error).__name__}); it has not passed"
+            found.append(entry.rule.unknown(Place(file), message, "please report it with the file that shows it"))
+    return found
+
+
+def judge_fleet(judged: Sequence[Judged], options: Options) -> list[Finding]:
+    """Run the rules that compare policies; those that read findings run last, with the findings of all others."""
+    cards = tuple(j.card for j in judged if j.card is not None)
+    if not cards:
+        return []
+    entries = catalogue("fleet")
+    inputs = Inputs(options.now_ms, fleet=cards)
+    found = run((e for e in entries if "findings" not in e.rule.reads), inputs, cards[0].file)
+    known = (*(f for j in judged for f in j.findings), *found)
+    last = (e for e in entries if "findings" in e.rule.reads)
+    return found + run(last, inputs._replace(findings=known), cards[0].file)
