@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from policykit.model.base import IDENTITY, LOWER, NEUTRAL, Meta, Section
-from policykit.model.types import Currency, DurationText, Name
+from policykit.model.base import IDENTITY, LOWER, NEUTRAL, Meta, Section, ordered
+from policykit.model.types import Amounts, Currency, DurationText, Name
 
 
 class Account(Section):
@@ -21,6 +21,25 @@ class Account(Section):
             "The currency that money is counted in; fixed at first use in a store.", IDENTITY, held_by=("guard:store",)
         ),
     ] = ""
+    kind: Annotated[
+        Literal["master", "sub"] | None,
+        Meta(
+            "The exchange's main account, or a sub-account of one: a sub-account bounds what a leaked key reaches.",
+            ordered("master", "sub"),
+            guide=("G01",),
+            held_by=("rule:PK1xx",),
+        ),
+    ] = None
+    max_equity: Annotated[
+        Amounts | None,
+        Meta(
+            "The most that is kept on the account: what a thief of its trade key can reach.",
+            LOWER,
+            unit="amount",
+            guide=("G01",),
+            held_by=("rule:PK1xx",),
+        ),
+    ] = None
     max_age: Annotated[
         DurationText | None,
         Meta(

@@ -16,6 +16,7 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError, core_schema
 
 from policykit.units import (
+    Amount,
     Bound,
     Duration,
     Percent,
@@ -85,20 +86,21 @@ class _Number(NamedTuple):
         }
 
 
-class _OneOrList:
+class _OneOrList(NamedTuple):
     """One bound, or a list of bounds."""
 
-    @staticmethod
-    def widen(value: object) -> object:
+    of: Text
+
+    def widen(self, value: object) -> object:
         if value == []:
-            raise PydanticCustomError("policykit", BOUND.needs)
+            raise PydanticCustomError("policykit", self.of.needs)
         return [value] if isinstance(value, str) else value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(self.widen, handler(source))
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
-        bound = BOUND.__get_pydantic_json_schema__(None, None)
+        bound = self.of.__get_pydantic_json_schema__(None, None)
         return {"anyOf": [bound, {"type": "array", "items": bound, "minItems": 1}]}
 
 
@@ -115,7 +117,7 @@ class _OneOrMap:
         return core_schema.no_info_before_validator_function(self.widen, handler(source))
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
-        bounds = _OneOrList().__get_pydantic_json_schema__(None, None)
+        bounds = _OneOrList(BOUND).__get_pydantic_json_schema__(None, None)
         keys = {"type": "object", "propertyNames": {"pattern": f"^(?:{_SYMBOL})$"}, "additionalProperties": bounds}
         return {"anyOf": [*bounds["anyOf"], keys | {"minProperties": 1}]}
 
@@ -125,11 +127,14 @@ BOUND = Text(
     'an amount ("5000 USDT") or a share ("1.5% of equity") is needed',
     parse_bound,
 )
+AMOUNT = Text(rf"{_NUMBER} [A-Z0-9]{{2,20}}", 'an amount ("5000 USDT") is needed', parse_bound)
 
 #: `5000 USDT`, `1.5% of equity`.
 BoundText = Annotated[Bound, BOUND]
 #: A cap: at most one bound a dimension (the loader holds that).
-Bounds = Annotated[tuple[BoundText, ...], _OneOrList()]
+Bounds = Annotated[tuple[BoundText, ...], _OneOrList(BOUND)]
+#: A cap in money only: at most one amount a currency.
+Amounts = Annotated[tuple[Annotated[Amount, AMOUNT], ...], _OneOrList(AMOUNT)]
 #: A cap by symbol; the key `default` holds for every symbol that has none of its own.
 SymbolKey = Annotated[str, Text(_SYMBOL, 'a symbol ("BTC/USDT") or "default" is needed')]
 BoundsBySymbol = Annotated[dict[SymbolKey, Bounds], _OneOrMap()]

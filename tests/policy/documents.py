@@ -259,6 +259,7 @@ SAYS: dict[str, tuple[Any, ...]] = {
     "position_mode": ("one_way",),
     "environment": ("live",),
     "egress": ("fra-1", "fra-2"),
+    "max_equity": ("1000 USDT", "5000.5 USDT", ["2000 USDT", "1 BTC"]),
     "purpose": ("execution",),
     "secret": ("env://A", "vault://kv/b"),
     "scopes": (["read"], ["read", "trade"], ["read", "trade.spot"], ["trade"], []),
