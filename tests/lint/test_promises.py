@@ -21,6 +21,7 @@ from policykit.lint import Call, Options, lint
 from policykit.lint.report import Style, write
 from policykit.lint.state import complete
 from policykit.policy import load_text
+from policykit.record import Record
 from policykit.rules import Inputs, catalogue
 from policykit.snapshot import from_dict
 from policykit.traits import load as load_traits
@@ -28,9 +29,14 @@ from tests.lint.conftest import NOW_MS, RULES
 from tests.rules.examples import all_examples, inputs_of, run, snapshot_data, written
 
 #: A policy that asks about everything a snapshot can tell.
-ASKING = (RULES / "policy.yaml").read_text().replace("1.5% of equity", "1500 USDT") + (
-    "withdrawals: {allowlist: required, addresses: []}\n"
+ASKING = (
+    (RULES / "policy.yaml")
+    .read_text()
+    .replace("1.5% of equity", "1500 USDT")
+    .replace("withdrawals: {allowlist: required}", "withdrawals: {allowlist: required, addresses: []}")
 )
+#: What a journal says that proves everything that the policy asks of it.
+RECORD = Record(last_drill_at="2026-11-20T10:00:00Z")
 
 Completed = tuple[dict[str, Any], tuple[str, ...]]
 
@@ -69,7 +75,14 @@ def _without(data: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any
 def _unknown(data: dict[str, Any], completer: Callable[[dict[str, Any]], Completed]) -> list[Finding]:
     whole, missing = completer(data)
     policy = load_text(ASKING)
-    inputs = Inputs(NOW_MS, policy=policy, traits=load_traits("binance"), snapshot=from_dict(whole), missing=missing)
+    inputs = Inputs(
+        NOW_MS,
+        policy=policy,
+        traits=load_traits("binance"),
+        snapshot=from_dict(whole),
+        missing=missing,
+        record=RECORD,
+    )
     return [f for entry in catalogue("policy") for f in entry.check(inputs) if f.status == "unknown"]
 
 
