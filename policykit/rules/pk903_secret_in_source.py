@@ -43,11 +43,11 @@ GUIDE.md G02, G15, G18; ccxt 4.5.90, `Exchange.requiredCredentials`.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
+from policykit.rules.credentials import credential, keeps
 
 RULE = Rule(
     "PK903",
@@ -58,18 +58,11 @@ RULE = Rule(
     ("source",),
 )
 
-_NAMES = re.compile(
-    r"(?i)([a-z0-9]+_)*(api_?key|api_?secret|secret(_?key)?|private_?key|wallet_?private_?key|passphrase|password)\Z"
-)
-_PLACEHOLDER = re.compile(r"(?i)your|example_|placeholder|change.?me|dummy|<|\.\.\.|(.)\1{7}")
-#: Shorter values are words or test data more often than credentials.
-MIN_LENGTH = 16
-
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at each text given to a credential's name."""
     for named in inputs.code.named:
-        if _NAMES.match(named.key) and isinstance(named.value, ast.Constant) and _credential(named.value.value):
+        if keeps(named.key) and _text(named.value):
             yield RULE.finding(
                 inputs.code.place(named.value, named.key),
                 f"`{named.key}` holds a secret in the source",
@@ -80,9 +73,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             )
 
 
-def _credential(value: object) -> bool:
-    if not isinstance(value, str) or len(value) < MIN_LENGTH or "://" in value or " " in value:
-        return False
-    if _PLACEHOLDER.search(value):
-        return False
-    return any(c.isalpha() for c in value) and any(c.isdigit() for c in value)
+def _text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and credential(node.value)

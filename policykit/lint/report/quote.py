@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from policykit.place import Place
+from policykit.rules.credentials import random_run
 
 #: A report quotes from the first part of a file only; no policy and no source that is read is longer.
 MAX_QUOTED_BYTES = 1024 * 1024
@@ -24,7 +25,6 @@ _GIVEN = re.compile(
 )
 _REFERENCE = re.compile(r"[\"']?(env|vault|aws-sm|azure-kv|keyring)://[A-Za-z0-9_./@-]*[\"']?\Z")
 _USERINFO = re.compile(r"(://)([^/\s@\"']*)(@)")
-_WORDLIKE = re.compile(r"[a-z]+([A-Z][a-z]+)*[0-9]{0,3}\Z")
 
 
 def mask(text: str) -> str:
@@ -35,7 +35,7 @@ def mask(text: str) -> str:
         return match[0] if _REFERENCE.match(value) or not _is_literal(value) else match[1] + "*" * len(value)
 
     def run(match: re.Match[str]) -> str:
-        return "*" * len(match[0]) if _random(match[0]) else match[0]
+        return "*" * len(match[0]) if random_run(match[0]) else match[0]
 
     text = _USERINFO.sub(lambda m: m[1] + "*" * len(m[2]) + m[3], text)
     return _RUN.sub(run, _GIVEN.sub(given, text))
@@ -44,15 +44,6 @@ def mask(text: str) -> str:
 def _is_literal(value: str) -> bool:
     """Tell a value from code that fetches one: `os.environ[...]`, a name, a call."""
     return value[:1] in "\"'" or any(c.isdigit() for c in value)
-
-
-def _random(run: str) -> bool:
-    if _WORDLIKE.match(run):
-        return False
-    parts = [p for p in re.split(r"[-_/=+]", run) if p]
-    if all(p.isalpha() or p.isdigit() for p in parts) and len(parts) > 1:
-        return False
-    return any(c.isdigit() for c in run) and any(c.isalpha() for c in run)
 
 
 def clean(text: str) -> str:
