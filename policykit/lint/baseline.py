@@ -1,0 +1,151 @@
+"""The baseline: findings that were there when the linter came, so that only new ones fail.
+
+A JSON file, version 1. An entry holds a rule, a file, a path in the document, a hash of what stands there, and how often
+that is found: never the content itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from policykit.finding import Finding
+from policykit.lint.identity import content_of, fingerprint, path_of
+from policykit.policy import UNWAIVABLE
+
+__all__ = ["Baseline", "BaselineUnreadable", "Entry", "acceptable", "fingerprint", "matched", "of", "read", "text_of"]
+
+VERSION = 1
+#: The longest baseline that is read, and the most findings that one holds.
+MAX_BYTES = 16 * 1024 * 1024
+MAX_ENTRIES = 100_000
+#: The longest file that is looked into to recognise a finding; no file that is linted is longer.
+MAX_FILE_BYTES = 1024 * 1024
+_NEEDED = "a baseline (policykit lint --write-baseline FILE) is needed"
+
+TextOf = Callable[[str], str]
+
+
+class BaselineUnreadable(Exception):
+    """A baseline cannot be read: one line `PLACE: what is; what may be; what to do`."""
+
+
+class Entry(NamedTuple):
+    """What a finding is recognised by. `file` is relative to the folder of the baseline, with forward slashes."""
+
+    rule: str
+    file: str
+    path: str
+    content: str
+
+
+class Baseline(NamedTuple):
+    """Findings that are accepted, and how often each."""
+
+    folder: str
+    entries: Counter[Entry]
+
+    def write(self) -> str:
+        """Return it as JSON, in one order, an entry a line."""
+        rows = sorted(self.entries.items(), key=lambda row: (row[0].file, row[0].path, row[0].rule, row[0].content))
+        lines = [json.dumps({**entry._asdict(), "count": count}, ensure_ascii=False) for entry, count in rows]
+        body = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
+        return f'{{\n "version": {VERSION},\n "findings": {body}\n}}\n'
+
+
+def acceptable(finding: Finding) -> bool:
+    """Tell whether a baseline may hold a finding: an open one, of a rule that can be waived."""
+    kept = finding.status in ("open", "baseline")
+    return kept and not finding.rule.startswith("PK0") and finding.rule not in UNWAIVABLE
+
+
+def of(findings: Iterable[Finding], folder: str, text: TextOf) -> Baseline:
+    """Return the baseline of findings, its files relative to a folder."""
+    entries = Counter(_entry(f, folder, text) for f in findings if acceptable(f))
+    return Baseline(folder, entries)
+
+
+def matched(findings: Iterable[Finding], baseline: Baseline, text: TextOf) -> tuple[list[Finding], Counter[Entry]]:
+    """Return the findings, those of the baseline with that status, and the entries that no finding used up."""
+    left = Counter(baseline.entries)
+    found: list[Finding] = []
+    for finding in findings:
+        entry = _entry(finding, baseline.folder, text) if finding.status == "open" and acceptable(finding) else None
+        if entry is not None and left[entry] > 0:
+            left[entry] -= 1
+            finding = replace(finding, status="baseline")
+        found.append(finding)
+    return found, +left
+
+
+def _entry(finding: Finding, folder: str, text: TextOf) -> Entry:
+    said = text(finding.primary.file)
+    file = relative(finding.primary.file, folder)
+    return Entry(finding.rule, file, path_of(finding, said), content_of(finding, said))
+
+
+def relative(file: str, folder: str) -> str:
+    """Return a file's path from a folder, with forward slashes."""
+    return Path(os.path.relpath(os.path.abspath(file), folder)).as_posix()
+
+
+def text_of(file: str) -> str:
+    """Return the text of a file as far as it can be read: what cannot be is empty."""
+    try:
+        if not Path(file).is_file():
+            return ""
+        with Path(file).open("rb") as stream:
+            return stream.read(MAX_FILE_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
+def read(path: str) -> Baseline:
+    """Read a baseline. Raise BaselineUnreadable."""
+    try:
+        file = Path(path)
+        if not file.is_file():
+            what = "it is no file" if file.exists() else "there is no such file"
+            raise BaselineUnreadable(f"{path}: {what}; {_NEEDED}")
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise BaselineUnreadable(f"{path!r}: cannot be read ({reason}); {_NEEDED}") from None
+    if len(raw) > MAX_BYTES:
+        raise BaselineUnreadable(f"{path}: over {MAX_BYTES // 2**20} MiB; {_NEEDED}")
+    try:
+        return Baseline(os.path.dirname(os.path.abspath(path)), _entries(json.loads(raw.decode("utf-8-sig"))))
+    except json.JSONDecodeError as error:
+        raise BaselineUnreadable(f"{path}:{error.lineno}:{error.colno}: not JSON; {_NEEDED}") from None
+    except UnicodeDecodeError:
+        raise BaselineUnreadable(f"{path}: not UTF-8; {_NEEDED}") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if type(error) is ValueError else "nested too deep"
+        raise BaselineUnreadable(f"{path}: {reason}; {_NEEDED}") from None
+
+
+def _entries(data: Any) -> Counter[Entry]:
+    """Return the entries of a baseline's data. Raise ValueError with what is wrong."""
+    if not isinstance(data, dict) or "version" not in data:
+        raise ValueError("not a JSON object with a version")
+    if data["version"] != VERSION or isinstance(data["version"], bool):
+        raise ValueError(f"not version {VERSION}")
+    rows = data.get("findings")
+    if not isinstance(rows, list):
+        raise ValueError("no list of findings")
+    if len(rows) > MAX_ENTRIES:
+        raise ValueError(f"over {MAX_ENTRIES} findings")
+    entries: Counter[Entry] = Counter()
+    for index, row in enumerate(rows):
+        values = [row.get(name) if isinstance(row, dict) else None for name in Entry._fields]
+        count = row.get("count", 1) if isinstance(row, dict) else None
+        if not all(isinstance(v, str) for v in values) or type(count) is not int or not 1 <= count <= MAX_ENTRIES:
+            raise ValueError(f"findings[{index}] is no entry (rule, file, path, content, count)")
+        entries[Entry(*values)] += count
+    return entries
