@@ -6,8 +6,9 @@ import inspect
 import sys
 
 from policykit.engine.checks import all_checks
-from policykit.engine.checks.missing import holders_named, missing
+from policykit.engine.checks.missing import holders_named
 from policykit.engine.reasons import REASONS
+from policykit.model.enforced import missing
 from policykit.model.policy import Policy
 
 _HEAD = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from policykit.model.base import IDENTITY, LOWER, NEUTRAL, Meta, Section, ordered
-from policykit.model.types import Amounts, Currency, DurationText, Name
+from policykit.model.types import Amounts, Currency, DurationText, Name, PositiveCount
 
 
 class Account(Section):
@@ -59,6 +59,15 @@ class Account(Section):
         Meta(
             "The name of the address that requests leave from; address budgets are counted by it.",
             NEUTRAL,
+            guide=("G25",),
+        ),
+    ] = None
+    bots: Annotated[
+        PositiveCount | None,
+        Meta(
+            "How many bots trade under this policy at a time; absent: one.",
+            NEUTRAL,
+            unit="count",
             guide=("G25",),
         ),
     ] = None

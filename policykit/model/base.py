@@ -63,7 +63,8 @@ class Meta(NamedTuple):
 
     `held_by` names what holds the field: `check:ID` (an engine check), `rule:PKnxx` (a lint rule, or the family that
     holds it), `guard:PART` (run-time machinery), `section` (what holds the section that it is in). Empty for a field
-    that is neutral, and for a section whose fields say it.
+    that is neutral, and for a section whose fields say it. `inside` names the limits that bound the same thing from
+    above: an order is part of a position, so a cap on orders over the one on positions never binds.
     """
 
     doc: str
@@ -73,6 +74,7 @@ class Meta(NamedTuple):
     held_by: tuple[str, ...] = ()
     #: True: no error, log or report ever shows the value.
     secret: bool = False
+    inside: tuple[str, ...] = ()
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
         schema: dict[str, Any] = dict(handler(core))

@@ -67,7 +67,13 @@ class PriceCollar(Section):
     ] = "mark"
     max_age: Annotated[
         DurationText | None,
-        Meta("The oldest such price that is used.", LOWER, unit="duration", held_by=("check:risk.price_collar",)),
+        Meta(
+            "The oldest such price that is used.",
+            LOWER,
+            unit="duration",
+            held_by=("check:risk.price_collar",),
+            inside=("account.max_age",),
+        ),
     ] = None
 
 
@@ -152,6 +158,17 @@ class Risk(Section):
             unit="amount or share of equity",
             guide=("G33",),
             held_by=("check:risk.max_order_notional", "rule:PK603"),
+            inside=("risk.max_position_notional", "risk.max_gross_exposure"),
+        ),
+    ] = None
+    risk_at_stop: Annotated[
+        Bounds | None,
+        Meta(
+            "The largest loss of one order whose stop is reached; instead of a cap on its notional.",
+            LOWER,
+            unit="amount or share of equity",
+            guide=("G33",),
+            held_by=("check:risk.risk_at_stop", "rule:PK6xx"),
         ),
     ] = None
     max_position_notional: Annotated[
@@ -162,6 +179,7 @@ class Risk(Section):
             unit="amount or share of equity",
             guide=("G35",),
             held_by=("check:risk.max_position_notional", "rule:PK6xx"),
+            inside=("risk.max_gross_exposure",),
         ),
     ] = None
     max_gross_exposure: Annotated[
@@ -201,6 +219,7 @@ class Risk(Section):
             SECTION,
             guide=("G34",),
             held_by=("check:risk.max_orders", "rule:PK6xx"),
+            inside=("rate_budgets",),
         ),
     ] = None
     price_collar: Annotated[

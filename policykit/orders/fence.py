@@ -22,7 +22,7 @@ bound on any of this: a request signed too far ahead is fine once it has been la
 from __future__ import annotations
 
 from policykit.orders.intent import Intent
-from policykit.traits.base import Family
+from policykit.traits.base import Family, fence_length_ms
 
 
 def fence_ms(intent: Intent, family: Family, clock_bound_ms: int | None) -> int | None:
@@ -33,19 +33,14 @@ def fence_ms(intent: Intent, family: Family, clock_bound_ms: int | None) -> int 
     ends; the validity on the wire; evidence that the exchange enforces it (`validity_max_ms`) within its own maximum;
     processing time; visibility lag; a client order id to look the order up by.
     """
-    if clock_bound_ms is None or family.client_order_id is None:
+    if clock_bound_ms is None or intent.validity_ms is None:
         return None
-    if family.validity_max_ms is None or family.processing_ms is None or family.visibility_lag_ms is None:
-        return None
-    if intent.validity_ms is None or intent.validity_ms > family.validity_max_ms:
+    length_ms = fence_length_ms(family, intent.validity_ms, clock_bound_ms)
+    if length_ms is None:
         return None
     if intent.signed_ms is not None:
-        signed = intent.signed_ms
-    elif intent.permit_until_ms is not None:
-        signed = intent.permit_until_ms + clock_bound_ms
-    else:
-        return None
-    return signed + intent.validity_ms + family.processing_ms + clock_bound_ms + family.visibility_lag_ms
+        return intent.signed_ms + length_ms
+    return None if intent.permit_until_ms is None else intent.permit_until_ms + clock_bound_ms + length_ms
 
 
 def forgotten_ms(intent: Intent, family: Family) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 
@@ -48,6 +49,10 @@ class Product:
     auto_borrow: bool | None = None
     #: Which call an action is, for its cost: "order.create" -> "POST /api/v3/order".
     calls: Mapping[str, str] = field(default_factory=dict)
+    #: What the guard's own polling asks: "orders", "order", "account", "prices" -> "GET /api/v3/openOrders".
+    polls: Mapping[str, str] = field(default_factory=dict)
+    #: The least notional that its markets take, by quote currency.
+    min_notional: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,17 @@ class RateWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class SymbolAllowlist:
+    """The exchange's own list of symbols that a key may trade: for which scopes, which accounts, and how many."""
+
+    scopes: tuple[str, ...]
+    #: Whether only keys of sub-accounts have one.
+    sub_accounts_only: bool
+    most: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """Everything static that is known of one exchange."""
 
@@ -75,6 +91,10 @@ class Exchange:
     default_cost: int = 1
     #: Whether internal transfer is a permission of its own (else it is bundled with trade).
     transfer_separable: bool | None = None
+    #: Whether an account can have sub-accounts with keys of their own.
+    sub_accounts: bool | None = None
+    #: The exchange's own list of symbols for a key; None: there is none, or it is not known.
+    symbol_allowlist: SymbolAllowlist | None = None
     #: Where a person edits a key: "Binance > API Management > Edit restrictions".
     key_page: str = ""
     #: Words for the scope names of this exchange's web page: "withdraw" -> "Enable Withdrawals".
@@ -98,6 +118,17 @@ def cost(exchange: Exchange, budget: str, call: str, variant: str = "") -> int:
         return listed
     by_address = any(window.name == budget and window.scope == "ip" for window in exchange.rate_windows)
     return exchange.default_cost if by_address else 0
+
+
+def fence_length_ms(family: Family, validity_ms: int, clock_bound_ms: int) -> int | None:
+    """Return how long after its signing an order may still execute unseen; None: no fence, so no re-send.
+
+    validity on the wire + processing + clock bound + visibility lag; orders/fence.py says why each term is needed.
+    """
+    longest, processing_ms, lag_ms = family.validity_max_ms, family.processing_ms, family.visibility_lag_ms
+    if family.client_order_id is None or longest is None or processing_ms is None or lag_ms is None:
+        return None
+    return None if validity_ms > longest else validity_ms + processing_ms + clock_bound_ms + lag_ms
 
 
 def product_of(symbol: str) -> str:

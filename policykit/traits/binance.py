@@ -5,9 +5,10 @@ Products that are not here (USD-M, COIN-M, options) are unknown to this version:
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
-from policykit.traits.base import ClientOrderId, Exchange, Family, Product, RateWindow
+from policykit.traits.base import ClientOrderId, Exchange, Family, Product, RateWindow, SymbolAllowlist
 from policykit.traits.binance_costs import WEIGHTS
 
 _REST: Final = "github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3, read 2026-11)"
@@ -63,6 +64,17 @@ EXCHANGE: Final = Exchange(
                 "order.cancel": "DELETE /api/v3/order",
                 "orders.cancel_all": "DELETE /api/v3/openOrders",
             },
+            polls={
+                "orders": "GET /api/v3/openOrders",
+                "order": "GET /api/v3/order",
+                "account": "GET /api/v3/account",
+                "prices": "GET /api/v3/ticker/bookTicker",
+                "time": "GET /api/v3/time",
+            },
+            # exchangeInfo, filter NOTIONAL `minNotional`: the lowest of its USDT markets (others ask for 10).
+            # Markets of another quote are unknown here. Not re-read from the exchange itself: lint only says of a
+            # cap below it that nothing can be bought, so the lowest figure is the careful one.
+            min_notional={"USDT": Decimal(5)},
         ),
     },
     rate_windows=(
@@ -97,6 +109,13 @@ EXCHANGE: Final = Exchange(
     costs={"request-weight": WEIGHTS, "orders": ORDERS_PLACED, "orders-day": ORDERS_PLACED},
     default_cost=1,
     transfer_separable=True,  # apiRestrictions has enableInternalTransfer and permitsUniversalTransfer of their own
+    sub_accounts=True,  # wallet SDK, /sapi/v1/sub-account/*: keys of sub-accounts, made by the main account
+    symbol_allowlist=SymbolAllowlist(
+        scopes=("trade.spot", "trade.margin"),
+        sub_accounts_only=True,
+        most=30,
+        source="binance.com/en/support/faq/96dde1d806a44a67924f322f4f8092f6 (Enable Symbol Whitelist, read 2026-11)",
+    ),
     key_page="Binance > Profile > API Management > Edit restrictions",
     scope_labels={
         "read": "Enable Reading",

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from policykit.engine.checks.missing import GUARD_PARTS, holders_named
+from policykit.engine.checks.missing import holders_named
 from policykit.model import Policy
+from policykit.model.enforced import GUARD_PARTS
 from tests.engine.worlds import FACTS, NOW, engine, order
 
 UNHELD = "is set, and this version does not enforce it; take it out, or use a version that does"

@@ -9,10 +9,11 @@ import pytest
 
 from policykit import engine
 from policykit.engine.checks import all_checks
-from policykit.engine.checks.missing import holders_named, missing
+from policykit.engine.checks.missing import holders_named
 from policykit.engine.page import page
 from policykit.engine.reasons import REASONS
 from policykit.model import Policy
+from policykit.model.enforced import CHECKS, missing
 
 CODE = re.compile(r'Reason\(\s*"([A-Z_]+)"')
 STORE_CODE = re.compile(r'"(STORE_[A-Z_]+)"')
@@ -48,6 +49,9 @@ def test_each_check_has_its_own_place() -> None:
 def test_limits_that_nothing_holds_are_these() -> None:
     """What the language says and neither check nor guard holds yet; whatever is added shortens this list."""
     known = {check.id for check in all_checks()}
+    assert {
+        h.removeprefix("check:") for _, h in holders_named(Policy) if not missing(h, known) and "check:" in h
+    } == CHECKS
     assert sorted({path for path, holder in holders_named(Policy) if missing(holder, known)}) == [
         "dead_man_switch.refresh",
         "dead_man_switch.timeout",
@@ -61,6 +65,7 @@ def test_limits_that_nothing_holds_are_these() -> None:
         "risk.partial_fills.cooldown",
         "risk.partial_fills.max_reentries",
         "risk.partial_fills.min_fill_to_act",
+        "risk.risk_at_stop",
         "stage.evidence",
     ]
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple, Self, get_args, get_origin
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Self, get_args, get_origin
 
 from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
-from policykit.model.base import Meta, Section, metas
+from policykit.model.base import Section, metas
+from policykit.model.enforced import unheld
 
 _CHECK: Final = "check:"
 _GUARD: Final = "guard:"
-#: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
-#: nothing compares positions (`reconciliation`), feeds a dead man's switch, caps connects or keeps a stage's evidence.
-GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "orders", "recovery", "store"))
 #: Checks that only bind a live environment.
 _LIVE_ONLY: Final = "key."
 
 
-class Unheld(NamedTuple):
+class Unenforced(NamedTuple):
     """A limit that nothing holds: where it is said, what would hold it, and what is wrong with it."""
 
     path: str
@@ -29,16 +27,11 @@ class Unheld(NamedTuple):
     text: str
 
 
-def missing(holder: str, checks: frozenset[str] | set[str]) -> bool:
-    """Tell whether a holder (`check:ID`, `guard:PART`; a rule never) is one that this version does not have."""
-    if holder.startswith(_CHECK):
-        return holder.removeprefix(_CHECK) not in checks
-    return holder.startswith(_GUARD) and holder.removeprefix(_GUARD) not in GUARD_PARTS
-
-
-def unheld(setup: Setup, checks: frozenset[str]) -> Iterator[Unheld]:
+def unenforced(setup: Setup, checks: frozenset[str]) -> Iterator[Unenforced]:
     """Yield every limit that the policy sets and nothing holds."""
-    yield from _unheld(setup, setup.policy, checks, "")
+    for path, holder in unheld(setup.policy, setup.effective.origins, checks):
+        text = f"{path} is set, and this version does not enforce it; take it out, or use a version that does"
+        yield Unenforced(path, holder.removeprefix(_CHECK).replace(":", "."), text)
     traits = setup.traits
     if traits is None:
         return  # every call counts one of every budget, then
@@ -49,31 +42,7 @@ def unheld(setup: Setup, checks: frozenset[str]) -> Iterator[Unheld]:
                 f"rate_budgets.{name} is no allowance of {traits.id} ({', '.join(known)}) and states no costs, so it "
                 "counts nothing; use one of these names, or add costs"
             )
-            yield Unheld(f"rate_budgets.{name}", "rate_budgets", text)
-
-
-def _unheld(setup: Setup, section: Section, checks: frozenset[str], path: str) -> Iterator[Unheld]:
-    for name, meta in metas(type(section)).items():
-        value = getattr(section, name)
-        at = f"{path}.{name}" if path else name
-        if _asks(setup, section, name, meta, at):
-            for holder in meta.held_by:
-                if missing(holder, checks):
-                    text = f"{at} is set, and this version does not enforce it; take it out, or use a version that does"
-                    yield Unheld(at, holder.removeprefix(_CHECK).replace(":", "."), text)
-        if isinstance(value, Section):
-            yield from _unheld(setup, value, checks, at)
-        elif isinstance(value, Mapping):
-            for key, item in value.items():
-                if isinstance(item, Section):
-                    yield from _unheld(setup, item, checks, f"{at}.{key}")
-
-
-def _asks(setup: Setup, section: Section, name: str, meta: Meta, path: str) -> bool:
-    """Tell whether a policy asks for something here: a value that is no unwritten default, and not the loosest word."""
-    value: Any = getattr(section, name)
-    written = path in setup.effective.origins or value != type(section).model_fields[name].default
-    return value is not None and written and (meta.strictness.kind != "ordered" or value != meta.strictness.order[0])
+            yield Unenforced(f"rate_budgets.{name}", "rate_budgets", text)
 
 
 def holders_named(section: type[Section], path: str = "") -> Iterator[tuple[str, str]]:
@@ -104,7 +73,7 @@ class Missing(Check):
     codes = ("CHECK_MISSING",)
     rank = 50
 
-    def __init__(self, setup: Setup, fields: tuple[Unheld, ...]) -> None:
+    def __init__(self, setup: Setup, fields: tuple[Unenforced, ...]) -> None:
         super().__init__(setup)
         self.fields = fields
 
@@ -115,7 +84,7 @@ class Missing(Check):
 
         checks = frozenset(check.id for check in all_checks())
         live = setup.policy.environment == "live"
-        fields = tuple(f for f in unheld(setup, checks) if live or not f.holder.startswith(_LIVE_ONLY))
+        fields = tuple(f for f in unenforced(setup, checks) if live or not f.holder.startswith(_LIVE_ONLY))
         return cls(setup, fields) if fields else None
 
     def reasons(self, case: Case) -> Iterator[Reason]:
