@@ -45,7 +45,7 @@ def lint(call: Call, options: Options) -> Ended:
     files = _read(call.states, problems)
     unread: list[str] = []
     state_of = _taken(call.take, unread) if call.take is not None else _filed([state for _, state in files])
-    report, cards = lint_targets(found.targets, options, state_of)
+    report, cards = lint_targets(found.targets, options, state_of, alone=call.take is not None)
     problems += _strangers(files, cards) if cards or not report.findings else []
     wrong = bool(problems)
     report.unreachable |= any(state.snapshot.errors for _, state in files)

@@ -20,7 +20,7 @@ from policykit.traits import load as load_traits
 
 if TYPE_CHECKING:
     from policykit.lint.state import State
-    from policykit.policy import EffectivePolicy
+    from policykit.policy import Checked, EffectivePolicy
     from policykit.record import Record
 
 #: Codes of findings about the file itself: whatever else is asked for, they end in exit code 2.
@@ -63,16 +63,20 @@ class Judged:
 StateOf = Callable[["EffectivePolicy"], "tuple[State | None, bool]"]
 
 
-def judge(target: Target, options: Options, state_of: StateOf) -> Judged:
+#: Reads what a policy extends.
+ReadParent = Callable[[str], "Checked"]
+
+
+def judge(target: Target, options: Options, state_of: StateOf, read_parent: ReadParent) -> Judged:
     """Judge one file by the rules of its kind."""
     if target.kind == "policy":
-        return _policy(target, options, state_of)
+        return _policy(target, options, state_of, read_parent)
     return _source(target, options) if target.kind == "source" else _config(target, options)
 
 
-def _policy(target: Target, options: Options, state_of: StateOf) -> Judged:
+def _policy(target: Target, options: Options, state_of: StateOf, read_parent: ReadParent) -> Judged:
     try:
-        policy = load(target.file, now_ms=options.now_ms)
+        policy = load(target.file, now_ms=options.now_ms, read_parent=read_parent)
     except PolicyError as error:
         return Judged(target, list(error.findings))
     judged = Judged(target, parents=tuple(os.path.realpath(file) for file in policy.files[1:]))

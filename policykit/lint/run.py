@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from policykit.finding import SEVERITIES, Finding
 from policykit.lint.discover import Target
-from policykit.lint.judge import FILE_FAMILY, Options, StateOf, judge, judge_fleet
+from policykit.lint.judge import FILE_FAMILY, Options, StateOf, judge_fleet
+from policykit.lint.many import judge_all
 from policykit.model.waivers import Waiver
 from policykit.policy import accepted
 from policykit.rules.base import iso_ms
@@ -34,6 +35,8 @@ class Report:
     unreachable: bool = False
     #: When the next waiver that was used expires, UTC ms.
     next_expiry_ms: int | None = None
+    #: The files that were looked at, sorted.
+    names: tuple[str, ...] = ()
 
     @property
     def files(self) -> int:
@@ -58,27 +61,31 @@ def exit_code(report: Report, options: Options) -> int:
     return 0 if report.files else 4
 
 
-def lint_targets(targets: Sequence[Target], options: Options, state_of: StateOf) -> tuple[Report, list[Card]]:
+def lint_targets(
+    targets: Sequence[Target], options: Options, state_of: StateOf, *, alone: bool = False
+) -> tuple[Report, list[Card]]:
     """Lint files; return the report, and what each policy shows to others.
 
-    A file of a folder that another one extends is part of that one and is not linted by itself.
+    A file of a folder that another one extends is part of that one and is not linted by itself. `alone`: in this
+    process.
     """
-    judged = [judge(target, options, state_of) for target in targets]
+    judged = judge_all(targets, options, state_of, alone=alone)
     parents = {parent for j in judged for parent in j.parents}
-    alone = [j for j in judged if j.target.named or not parents or os.path.realpath(j.target.file) not in parents]
-    cards = [j.card for j in alone if j.card is not None]
+    kept = [j for j in judged if j.target.named or not parents or os.path.realpath(j.target.file) not in parents]
+    cards = [j.card for j in kept if j.card is not None]
     report = Report(
         options.now_ms,
-        policies=sum(j.target.kind == "policy" for j in alone),
-        sources=sum(j.target.kind == "source" for j in alone),
-        configs=sum(j.target.kind == "config" for j in alone),
+        policies=sum(j.target.kind == "policy" for j in kept),
+        sources=sum(j.target.kind == "source" for j in kept),
+        configs=sum(j.target.kind == "config" for j in kept),
         keys=sum(len(c.keys) for c in cards),
         exchanges=len({c.exchange for c in cards}),
-        live=any(j.live for j in alone),
-        unreachable=any(j.unreachable for j in alone),
+        live=any(j.live for j in kept),
+        unreachable=any(j.unreachable for j in kept),
+        names=tuple(sorted(j.target.file for j in kept)),
     )
-    found = [(f, j.card.waivers if j.card else ()) for j in alone for f in j.findings]
-    found += [(f, _waivers(cards, f)) for f in judge_fleet(alone, options)]
+    found = [(f, j.card.waivers if j.card else ()) for j in kept for f in j.findings]
+    found += [(f, _waivers(cards, f)) for f in judge_fleet(kept, options)]
     report.findings = _sorted(_waive(report, found, options))
     return report, cards
 
@@ -100,7 +107,8 @@ def _waive(report: Report, found: Iterable[tuple[Finding, tuple[Waiver, ...]]], 
         ends_ms = iso_ms(waiver.expires)
         if ends_ms is not None and (report.next_expiry_ms is None or ends_ms < report.next_expiry_ms):
             report.next_expiry_ms = ends_ms
-        yield replace(finding, status="waived")
+        said = {name: getattr(waiver, name) for name in ("owner", "ticket", "reason", "expires")}
+        yield replace(finding, status="waived", extra={**finding.extra, "waiver": said})
 
 
 def _sorted(findings: Iterable[Finding]) -> list[Finding]:

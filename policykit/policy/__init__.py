@@ -5,11 +5,12 @@ from __future__ import annotations
 from policykit.policy.canonical import dump, version
 from policykit.policy.effective import UNWAIVABLE, EffectivePolicy, accepted, expired
 from policykit.policy.layers import Layer, compose
-from policykit.policy.load import load, load_text
+from policykit.policy.load import Checked, load, load_text, read_checked
 from policykit.policy.stages import staged
 
 __all__ = [
     "UNWAIVABLE",
+    "Checked",
     "EffectivePolicy",
     "Layer",
     "accepted",
@@ -18,6 +19,7 @@ __all__ = [
     "expired",
     "load",
     "load_text",
+    "read_checked",
     "staged",
     "version",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -19,14 +20,13 @@ from policykit.policy.stages import staged
 UNWAIVABLE: Final = frozenset(("PK101", "PK102"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class EffectivePolicy:
     """What guard, engine and rules read. `origins` is keyed by dotted path; a value without one is a default."""
 
     model: Policy
     file: str
     name: str
-    version: str
     origins: Mapping[str, Place]
     #: Where each key (the word before the colon) of the file itself stands.
     key_places: Mapping[str, Place]
@@ -36,6 +36,11 @@ class EffectivePolicy:
     files: tuple[str, ...] = ()
     #: When it was loaded, UTC ms, as the caller said.
     loaded_ms: int | None = None
+
+    @cached_property
+    def version(self) -> str:
+        """`sha256:` and 12 hex digits of what is in force; guards and journals name it, lint never needs it."""
+        return version(self.model)
 
     @property
     def profile(self) -> bool:
@@ -67,9 +72,7 @@ class EffectivePolicy:
     def at_stage(self, stage: str) -> EffectivePolicy:
         """Return this policy as it is at a (lower) stage that the store holds."""
         layer = staged(Layer(self.composed, self.origins), stage)
-        return replace(
-            self, model=layer.model, version=version(layer.model), origins=MappingProxyType(dict(layer.places))
-        )
+        return replace(self, model=layer.model, origins=MappingProxyType(dict(layer.places)))
 
 
 def accepted(waivers: Iterable[Waiver], rule: str, path: str, now_ms: int) -> Waiver | None:

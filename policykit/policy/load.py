@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,7 +15,6 @@ from policykit.finding import Finding
 from policykit.model.policy import MAX_EXTENDS, Policy
 from policykit.model.shape import walk
 from policykit.place import Place
-from policykit.policy.canonical import version
 from policykit.policy.effective import UNWAIVABLE, EffectivePolicy
 from policykit.policy.faults import faults, plain
 from policykit.policy.layers import Layer, compose, nearest
@@ -26,15 +25,38 @@ from policykit.units import Amount, Share, dimension
 #: The most files that one policy is made of, itself and all that it extends.
 MAX_FILES: Final = 32
 
-#: Gives the document that `extends` names, and a key that is equal for equal files.
-Resolve = Callable[[str, str], tuple[str, Document]]
+
+class Checked(NamedTuple):
+    """One file, read and typed: the model, or the findings that say why there is none."""
+
+    document: Document
+    model: Policy | None
+    findings: tuple[Finding, ...]
 
 
-def load(path: str | Path, *, now_ms: int | None = None) -> EffectivePolicy:
-    """Return the effective policy of a file; PolicyError with every PK0 finding when there is one."""
+#: Gives what `extends` names in a file, and a key that is equal for equal files.
+Resolve = Callable[[str, str], tuple[str, Checked]]
+
+
+def read_checked(path: str) -> Checked:
+    """Read and type one file."""
+    return check(read_file(path, path))
+
+
+def load(
+    path: str | Path, *, now_ms: int | None = None, read_parent: Callable[[str], Checked] = read_checked
+) -> EffectivePolicy:
+    """Return the effective policy of a file; PolicyError with every PK0 finding when there is one.
+
+    `read_parent` reads what it extends: many loads may share one that remembers.
+    """
     name = os.fspath(path)
-    document = read_file(path, name)
-    return _Loader(_beside).effective(document, _identity(name), now_ms)
+
+    def beside(parent: str, file: str) -> tuple[str, Checked]:
+        at = os.path.join(os.path.dirname(file), parent)
+        return _identity(at), read_parent(at)
+
+    return _Loader(beside).effective(read_checked(name), _identity(name), now_ms)
 
 
 def load_text(
@@ -42,23 +64,26 @@ def load_text(
 ) -> EffectivePolicy:
     """Return the effective policy of a text. `resolve` gives the text of what it extends."""
 
-    def named(name: str, _: str) -> tuple[str, Document]:
+    def named(name: str, _: str) -> tuple[str, Checked]:
         if resolve is None:
-            return name, Document(name, findings=[finding("PK001", Place(name), "no file can be read here", "")])
-        return name, read(resolve(name), name)
+            unread = finding("PK001", Place(name), "no file can be read here", "")
+            return name, check(Document(name, findings=[unread]))
+        return name, check(read(resolve(name), name))
 
-    return _Loader(named).effective(read(text, file), file, now_ms)
+    return _Loader(named).effective(check(read(text, file)), file, now_ms)
 
 
-def check(data: Document) -> tuple[Policy | None, list[Finding]]:
-    """Type one document; return the model, or the findings that say why there is none."""
-    if data.findings and data.data is None:
-        return None, list(data.findings)
+def check(document: Document) -> Checked:
+    """Type one document."""
+    said = tuple(document.findings)
+    if said and document.data is None:
+        return Checked(document, None, said)
     try:
-        model = Policy.model_validate(data.data)
+        model = Policy.model_validate(document.data)
     except ValidationError as error:
-        return None, [*data.findings, *faults(error, data)]
-    return (None, list(data.findings)) if data.findings else (model, _two_bounds(model, data))
+        return Checked(document, None, (*said, *faults(error, document)))
+    said = said or tuple(_two_bounds(model, document))
+    return Checked(document, None if said else model, said)
 
 
 def _two_bounds(model: Policy, document: Document) -> list[Finding]:
@@ -82,11 +107,6 @@ def _identity(path: str) -> str:
     return os.path.realpath(path)
 
 
-def _beside(name: str, file: str) -> tuple[str, Document]:
-    path = os.path.join(os.path.dirname(file), name)
-    return _identity(path), read_file(path)
-
-
 class _Loader:
     """One load: which files are open (a loop), and how many there were."""
 
@@ -96,8 +116,9 @@ class _Loader:
         self.files: list[str] = []
         self.findings: list[Finding] = []
 
-    def effective(self, document: Document, identity: str, now_ms: int | None) -> EffectivePolicy:
-        layer = self.layer(document, identity)
+    def effective(self, checked: Checked, identity: str, now_ms: int | None) -> EffectivePolicy:
+        document = checked.document
+        layer = self.layer(checked, identity)
         if layer is not None:
             self.complete(layer, document)
         # INVARIANT I22: one judge for both roads; lint prints what the guard raises.
@@ -109,7 +130,6 @@ class _Loader:
             model=final.model,
             file=document.file,
             name=final.model.name,
-            version=version(final.model),
             origins=MappingProxyType(dict(final.places)),
             key_places=MappingProxyType(document.key_places),
             composed=layer.model,
@@ -122,12 +142,12 @@ class _Loader:
         file = found.primary.file
         return (self.files.index(file) if file in self.files else -1, found.primary.line, found.primary.column)
 
-    def layer(self, document: Document, identity: str) -> Layer | None:
+    def layer(self, checked: Checked, identity: str) -> Layer | None:
         """Return a document with all that it extends; None, and findings, when it cannot be had."""
+        document, model, findings = checked
         self.files.append(document.file)
-        model, findings = check(document)
         self.findings += findings
-        if model is None or findings:
+        if model is None:
             return None
         self.open.append(identity)
         own = Layer(model, document.places)
@@ -171,7 +191,7 @@ class _Loader:
         if identity in self.open:
             self.unresolved(place, f"{said} extends this file again", "policies that do not extend each other")
             return None
-        if parent.data is None and parent.findings and parent.findings[0].rule == "PK001":
+        if parent.document.data is None and parent.findings and parent.findings[0].rule == "PK001":
             why = parent.findings[0].message.partition(";")[0]
             self.unresolved(place, f"{said} cannot be extended: {why}", "the path of a policy, from this file")
             return None

@@ -26,6 +26,7 @@ from _ruamel_yaml import (  # type: ignore[import-not-found]
 from policykit.finding import Finding, Fix
 from policykit.place import Place
 from policykit.source.codes import finding
+from policykit.source.gaps import Gaps
 from policykit.source.scalars import INVISIBLE, Refusal, meaning
 
 MAX_BYTES: Final = 262_144
@@ -67,14 +68,20 @@ class _Stop(Exception):
 class _Box:
     """A container that is being filled."""
 
-    __slots__ = ("data", "flow", "key", "path", "start")
+    __slots__ = ("data", "flow_line", "indent", "key", "path", "start")
 
-    def __init__(self, data: dict[str, Any] | list[Any], path: str, start: Any, flow: bool) -> None:
+    def __init__(self, data: dict[str, Any] | list[Any], path: str, start: Any, flow: bool, outer: _Box | None) -> None:
         self.data = data
         self.path = path
         self.start = start
-        self.flow = flow
         self.key: str | None = None
+        #: The line on which the outermost `[` or `{` around what is inside stands; None outside of any.
+        self.flow_line: int | None = None
+        #: The column of the innermost section or list that is not in brackets, -1 when there is none.
+        self.indent: int = start.column
+        if flow:
+            self.flow_line = start.line if outer is None or outer.flow_line is None else outer.flow_line
+            self.indent = -1 if outer is None else outer.indent
 
 
 class _Reader:
@@ -87,6 +94,7 @@ class _Reader:
         self.nodes = 0
         self.documents = 0
         self.last_end: Any = None
+        self.gaps = Gaps(text)
 
     # -- places and findings ------------------------------------------------------------------------------------
 
@@ -132,6 +140,11 @@ class _Reader:
 
     def take(self, event: Any) -> None:
         kind = type(event)
+        box = self.stack[-1] if self.stack else None
+        fault = self.gaps.fault(event, box.indent if box else -1, box.flow_line if box else None)
+        if fault is not None:
+            self.say("PK002", self.at(fault.offset), f"this is not YAML ({fault.what})", fault.may)
+            raise _Stop
         if kind is ScalarEvent:
             self.node(event)
             self.scalar(event)
@@ -167,6 +180,12 @@ class _Reader:
             self.say("PK003", self.mark(event), "an anchor", "the value itself, wherever it is meant")
         if event.tag is not None:
             self.say("PK003", self.mark(event), "a YAML tag", "the value without it")
+
+    def at(self, offset: int) -> Place:
+        """Return the place of one character of the text."""
+        line = self.text.count("\n", 0, offset) + 1
+        column = offset - self.text.rfind("\n", 0, offset)
+        return Place(self.doc.file, line, column, line, column + 1, self.path())
 
     def mark(self, event: Any) -> Place:
         """Return the first character of an event: what stands there may be long, and it is not quoted."""
@@ -263,11 +282,11 @@ class _Reader:
             raise _Stop
         path = self.path()
         self.put(data, event, path)
-        self.stack.append(_Box(data, path, event.start_mark, bool(event.flow_style)))
+        self.stack.append(_Box(data, path, event.start_mark, bool(event.flow_style), box))
 
     def close(self, event: Any) -> None:
         box = self.stack.pop()
-        if box.flow:
+        if box.flow_line is not None:
             self.last_end = event.end_mark
         end = self.last_end or event.end_mark
         self.doc.places[box.path] = self.place(box.start, end, box.path)
