@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from policykit.cli._ci import ci_context
 from policykit.cli._options import (
     Exit,
     example,
@@ -56,7 +57,7 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     help="Exit 1 from this severity on.",
 )
 @click.option("--strict", is_flag=True, help="What could not be observed counts as a finding.")
-@format_option(("text", "concise", "json"))
+@format_option(("text", "concise", "github", "gitlab", "json", "junit", "markdown", "sarif"))
 @output_option
 @now_option
 def command(paths: tuple[str, ...], output: Path | None, output_format: str, **asked: Any) -> None:
@@ -67,7 +68,7 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
     """
     with starting():
         from policykit.lint import lint
-        from policykit.lint.report import Style, write
+        from policykit.lint.report import write
 
     started = time.monotonic()
     given_now = asked["now_ms"] is not None
@@ -79,10 +80,11 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
     for problem in ended.problems:
         click.echo(f"policykit: {problem}", err=True)
     seconds = None if given_now else time.monotonic() - started
-    style = Style(use_colour() and output is None, _columns(output), seconds)
+    style = _style(output, seconds, options, ended.code)
     text = write(output_format, ended.report, style)
     if text:
         write_output(text, output)
+    _on_job_page(output_format, ended.report, style)
     if ended.code == Exit.NOTHING:
         where = ", ".join(paths) or f"{DEFAULT}/"
         click.echo(f"policykit: {where}: nothing to check; a policy or a bot's .py is needed", err=True)
@@ -108,6 +110,39 @@ def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
         paths = (DEFAULT,)
     options = Options(now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record)
     return Call(paths, asked["states"], take), options
+
+
+def _style(output: Path | None, seconds: float | None, options: Any, code: int) -> Any:
+    """Return how the report is drawn: the terminal, what fails, and what a CI says of the run."""
+    from policykit.lint.report import Repository, Style
+
+    said = ci_context()
+    return Style(
+        use_colour() and output is None,
+        _columns(output),
+        seconds,
+        options.fail_on,
+        options.strict,
+        code,
+        said.root,
+        Repository(said.repository, said.revision, said.branch) if said.repository else None,
+    )
+
+
+def _on_job_page(output_format: str, report: Any, style: Any) -> None:
+    """Append what the format has for the page of the job, where the CI gives a file for it."""
+    file = ci_context().summary_file
+    if not file:
+        return
+    from policykit.lint.report import summary
+
+    text = summary(output_format, report, style)
+    if text:
+        try:
+            with Path(file).open("a", encoding="utf-8") as stream:
+                stream.write(f"{text}\n")
+        except OSError as error:
+            click.echo(f"policykit: {file}: the summary cannot be written ({error.strerror})", err=True)
 
 
 def _record(path: str) -> Any:

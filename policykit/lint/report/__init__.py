@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
+from policykit.finding import Severity
 from policykit.lint.run import Report
 
 
+class Repository(NamedTuple):
+    """Which version of which repository was linted, as a CI says it. `uri` holds no credentials."""
+
+    uri: str
+    revision: str = ""
+    branch: str = ""
+
+
 class Style(NamedTuple):
-    """How to draw: with colour or not, how many columns there are, and how long the run took (None: not said)."""
+    """How to draw, and what only the caller knows of the run.
+
+    - `colour`, `columns`: what the terminal can do. `seconds`: how long the run took; None is not said.
+    - `fail_on`, `strict`, `code`: what counts as failed, and the exit code that the command ends with.
+    - `root`: the folder that paths are written relative to, for the formats that ask for it; None leaves them as given.
+    """
 
     colour: bool = False
     columns: int = 120
     seconds: float | None = None
+    fail_on: Severity = "medium"
+    strict: bool = False
+    code: int = 0
+    root: str | None = None
+    repository: Repository | None = None
 
 
 #: Modules beside this one that are no format.
-_HELPERS = ("quote",)
+_HELPERS = ("quote", "sarif_rules", "shared")
 
 
 def formats() -> tuple[str, ...]:
@@ -29,6 +49,16 @@ def formats() -> tuple[str, ...]:
 
 def write(name: str, report: Report, style: Style) -> str:
     """Return the report in a format."""
-    module = importlib.import_module(f"{__name__}.{name if name != 'json' else 'json_'}")
-    text: str = module.write(report, style)
+    text: str = _module(name).write(report, style)
     return text
+
+
+def summary(name: str, report: Report, style: Style) -> str:
+    """Return what a format has to say on the page of the job beside its report: Markdown, or nothing."""
+    module = _module(name)
+    text: str = module.summary(report, style) if hasattr(module, "summary") else ""
+    return text
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name if name != 'json' else 'json_'}")

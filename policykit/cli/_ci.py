@@ -1,0 +1,48 @@
+"""What a CI says of its run in the environment: GitHub Actions, GitLab CI."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_USERINFO = re.compile(r"(?<=://)[^/@]*@")
+
+
+class Context(NamedTuple):
+    """Where paths are relative to, what was checked out, and where the page of the job is written."""
+
+    root: str
+    repository: str = ""
+    revision: str = ""
+    branch: str = ""
+    summary_file: str = ""
+
+
+def ci_context() -> Context:
+    """Return what the CI says; outside of one only the folder that the command runs in."""
+    get = os.environ.get
+    if get("GITHUB_ACTIONS") == "true":
+        server, name = get("GITHUB_SERVER_URL", ""), get("GITHUB_REPOSITORY", "")
+        return Context(
+            _root(get("GITHUB_WORKSPACE", "")),
+            f"{server}/{name}" if server and name else "",
+            get("GITHUB_SHA", ""),
+            get("GITHUB_HEAD_REF") or get("GITHUB_REF_NAME", ""),
+            get("GITHUB_STEP_SUMMARY", ""),
+        )
+    if get("GITLAB_CI") == "true":
+        return Context(
+            _root(get("CI_PROJECT_DIR", "")),
+            _USERINFO.sub("", get("CI_PROJECT_URL", "")),
+            get("CI_COMMIT_SHA", ""),
+            get("CI_COMMIT_REF_NAME", ""),
+        )
+    return Context(os.getcwd())
+
+
+def _root(checkout: str) -> str:
+    """Return the folder of the checkout when the command runs in it."""
+    here = Path.cwd()
+    return checkout if checkout and here.is_relative_to(checkout) else str(here)
