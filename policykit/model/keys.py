@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from policykit.model.base import HIGHER, IDENTITY, LOWER, NEUTRAL, SCOPES, SECTION, SUBSET, Meta, Section
-from policykit.model.types import Address, Date, DurationText, Line, Person, SecretRef
+from policykit.model.types import Address, Date, DurationText, Line, Person, SecretRef, SymbolPattern
 
 Purpose = Literal["tracking", "market_data", "execution", "hedging", "break_glass"]
 Scope = Literal[
@@ -81,6 +81,10 @@ class Declared(Section):
         tuple[Address, ...] | None, Meta("The addresses that the exchange's page shows.", NEUTRAL, guide=("G13",))
     ] = None
     scopes: Annotated[tuple[Scope, ...] | None, Meta("The scopes that the exchange's page shows.", NEUTRAL)] = None
+    symbols: Annotated[
+        tuple[SymbolPattern, ...] | None,
+        Meta("The only symbols that the exchange's page lets the key trade.", NEUTRAL, guide=("G01", "G07")),
+    ] = None
     created: Annotated[Date | None, Meta("When the key was made.", NEUTRAL, guide=("G19",))] = None
     by: Annotated[Person, Meta("Who looked.", NEUTRAL)]
     at: Annotated[Date, Meta("When.", NEUTRAL)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from policykit.finding import Observed
 from policykit.place import Place
 
 if TYPE_CHECKING:
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class KeyCard(NamedTuple):
-    """One key. `observed_id`: what the exchange identifies it by, hashed; empty when it was not read."""
+    """One key. `observed`: what the exchange identifies it by, hashed; None when it was not read."""
 
     name: str
     purpose: str
     secret: str | None
     addresses: tuple[tuple[str, Place], ...]
-    observed_id: str
+    observed: Observed | None
 
 
 class Card(NamedTuple):
@@ -34,6 +35,8 @@ class Card(NamedTuple):
     account: str
     environment: str
     egress: str | None
+    #: Whether a rate budget is shared by all behind one address.
+    address_budget: bool
     keys: tuple[KeyCard, ...]
     waivers: tuple[Waiver, ...]
     #: What the other rules could read of it: policy, snapshot, record.
@@ -58,7 +61,8 @@ def card(inputs: Inputs) -> Card:
         paths += [f"keys.{name}", f"keys.{name}.secret"]
         listed = enumerate(key.ip_allowlist or ())
         addresses = tuple((a.address, inputs.place(f"keys.{name}.ip_allowlist.{i}.address")) for i, a in listed)
-        keys.append(KeyCard(name, key.purpose, key.secret, addresses, report.id if report else ""))
+        seen = inputs.observed(report, "id", report.id) if report and report.id else None
+        keys.append(KeyCard(name, key.purpose, key.secret, addresses, seen))
     given = {"policy"} | {n for n in ("snapshot", "record") if getattr(inputs, n) is not None}
     return Card(
         file=inputs.effective.file,
@@ -69,6 +73,7 @@ def card(inputs: Inputs) -> Card:
         account=model.account.name,
         environment=model.environment,
         egress=model.account.egress,
+        address_budget=any(b.shared_by == "ip" for b in (model.rate_budgets or {}).values()),
         keys=tuple(keys),
         waivers=model.waivers,
         given=frozenset(given),
