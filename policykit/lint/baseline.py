@@ -1,7 +1,7 @@
 """The baseline: findings that were there when the linter came, so that only new ones fail.
 
-A JSON file, version 1. An entry holds a rule, a file, a path in the document, a hash of what stands there, and how often
-that is found: never the content itself.
+A JSON file, version 1. An entry holds a rule, a file, a path in the document, a hash of what stands there, and how
+often that is found: never the content itself.
 """
 
 from __future__ import annotations
@@ -143,9 +143,10 @@ def _entries(data: Any) -> Counter[Entry]:
         raise ValueError(f"over {MAX_ENTRIES} findings")
     entries: Counter[Entry] = Counter()
     for index, row in enumerate(rows):
-        values = [row.get(name) if isinstance(row, dict) else None for name in Entry._fields]
-        count = row.get("count", 1) if isinstance(row, dict) else None
-        if not all(isinstance(v, str) for v in values) or type(count) is not int or not 1 <= count <= MAX_ENTRIES:
+        said = row if isinstance(row, dict) else {}
+        values = [value for name in Entry._fields if isinstance(value := said.get(name), str)]
+        count = said.get("count", 1)
+        if len(values) < len(Entry._fields) or type(count) is not int or not 1 <= count <= MAX_ENTRIES:
             raise ValueError(f"findings[{index}] is no entry (rule, file, path, content, count)")
         entries[Entry(*values)] += count
     return entries
