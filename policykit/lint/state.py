@@ -6,9 +6,11 @@ import copy
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args
 
-from policykit.record import Record
+from policykit.model.stage import StageName
+from policykit.record import Record, StageFacts
+from policykit.rules.base import iso_ms
 from policykit.snapshot import SCOPES, Snapshot, from_dict
 
 T = TypeVar("T")
@@ -121,15 +123,38 @@ def read_state(path: str) -> State:
 
 
 def read_record(path: str) -> Record:
-    """Read the record of a journal: `{"last_drill_at": ISO, "stage_since": ISO}`. Raise StateUnreadable."""
+    """Read the record of a journal (see `record_of`). Raise StateUnreadable."""
+    return _read(path, "a record (policykit journal export --record)", record_of)
 
-    def build(data: dict[str, Any]) -> Record:
-        values = {n: data.get(n) for n in ("last_drill_at", "stage_since")}
-        if any(v is not None and not isinstance(v, str) for v in values.values()):
-            raise ValueError("record: last_drill_at and stage_since are ISO times or null")
-        return Record(**values)
 
-    return _read(path, "a record (policykit journal export --record)", build)
+def record_of(data: Mapping[str, Any]) -> Record:
+    """Return the record of a document; whatever is left out is not known. Raise ValueError, naming what is wrong.
+
+    `{"last_drill_at": ISO, "stages": {"paper": {"since": ISO, "orders": 12, "denials_open": 0}}}`
+    """
+    drill, stages = data.get("last_drill_at"), data.get("stages")
+    if drill is not None and not _is_moment(drill):
+        raise ValueError("record: last_drill_at is no ISO time")
+    if stages is None:
+        return Record(drill)
+    known = get_args(StageName)
+    if not isinstance(stages, dict) or not all(n in known and isinstance(row, dict) for n, row in stages.items()):
+        raise ValueError(f"record: stages is no object of objects with the keys {', '.join(known)}")
+    return Record(drill, {name: _stage(name, row) for name, row in stages.items()})
+
+
+def _stage(name: str, row: Mapping[str, Any]) -> StageFacts:
+    if not _is_moment(row.get("since")):
+        raise ValueError(f"record: stages.{name}.since is no ISO time")
+    counts = {count: row.get(count) for count in ("orders", "denials_open")}
+    for count, value in counts.items():
+        if value is not None and (type(value) is not int or value < 0):
+            raise ValueError(f"record: stages.{name}.{count} is no count")
+    return StageFacts(row["since"], **counts)
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and iso_ms(value) is not None
 
 
 def _read(path: str, needed: str, build: Callable[[dict[str, Any]], T]) -> T:

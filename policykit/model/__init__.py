@@ -7,7 +7,7 @@ from policykit.model.base import Meta, Section, Strictness, meta_of, metas
 from policykit.model.clock import Clock
 from policykit.model.keys import AddressProof, AllowedAddress, Declared, Key, Rotation
 from policykit.model.operation import DeadManSwitch, KillSwitch, Rearm, Reconciliation
-from policykit.model.people import AccountSecurity, Incident, Vendor, Withdrawals
+from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
 from policykit.model.policy import Policy
 from policykit.model.rate import CountWindow, RateBudget
 from policykit.model.retry import DataRetry, OrderRetry, Reconnect, Retry
@@ -42,6 +42,7 @@ __all__ = [
     "Reconciliation",
     "Reconnect",
     "Retry",
+    "Review",
     "Risk",
     "Rotation",
     "Section",

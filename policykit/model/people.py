@@ -1,4 +1,4 @@
-"""`withdrawals`, `account_security`, `vendors`, `incident`: what the exchange's page and people hold."""
+"""`withdrawals`, `account_security`, `vendors`, `incident`, `review`: what the exchange's page and people hold."""
 
 from __future__ import annotations
 
@@ -91,3 +91,14 @@ class Incident(Section):
         Meta("Who is called.", SUPERSET, guide=("G42",), held_by=("rule:PK7xx",)),
     ] = None
     runbook: Annotated[Line | None, Meta("The page that they open.", NEUTRAL, guide=("G42", "G43"))] = None
+
+
+class Review(Section):
+    """The regular look of a person at the whole policy."""
+
+    every: Annotated[
+        DurationText,
+        Meta("The longest time between two reviews.", LOWER, unit="duration", guide=("G41",), held_by=("rule:PK715",)),
+    ]
+    last: Annotated[Date | None, Meta("When the policy was last reviewed.", NEUTRAL, guide=("G41",))] = None
+    by: Annotated[Person | None, Meta("Who reviewed it.", NEUTRAL)] = None

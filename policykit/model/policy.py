@@ -11,7 +11,7 @@ from policykit.model.base import IDENTITY, NEUTRAL, SECTION, SUBSET, Meta, Secti
 from policykit.model.clock import Clock
 from policykit.model.keys import Key
 from policykit.model.operation import DeadManSwitch, KillSwitch, Reconciliation
-from policykit.model.people import AccountSecurity, Incident, Vendor, Withdrawals
+from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
 from policykit.model.rate import RateBudget
 from policykit.model.retry import Retry
 from policykit.model.risk import Risk
@@ -74,6 +74,7 @@ class Policy(Section):
         dict[Name, Vendor] | None, Meta("Third parties that hold a key, by name.", pointwise(SECTION), guide=("G46",))
     ] = None
     incident: Annotated[Incident | None, Meta("Who is called, and what they read.", SECTION, guide=("G42",))] = None
+    review: Annotated[Review | None, Meta("How often persons look at this policy.", SECTION, guide=("G41",))] = None
     waivable: Annotated[
         tuple[RuleCode, ...] | None,
         Meta(

@@ -19,9 +19,8 @@ import pytest
 from policykit.finding import Finding
 from policykit.lint import Call, Options, lint
 from policykit.lint.report import Style, write
-from policykit.lint.state import complete
+from policykit.lint.state import complete, record_of
 from policykit.policy import load_text
-from policykit.record import Record
 from policykit.rules import Inputs, catalogue
 from policykit.snapshot import from_dict
 from policykit.traits import load as load_traits
@@ -36,7 +35,7 @@ ASKING = (
     .replace("withdrawals: {allowlist: required}", "withdrawals: {allowlist: required, addresses: []}")
 )
 #: What a journal says that proves everything that the policy asks of it.
-RECORD = Record(last_drill_at="2026-11-20T10:00:00Z")
+RECORD = record_of(json.loads((RULES / "record.json").read_text()))
 
 Completed = tuple[dict[str, Any], tuple[str, ...]]
 

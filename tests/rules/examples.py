@@ -6,15 +6,16 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from policykit.finding import Finding
-from policykit.lint.state import complete
+from policykit.lint.state import complete, record_of
 from policykit.policy import load_text
-from policykit.record import Record
 from policykit.rules import Entry, Inputs
 from policykit.rules.code import read
+from policykit.rules.config import Config, Git, Past
 from policykit.rules.config import read as read_settings
 from policykit.rules.fleet import card
 from policykit.snapshot import from_dict
@@ -35,12 +36,16 @@ class Example(NamedTuple):
     language: str
     text: str
     file: str = "policy.yaml"
+    #: Sections of the base policy that are left out: ```yaml without stage.
+    absent: tuple[str, ...] = ()
     #: Further policies, by the name of their file.
     others: tuple[tuple[str, str], ...] = ()
     snapshot: str | None = None
     without: str = ""
     record: str | None = None
     findings: tuple[str, ...] = ()
+    #: Of settings: what git does with the file, its mode, the commit that it is out of and whether it is still there.
+    facts: str = ""
 
 
 def sections(doc: str) -> dict[str, str]:
@@ -54,10 +59,15 @@ def examples(doc: str, heading: str) -> list[Example]:
     found: list[Example] = []
     for info, body in _FENCE.findall(sections(doc)[heading]):
         kind, _, rest = info.partition(" ")
-        if kind == "yaml" and rest:
+        if kind == "yaml" and rest and not rest.startswith("without "):
             found[-1] = found[-1]._replace(others=(*found[-1].others, (rest, body)))
-        elif kind in ("yaml", "python", "settings"):
-            found.append(Example(kind, body, rest or _FILES.get(kind, "")))
+        elif kind == "settings":
+            name, _, facts = rest.partition(" ")
+            found.append(Example(kind, body, name, facts=facts))
+        elif kind in ("yaml", "python"):
+            absent = tuple(rest.split()[1:]) if kind == "yaml" else ()
+            file = _FILES.get(kind, "") if absent or not rest else rest
+            found.append(Example(kind, body, file, absent))
         elif kind == "json" and rest == "record":
             found[-1] = found[-1]._replace(record=body)
         elif kind == "json":
@@ -67,9 +77,9 @@ def examples(doc: str, heading: str) -> list[Example]:
     return found
 
 
-def policy_text(fragment: str) -> str:
+def policy_text(fragment: str, absent: tuple[str, ...] = ()) -> str:
     """Return the example policy with the sections of a fragment in place of its own; the fragment comes first."""
-    own = set(re.findall(r"^([a-z_]+):", fragment, re.MULTILINE))
+    own = {*re.findall(r"^([a-z_]+):", fragment, re.MULTILINE), *absent}
     whole = re.split(r"^(?=[a-z_]+:)", (HERE / "policy.yaml").read_text(), flags=re.MULTILINE)
     return fragment + "".join(part for part in whole if part.partition(":")[0] not in own)
 
@@ -114,18 +124,32 @@ def inputs_of(example: Example) -> Inputs:
     if example.language == "python":
         return Inputs(NOW_MS, source=read(example.text, example.file))
     if example.language == "settings":
-        return Inputs(NOW_MS, config=read_settings(example.text.encode(), example.file))
-    policy = load_text(policy_text(example.text))
+        return Inputs(NOW_MS, config=settings_of(example))
+    policy = load_text(policy_text(example.text, example.absent))
     snapshot = None
     missing: tuple[str, ...] = ()
     if example.snapshot is not None:
         data, missing = complete(snapshot_data(example.snapshot, example.without))
         snapshot = from_dict(data)
-    record = Record(**json.loads(example.record)) if example.record else None
+    record = record_of(json.loads(example.record)) if example.record else None
     traits = traits_of(policy.model.exchange)
     inputs = Inputs(NOW_MS, policy=policy, traits=traits, snapshot=snapshot, missing=missing, record=record)
     others = [Inputs(NOW_MS, policy=load_text(policy_text(text), file)) for file, text in example.others]
     return inputs._replace(fleet=tuple(card(i) for i in (inputs, *others)))
+
+
+def settings_of(example: Example) -> Config:
+    """Return settings with the facts that lint would gather: ```settings .env ignored 0644``` gives them."""
+    config = read_settings(example.text.encode(), example.file)
+    for fact in example.facts.split():
+        if fact.isdigit():
+            config = replace(config, world_readable=bool(int(fact, 8) & 0o004))
+        elif fact.startswith("commit="):
+            commit, _, still = fact.removeprefix("commit=").partition(",")
+            config = replace(config, past=Past(commit, "2026-03-01", still == "present"))
+        else:
+            config = replace(config, git=cast("Git", fact))
+    return config
 
 
 def written(finding: Finding) -> str:
