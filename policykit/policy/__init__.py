@@ -5,7 +5,7 @@ from __future__ import annotations
 from policykit.policy.canonical import dump, version
 from policykit.policy.effective import UNWAIVABLE, EffectivePolicy, accepted, expired
 from policykit.policy.layers import Layer, compose
-from policykit.policy.load import Checked, load, load_text, read_checked
+from policykit.policy.load import Checked, check, load, load_text, read_checked
 from policykit.policy.stages import staged
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "EffectivePolicy",
     "Layer",
     "accepted",
+    "check",
     "compose",
     "dump",
     "expired",

@@ -44,11 +44,15 @@ def read_checked(path: str) -> Checked:
 
 
 def load(
-    path: str | Path, *, now_ms: int | None = None, read_parent: Callable[[str], Checked] = read_checked
+    path: str | Path,
+    *,
+    now_ms: int | None = None,
+    read_parent: Callable[[str], Checked] = read_checked,
+    read_own: Callable[[str], Checked] = read_checked,
 ) -> EffectivePolicy:
     """Return the effective policy of a file; PolicyError with every PK0 finding when there is one.
 
-    `read_parent` reads what it extends: many loads may share one that remembers.
+    `read_parent` reads what it extends: many loads may share one that remembers. `read_own` reads the file itself.
     """
     name = os.fspath(path)
 
@@ -56,7 +60,7 @@ def load(
         at = os.path.join(os.path.dirname(file), parent)
         return _identity(at), read_parent(at)
 
-    return _Loader(beside).effective(read_checked(name), _identity(name), now_ms)
+    return _Loader(beside).effective(read_own(name), _identity(name), now_ms)
 
 
 def load_text(
