@@ -1,7 +1,8 @@
 """A bot's key can withdraw.
 
 ## What it finds
-A key whose `scopes` include `withdraw`, or that can withdraw as the exchange reports it. Cannot be waived.
+A key whose `scopes` include `withdraw`, that has it as a person declared, or that can withdraw as the exchange reports
+it. Cannot be waived.
 
 ## Why
 Whoever holds a key that withdraws can empty the account in one call, whatever any cap says. No bot needs it (G04).
@@ -42,6 +43,17 @@ unknown policy.yaml:4:13 whether `mm-exec` can withdraw could not be read: the a
   /sapi/v1/account/apiRestrictions does not say
 ```
 
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+    declared: {scopes: [read, trade.spot, withdraw], by: desk-head, at: 2026-11-20}
+```
+```finding
+open certain policy.yaml:5:43 key `mm-exec` can withdraw, as was declared; a bot's key never has it
+```
+
 ## Good
 ```yaml
 keys:
@@ -61,9 +73,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.scopes import declared_scope, granted, may, not_told
+from policykit.rules.scopes import admitted_scope, declared_scope, granted, may, not_told
 
 RULE = Rule(
     "PK101",
@@ -85,6 +97,15 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             label="withdraw",
             context=inputs.declared_at(name),
             next_step="take `withdraw` out of the scopes; withdraw by hand, with a person's key",
+            fix=Fix.remove(place, "take `withdraw` out"),
+        )
+    for name, place in admitted_scope(inputs, "withdraw"):
+        yield RULE.finding(
+            place,
+            f"key `{name}` can withdraw, as was declared; a bot's key never has it",
+            label="on the exchange's page",
+            context=inputs.declared_at(name),
+            next_step=f"{inputs.key_page()} > untick {inputs.on_page('withdraw')}, then declare it anew",
         )
     for name, key, report in inputs.reports():
         state = report.permissions.get("withdraw", "unknown")

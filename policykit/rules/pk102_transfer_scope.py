@@ -1,8 +1,9 @@
 """A bot's key can move money between accounts.
 
 ## What it finds
-A key whose `scopes` include `transfer`, or that may transfer as the exchange reports it, on an exchange where
-transfer is a permission of its own. Cannot be waived there; where transfer is bundled with trade, see PK103.
+A key whose `scopes` include `transfer`, that has it as a person declared, or that may transfer as the exchange reports
+it, on an exchange where transfer is a permission of its own. Cannot be waived there; where transfer is bundled with
+trade, see PK103.
 
 ## Why
 Internal transfers carry money out of the account whose caps and halts this policy holds (G05).
@@ -43,6 +44,17 @@ unknown policy.yaml:4:13 whether `mm-exec` can transfer could not be read: the a
   /sapi/v1/account/apiRestrictions does not say
 ```
 
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+    declared: {scopes: [read, trade.spot, transfer], by: desk-head, at: 2026-11-20}
+```
+```finding
+open certain policy.yaml:5:43 key `mm-exec` can transfer, as was declared; a bot's key never has it
+```
+
 ## Good
 ```yaml
 keys:
@@ -62,9 +74,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.scopes import declared_scope, granted, may, not_told
+from policykit.rules.scopes import admitted_scope, declared_scope, granted, may, not_told
 
 RULE = Rule(
     "PK102",
@@ -88,6 +100,15 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             label="transfer",
             context=inputs.declared_at(name),
             next_step="take `transfer` out of the scopes; move money by hand, with a person's key",
+            fix=Fix.remove(place, "take `transfer` out"),
+        )
+    for name, place in admitted_scope(inputs, "transfer"):
+        yield RULE.finding(
+            place,
+            f"key `{name}` can transfer, as was declared; a bot's key never has it",
+            label="on the exchange's page",
+            context=inputs.declared_at(name),
+            next_step=f"{inputs.key_page()} > untick {inputs.on_page('transfer')}, then declare it anew",
         )
     for name, key, report in inputs.reports():
         state = report.permissions.get("transfer", "unknown")

@@ -1,8 +1,9 @@
 """A bot's key can move money between accounts because its exchange bundles that with trade.
 
 ## What it finds
-A key that may transfer, on an exchange where the permission to trade includes the one to transfer (OKX, Coinbase,
-Gate). It can be waived: the exchange offers nothing narrower.
+A key that may transfer (as its `scopes` ask, as was declared, or as the exchange reports it), on an exchange where the
+permission to trade includes the one to transfer (OKX, Coinbase, Gate). It can be waived: the exchange offers nothing
+narrower.
 
 ## Why
 A leaked key can move money to another account of the same owner. What keeps the damage small there is a sub-account
@@ -21,6 +22,17 @@ keys:
 ```
 ```finding
 open observed policy.yaml:5:13 key `mm-exec` can transfer: on okx whoever trades can
+```
+
+```yaml
+exchange: okx
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot, transfer]
+```
+```finding
+open certain policy.yaml:5:32 key `mm-exec` has transfer: on okx whoever trades can
 ```
 
 ## Good
@@ -45,7 +57,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.scopes import granted, not_told
+from policykit.rules.scopes import admitted_scope, declared_scope, granted, not_told
 
 RULE = Rule(
     "PK103",
@@ -61,6 +73,14 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at what the exchange grants, where its traits say that transfer is bundled with trade."""
     if inputs.traits is None or inputs.traits.transfer_separable is not False:
         return
+    for name, place in (*declared_scope(inputs, "transfer"), *admitted_scope(inputs, "transfer")):
+        yield RULE.finding(
+            place,
+            f"key `{name}` has transfer: on {inputs.model.exchange} whoever trades can",
+            label="trade brings it with it",
+            context=inputs.declared_at(name),
+            next_step="keep this key on a sub-account that holds only what the bot needs, then waive this there",
+        )
     for name, _key, report in inputs.reports():
         state = report.permissions.get("transfer", "unknown")
         place = inputs.place(f"keys.{name}.scopes")

@@ -1,8 +1,8 @@
 """A key asks for more than its purpose needs.
 
 ## What it finds
-A key for tracking or market data whose scopes include anything but `read`; a key for execution or hedging with
-`key_admin`.
+A key for tracking or market data whose scopes include anything but `read`. `withdraw`, `transfer` and `key_admin` have
+rules of their own, whatever the purpose (PK101, PK102, PK111); what execution and hedging do not trade is PK116's.
 
 ## Why
 A tracker that is broken into should show balances, not spend them: one key for one purpose, with no more than that
@@ -38,31 +38,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule("PK105", "purpose-scope", "high", ("G07",), "a key has no more than its purpose needs (G07)")
 
 #: Scopes that have rules of their own, whatever the purpose.
-_OWN_RULES = ("withdraw", "transfer")
+_OWN_RULES = ("withdraw", "transfer", "key_admin")
 _READS_ONLY = ("tracking", "market_data")
-_TRADES = ("execution", "hedging")
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at each scope beside the key's purpose."""
     for name, key in inputs.keys.items():
         for index, scope in enumerate(key.scopes or ()):
-            if scope in _OWN_RULES or not _beyond(key.purpose, scope):
+            if scope == "read" or scope in _OWN_RULES or key.purpose not in _READS_ONLY:
                 continue
+            place = inputs.place(f"keys.{name}.scopes.{index}")
             yield RULE.finding(
-                inputs.place(f"keys.{name}.scopes.{index}"),
+                place,
                 f"key `{name}` is for {key.purpose} and asks for {scope}",
                 label="beyond its purpose",
                 context=(("its purpose", inputs.place(f"keys.{name}.purpose")),),
                 next_step=f"take `{scope}` out, or make a key of its own for it",
+                fix=Fix.remove(place, f"take `{scope}` out"),
             )
-
-
-def _beyond(purpose: str, scope: str) -> bool:
-    return (purpose in _READS_ONLY and scope != "read") or (purpose in _TRADES and scope == "key_admin")

@@ -44,6 +44,14 @@ def declared_scope(inputs: Inputs, scope: str) -> Iterator[tuple[str, Place]]:
                 yield name, inputs.place(f"keys.{name}.scopes.{index}")
 
 
+def admitted_scope(inputs: Inputs, scope: str) -> Iterator[tuple[str, Place]]:
+    """Yield (key, place) for each key that has a scope at the exchange as a person declared."""
+    for name, key in inputs.keys.items():
+        for index, seen in enumerate((key.declared.scopes if key.declared else None) or ()):
+            if seen == scope:
+                yield name, inputs.place(f"keys.{name}.declared.scopes.{index}")
+
+
 def granted(inputs: Inputs, report: KeyReport, scope: str) -> Observed:
     """Return the evidence that a scope is granted: the exchange's own field where it was kept."""
     for field in _RAW_FIELDS.get(scope, ()):

@@ -1,0 +1,108 @@
+"""A bot trades on the main account though the exchange has sub-accounts.
+
+## What it finds
+A key with a trade scope on an account that is a main account, as `account.kind` says or as the exchange reports it
+(Bybit's key report: `isMaster`), where the exchange has sub-accounts. Live, an account of which neither says what it
+is, is unknown.
+
+## Why
+A leaked trading key reaches all that its account holds. A sub-account holds what the bot needs, and nothing else is
+lost with it (G01).
+
+## Bad
+```yaml
+account: {name: main, currency: USDT, kind: master}
+```
+```finding
+open certain policy.yaml:1:45 key `mm-exec` trades on the main account; binance has sub-accounts
+```
+```yaml
+exchange: bybit
+```
+```json
+{"exchange": "bybit", "keys": [{"name": "mm-exec", "raw": {"isMaster": true}}]}
+```
+```finding
+open observed policy.yaml:5:1 key `mm-exec` trades on the main account; bybit has sub-accounts
+```
+```yaml
+account: {name: main, currency: USDT}
+```
+```json
+{}
+```
+```finding
+unknown policy.yaml:1:1 whether `mm-exec` trades on a main account or on a sub-account is not known: binance does not
+  report it
+```
+
+## Good
+```yaml
+account: {name: mm, currency: USDT, kind: sub}
+```
+```json
+{}
+```
+```yaml
+account: {name: main, currency: USDT, kind: master}
+keys:
+  dashboard: {purpose: tracking, scopes: [read]}
+```
+
+## Source
+GUIDE.md G01; exchanges.json, `key_info` of Bybit (isMaster, parentUid) and `revoke.subaccount` of each exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.finding import Finding, Observed
+from policykit.rules.base import Inputs, Rule
+
+RULE = Rule(
+    "PK113",
+    "master-account",
+    "low",
+    ("G01",),
+    "a leaked key reaches all that its account holds (G01)",
+    ("policy", "snapshot"),
+)
+
+#: The field of a key report that says whether the key is of a main account.
+MASTER_FIELD = "isMaster"
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Take what the exchange says of the account, else what the policy says."""
+    exchange = inputs.model.exchange
+    if inputs.traits is not None and inputs.traits.sub_accounts is False:
+        return
+    for name, key in inputs.keys.items():
+        if not any(scope.startswith("trade") for scope in key.scopes or ()):
+            continue
+        report = inputs.report(name)
+        told = report.raw.get(MASTER_FIELD) if report else None
+        kind = inputs.model.account.kind if not isinstance(told, bool) else "master" if told else "sub"
+        seen = inputs.observed(report, MASTER_FIELD, told) if report and isinstance(told, bool) else None
+        if kind == "master" and (seen is not None or inputs.traits is not None):
+            yield _master(inputs, name, seen)
+        elif kind != "sub" and report is not None:
+            yield RULE.unknown(
+                inputs.place("account.kind"),
+                f"whether `{name}` trades on a main account or on a sub-account is not known: {exchange} does not"
+                " report it",
+                "say `account: {kind: sub}` or `{kind: master}`",
+            )
+
+
+def _master(inputs: Inputs, name: str, seen: Observed | None) -> Finding:
+    return RULE.finding(
+        inputs.place("account.kind"),
+        f"key `{name}` trades on the main account; {inputs.model.exchange} has sub-accounts",
+        confidence="observed" if seen else "certain",
+        label="all that the account holds is within its reach",
+        context=inputs.declared_at(name),
+        observed=seen,
+        next_step="make a sub-account, move to it what the bot needs, and give the bot a key of it",
+    )
