@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +13,10 @@ from policykit.errors import PolicyError
 from policykit.finding import Finding, Severity
 from policykit.lint.discover import Target
 from policykit.place import Place
-from policykit.policy import load
+from policykit.policy import check, load, read_checked
 from policykit.rules import Entry, Inputs, catalogue
 from policykit.rules.fleet import Card, card
+from policykit.source import decode
 from policykit.traits import load as load_traits
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Options(NamedTuple):
     fail_on: Severity = "medium"
     strict: bool = False
     record: Record | None = None
+    #: Texts to be read in the place of files, by real path: what `--fix` would write.
+    texts: Mapping[str, bytes] | None = None
 
     def wants(self, code: str) -> bool:
         """Tell whether findings of a rule are asked for. PK0 cannot be left out: such a policy is in force nowhere."""
@@ -67,6 +70,18 @@ StateOf = Callable[["EffectivePolicy"], "tuple[State | None, bool]"]
 ReadParent = Callable[[str], "Checked"]
 
 
+def reader(texts: Mapping[str, bytes] | None) -> ReadParent:
+    """Return what reads and types one policy: from the texts, or else from its file."""
+    if not texts:
+        return read_checked
+
+    def read(path: str) -> Checked:
+        raw = texts.get(os.path.realpath(path))
+        return read_checked(path) if raw is None else check(decode(raw, path))
+
+    return read
+
+
 def judge(target: Target, options: Options, state_of: StateOf, read_parent: ReadParent) -> Judged:
     """Judge one file by the rules of its kind."""
     if target.kind == "policy":
@@ -76,7 +91,7 @@ def judge(target: Target, options: Options, state_of: StateOf, read_parent: Read
 
 def _policy(target: Target, options: Options, state_of: StateOf, read_parent: ReadParent) -> Judged:
     try:
-        policy = load(target.file, now_ms=options.now_ms, read_parent=read_parent)
+        policy = load(target.file, now_ms=options.now_ms, read_parent=read_parent, read_own=reader(options.texts))
     except PolicyError as error:
         return Judged(target, list(error.findings))
     judged = Judged(target, parents=tuple(os.path.realpath(file) for file in policy.files[1:]))
@@ -100,7 +115,7 @@ def _policy(target: Target, options: Options, state_of: StateOf, read_parent: Re
 def _source(target: Target, options: Options) -> Judged:
     from policykit.rules.code import MAX_SOURCE_BYTES, read, unreadable
 
-    raw, reason = _bytes(target.file, MAX_SOURCE_BYTES)
+    raw, reason = _bytes(target.file, MAX_SOURCE_BYTES, options.texts)
     code = unreadable(target.file, reason)
     if not reason:
         try:
@@ -112,15 +127,22 @@ def _source(target: Target, options: Options) -> Judged:
 
 def _config(target: Target, options: Options) -> Judged:
     from policykit.rules.config import MAX_BYTES, Config, read
+    from policykit.rules.config.leaks import leaks
 
-    raw, reason = _bytes(target.file, MAX_BYTES)
+    raw, reason = _bytes(target.file, MAX_BYTES, options.texts)
     config = Config(target.file, "", unreadable=reason) if reason else read(raw, target.file)
+    if next(leaks(config), None) is not None:
+        from policykit.lint.git import standing, world_readable
+
+        config = replace(config, git=standing(target.file), world_readable=world_readable(target.file))
     return Judged(target, run(catalogue("config"), Inputs(options.now_ms, config=config), target.file))
 
 
-def _bytes(file: str, limit: int) -> tuple[bytes, str]:
+def _bytes(file: str, limit: int, texts: Mapping[str, bytes] | None) -> tuple[bytes, str]:
     """Return the first `limit` bytes of a file and one more if there is one, or the reason why it cannot be read."""
     try:
+        if texts and (raw := texts.get(os.path.realpath(file))) is not None:
+            return raw[: limit + 1], ""
         if not stat.S_ISREG(os.stat(file).st_mode):
             return b"", "it is no regular file"
         with Path(file).open("rb") as stream:
@@ -149,6 +171,11 @@ def judge_fleet(judged: Sequence[Judged], options: Options) -> list[Finding]:
     entries = catalogue("fleet")
     inputs = Inputs(options.now_ms, fleet=cards)
     found = run((e for e in entries if "findings" not in e.rule.reads), inputs, cards[0].file)
-    known = (*(f for j in judged for f in j.findings), *found)
+    known: dict[str, dict[tuple[str, str], Finding]] = {}
+    for finding in (*(f for j in judged for f in j.findings), *found):
+        place = finding.primary
+        known.setdefault(place.file, {}).setdefault((finding.rule, place.path), finding)
     last = (e for e in entries if "findings" in e.rule.reads)
-    return found + run(last, inputs._replace(findings=known), cards[0].file)
+    return found + run(
+        last, inputs._replace(findings={file: tuple(said.values()) for file, said in known.items()}), cards[0].file
+    )

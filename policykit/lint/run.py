@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -84,18 +85,19 @@ def lint_targets(
         unreachable=any(j.unreachable for j in kept),
         names=tuple(sorted(j.target.file for j in kept)),
     )
-    found = [(f, j.card.waivers if j.card else ()) for j in kept for f in j.findings]
-    found += [(f, _waivers(cards, f)) for f in judge_fleet(kept, options)]
+    found: list[tuple[Finding, Sequence[Waiver]]] = [
+        (f, j.card.waivers if j.card else ()) for j in kept for f in j.findings
+    ]
+    waivers: defaultdict[str, list[Waiver]] = defaultdict(list)
+    for c in cards:
+        for file in c.files:
+            waivers[file] += c.waivers
+    found += [(f, waivers[f.primary.file]) for f in judge_fleet(kept, options)]
     report.findings = _sorted(_waive(report, found, options))
     return report, cards
 
 
-def _waivers(cards: Iterable[Card], finding: Finding) -> tuple[Waiver, ...]:
-    """Return the waivers of the policies that a finding on the fleet may be about."""
-    return tuple(w for c in cards if finding.primary.file in c.files for w in c.waivers)
-
-
-def _waive(report: Report, found: Iterable[tuple[Finding, tuple[Waiver, ...]]], options: Options) -> Iterator[Finding]:
+def _waive(report: Report, found: Iterable[tuple[Finding, Sequence[Waiver]]], options: Options) -> Iterator[Finding]:
     """Yield what is asked for, with the status waived where a waiver accepts it."""
     for finding, waivers in found:
         if not options.wants(finding.rule):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from policykit.finding import Confidence, Finding, Fix, Observed, Severity, Status
@@ -93,7 +94,8 @@ class Inputs(NamedTuple):
     source: Code | None = None
     config: Config | None = None
     fleet: tuple[Card, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    #: By file, those of all other rules, one for each rule and path.
+    findings: Mapping[str, Sequence[Finding]] = MappingProxyType({})
 
     @property
     def effective(self) -> EffectivePolicy:

@@ -53,7 +53,7 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look for what each waiver covers among the findings of the other rules."""
     for card in inputs.fleet:
-        mine = [f for f in inputs.findings if f.primary.file in card.files]
+        mine = [f for file in card.files for f in inputs.findings.get(file, ())]
         for index, waiver in enumerate(card.waivers):
             expires_ms = iso_ms(waiver.expires)
             if expires_ms is None or expires_ms <= inputs.now_ms:

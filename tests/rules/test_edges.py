@@ -133,8 +133,8 @@ def test_waiver_that_is_used_is_no_finding() -> None:
     inputs = inputs_of(Example("yaml", text))
     covered = rule.rule.finding(inputs.place("keys.mm-exec.ip_allowlist"), "m")
     beside: Finding = replace(covered, primary=covered.primary._replace(path="keys.mm-exec-2"))
-    assert list(entry.check(inputs._replace(findings=(covered,)))) == []
-    assert len(list(entry.check(inputs._replace(findings=(beside,))))) == 1
+    assert list(entry.check(inputs._replace(findings={"policy.yaml": (covered,)}))) == []
+    assert len(list(entry.check(inputs._replace(findings={"policy.yaml": (beside,)})))) == 1
 
 
 def test_raw_order_calls_and_protection_in_place() -> None:
