@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from decimal import Decimal
+from math import ceil, floor
+from typing import Annotated, Final, Literal
 
 from policykit.model.base import HIGHER, IDENTITY, LOWER, Meta, Section, pointwise
 from policykit.model.types import Count, DurationText, Line, PercentText, PositiveCount
+from policykit.units import Percent
+
+_ALL: Final = Percent(Decimal(1))
+_NONE: Final = Percent(Decimal(0))
 
 
 class CountWindow(Section):
@@ -77,3 +83,13 @@ class RateBudget(Section):
             held_by=("check:rate_budgets",),
         ),
     ] = None
+
+    @property
+    def for_exits(self) -> int:
+        """What exits may use of one window: `use_at_most` of the limit."""
+        return floor(self.limit * (self.use_at_most or _ALL).fraction)
+
+    @property
+    def for_entries(self) -> int:
+        """What entries and reads may use of one window: what `keep_for_exits` leaves of that."""
+        return max(0, self.for_exits - ceil(self.limit * (self.keep_for_exits or _NONE).fraction))

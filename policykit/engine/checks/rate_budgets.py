@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
-from math import ceil, floor
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from policykit.decision import Hold, Reason
 from policykit.engine.case import Case
@@ -14,11 +12,7 @@ from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
 from policykit.model.rate import RateBudget
 from policykit.traits.base import cost
-from policykit.units import MAX_COUNTER, Percent
-
-_ALL: Final = Percent(Decimal(1))
-_NONE: Final = Percent(Decimal(0))
-
+from policykit.units import MAX_COUNTER
 
 class Budget(NamedTuple):
     """One budget, its counter, and how much of it entries and exits may use."""
@@ -98,10 +92,8 @@ class RateBudgets(Check):
 
 
 def _budget(setup: Setup, name: str, policy: RateBudget) -> Budget:
-    exits = floor(policy.limit * (policy.use_at_most or _ALL).fraction)
-    reserve = ceil(policy.limit * (policy.keep_for_exits or _NONE).fraction)
     where = f"{setup.policy.exchange}@{setup.egress}" if policy.shared_by == "ip" else setup.account
     if policy.shared_by == "key" and setup.key is not None:
         where = f"{setup.account}/{setup.key}"
     counter = f"{where}|{name}|{policy.per.ms}|{policy.window}"
-    return Budget(name, policy, counter, max(0, exits - reserve), exits, policy.window == "fixed")
+    return Budget(name, policy, counter, policy.for_entries, policy.for_exits, policy.window == "fixed")
