@@ -1,8 +1,9 @@
 """A key is bound to an address that no exchange can see.
 
 ## What it finds
-An entry of an `ip_allowlist` that is no address at all, or a private, loopback, link-local, multicast or unspecified
-one.
+An entry of an `ip_allowlist` that is no address at all, or one that requests never come from: private, loopback,
+link-local, multicast, of a carrier's network (100.64.0.0/10), for benchmarks, reserved; or an IPv4 address that is
+written as IPv6, which exchanges compare as text.
 
 ## Why
 The exchange sees the public address that requests leave from; an allowlist with a private one is a list that was
@@ -16,7 +17,8 @@ keys:
     ip_allowlist: [{address: 10.0.0.7, why: "execution host"}]
 ```
 ```finding
-open certain policy.yaml:4:30 key `mm-exec` is bound to 10.0.0.7, which no exchange sees as a sender
+open certain policy.yaml:4:30 key `mm-exec` is bound to 10.0.0.7, a private address: no exchange sees it as a
+  sender
 ```
 ```yaml
 keys:
@@ -28,6 +30,25 @@ keys:
 open certain policy.yaml:4:30 key `mm-exec` is bound to 45.33.32.256, which is no address
 ```
 
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    ip_allowlist:
+      - {address: 224.0.0.7, why: "execution host"}
+      - {address: 100.64.0.7, why: "execution host"}
+      - {address: "::ffff:45.33.32.156", why: "execution host"}
+      - {address: "4000::7", why: "execution host"}
+```
+```finding
+open certain policy.yaml:5:19 key `mm-exec` is bound to 224.0.0.7, a multicast address: no exchange sees it as a sender
+open certain policy.yaml:6:19 key `mm-exec` is bound to 100.64.0.7, an address inside a carrier's network: no exchange
+  sees it as a sender
+open certain policy.yaml:7:19 key `mm-exec` is bound to ::ffff:45.33.32.156, an IPv4 address written as IPv6: no
+  exchange sees it as a sender
+open certain policy.yaml:8:19 key `mm-exec` is bound to 4000::7, a reserved address: no exchange sees it as a sender
+```
+
 ## Good
 ```yaml
 keys:
@@ -37,15 +58,16 @@ keys:
 ```
 
 ## Source
-GUIDE.md G10, G11; RFC 1918, RFC 6890.
+GUIDE.md G10, G11; RFC 1918, RFC 6598, RFC 6890 and the registries that it opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
-from policykit.finding import Finding
-from policykit.rules.addresses import DOCUMENTATION, allowed, inside
+from policykit.finding import Finding, Fix
+from policykit.rules.addresses import allowed, mapped, special
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule("PK203", "address-unusable", "medium", ("G10", "G11"), "an exchange sees only the public address (G11)")
@@ -56,13 +78,16 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     for entry in allowed(inputs):
         if entry.network is None:
             message = f"key `{entry.key}` is bound to {entry.text}, which is no address"
-        elif inside(entry.network, DOCUMENTATION) or entry.network.is_global:
-            continue
+        elif what := special(entry.network):
+            message = f"key `{entry.key}` is bound to {entry.text}, {what}: no exchange sees it as a sender"
         else:
-            message = f"key `{entry.key}` is bound to {entry.text}, which no exchange sees as a sender"
+            continue
+        plain = mapped(entry.network) if entry.network is not None else None
+        public = plain is not None and not special(ip_network(str(plain)))
         yield RULE.finding(
             entry.place,
             message,
             label="not a public address",
             next_step="name the public address that this host's requests leave from",
+            fix=Fix.replace(entry.place, str(plain), f"write it as {plain}", safe=True) if public else None,
         )

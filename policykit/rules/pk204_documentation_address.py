@@ -1,7 +1,7 @@
 """A key is bound to an address from a documentation range.
 
 ## What it finds
-An entry of an `ip_allowlist` in 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 or 2001:db8::/32.
+An entry of an `ip_allowlist` in 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 2001:db8::/32 or 3fff::/20.
 
 ## Why
 These addresses belong to nobody: the entry was copied from an example, and the real address is still missing (G10).
@@ -26,7 +26,7 @@ keys:
 ```
 
 ## Source
-RFC 5737 and RFC 3849 (addresses reserved for documentation).
+RFC 5737, RFC 3849 and RFC 9637 (addresses reserved for documentation).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An allowed address says nothing of itself.
 
 ## What it finds
-An entry of an `ip_allowlist` without `why`.
+An entry of an `ip_allowlist` without `why`, or with an empty one.
 
 ## Why
 Nobody dares to remove an address that nobody knows; after a migration it stays for ever (G12).
@@ -43,7 +43,7 @@ RULE = Rule("PK205", "address-undocumented", "low", ("G12",), "an address that n
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look for `why` beside each address."""
     for entry in allowed(inputs):
-        if not (inputs.keys[entry.key].ip_allowlist or ())[entry.number].why:
+        if not ((inputs.keys[entry.key].ip_allowlist or ())[entry.number].why or "").strip():
             yield RULE.finding(
                 entry.place,
                 f"address {entry.text} of key `{entry.key}` does not say what it is",
