@@ -8,8 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from policykit.lint.discover import Target
-from policykit.lint.judge import Judged, Options, StateOf, judge
-from policykit.policy import read_checked
+from policykit.lint.judge import Judged, Options, StateOf, judge, reader
 from policykit.rules import catalogue
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def judge_all(targets: Sequence[Target], options: Options, state_of: StateOf, *,
 
 
 def _judge(targets: Iterable[Target], options: Options, state_of: StateOf) -> list[Judged]:
-    read_parent = lru_cache(MAX_PARENTS)(read_checked)
+    read_parent = lru_cache(MAX_PARENTS)(reader(options.texts))
     return [judge(target, options, state_of, read_parent) for target in targets]
 
 
