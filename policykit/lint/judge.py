@@ -17,7 +17,6 @@ from policykit.policy import check, load, read_checked
 from policykit.rules import Entry, Inputs, catalogue
 from policykit.rules.fleet import Card, card
 from policykit.source import decode
-from policykit.source import decode
 from policykit.traits import load as load_traits
 
 if TYPE_CHECKING:
@@ -69,18 +68,6 @@ StateOf = Callable[["EffectivePolicy"], "tuple[State | None, bool]"]
 
 #: Reads what a policy extends.
 ReadParent = Callable[[str], "Checked"]
-
-
-def reader(texts: Mapping[str, bytes] | None) -> ReadParent:
-    """Return what reads and types one policy: from the texts, or else from its file."""
-    if not texts:
-        return read_checked
-
-    def read(path: str) -> Checked:
-        raw = texts.get(os.path.realpath(path))
-        return read_checked(path) if raw is None else check(decode(raw, path))
-
-    return read
 
 
 def reader(texts: Mapping[str, bytes] | None) -> ReadParent:
