@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from policykit.rules.config.kinds import format_of, kind_by_content, kind_by_name
+
 #: The most files of one call, and the deepest folder.
 MAX_FILES = 10_000
 MAX_DEPTH = 32
-#: How much of a YAML file is looked at to tell a policy from another file.
+#: How much of a file is looked at to tell what it is.
 PROBE_BYTES = 256 * 1024
 
 _POLICY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?policykit[\"']?[ \t]*:", re.MULTILINE)
@@ -37,8 +39,9 @@ class Found(NamedTuple):
 def discover(paths: tuple[str, ...]) -> Found:
     """Return every file to lint, each once, in the order given and sorted inside a folder.
 
-    A file that is named is linted whatever it is called: `.py` as source, `.env` as settings, else as a policy. In a
-    folder, YAML files with a key `policykit` are policies; links to folders and hidden folders are left out.
+    A file that is named is linted whatever it is called: `.py` as source, `.env`, JSON and the like as settings, else
+    as a policy. In a folder, YAML files with a key `policykit` are policies, and files that keep a bot's settings are
+    recognised (`rules/config`); links to folders and hidden folders are left out.
     """
     targets: dict[str, Target] = {}
     problems: list[str] = []
@@ -52,7 +55,7 @@ def discover(paths: tuple[str, ...]) -> Found:
             )
             continue
         if not stat.S_ISDIR(mode):
-            targets[path] = Target(path, _kind(path) or "policy", named=True)
+            targets[path] = Target(path, _named(path), named=True)
             continue
         for target in _folder(path, problems):
             targets.setdefault(target.file, target)
@@ -71,27 +74,39 @@ def _folder(top: str, problems: list[str]) -> Iterator[Target]:
         folders[:] = sorted(f for f in folders if depth < MAX_DEPTH and f not in _SKIPPED and not f.startswith("."))
         for name in sorted(files):
             path = str(Path(folder, name))
-            kind = _kind(name)
+            kind = _kind(path)
             if kind is not None:
                 yield Target(path, kind, named=False)
-            elif name.endswith((".yaml", ".yml")) and _is_policy(path):
-                yield Target(path, "policy", named=False)
 
 
-def _kind(path: str) -> Literal["source", "config"] | None:
-    """Tell by its name what a file is; None when its content must tell."""
-    name = os.path.basename(path)
-    if name.endswith(".py"):
+def _kind(path: str) -> Literal["policy", "source", "config"] | None:
+    """Tell what a file of a folder is: by its name, or by how it begins; None when it is none of ours."""
+    if path.endswith(".py"):
         return "source"
-    return "config" if name == ".env" or name.startswith(".env.") or name.endswith(".env") else None
+    if kind_by_name(path):
+        return "config"
+    if not format_of(path):
+        return None
+    head = _head(path)
+    if path.endswith((".yaml", ".yml")) and (head is None or _POLICY.search(head)):
+        return "policy"  # one that cannot be read is taken for a policy, so that it is reported
+    return "config" if head and kind_by_content(path, head) else None
 
 
-def _is_policy(path: str) -> bool:
-    """Tell a policy from another YAML file; one that cannot be read is taken for a policy, so that it is reported."""
+def _named(path: str) -> Literal["policy", "source", "config"]:
+    """Tell what a file that was named is. What could be a policy and is no file of settings is linted as a policy."""
+    kind = _kind(path)
+    if kind is not None:
+        return kind
+    return "config" if format_of(path) not in ("", "yaml") else "policy"
+
+
+def _head(path: str) -> bytes | None:
+    """Return the beginning of a regular file; None when it cannot be read."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return False
+            return b""
         with Path(path).open("rb") as stream:
-            return _POLICY.search(stream.read(PROBE_BYTES)) is not None
+            return stream.read(PROBE_BYTES)
     except OSError:
-        return True
+        return None

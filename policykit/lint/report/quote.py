@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from policykit.finding import Finding
 from policykit.place import Place
 from policykit.rules.credentials import random_run
 
@@ -79,6 +81,16 @@ def forget() -> None:
     _lines.cache_clear()
 
 
+#: (file, line, column) of spans that are secrets whatever they look like.
+_concealed: set[tuple[str, int, int]] = set()
+
+
+def conceal(findings: Iterable[Finding]) -> None:
+    """Show stars for the whole span of each finding that says of itself that it is a secret."""
+    _concealed.clear()
+    _concealed.update(f.primary[:3] for f in findings if f.extra.get("secret"))
+
+
 def quoted(place: Place, columns: int) -> tuple[str, int, int] | None:
     """Return (line to show, column of the span, length of the span) in terminal columns, counted from 0.
 
@@ -95,6 +107,8 @@ def quoted(place: Place, columns: int) -> tuple[str, int, int] | None:
         raw = raw[left : start + WINDOW]
         start, end = start - left, end - left
     masked = mask(raw)
+    if place[:3] in _concealed:
+        masked = masked[:start] + "*" * (end - start) + masked[end:]
     before, span, after = (
         clean(part.replace("\t", " " * TAB)) for part in (masked[:start], masked[start:end], masked[end:])
     )

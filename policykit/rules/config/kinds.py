@@ -1,0 +1,57 @@
+"""Recognise the files in which bots keep settings, by their names or by how they begin."""
+
+from __future__ import annotations
+
+import re
+
+from policykit.rules.config.base import Kind
+
+_COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml\Z")
+#: Names whose content decides, and how such a file is read.
+_FORMATS: dict[str, Kind] = {
+    ".json": "json", ".json5": "json", ".jsonc": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml",
+    ".ini": "ini", ".cfg": "ini", ".conf": "ini", ".properties": "ini",
+}  # fmt: skip
+#: Settings of a bot: a name that keeps a secret, and something that tells of an exchange.
+_SECRET_KEY = re.compile(
+    rb"(?i)(?:secret|pass_?phrase|private_?key|api_?key|mnemonic|[\"']?password)[\w-]{0,20}[\"']?[ \t]*[:=]"
+)
+_EXCHANGE = re.compile(
+    rb"(?i)exchange|ccxt|binance|bybit|okx|kraken|coinbase|kucoin|bitget|bitfinex|bitstamp|gate_?io|gateio|deribit|mexc"
+    rb"|huobi|htx|bitmex|blofin|hyperliquid|phemex|cryptocom|gemini|poloniex|bingx|upbit|dydx|alpaca|trading|strategy"
+)
+_FREQTRADE = re.compile(rb"[\"']exchange[\"'][ \t]*:")
+_FREQTRADE_OWN = re.compile(
+    rb"[\"'](?:stake_currency|stake_amount|dry_run|max_open_trades|pair_whitelist|ccxt_config|ccxt_async_config"
+    rb"|api_server|telegram|pairlists|schema\.freqtrade\.io)"
+)
+_HUMMINGBOT = re.compile(rb"(?m)^(?:connector|instance_id|strategy|template_version)[ \t]*:")
+
+
+def kind_by_name(file: str) -> Kind:
+    """Tell what a file is when its name alone is enough: `.env`, a compose file, a systemd unit; else nothing."""
+    folder, _, name = file.replace("\\", "/").rpartition("/")
+    if name == ".env" or name.startswith(".env.") or name.endswith(".env"):
+        return "dotenv"
+    if _COMPOSE.match(name):
+        return "compose"
+    unit = name.endswith(".service") or (name.endswith(".conf") and folder.endswith(".service.d"))
+    return "systemd" if unit else ""
+
+
+def format_of(file: str) -> Kind:
+    """Return how a file is read whose content must tell whether it holds a bot's settings; nothing for any other."""
+    dot = file.rfind(".")
+    return _FORMATS.get(file[dot:].lower(), "") if dot >= 0 else ""
+
+
+def kind_by_content(file: str, head: bytes) -> Kind:
+    """Tell by the beginning of a file whether it holds a bot's settings, and whose; nothing when it does not."""
+    form = format_of(file)
+    if form == "json" and _FREQTRADE.search(head) and _FREQTRADE_OWN.search(head):
+        return "freqtrade"
+    if not form or not _SECRET_KEY.search(head) or not _EXCHANGE.search(head):
+        return ""
+    if form == "json" and _FREQTRADE.search(head):
+        return "freqtrade"
+    return "hummingbot" if form == "yaml" and _HUMMINGBOT.search(head) else form
