@@ -45,12 +45,22 @@ class DeadManSwitch(Section):
     timeout: Annotated[
         DurationText,
         Meta(
-            "The silence after which it cancels.", LOWER, unit="duration", guide=("G37",), held_by=("guard:dead_man",)
+            "The silence after which it cancels.",
+            LOWER,
+            unit="duration",
+            guide=("G37",),
+            held_by=("guard:dead_man", "rule:PK721"),
         ),
     ]
     refresh: Annotated[
         DurationText,
-        Meta("How often it hears from us.", LOWER, unit="duration", guide=("G37",), held_by=("guard:dead_man",)),
+        Meta(
+            "How often it hears from us.",
+            LOWER,
+            unit="duration",
+            guide=("G37",),
+            held_by=("guard:dead_man", "rule:PK721"),
+        ),
     ]
 
 

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, days, iso_ms
 
 RULE = Rule("PK708", "waiver-expired", "medium", ("G01",), "an exception that outlives its reason is nobody's decision")
@@ -49,9 +49,14 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         if expires_ms is not None and inputs.now_ms < expires_ms:
             continue
         when = "has no readable expiry" if expires_ms is None else f"expired {days(inputs.now_ms - expires_ms)} ago"
+        place = inputs.place(f"waivers.{index}.expires")
         yield RULE.finding(
-            inputs.place(f"waivers.{index}.expires"),
+            place,
             f"the waiver of {waiver.rule} at {waiver.at} {when}",
             label="no longer counts",
             next_step=f"mend what it covered, or let {waiver.owner} agree to it anew",
+            # It counts for nothing any more; of a date that cannot be read nobody knows what was meant.
+            fix=Fix.remove(
+                place._replace(path=f"waivers.{index}"), "take the expired waiver out", safe=expires_ms is not None
+            ),
         )

@@ -1,7 +1,8 @@
 """A vendor must not hold a key.
 
 ## What it finds
-A vendor that asks for withdraw, for the secret itself or for remote access, or that shows no log of what it did.
+A vendor that asks for withdraw, for the secret itself or for remote access, that shows no log of what it did, or that
+was asked (`reviewed`) and has still not answered one of the guide's questions.
 
 ## Why
 These are the signs that disqualify, whatever else it offers: with them, its breach is your loss and nobody can tell
@@ -23,6 +24,17 @@ vendors:
 open certain policy.yaml:2:50 vendor `signals-inc` shows no log of what it did
 ```
 
+```yaml
+vendors:
+  signals-inc: {asks_for: [secret, remote_access], activity_logs: true, ip_restricted_keys: true, reviewed: 2026-11-01}
+```
+```finding
+open certain policy.yaml:2:28 vendor `signals-inc` asks for the secret itself
+open certain policy.yaml:2:36 vendor `signals-inc` asks for remote access
+open certain policy.yaml:2:16 vendor `signals-inc` was asked on 2026-11-01 and did not answer: whether it can be cut off
+  at once, whether its dashboard has a second factor and whether it told of past incidents
+```
+
 ## Good
 ```yaml
 vendors:
@@ -38,7 +50,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.finding import Finding
-from policykit.rules.base import Inputs, Rule
+from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.vendors import unanswered
 
 RULE = Rule("PK801", "vendor-disqualified", "critical", ("G47", "G46"), "its breach would be your loss (G47)")
 
@@ -60,6 +73,14 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             yield RULE.finding(
                 inputs.place(f"vendors.{name}.activity_logs"),
                 f"vendor `{name}` shows no log of what it did",
+                label="disqualifies",
+                next_step="do not give it a key; delete the one it has",
+            )
+        silent = unanswered(vendor)
+        if vendor.reviewed is not None and silent:
+            yield RULE.finding(
+                inputs.place(f"vendors.{name}"),
+                f"vendor `{name}` was asked on {vendor.reviewed} and did not answer: {words(silent)}",
                 label="disqualifies",
                 next_step="do not give it a key; delete the one it has",
             )

@@ -3,7 +3,7 @@
 ## What it finds
 A vendor with a question of the guide that is unanswered or answered with no: does it ask only for what it needs, take
 keys bound to addresses, show activity logs, can it be cut off at once, has its dashboard a second factor, has it told
-of past incidents.
+of past incidents. One that was asked (`reviewed`) and did not answer is PK801's.
 
 ## Why
 The questions are asked before it gets a key; afterwards the answers come from an incident (G46).
@@ -43,19 +43,12 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.vendors import QUESTIONS, unanswered
 
 RULE = Rule(
     "PK802", "vendor-unanswered", "medium", ("G46",), "what was not asked before is learned in an incident (G46)"
 )
 
-_QUESTIONS = {
-    "asks_for": "what it asks for",
-    "ip_restricted_keys": "whether it takes keys bound to addresses",
-    "activity_logs": "whether it shows activity logs",
-    "revocable_at_once": "whether it can be cut off at once",
-    "second_factor": "whether its dashboard has a second factor",
-    "incidents_disclosed": "whether it told of past incidents",
-}
 _BAD = {
     "ip_restricted_keys": "takes no keys bound to addresses",
     "revocable_at_once": "cannot be cut off at once",
@@ -67,12 +60,12 @@ _BAD = {
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Gather what is unanswered into one finding a vendor; state each bad answer."""
     for name, vendor in (inputs.model.vendors or {}).items():
-        open_questions = [text for field, text in _QUESTIONS.items() if getattr(vendor, field) is None]
-        if open_questions:
+        questions = unanswered(vendor)
+        if questions and vendor.reviewed is None:
             yield RULE.finding(
                 inputs.place(f"vendors.{name}"),
-                f"vendor `{name}` has not answered: {words(open_questions)}",
-                label=f"{len(open_questions)} of {len(_QUESTIONS)} unanswered",
+                f"vendor `{name}` has not answered: {words(questions)}",
+                label=f"{len(questions)} of {len(QUESTIONS)} unanswered",
                 next_step="ask before it gets a key; one that will not answer is disqualified (G47)",
             )
         for field, text in _BAD.items():

@@ -1,0 +1,48 @@
+"""A waiver does not say where it was agreed.
+
+## What it finds
+A waiver without `ticket`.
+
+## Why
+Owner and reason are one person's word in one file; the ticket is where a second one agreed, and where the work of
+mending it stands (G01).
+
+## Bad
+```yaml
+waivers:
+  - {rule: PK205, at: keys.mm-exec, owner: desk-a, reason: "host is being moved", expires: 2026-12-01}
+```
+```finding
+open certain policy.yaml:2:12 the waiver of PK205 at keys.mm-exec does not say where it was agreed
+```
+
+## Good
+```yaml
+waivers:
+  - {rule: PK205, at: keys.mm-exec, owner: desk-a, ticket: OPS-12, reason: "host is being moved", expires: 2026-12-01}
+```
+
+## Source
+DESIGN.md, section 3 (waivers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule
+
+RULE = Rule("PK719", "waiver-unagreed", "low", ("G01",), "a ticket is where a second person agreed")
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Look for the ticket of each waiver."""
+    for index, waiver in enumerate(inputs.model.waivers):
+        if waiver.ticket is None:
+            yield RULE.finding(
+                inputs.place(f"waivers.{index}.rule"),
+                f"the waiver of {waiver.rule} at {waiver.at} does not say where it was agreed",
+                label="no `ticket`",
+                next_step="add `ticket:` with the number or the page",
+            )
