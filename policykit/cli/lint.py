@@ -134,9 +134,9 @@ def _on_job_page(output_format: str, report: Any, style: Any) -> None:
     file = ci_context().summary_file
     if not file:
         return
-    from policykit.lint.report import summary
+    from policykit.lint.report import job_page
 
-    text = summary(output_format, report, style)
+    text = job_page(output_format, report, style)
     if text:
         try:
             with Path(file).open("a", encoding="utf-8") as stream:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from policykit.finding import Severity
+from policykit.lint.report.quote import conceal
 from policykit.lint.run import Report
 
 
@@ -38,7 +39,7 @@ class Style(NamedTuple):
 
 
 #: Modules beside this one that are no format.
-_HELPERS = ("quote", "sarif_rules", "shared")
+_HELPERS = ("diff", "marks", "quote", "sarif_rules", "shared")
 
 
 def formats() -> tuple[str, ...]:
@@ -49,14 +50,16 @@ def formats() -> tuple[str, ...]:
 
 def write(name: str, report: Report, style: Style) -> str:
     """Return the report in a format."""
+    # INVARIANT I23: whatever a format quotes, what a rule found to be a secret is stars.
+    conceal(report.findings)
     text: str = _module(name).write(report, style)
     return text
 
 
-def summary(name: str, report: Report, style: Style) -> str:
-    """Return what a format has to say on the page of the job beside its report: Markdown, or nothing."""
+def job_page(name: str, report: Report, style: Style) -> str:
+    """Return what a format has to say on the page of the CI's job, beside its report: Markdown, or nothing."""
     module = _module(name)
-    text: str = module.summary(report, style) if hasattr(module, "summary") else ""
+    text: str = module.job_page(report, style) if hasattr(module, "job_page") else ""
     return text
 
 

@@ -14,17 +14,21 @@ _COMMANDS = {"critical": "error", "high": "error", "medium": "warning", "low": "
 
 
 def write(report: Report, style: Style) -> str:
-    """Return the ten annotations that matter most, new findings first, and a line that counts the rest."""
+    """Return the ten annotations that matter most, new findings first, and a line that counts the rest.
+
+    What is not known is marked only with `--strict`: it would be there in every pull request.
+    """
     findings = ranked(report)
-    lines = [_command(f, style) for f in findings[:MAX_ANNOTATIONS]]
+    marked = ("open", "unknown", "baseline") if style.strict else ("open", "baseline")
+    lines = [_command(f, style) for f in findings if f.status in marked][:MAX_ANNOTATIONS]
     rest = len(findings) - len(lines)
     if rest:
-        lines.append(f"policykit: {rest:,} more finding{'' if rest == 1 else 's'}: see the summary of this job")
+        lines.append(f"policykit: {rest:,} more finding{'' if rest == 1 else 's'}: see the page of this job")
     return "".join(f"{line}\n" for line in lines)
 
 
-def summary(report: Report, style: Style) -> str:
-    """Return every finding as Markdown, for the page of the job."""
+def job_page(report: Report, style: Style) -> str:
+    """Return every finding as Markdown."""
     return markdown.write(report, style)
 
 

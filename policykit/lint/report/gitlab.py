@@ -7,7 +7,8 @@ from typing import Any
 
 from policykit.finding import Finding
 from policykit.lint.report import Style
-from policykit.lint.report.shared import fingerprints, path, ranked, sentence
+from policykit.lint.report.marks import fingerprints
+from policykit.lint.report.shared import path, ranked, sentence
 from policykit.lint.run import Report
 
 _SEVERITIES = {"critical": "blocker", "high": "critical", "medium": "major", "low": "minor"}

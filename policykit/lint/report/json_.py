@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 from policykit.clock import iso
 from policykit.lint.report import Style
 from policykit.lint.run import Report
 
 VERSION = 1
+_UNPRINTABLE = re.compile(r"[^\n -~]")
 
 
 def write(report: Report, style: Style) -> str:
@@ -23,4 +25,10 @@ def write(report: Report, style: Style) -> str:
         "summary": summary,
         "findings": [finding.to_dict() for finding in report.findings],
     }
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+    return _UNPRINTABLE.sub(_escaped, json.dumps(whole, indent=1, ensure_ascii=False)) + "\n"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a character that no terminal should see as JSON escapes it; half of a pair, too."""
+    character = found[0]
+    return character if character.isprintable() else json.dumps(character)[1:-1]

@@ -12,9 +12,10 @@ from policykit import __version__
 from policykit.clock import iso
 from policykit.finding import Finding, Observed
 from policykit.lint.report import Style
+from policykit.lint.report.marks import fingerprints
 from policykit.lint.report.quote import clean, forget, mask, quoted
 from policykit.lint.report.sarif_rules import HOME, LEVELS, MESSAGE, descriptor
-from policykit.lint.report.shared import fingerprints, sentence
+from policykit.lint.report.shared import sentence
 from policykit.lint.run import Report
 from policykit.place import Place
 

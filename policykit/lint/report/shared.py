@@ -1,11 +1,9 @@
-"""What several formats share: the order of importance, what fails, paths, fingerprints, words for a summary."""
+"""What several formats share: the order of importance, what fails, paths, words for a summary."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from policykit.finding import SEVERITIES, Finding
@@ -76,15 +74,6 @@ def why(finding: Finding) -> str:
 def what_to_do(finding: Finding) -> str:
     """Return the next step, or nothing when the message says it already."""
     return "" if finding.next_step in finding.message else clean(finding.next_step)
-
-
-def fingerprints(findings: list[Finding], style: Style) -> Iterator[str]:
-    """Yield for each finding what stays the same while lines move; a repetition gets another one."""
-    seen: dict[str, int] = {}
-    for finding in findings:
-        key = "\0".join((finding.rule, path(finding.primary.file, style), finding.primary.path, finding.message))
-        count = seen[key] = seen.get(key, -1) + 1
-        yield hashlib.sha256(f"{key}\0{count}".encode()).hexdigest()[:32]
 
 
 def counts(report: Report) -> list[str]:

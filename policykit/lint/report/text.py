@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from policykit.finding import SEVERITIES, Finding, Fix, Observed
+from policykit.finding import Finding, Fix, Observed
 from policykit.lint.report import Style
 from policykit.lint.report.quote import clean, forget, mask, quoted, width
+from policykit.lint.report.shared import counts, sentence, what_to_do, why, word
 from policykit.lint.run import Report
 from policykit.place import Place
 
@@ -21,7 +22,11 @@ _COLOURS = {
     "unknown": "35",
     "declared": "34",
     "dim": "2",
+    "added": "32",
 }
+_DIFF = {"-": "high", "+": "added"}
+#: Findings that are counted and not drawn.
+_COUNTED = ("waived", "baseline")
 #: The longest observed value that is shown, in characters.
 MAX_VALUE = 80
 #: The most findings that are drawn; nobody reads more, and the other formats have them all.
@@ -29,9 +34,9 @@ MAX_SHOWN = 500
 
 
 def write(report: Report, style: Style) -> str:
-    """Return the report: each finding that is not waived, then one line that counts them all."""
+    """Return the report: each finding that is neither waived nor old, then one line that counts them all."""
     forget()
-    shown = [f for f in report.findings if f.status != "waived"]
+    shown = [f for f in report.findings if f.status not in _COUNTED]
     blocks = [_finding(f, style) for f in shown[:MAX_SHOWN]]
     if len(shown) > MAX_SHOWN:
         blocks.append(f"... and {len(shown) - MAX_SHOWN:,} more findings; --format concise lists them all")
@@ -43,10 +48,10 @@ def _paint(text: str, colour: str, style: Style) -> str:
 
 
 def _finding(finding: Finding, style: Style) -> str:
-    shown = finding.severity if finding.status == "open" else finding.status
-    likely = " (likely)" if finding.confidence == "likely" else ""
+    shown = word(finding)
     head = _paint(f"{shown}[{finding.rule} {finding.name}]", shown, style)
-    lines = [f"{head}: {clean(finding.message)}{likely}", f"  --> {clean(str(finding.primary))}"]
+    mark = " [*]" if fixable(finding) else ""
+    lines = [f"{head}{mark}: {sentence(finding)}", f"  --> {clean(str(finding.primary))}"]
     if finding.status == "open":
         lines += _annotated(finding, style)
     lines += _tail(finding)
@@ -55,15 +60,47 @@ def _finding(finding: Finding, style: Style) -> str:
     return "\n".join(lines)
 
 
+def fixable(finding: Finding) -> bool:
+    """Tell whether `--fix` mends it: the fix is safe."""
+    return finding.status == "open" and finding.fix is not None and finding.fix.safe
+
+
+class _Span(NamedTuple):
+    """A labelled place; `mark` underlines it: carets the primary one, dashes the others."""
+
+    place: Place
+    label: str
+    mark: str
+
+
 def _annotated(finding: Finding, style: Style) -> list[str]:
-    """Return the quoted lines, each span underlined, and the observed block."""
-    spans = [*((place, text, "-") for text, place in finding.context), (finding.primary, finding.label, "^")]
-    spans = [span for span in spans if span[0].file == finding.primary.file]
-    gutter = len(str(max(place.line for place, _, _ in spans)))
+    """Return the quoted lines, each span underlined, those of other files below their places, and what was observed."""
+    spans = [
+        *(_Span(place, text, "-") for text, place in finding.context),
+        _Span(finding.primary, finding.label, "^"),
+    ]
+    gutter = len(str(max(span.place.line for span in spans)))
+    lines: list[str] = []
+    files = dict.fromkeys((finding.primary.file, *(span.place.file for span in spans)))
+    for file in files:
+        mine = [span for span in spans if span.place.file == file]
+        body = _quoted(mine, gutter, finding.severity, style)
+        if not body:
+            continue
+        if file != finding.primary.file:
+            lines.append(f"{' ' * gutter} ::: {clean(str(min(mine).place))}")
+        lines += body
+    if finding.observed is not None:
+        lines += _observed(finding.observed, gutter, style)
+    return lines
+
+
+def _quoted(spans: list[_Span], gutter: int, severity: str, style: Style) -> list[str]:
+    """Return the lines of one file, with a bar above and below; nothing when they cannot be read."""
     bar = " " * gutter + " |"
     body: list[str] = []
     last = 0
-    for place, label, mark in sorted(spans, key=lambda s: (s[0].line, s[2])):
+    for place, label, mark in sorted(spans, key=lambda s: (s.place.line, s.mark)):
         drawn = quoted(place, style.columns - gutter - 3)
         if drawn is None:
             continue
@@ -71,12 +108,9 @@ def _annotated(finding: Finding, style: Style) -> list[str]:
         if place.line != last:
             body.append(f"{place.line:>{gutter}} | {line}")
         last = place.line
-        under = _paint(mark * length, finding.severity if mark == "^" else "dim", style)
+        under = _paint(mark * length, severity if mark == "^" else "dim", style)
         body.append(f"{bar} {' ' * start}{under} {clean(label)}".rstrip())
-    lines = [bar, *body, bar] if body else []
-    if finding.observed is not None:
-        lines += _observed(finding.observed, gutter, style)
-    return lines
+    return [bar, *body, bar] if body else []
 
 
 def _observed(observed: Observed, gutter: int, style: Style) -> list[str]:
@@ -118,31 +152,19 @@ def _tail(finding: Finding) -> Iterator[str]:
             yield f"   = next: {clean(finding.next_step)}"
         return
     if finding.why:
-        yield f"   = why:  {clean(finding.why)}"
-    if finding.next_step:
-        yield f"   = fix:  {clean(finding.next_step)}"
+        yield f"   = why:  {why(finding)}"
+    if what_to_do(finding):
+        yield f"   = fix:  {what_to_do(finding)}"
     yield f"   = help: policykit explain {finding.rule}"
 
 
 def _fix(fix: Fix, style: Style) -> list[str]:
-    edit = fix.edits[0]
-    place = edit.place
-    whole = Place(place.file, place.line, 1, place.line, 1)
-    drawn = quoted(whole, 10_000)
-    if drawn is None or place.line != place.end_line or len(fix.edits) > 1 or edit.kind != "replace":
-        return [f"help: {clean(fix.label)}: {clean(edit.text)}"]
-    line = drawn[0]
-    new = line[: place.column - 1] + edit.text + line[place.end_column - 1 :]
-    room = style.columns - 5
-    return [
-        f"help: {clean(fix.label)}",
-        _paint(f"   - {_short(line.strip(), room)}", "high", style),
-        f"   + {_short(clean(new).strip(), room)}",
-    ]
+    """Return what the fix is called, and the lines that it changes."""
+    head = f"help: {clean(fix.label)}{'' if fix.safe else ' (--unsafe-fixes)'}"
+    from policykit.lint.report.diff import diff_of  # reads YAML anew: only where there is a fix to draw
 
-
-def _short(line: str, columns: int) -> str:
-    return line if width(line) <= columns else f"{line[: max(1, columns - 1)]}\u2026"
+    drawn = diff_of(fix, style.columns - 5)
+    return [head, *(_paint(f"   {kind} {text}", _DIFF.get(kind, "dim"), style) for kind, text in drawn)]
 
 
 def summary(report: Report, style: Style) -> str:
@@ -152,20 +174,25 @@ def summary(report: Report, style: Style) -> str:
     if report.sources or report.configs:
         sizes = [*(sizes if report.policies else []), *(_count(n, noun) for n, noun in others if n)]
     took = "" if style.seconds is None else f" in {style.seconds:.1f} s"
-    counts = [
-        f"{n} {severity}"
-        for severity in SEVERITIES
-        if (n := sum(1 for f in report.findings if f.status == "open" and f.severity == severity))
-    ]
-    counts += [f"{n} {status}" for status in ("unknown", "declared") if (n := report.count(status))]
-    waived = report.count("waived")
-    if waived:
-        counts.append(f"{waived} waived{_expiry(report)}")
+    said = counts(report)
+    if waived := report.count("waived"):
+        said.append(f"{waived} waived{_expiry(report)}")
+    if old := report.count("baseline"):
+        said.append(f"{old} in the baseline")
     if not report.count("open"):
-        counts.insert(0, "no findings" if report.files else "nothing was checked")
+        said.insert(0, "no findings" if report.files else "nothing was checked")
     asked = report.live or not report.policies
     static = "" if asked else "; nothing was asked of the exchange (--live or --state does)"
-    return f"{', '.join(sizes)}{took}: {', '.join(counts)}{static}"
+    return f"{', '.join(sizes)}{took}: {', '.join(said)}{static}{_fixes(report)}"
+
+
+def _fixes(report: Report) -> str:
+    """Return what `--fix` can do, and what it leaves to a person who has looked."""
+    safe = sum(1 for f in report.findings if fixable(f))
+    unsafe = sum(1 for f in report.findings if f.status == "open" and f.fix is not None) - safe
+    said = [f"[*] {safe} can be fixed with --fix"] if safe else []
+    said += [f"{unsafe}{' more' if safe else ' can be fixed'} with --unsafe-fixes"] if unsafe else []
+    return f"; {', '.join(said)}" if said else ""
 
 
 def _expiry(report: Report) -> str:
