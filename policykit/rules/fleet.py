@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from policykit.finding import Observed
@@ -23,6 +24,14 @@ class KeyCard(NamedTuple):
     observed: Observed | None
 
 
+class BudgetCard(NamedTuple):
+    """One rate budget: what shares it, and how much of it may be used, as a fraction."""
+
+    name: str
+    shared_by: str
+    used: Decimal
+
+
 class Card(NamedTuple):
     """One policy. `places` holds the places of the values that fleet rules point at, by dotted path."""
 
@@ -37,6 +46,10 @@ class Card(NamedTuple):
     egress: str | None
     #: Whether a rate budget is shared by all behind one address.
     address_budget: bool
+    #: Who shares its counters (`store.share`), how many bots trade under it, and its rate budgets.
+    share: str
+    bots: int
+    budgets: tuple[BudgetCard, ...]
     keys: tuple[KeyCard, ...]
     waivers: tuple[Waiver, ...]
     #: What the other rules could read of it: policy, snapshot, record.
@@ -55,6 +68,7 @@ def card(inputs: Inputs) -> Card:
     """Return what the rules on fleets read of one policy."""
     model = inputs.model
     paths = ["account.egress", *(f"waivers.{i}.rule" for i in range(len(model.waivers)))]
+    paths += [f"rate_budgets.{name}.use_at_most" for name in model.rate_budgets or {}]
     keys = []
     for name, key in inputs.keys.items():
         report = inputs.report(name)
@@ -74,6 +88,12 @@ def card(inputs: Inputs) -> Card:
         environment=model.environment,
         egress=model.account.egress,
         address_budget=any(b.shared_by == "ip" for b in (model.rate_budgets or {}).values()),
+        share=model.store.share if model.store else "host",
+        bots=model.account.bots or 1,
+        budgets=tuple(
+            BudgetCard(name, budget.shared_by, budget.use_at_most.fraction if budget.use_at_most else Decimal(1))
+            for name, budget in (model.rate_budgets or {}).items()
+        ),
         keys=tuple(keys),
         waivers=model.waivers,
         given=frozenset(given),

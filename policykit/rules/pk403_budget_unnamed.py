@@ -5,7 +5,8 @@ A budget that is not named as the traits of its exchange name an allowance. Of a
 unknown.
 
 ## Why
-What a call costs is found by the budget's name: under another name nothing is counted but what `costs` lists (G22).
+What a call costs is found by the budget's name: under another name nothing is counted but what `costs` lists (G22), and
+a guard denies increases rather than leave a limit unenforced.
 
 ## Bad
 ```yaml
@@ -13,7 +14,14 @@ rate_budgets:
   weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip}
 ```
 ```finding
-open certain policy.yaml:2:11 budget `weight` is none of binance's: request-weight, orders and orders-day
+open certain policy.yaml:2:3 budget `weight` is none of binance's: request-weight, orders and orders-day
+```
+```yaml
+rate_budgets:
+  request_weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip}
+```
+```finding
+open certain policy.yaml:2:3 budget `request_weight` is none of binance's: request-weight, orders and orders-day
 ```
 ```yaml
 exchange: kraken
@@ -21,7 +29,7 @@ rate_budgets:
   counter: {limit: 15, per: 45s, window: rolling, shared_by: key}
 ```
 ```finding
-unknown policy.yaml:3:12 what `counter` counts is not known: policykit has no traits of kraken
+unknown policy.yaml:3:3 what `counter` counts is not known: policykit has no traits of kraken
 ```
 
 ## Good
@@ -37,31 +45,41 @@ GUIDE.md G22; DESIGN.md, section 3 (`rate_budgets`: named as traits name them).
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, words
+
+#: How alike a name must be to be suggested.
+ALIKE = 0.6
 
 RULE = Rule("PK403", "budget-unnamed", "medium", ("G22",), "what a call costs is found by the budget's name (G22)")
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look each budget up in the traits; one that lists its own costs stands for itself."""
-    for name, budget in (inputs.model.rate_budgets or {}).items():
-        place = inputs.place(f"rate_budgets.{name}")
+    budgets = inputs.model.rate_budgets or {}
+    for name, budget in budgets.items():
         if budget.costs:
             continue
+        place = inputs.effective.key_place(f"rate_budgets.{name}")._replace(path=f"rate_budgets.{name}")
         if inputs.traits is None:
             yield RULE.unknown(
                 place,
                 f"what `{name}` counts is not known: policykit has no traits of {inputs.model.exchange}",
                 "list the costs of the calls that the bot makes under `costs`",
             )
-        elif name not in {w.name for w in inputs.traits.rate_windows}:
-            known = words(dict.fromkeys(w.name for w in inputs.traits.rate_windows))
+            continue
+        known = tuple(dict.fromkeys(w.name for w in inputs.traits.rate_windows))
+        if name not in known:
+            free = [other for other in known if other not in budgets]
+            close = difflib.get_close_matches(name, free, n=1, cutoff=ALIKE)
+            said_here = f"rate_budgets.{name}" in inputs.effective.key_places
             yield RULE.finding(
                 place,
-                f"budget `{name}` is none of {inputs.model.exchange}'s: {known}",
-                label="counts nothing",
+                f"budget `{name}` is none of {inputs.model.exchange}'s: {words(known)}",
+                label=f"did you mean `{close[0]}`?" if close else "counts nothing",
                 next_step="use the exchange's name, or list what calls cost under `costs`",
+                fix=Fix.replace(place, close[0], f"write `{close[0]}`") if close and said_here else None,
             )

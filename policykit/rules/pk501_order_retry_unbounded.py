@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule(
@@ -54,6 +54,8 @@ RULE = Rule(
 
 #: The most sends of one intent.
 MAX_ATTEMPTS = 5
+#: What the fix sets: the first send and one more behind the fence.
+SAFE_ATTEMPTS = 2
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
@@ -63,16 +65,22 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         return
     if orders.attempts is None or orders.attempts > MAX_ATTEMPTS:
         count = "any number of times" if orders.attempts is None else f"{orders.attempts} times"
+        place = inputs.place("retry.orders.attempts")
         yield RULE.finding(
-            inputs.place("retry.orders.attempts"),
+            place,
             f"one intent may be sent {count}; at most {MAX_ATTEMPTS}",
             label=f"{MAX_ATTEMPTS} or less",
             next_step="set `attempts: 2`: the first send and one more behind the fence",
+            fix=(Fix.add if orders.attempts is None else Fix.replace)(
+                place, str(SAFE_ATTEMPTS), "send at most twice", safe=True
+            ),
         )
     if orders.expires_after is None:
+        place = inputs.place("retry.orders.expires_after")
         yield RULE.finding(
-            inputs.place("retry.orders.expires_after"),
+            place,
             "an order that was missing may be sent again however old it is",
             label="no `expires_after`",
             next_step="set `expires_after` to how long the signal is good for, such as 30s",
+            fix=Fix.add(place, "30s", "let it expire after 30s"),
         )

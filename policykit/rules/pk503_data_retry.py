@@ -1,7 +1,7 @@
 """Failed reads are retried too often, or all at once.
 
 ## What it finds
-`retry.data` with more than 5 attempts or with none named, with a factor below 2, or with `jitter: none`.
+`retry.data` with more than 5 attempts or with none named, with a factor below 2, or without jitter.
 
 ## Why
 Without growing, random waits every bot of an outage comes back in the same second, and the retries use up the
@@ -24,6 +24,14 @@ open certain policy.yaml:2:39 waits between reads grow by 1; the guide says by 2
 open certain policy.yaml:2:50 waits between reads have no random part
 ```
 
+```yaml
+retry:
+  data: {wait_initial: 500ms, attempts: 5}
+```
+```finding
+open certain policy.yaml:2:3 waits between reads have no random part
+```
+
 ## Good
 ```yaml
 retry:
@@ -38,7 +46,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
+from policykit.place import Place
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule(
@@ -57,23 +66,34 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         return
     if data.attempts is None or data.attempts > MAX_ATTEMPTS:
         count = "without end" if data.attempts is None else f"{data.attempts} times"
+        place = inputs.place("retry.data.attempts")
         yield RULE.finding(
-            inputs.place("retry.data.attempts"),
+            place,
             f"a read is tried {count}; the guide says 3 to {MAX_ATTEMPTS}",
             label=f"{MAX_ATTEMPTS} or less",
             next_step=f"set `attempts: {MAX_ATTEMPTS}`",
+            fix=_set(place, data.attempts, str(MAX_ATTEMPTS)),
         )
     if data.factor is not None and data.factor < MIN_FACTOR:
+        place = inputs.place("retry.data.factor")
         yield RULE.finding(
-            inputs.place("retry.data.factor"),
+            place,
             f"waits between reads grow by {data.factor}; the guide says by {MIN_FACTOR}",
             label=f"{MIN_FACTOR} or more",
             next_step=f"set `factor: {MIN_FACTOR}`",
+            fix=_set(place, data.factor, str(MIN_FACTOR)),
         )
-    if data.jitter == "none":
+    if data.jitter in (None, "none"):
+        place = inputs.place("retry.data.jitter")
         yield RULE.finding(
-            inputs.place("retry.data.jitter"),
+            place,
             "waits between reads have no random part",
-            label='"full" scatters them',
+            label='"full" scatters them' if data.jitter else "no `jitter`",
             next_step="set `jitter: full`",
+            fix=_set(place, data.jitter, "full"),
         )
+
+
+def _set(place: Place, said: object, value: str) -> Fix:
+    """Write the guide's figure, in place of another or where there is none; it is never looser."""
+    return (Fix.add if said is None else Fix.replace)(place, value, f"set it to {value}", safe=True)

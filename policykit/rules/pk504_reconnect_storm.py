@@ -1,20 +1,14 @@
 """Lost connections are taken up again in a storm.
 
 ## What it finds
-`retry.reconnect` without a cap on connects (`max_per`), with a factor below 2, or with `jitter: none`.
+`retry.reconnect` with a factor below 2, or with `jitter: none`. A cap on connects (`max_per`) is not asked for while
+this version does not enforce it (PK605).
 
 ## Why
 A reconnect loop opens thousands of connections in minutes; the exchange bans the address, and the bot is blind while
 its orders stand (G39).
 
 ## Bad
-```yaml
-retry:
-  reconnect: {wait_initial: 1s, factor: 2, wait_max: 60s, jitter: full}
-```
-```finding
-open certain policy.yaml:2:3 nothing caps how often the bot reconnects
-```
 ```yaml
 retry:
   reconnect: {wait_initial: 1s, factor: 1, jitter: none, max_per: {limit: 50, per: 5m}}
@@ -27,7 +21,7 @@ open certain policy.yaml:2:52 waits between connects have no random part
 ## Good
 ```yaml
 retry:
-  reconnect: {wait_initial: 1s, factor: 2, wait_max: 60s, jitter: full, max_per: {limit: 50, per: 5m}}
+  reconnect: {wait_initial: 1s, factor: 2, wait_max: 60s, jitter: full}
 ```
 
 ## Source
@@ -38,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule(
@@ -50,28 +44,25 @@ MIN_FACTOR = 2
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
-    """Look at the cap on connects, then at how the waits grow and scatter."""
+    """Look at how the waits grow and scatter."""
     reconnect = inputs.model.retry.reconnect if inputs.model.retry else None
     if reconnect is None:
         return
-    if reconnect.max_per is None:
-        yield RULE.finding(
-            inputs.place("retry.reconnect.max_per"),
-            "nothing caps how often the bot reconnects",
-            label="no `max_per`",
-            next_step="add `max_per: {limit: 50, per: 5m}`",
-        )
     if reconnect.factor is not None and reconnect.factor < MIN_FACTOR:
+        place = inputs.place("retry.reconnect.factor")
         yield RULE.finding(
-            inputs.place("retry.reconnect.factor"),
+            place,
             f"waits between connects grow by {reconnect.factor}; {MIN_FACTOR} or more is exponential",
             label=f"{MIN_FACTOR} or more",
             next_step=f"set `factor: {MIN_FACTOR}`",
+            fix=Fix.replace(place, str(MIN_FACTOR), f"grow by {MIN_FACTOR}", safe=True),
         )
     if reconnect.jitter == "none":
+        place = inputs.place("retry.reconnect.jitter")
         yield RULE.finding(
-            inputs.place("retry.reconnect.jitter"),
+            place,
             "waits between connects have no random part",
             label='"full" scatters them',
             next_step="set `jitter: full`",
+            fix=Fix.replace(place, "full", "scatter the waits", safe=True),
         )

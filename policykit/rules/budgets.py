@@ -1,0 +1,60 @@
+"""What rate budgets let through in a span of time, and what a policy trades: shared by the rules on rates and retry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from policykit.traits.base import RateWindow, product_of
+
+if TYPE_CHECKING:
+    from policykit.model import RateBudget
+    from policykit.rules.base import Inputs
+
+#: Exchanges of ccxt that have derivatives only, and what their markets settle in where it is one thing.
+DERIVATIVES_ONLY: dict[str, Literal["quote", "base", ""]] = {
+    "binanceusdm": "quote",
+    "binancecoinm": "base",
+    "krakenfutures": "",
+    "kucoinfutures": "",
+}
+
+
+def most_in(budget: RateBudget, limit: int, span_ms: int, *, aligned: bool) -> int:
+    """Return the most that `limit` a window of the budget lets through in any span.
+
+    A fixed window lets two pass at its edge. `aligned`: the span starts with the exchange's clock, as fixed windows do.
+    """
+    per_ms = budget.per.ms
+    windows = -(-span_ms // per_ms)
+    if budget.window == "fixed" and not (aligned and (span_ms % per_ms == 0 or per_ms % span_ms == 0)):
+        windows += 1
+    return windows * limit
+
+
+def published(inputs: Inputs, name: str) -> tuple[RateWindow, ...]:
+    """Return the allowances of a name: as the exchange publishes them when they were read, else as traits have them."""
+    known = tuple(w for w in (inputs.traits.rate_windows if inputs.traits else ()) if w.name == name)
+    if inputs.snapshot is None or not known:
+        return known
+    first = known[0]
+    read = [one for one in inputs.snapshot.limits if one.name == name and one.limit > 0 and one.per_ms > 0]
+    return tuple(RateWindow(name, one.limit, one.per_ms, first.window, first.scope) for one in read) or known
+
+
+def wanted(inputs: Inputs) -> tuple[str, ...]:
+    """Return the patterns of `risk.symbols` that allow something."""
+    symbols = inputs.model.risk.symbols if inputs.model.risk else None
+    return tuple(s for s in symbols or () if not s.startswith("!"))
+
+
+def products(inputs: Inputs) -> tuple[str, ...]:
+    """Return the products that the policy surely trades, by its exchange, its symbols and its keys' scopes."""
+    if inputs.model.exchange in DERIVATIVES_ONLY:
+        return ("swap",)
+    patterns = wanted(inputs)
+    found = {product_of(p) for p in patterns if not p.endswith("*") or ":" in p}
+    if not patterns or any(p.endswith("*") and ":" not in p for p in patterns):
+        scopes = {scope for key in inputs.keys.values() for scope in key.scopes or ()}
+        found |= {"spot"} if scopes & {"trade", "trade.spot", "trade.margin"} else set()
+        found |= {"swap"} if "trade.derivatives" in scopes else set()
+    return tuple(sorted(found))
