@@ -29,8 +29,9 @@ class Gaps:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        #: Up to where comments were looked for; None: no comment of the text can stand too close.
-        self.read_to = 0 if _CLOSE_COMMENT.search(text) else None
+        #: Whether a comment of the text may stand too close, and up to where that was looked at.
+        self.comments = _CLOSE_COMMENT.search(text) is not None
+        self._read_to = 0
 
     def fault(self, event: Any, indent: int, flow_line: int | None) -> Fault | None:
         """Return what is wrong with an event, or between it and the one before.
@@ -39,24 +40,20 @@ class Gaps:
         `{` around it stands, None outside of any.
         """
         start, end = event.start_mark, event.end_mark
-        if self.read_to is not None:
+        if self.comments:
             found = self._comment(start.index, end.index)
             if found is not None:
                 return found
         style = getattr(event, "style", None)
-        if flow_line is not None:
-            if style == "" and event.value == "-":
-                return Fault(start.index, "a dash inside of [ ] or { }", "an item, or a dash in quotes")
-            if start.line != flow_line and style is not None and self._too_far_left(start.index, indent):
-                return Fault(start.index, *_LEFT)
+        if style is not None and flow_line not in (None, start.line) and self._too_far_left(start.index, indent):
+            return Fault(start.index, *_LEFT)
         if not style or start.line == end.line:
             return None
         return self._quoted(start.index, end.index, indent) if style in "\"'" else self._block(event)
 
     def _comment(self, start: int, end: int) -> Fault | None:
-        read_to = self.read_to or 0
-        at = self.text.find("#", read_to, start)
-        self.read_to = max(read_to, end)
+        at = self.text.find("#", self._read_to, start)
+        self._read_to = max(self._read_to, end)
         close = at > 0 and not self.text[at - 1].isspace()
         return Fault(at, *_COMMENT) if close else None
 
