@@ -3,7 +3,7 @@
 ## What it finds
 A key with a trade scope on an account that is a main account, as `account.kind` says or as the exchange reports it
 (Bybit's key report: `isMaster`), where the exchange has sub-accounts. Live, an account of which neither says what it
-is, is unknown.
+is, and whose `account.max_equity` is not stated either, is unknown.
 
 ## Why
 A leaked trading key reaches all that its account holds. A sub-account holds what the bot needs, and nothing else is
@@ -39,6 +39,12 @@ unknown policy.yaml:1:1 whether `mm-exec` trades on a main account or on a sub-a
 ## Good
 ```yaml
 account: {name: mm, currency: USDT, kind: sub}
+```
+```json
+{}
+```
+```yaml
+account: {name: main, currency: USDT, max_equity: 100000 USDT}
 ```
 ```json
 {}
@@ -87,7 +93,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         seen = inputs.observed(report, MASTER_FIELD, told) if report and isinstance(told, bool) else None
         if kind == "master" and (seen is not None or inputs.traits is not None):
             yield _master(inputs, name, seen)
-        elif kind != "sub" and report is not None:
+        elif kind != "sub" and report is not None and not inputs.model.account.max_equity:
             yield RULE.unknown(
                 inputs.place("account.kind"),
                 f"whether `{name}` trades on a main account or on a sub-account is not known: {exchange} does not"

@@ -63,6 +63,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 f"nothing says when the old key of `{name}` is deleted; the guide says within 24 hours",
                 label="no `delete_old_within`",
                 next_step="add `delete_old_within: 24h`",
+                fix=Fix.add(place, "24h", "delete the old key within a day", safe=True),
             )
         elif within.ms > DAY_MS:
             yield RULE.finding(

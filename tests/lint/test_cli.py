@@ -200,7 +200,7 @@ def test_several_snapshots_are_joined(run: Run, policy: Path, snapshot: Write) -
         "clock:",
         "  reader:\n    purpose: tracking\n    secret: env://READER\n    scopes: [read]\n"
         "    ip_allowlist: [{address: 45.33.32.157, why: dashboard}]\n"
-        "    rotation: {every: 90d, delete_old_within: 24h}\nclock:",
+        "    rotation: {every: 90d, warn_before: 14d, delete_old_within: 24h}\n    holders: [ops-lead]\nclock:",
     )
 
     def reader(data: dict[str, Any]) -> None:
@@ -222,16 +222,16 @@ def test_several_snapshots_are_joined(run: Run, policy: Path, snapshot: Write) -
 
 def test_select_and_ignore_take_beginnings(run: Run, policy: Path) -> None:
     """--select and --ignore take codes and beginnings of codes, comma-separated; ignore wins."""
-    _edit(policy, "rotation: {every: 90d, delete_old_within: 24h}", "rotation: {every: 180d}")
+    _edit(policy, "rotation: {every: 90d, warn_before: 14d, delete_old_within: 24h}", "rotation: {every: 180d}")
 
     def codes(*arguments: str) -> list[str]:
         said = run("lint", policy, "--format", "json", "--now", NOW, *arguments)
         return [f["rule"] for f in json.loads(said.out)["findings"]]
 
-    assert codes() == ["PK303", "PK301"]
+    assert codes() == ["PK303", "PK304", "PK301"]
     assert codes("--select", "PK301,PK6") == ["PK301"]
     assert codes("--ignore", "PK3") == []
-    assert codes("--select", "pk3", "--ignore", "PK301") == ["PK303"]
+    assert codes("--select", "pk3", "--ignore", "PK301") == ["PK303", "PK304"]
 
 
 def test_record_answers_when_the_last_drill_was(run: Run, policy: Path) -> None:

@@ -36,7 +36,7 @@ critical[PK101 withdraw-scope]: key `mm-exec` can withdraw; the policy allows re
    = help: policykit explain PK101
 
 unknown[PK214 allowlist-drift]: which addresses `mm-exec` accepts could not be read: binance does not tell
-  --> mm.yaml:13:7
+  --> mm.yaml:13:19
    = next: compare Binance > Profile > API Management > Edit restrictions by eye, then record it under `declared:`
 
 high[PK603 order-cap] [*]: one order may be 10% of equity; the guide's range is 1-2%

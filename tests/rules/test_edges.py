@@ -192,7 +192,7 @@ def test_policy_that_says_nothing() -> None:
 def test_policy_with_a_trading_key_and_nothing_else() -> None:
     """A key that trades needs budgets, symbols, reconciliation, rotation and addresses; each is said once."""
     text = BARE + "risk: {}\n" + KEY
-    asked = ["PK201", "PK301", "PK402", *["PK601"] * 5, "PK602", "PK705", "PK711", "PK716", "PK716", "PK717", "PK717"]
+    asked = ["PK201", "PK301", "PK305", "PK402", *["PK601"] * 5, "PK602", "PK705", "PK711", "PK716", "PK716", "PK717", "PK717"]
     assert _all(text, None) == [(code, "open") for code in asked]
     no_traits = text.replace("binance", "kraken")
     assert _all(no_traits, None) == [(code, "open") for code in asked]
