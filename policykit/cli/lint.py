@@ -57,6 +57,11 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     help="Exit 1 from this severity on.",
 )
 @click.option("--strict", is_flag=True, help="What could not be observed counts as a finding.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely; comments and layout stay.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix: also what a person should look at afterwards.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and write nothing.")
+@click.option("--baseline", metavar="FILE", help="Findings of this file are old: they do not fail.")
+@click.option("--write-baseline", metavar="FILE", help="Write the findings of now to this file.")
 @format_option(("text", "concise", "github", "gitlab", "json", "junit", "markdown", "sarif"))
 @output_option
 @now_option
@@ -77,8 +82,14 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
         ended = lint(call, options)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    for problem in ended.problems:
-        click.echo(f"policykit: {problem}", err=True)
+    for line in (*ended.problems, *ended.notes):
+        click.echo(f"policykit: {line}", err=True)
+    if ended.baseline is not None:
+        write_output(ended.baseline, Path(asked["write_baseline"]))
+    if ended.diff is not None:
+        if ended.diff:
+            write_output(ended.diff, output)
+        leave(ended.code)
     seconds = None if given_now else time.monotonic() - started
     style = _style(output, seconds, options, ended.code)
     text = write(output_format, ended.report, style)
@@ -108,8 +119,25 @@ def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
         take = taker(asked["endpoint"], now_ms, lambda line: click.echo(f"{line}\n", err=True))
     if not paths and Path(DEFAULT).is_dir():
         paths = (DEFAULT,)
+    wanted: Any = ("unsafe" if asked["unsafe_fixes"] else "safe") if asked["fix"] or asked["diff"] else None
     options = Options(now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record)
-    return Call(paths, asked["states"], take), options
+    call = Call(paths, asked["states"], take, wanted, asked["diff"], _baseline(asked), asked["write_baseline"])
+    return call, options
+
+
+def _baseline(asked: dict[str, Any]) -> Any:
+    if asked["unsafe_fixes"] and not (asked["fix"] or asked["diff"]):
+        raise click.UsageError("--unsafe-fixes is given without --fix or --diff; one of them is needed")
+    if asked["diff"] and asked["write_baseline"]:
+        raise click.UsageError("--diff and --write-baseline are both given; --diff writes nothing; leave one out")
+    if asked["baseline"] is None:
+        return None
+    from policykit.lint.baseline import BaselineUnreadable, read
+
+    try:
+        return read(asked["baseline"])
+    except BaselineUnreadable as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _style(output: Path | None, seconds: float | None, options: Any, code: int) -> Any:

@@ -11,6 +11,8 @@ from policykit.lint.judge import Options
 from policykit.lint.run import Report, exit_code, lint_targets
 
 if TYPE_CHECKING:
+    from policykit.lint.baseline import Baseline
+    from policykit.lint.fix import Wanted
     from policykit.lint.judge import StateOf
     from policykit.lint.state import State
     from policykit.policy import EffectivePolicy
@@ -28,18 +30,31 @@ class Call(NamedTuple):
     paths: tuple[str, ...]
     states: tuple[str, ...] = ()
     take: TakeState | None = None
+    #: Which fixes to make; with `diff` they are shown, and nothing is written.
+    fix: Wanted | None = None
+    diff: bool = False
+    #: What was there before, and the file that is to hold what is there now.
+    baseline: Baseline | None = None
+    write_baseline: str | None = None
 
 
 class Ended(NamedTuple):
-    """How a lint ended: the report, the exit code, and what is to be said about the call itself, a line each."""
+    """How a lint ended: the report, the exit code, and what is to be said about the call itself, a line each.
+
+    `notes` are said and change nothing. `diff` and `baseline` are what was asked for in the place of writing, and to be
+    written.
+    """
 
     report: Report
     code: int
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    diff: str | None = None
+    baseline: str | None = None
 
 
 def lint(call: Call, options: Options) -> Ended:
-    """Lint what was asked for."""
+    """Lint what was asked for; with `fix`, mend what can be mended first."""
     found = discover(call.paths)
     problems = list(found.problems)
     files = _read(call.states, problems)
@@ -47,16 +62,34 @@ def lint(call: Call, options: Options) -> Ended:
     state_of = _taken(call.take, unread) if call.take is not None else _filed([state for _, state in files])
     report, cards = lint_targets(found.targets, options, state_of, alone=call.take is not None)
     problems += _strangers(files, cards) if cards or not report.findings else []
-    wrong = bool(problems)
+    notes: list[str] = []
+    diff = None
+    if call.fix or call.baseline or call.write_baseline:
+        from policykit.lint.after import fixed, noted
+
+        if call.fix:
+            report, diff, unwritten = fixed(call, found.targets, options, state_of, report, notes)
+            problems += unwritten
+        baseline = noted(call, options, report, notes)
+    else:
+        baseline = None
     report.unreachable |= any(state.snapshot.errors for _, state in files)
-    return Ended(report, 2 if wrong else exit_code(report, options), (*problems, *unread))
+    code = 2 if problems else exit_code(report, options)
+    if diff and code != 2:
+        code = 1
+    return Ended(report, code, (*problems, *unread), tuple(notes), diff, baseline)
 
 
 def _taken(take: TakeState, unread: list[str]) -> StateOf:
+    """Return what takes the live state of each policy, once."""
+    known: dict[str, tuple[State, bool]] = {}
+
     def state_of(policy: EffectivePolicy) -> tuple[State, bool]:
-        state, lines = take(policy)
-        unread.extend(lines)
-        return state, bool(lines or state.snapshot.errors)
+        if policy.file not in known:
+            state, lines = take(policy)
+            unread.extend(lines)
+            known[policy.file] = (state, bool(lines or state.snapshot.errors))
+        return known[policy.file]
 
     return state_of
 

@@ -42,6 +42,17 @@ class Entry(NamedTuple):
     file: str
     path: str
     content: str
+    #: Whether it rests on what an exchange said.
+    live: bool = False
+
+    def to_dict(self, count: int) -> dict[str, Any]:
+        """Return it as the file has it."""
+        row: dict[str, Any] = {name: getattr(self, name) for name in _TEXTS}
+        return {**row, **({"live": True} if self.live else {}), "count": count}
+
+
+#: The fields of an entry that are text.
+_TEXTS = ("rule", "file", "path", "content")
 
 
 class Baseline(NamedTuple):
@@ -52,8 +63,8 @@ class Baseline(NamedTuple):
 
     def write(self) -> str:
         """Return it as JSON, in one order, an entry a line."""
-        rows = sorted(self.entries.items(), key=lambda row: (row[0].file, row[0].path, row[0].rule, row[0].content))
-        lines = [json.dumps({**entry._asdict(), "count": count}, ensure_ascii=False) for entry, count in rows]
+        rows = sorted(self.entries.items(), key=lambda row: (row[0].file, row[0].path, row[0]))
+        lines = [json.dumps(entry.to_dict(count), ensure_ascii=False) for entry, count in rows]
         body = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
         return f'{{\n "version": {VERSION},\n "findings": {body}\n}}\n'
 
@@ -86,7 +97,8 @@ def matched(findings: Iterable[Finding], baseline: Baseline, text: TextOf) -> tu
 def _entry(finding: Finding, folder: str, text: TextOf) -> Entry:
     said = text(finding.primary.file)
     file = relative(finding.primary.file, folder)
-    return Entry(finding.rule, file, path_of(finding, said), content_of(finding, said))
+    live = finding.observed is not None
+    return Entry(finding.rule, file, path_of(finding, said), content_of(finding, said), live)
 
 
 def relative(file: str, folder: str) -> str:
@@ -144,9 +156,10 @@ def _entries(data: Any) -> Counter[Entry]:
     entries: Counter[Entry] = Counter()
     for index, row in enumerate(rows):
         said = row if isinstance(row, dict) else {}
-        values = [value for name in Entry._fields if isinstance(value := said.get(name), str)]
+        values = [value for name in _TEXTS if isinstance(value := said.get(name), str)]
         count = said.get("count", 1)
-        if len(values) < len(Entry._fields) or type(count) is not int or not 1 <= count <= MAX_ENTRIES:
+        if len(values) < len(_TEXTS) or type(count) is not int or not 1 <= count <= MAX_ENTRIES:
             raise ValueError(f"findings[{index}] is no entry (rule, file, path, content, count)")
-        entries[Entry(*values)] += count
+        rule, file, path, content = values
+        entries[Entry(rule, file, path, content, said.get("live") is True)] += count
     return entries

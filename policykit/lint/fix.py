@@ -1,0 +1,325 @@
+"""`--fix`: make the fixes of findings, and prove each before a byte is written.
+
+A fix is made when the edited file still loads, has lost the finding, has none that was not there before and, if the fix
+is called safe, has no limit that is looser. Else it is left out, and said. Fixes that touch each other are made in
+rounds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from policykit.errors import PolicyError
+from policykit.finding import Edit, Finding
+from policykit.lint.discover import Target
+from policykit.lint.judge import FILE_FAMILY, reader
+from policykit.policy import EffectivePolicy, Layer, compose, load, version
+from policykit.source import read
+from policykit.source.edits import CannotEdit, Change, apply, changes
+
+#: Which fixes are made.
+Wanted = Literal["safe", "unsafe"]
+#: What has been edited and not yet written: real path to bytes.
+Texts = Mapping[str, bytes]
+#: Lints files, some of them as edited, and returns the findings.
+Assess = Callable[[Sequence[Target], Texts], Sequence[Finding]]
+
+#: The most rounds; each makes all fixes that do not touch each other.
+MAX_ROUNDS = 32
+#: The most fixes of one file in one round, and the longest file that is edited.
+MAX_FIXES = 500
+MAX_BYTES = 1024 * 1024
+#: Codes up to this one are found in one file alone; those after it only once all files of a policy can be read.
+LAST_OF_ONE_FILE = "PK012"
+
+
+class Edited(NamedTuple):
+    """One file that fixes change: what it is called, where it really is, its bytes before and after."""
+
+    name: str
+    real: str
+    old: bytes
+    new: bytes
+
+
+class Mended(NamedTuple):
+    """What came of it: files to write, how many findings had their fix made, and a line for each that had not."""
+
+    files: tuple[Edited, ...]
+    made: int
+    left_out: tuple[str, ...]
+
+
+class _Candidate(NamedTuple):
+    """A finding and its fix, and what the edits change in the text at hand."""
+
+    finding: Finding
+    edits: tuple[Edit, ...]
+    changes: tuple[Change, ...] = ()
+
+
+def mend(targets: Sequence[Target], findings: Sequence[Finding], wanted: Wanted, assess: Assess) -> Mended:
+    """Make the fixes of open findings in memory, again and again until nothing changes."""
+    return _Fixer(targets, wanted, assess).run(findings)
+
+
+def new_findings(before: Iterable[Finding], after: Iterable[Finding], edited: str) -> list[Finding]:
+    """Return the findings that were not there before, wherever their lines are now.
+
+    Where a file could not be read, the rules had not looked at it: what they say now was there before. Only the same
+    file's own faults (up to PK012) would have been seen.
+    """
+    before = [f for f in before if f.status in ("open", "unknown")]
+    known = Counter(_key(f) for f in before)
+    hidden = any(f.rule.startswith(FILE_FAMILY) for f in before)
+    fresh: list[Finding] = []
+    for finding in after:
+        if finding.status not in ("open", "unknown"):
+            continue
+        key = _key(finding)
+        if known[key] > 0:
+            known[key] -= 1
+        elif not hidden or (
+            finding.rule.startswith(FILE_FAMILY)
+            and finding.rule <= LAST_OF_ONE_FILE
+            and os.path.realpath(finding.primary.file) == edited
+        ):
+            fresh.append(finding)
+    return fresh
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    path = ".".join("*" if part.isdigit() else part for part in finding.primary.path.split("."))
+    return (finding.rule, finding.primary.file, path)
+
+
+def looser(before: EffectivePolicy, after: EffectivePolicy) -> bool:
+    """Tell whether a policy allows what the earlier one did not: laid over that one, it must come out as it is."""
+    above, below = (Layer(p.composed.model_copy(update={"waivers": ()}), p.origins) for p in (before, after))
+    met, loose = compose(above, below)
+    return bool(loose) or version(met.model) != version(below.model)
+
+
+class _Fixer:
+    """One run of fixes over files."""
+
+    def __init__(self, targets: Sequence[Target], wanted: Wanted, assess: Assess) -> None:
+        self.targets = {os.path.realpath(t.file): t for t in targets}
+        self.unsafe = wanted == "unsafe"
+        self.assess = assess
+        self.original: dict[str, bytes] = {}
+        self.texts: dict[str, bytes] = {}
+        #: Why a fix was left out, by what it is.
+        self.left_out: dict[tuple[str, ...], str] = {}
+        self.made = 0
+        self.users: dict[str, list[Target]] | None = None
+
+    def run(self, findings: Sequence[Finding]) -> Mended:
+        for _ in range(MAX_ROUNDS):
+            texts, made = dict(self.texts), self.made
+            todo = self.grouped(findings)
+            done = [self.file(real, todo[real]) for real in sorted(todo)]
+            if not any(done):
+                break
+            after = self.assess(list(self.targets.values()), self.texts)
+            # What two files are together is seen only now.
+            if len(self.targets) > 1 and any(new_findings(findings, after, real) for real in todo):
+                self.texts, self.made = texts, made
+                for candidate in (c for group in todo.values() for c in group):
+                    self.leave(candidate, "another file would have a new finding")
+                break
+            findings = after
+        files = tuple(
+            Edited(self.targets[real].file, real, self.original[real], new)
+            for real, new in sorted(self.texts.items())
+            if new != self.original[real]
+        )
+        return Mended(files, self.made, tuple(sorted(self.left_out.values())))
+
+    # -- which fixes --------------------------------------------------------------------------------------------
+
+    def grouped(self, findings: Iterable[Finding]) -> dict[str, list[_Candidate]]:
+        """Return the fixes that are wanted and not yet given up, by the file that they change, none of them twice."""
+        groups: dict[str, dict[tuple[Edit, ...], _Candidate]] = {}
+        for finding in findings:
+            fix = finding.fix
+            if finding.status != "open" or fix is None or not (fix.safe or self.unsafe):
+                continue
+            candidate = _Candidate(finding, fix.edits)
+            if _id(candidate) in self.left_out:
+                continue
+            files = {os.path.realpath(edit.place.file) for edit in fix.edits}
+            real = min(files, default="")
+            if len(files) != 1 or real not in self.targets:
+                self.leave(candidate, "what is to be changed stands in a file that is not linted here")
+                continue
+            group = groups.setdefault(real, {})
+            if len(group) < MAX_FIXES:
+                group.setdefault(fix.edits, candidate)
+        return {real: list(group.values()) for real, group in groups.items()}
+
+    def leave(self, candidate: _Candidate, why: str) -> None:
+        place, rule = candidate.finding.primary, candidate.finding.rule
+        self.left_out[_id(candidate)] = f"{place}: {rule} is not fixed ({why}); mend it by hand"
+
+    # -- one file -----------------------------------------------------------------------------------------------
+
+    def file(self, real: str, candidates: list[_Candidate]) -> bool:
+        """Make the fixes of one file; return whether it has changed."""
+        raw = self.texts.get(real)
+        if raw is None:
+            raw = self.original[real] = _bytes(self.targets[real].file)
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        placed = self.placed(text, real, candidates)
+        if not placed:
+            return False
+        users = self.users_of(real)
+        before = self.assess(users, self.texts)
+        new = self.all_at_once(text, real, placed, users, before)
+        if new is None:
+            new = self.one_by_one(text, real, placed, users, before)
+        if new == text:
+            return False
+        self.texts[real] = new.encode("utf-8")
+        return True
+
+    def placed(self, text: str, real: str, candidates: Iterable[_Candidate]) -> list[_Candidate]:
+        """Return the fixes that the text has a place for and that do not touch each other: the first of those wins."""
+        kept: list[_Candidate] = []
+        taken: list[Change] = []
+        for candidate in candidates:
+            try:
+                edits = tuple(self.meant(candidate, text, real))
+                made = self.changes(text, real, edits, "keep")
+            except CannotEdit as error:
+                self.leave(candidate, str(error))
+                continue
+            if not any(a.start < b.end and b.start < a.end for a in made for b in taken):
+                kept.append(_Candidate(candidate.finding, edits, made))
+                taken += made
+        return kept
+
+    def meant(self, candidate: _Candidate, text: str, real: str) -> Iterator[Edit]:
+        """Yield the edits; a value of several lines, which findings point at by its key, is replaced itself."""
+        document = read(text, real) if self.targets[real].kind == "policy" else None
+        for edit in candidate.edits:
+            place = edit.place
+            key = document.key_places.get(place.path) if document else None
+            value = document.places.get(place.path) if document else None
+            by_key = key is not None and value is not None and key[1:5] == place[1:5]
+            if by_key and value is not None and not candidate.finding.rule.startswith(FILE_FAMILY):
+                edit = replace(edit, place=value._replace(file=place.file))
+            yield edit
+
+    def changes(
+        self, text: str, real: str, edits: Sequence[Edit], emptied: Literal["keep", "drop"]
+    ) -> tuple[Change, ...]:
+        target = self.targets[real]
+        return changes(text, target.file, edits, emptied=emptied, policy=target.kind == "policy")
+
+    def all_at_once(
+        self, text: str, real: str, placed: list[_Candidate], users: list[Target], before: Sequence[Finding]
+    ) -> str | None:
+        edits = [edit for candidate in placed for edit in candidate.edits]
+        try:
+            new = apply(text, self.changes(text, real, edits, "keep"))
+        except CannotEdit:
+            return None
+        if self.wrong(new, real, placed, users, before):
+            return None
+        self.made += len(placed)
+        return new
+
+    def one_by_one(
+        self, text: str, real: str, placed: list[_Candidate], users: list[Target], before: Sequence[Finding]
+    ) -> str:
+        """Make each fix that goes together with those before it; one that does not go alone is left out."""
+        new, accepted, taken = text, list[_Candidate](), list[Change]()
+        for candidate in placed:
+            wrong = ""
+            for emptied in ("keep", "drop"):
+                try:
+                    made = self.changes(text, real, candidate.edits, emptied)
+                    tried = apply(text, [*taken, *made])
+                except CannotEdit as error:
+                    wrong = wrong or str(error)
+                    continue
+                found = self.wrong(tried, real, [*accepted, candidate], users, before)
+                if not found:
+                    new, accepted, taken = tried, [*accepted, candidate], [*taken, *made]
+                    wrong = ""
+                    break
+                wrong = wrong or found
+            if wrong and not accepted:
+                self.leave(candidate, wrong)
+        self.made += len(accepted)
+        return new
+
+    def wrong(
+        self, new: str, real: str, made: Sequence[_Candidate], users: list[Target], before: Sequence[Finding]
+    ) -> str:
+        """Return why a file must not become this text, or nothing."""
+        texts = {**self.texts, real: new.encode("utf-8")}
+        after = self.assess(users, texts)
+        fresh = new_findings(before, after, real)
+        if fresh:
+            return f"it would make a new finding, {fresh[0].rule} at {fresh[0].primary.path or fresh[0].primary}"
+        were, are = (Counter(_key(f) for f in found if f.status == "open") for found in (before, after))
+        meant = Counter(_key(c.finding) for c in made)
+        if any(are[key] > were[key] - count for key, count in meant.items()):
+            return "the finding would stay"
+        safe = all(c.finding.fix is not None and c.finding.fix.safe for c in made)
+        if safe and any(self.loosens(user, texts) for user in users if user.kind == "policy"):
+            return "it would loosen a limit"
+        return ""
+
+    def loosens(self, target: Target, texts: Texts) -> bool:
+        loaded: list[EffectivePolicy] = []
+        for those in (self.texts, texts):
+            read_one = reader(those)
+            try:
+                loaded.append(load(target.file, read_parent=read_one, read_own=read_one))
+            except PolicyError:
+                return False
+        return looser(*loaded)
+
+    def users_of(self, real: str) -> list[Target]:
+        """Return the files that a file is part of: itself, and every policy that extends it."""
+        if self.targets[real].kind != "policy":
+            return [self.targets[real]]
+        if self.users is None:
+            self.users = {}
+            for target in self.targets.values():
+                for file in _files(target) if target.kind == "policy" else ():
+                    self.users.setdefault(os.path.realpath(file), []).append(target)
+        return list(dict.fromkeys((self.targets[real], *self.users.get(real, ()))))
+
+
+def _id(candidate: _Candidate) -> tuple[str, ...]:
+    finding = candidate.finding
+    said = (f"{e.kind} {e.place.path} {e.text}" for e in candidate.edits)
+    return (finding.rule, finding.primary.file, finding.primary.path, *said)
+
+
+def _files(target: Target) -> tuple[str, ...]:
+    try:
+        return load(target.file).files
+    except PolicyError:
+        return ()
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        with Path(file).open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError:
+        return b"\xff"
+    return raw if len(raw) <= MAX_BYTES else b"\xff"
