@@ -1,4 +1,4 @@
-"""Write what is generated in docs/cli.md, docs/rules.md and README.md; `--check` compares.
+"""Write what is generated in docs/cli.md, docs/rules.md, docs/coverage.md and README.md; `--check` compares.
 
 In README.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
 command prints, and `<!-- promises -->` after an empty line the promises of docs/reliability.md with links to the tests.
@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from policykit.cli._group import group
+from policykit.lint.coverage import page as coverage_page
 from policykit.lint.explain import page as rules_page
 
 TOP = Path(__file__).resolve().parent.parent
@@ -95,6 +96,7 @@ def main(arguments: list[str]) -> int:
     pages = {
         TOP / "docs" / "cli.md": cli_page(),
         TOP / "docs" / "rules.md": rules_page(),
+        TOP / "docs" / "coverage.md": coverage_page(),
         readme: readme_page(readme.read_text(encoding="utf-8")),
     }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
