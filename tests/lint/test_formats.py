@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from policykit import __version__
+from policykit.lint.explain import rows
 from policykit.lint.report import formats, job_page, write
 from tests.lint.reports import REPORTS, STRANGE, make_files, style
 
@@ -42,7 +43,7 @@ def _golden(name: str) -> str:
         if name == "sarif":  # the rules' own documentation has its own test
             data = json.loads(text)
             driver = data["runs"][0]["tool"]["driver"]
-            driver["rules"] = [rule["id"] for rule in driver["rules"]]
+            driver["rules"] = [rule["id"] for rule in driver["rules"] if data["runs"][0]["results"]]
             text = json.dumps(data, indent=1) + "\n"
         parts.append(f"==== {report}\n{text}")
     return "".join(parts).replace(__version__, "VERSION")
@@ -74,7 +75,8 @@ def test_sarif_names_every_rule_that_it_refers_to() -> None:
         rules = run["tool"]["driver"]["rules"]
         for result in run["results"]:
             assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
-        assert [r["id"] for r in rules] == sorted({r["ruleId"] for r in run["results"]})
+        found = sorted({r["ruleId"] for r in run["results"]})
+        assert [r["id"] for r in rules] == (found or [row.code for row in rows()])
         for rule in rules:
             assert re.fullmatch(r"([A-Z][a-z0-9]*)+", rule["name"]), rule["name"]
             fences = re.findall(r"^```(\S+)$", rule["help"]["markdown"], re.MULTILINE)

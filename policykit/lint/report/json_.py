@@ -17,7 +17,7 @@ def write(report: Report, style: Style) -> str:
     """Return the report as JSON, in one order, with a final newline."""
     summary = {
         "files": report.files,
-        **{status: report.count(status) for status in ("open", "unknown", "declared", "waived")},
+        **{status: report.count(status) for status in ("open", "unknown", "declared", "waived", "baseline")},
     }
     whole = {
         "version": VERSION,

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from policykit import __version__
 from policykit.clock import iso
 from policykit.finding import Finding, Observed
+from policykit.lint.explain import rows
 from policykit.lint.report import Style
 from policykit.lint.report.marks import fingerprints
 from policykit.lint.report.quote import clean, forget, mask, quoted
@@ -28,9 +29,12 @@ _KINDS = {"unknown": "open", "declared": "informational"}
 
 
 def write(report: Report, style: Style) -> str:
-    """Return one run with every finding: waived ones are suppressed, old ones unchanged."""
+    """Return one run with every finding: waived ones are suppressed, old ones unchanged.
+
+    The rules are those of the findings; where there is none, all, so that the log says what was looked for.
+    """
     forget()
-    rules = sorted({f.rule for f in report.findings})
+    rules = sorted({f.rule for f in report.findings}) or [row.code for row in rows()]
     compared = any(f.status == "baseline" for f in report.findings)
     marks = fingerprints(report.findings, style)
     run: dict[str, Any] = {
