@@ -13,6 +13,8 @@ address are 160 % (PITFALLS, story 4).
 ```yaml
 account: {name: main, currency: USDT, egress: fra-1}
 store: {share: fleet}
+rate_budgets:
+  request-weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip, use_at_most: 80%}
 ```
 ```yaml other.yaml
 name: other
@@ -20,8 +22,8 @@ account: {name: second, currency: USDT, egress: fra-1}
 store: {share: host}
 ```
 ```finding
-open certain policy.yaml:18:85 budget `request-weight` of egress fra-1 may be used to 160%: 2 stores count it, each
-  for itself
+open certain policy.yaml:4:85 budget `request-weight` of egress fra-1 may be used to 160%: 2 stores count it, each for
+  itself
 ```
 ```yaml
 account: {name: main, currency: USDT, bots: 3}
