@@ -10,14 +10,14 @@ An unused waiver silences the next finding before anybody has seen it.
 ## Bad
 ```yaml
 waivers:
-  - {rule: PK205, at: keys.mm-exec, owner: desk-a, reason: "host is being moved", expires: 2026-12-01}
+  - {rule: PK205, at: keys.mm-exec, owner: desk-a, ticket: OPS-12, reason: "host is being moved", expires: 2026-12-01}
 ```
 ```finding
 open certain policy.yaml:2:12 the waiver of PK205 at keys.mm-exec waives nothing: the rule finds nothing there
 ```
 ```yaml
 waivers:
-  - {rule: PK299, at: keys.mm-exec, owner: desk-a, reason: "a slip", expires: 2026-12-01}
+  - {rule: PK299, at: keys.mm-exec, owner: desk-a, ticket: OPS-12, reason: "a slip", expires: 2026-12-01}
 ```
 ```finding
 open certain policy.yaml:2:12 the waiver of PK299 at keys.mm-exec waives nothing: there is no such rule

@@ -9,11 +9,16 @@ mending it stands (G01).
 
 ## Bad
 ```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+    ip_allowlist: [{address: 45.33.32.156}]
 waivers:
   - {rule: PK205, at: keys.mm-exec, owner: desk-a, reason: "host is being moved", expires: 2026-12-01}
 ```
 ```finding
-open certain policy.yaml:2:12 the waiver of PK205 at keys.mm-exec does not say where it was agreed
+open certain policy.yaml:7:12 the waiver of PK205 at keys.mm-exec does not say where it was agreed
 ```
 
 ## Good

@@ -1,0 +1,105 @@
+"""The rules as a set: none is there twice, and each speaks the vocabulary of findings."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import get_args
+
+import pytest
+
+from policykit.finding import Confidence, Finding, Severity, Status
+from policykit.rules import Entry, Inputs, catalogue
+from tests.rules.examples import Example, all_examples, inputs_of
+
+ENTRIES = catalogue()
+BAD = tuple(all_examples(ENTRIES, "Bad"))
+#: What a finding is about: its file, the path in the document, and the line and column where there is no path.
+About = tuple[str, str, int, int]
+
+
+def _about(finding: Finding) -> About:
+    place = finding.primary
+    return (place.file, place.path, 0, 0) if place.path else (place.file, "", place.line, place.column)
+
+
+def _all(inputs: Inputs, language: str) -> list[Finding]:
+    """Return what every rule finds in an example, those that read findings last, as lint runs them."""
+    if language != "yaml":
+        subject = "source" if language == "python" else "config"
+        return [f for e in catalogue(subject) for f in e.check(inputs)]
+    found = [f for e in catalogue("policy") for f in e.check(inputs)]
+    fleet = catalogue("fleet")
+    found += [f for e in fleet if "findings" not in e.rule.reads for f in e.check(inputs)]
+    by_file: dict[str, list[Finding]] = {}
+    for one in found:
+        by_file.setdefault(one.primary.file, []).append(one)
+    last = inputs._replace(findings=by_file)
+    return found + [f for e in fleet if "findings" in e.rule.reads for f in e.check(last)]
+
+
+@cache
+def _found(example: Example) -> tuple[Finding, ...]:
+    return tuple(_all(inputs_of(example), example.language))
+
+
+def _only_own(entry: Entry, examples: list[Example]) -> bool:
+    """Say whether some bad example of a rule has a finding of it at a place where no other rule has one."""
+    for example in examples:
+        others = {_about(f) for f in _found(example) if f.rule != entry.rule.code}
+        if {_about(f) for f in _found(example) if f.rule == entry.rule.code} - others:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.rule.code)
+def test_each_rule_is_missed(entry: Entry) -> None:
+    """Without the rule, lint would say nothing at some place of its bad examples: no other rule has a finding there."""
+    assert _only_own(entry, [x for e, _, x in BAD if e.rule.code == entry.rule.code])
+
+
+def test_control_a_copy_of_a_rule_is_missed_by_nobody() -> None:
+    """Control: of two rules that find the same, neither is missed."""
+    twin = next(e for e in ENTRIES if e.rule.code == "PK704")
+    examples = [x for e, _, x in BAD if e is twin]
+    renamed = Entry(twin.rule._replace(code="PK999"), twin.check, twin.doc)
+    assert _only_own(twin, examples)
+    assert not _only_own(renamed, examples)
+
+
+def test_every_finding_speaks_the_vocabulary() -> None:
+    """Severity, confidence and status of every finding over all bad examples are words of the report; those of a rule
+    are its own, and no finding is waived or in a baseline before anybody accepted it.
+    """
+    severities, confidences = get_args(Severity), get_args(Confidence)
+    assert {e.rule.severity for e in ENTRIES} <= {*severities}
+    rules = {e.rule.code: e.rule for e in ENTRIES}
+    wrong = []
+    for _, _, example in BAD:
+        for f in _found(example):
+            rule = rules[f.rule]
+            known = f.severity in severities and f.confidence in confidences and f.status in get_args(Status)
+            as_ruled = f.name == rule.name and set(f.guide) <= {*rule.guide} and f.status not in ("waived", "baseline")
+            if not (known and as_ruled and f.message and f.why):
+                wrong.append((f.rule, f.message))
+    assert wrong == []
+
+
+def test_what_was_observed_says_so() -> None:
+    """A finding with evidence of the exchange is observed, one from the policy alone is certain or likely."""
+    assert [
+        (f.rule, f.confidence, f.message)
+        for _, _, x in BAD
+        for f in _found(x)
+        if (f.status == "open" and (f.observed is not None) > (f.confidence == "observed"))
+        or (f.confidence == "observed") > (x.snapshot is not None or x.record is not None)
+    ] == []
+
+
+def test_each_open_finding_has_a_next_step() -> None:
+    """There is always something to do: every open or unknown finding of every bad example says what."""
+    assert [
+        (f.rule, f.message)
+        for _, _, x in BAD
+        for f in _found(x)
+        if f.status != "declared" and not f.next_step and not f.fix
+    ] == []
