@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from policykit.finding import SEVERITIES
 
 #: Where policies are when no path is given.
 DEFAULT = "policies"
+#: How many past versions are looked at between two lines of progress.
+PROGRESS_EVERY = 500
 
 
 def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,6 +50,7 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 @click.option("--state", "states", multiple=True, metavar="FILE", help="Read live state from a snapshot (repeatable).")
 @click.option("--endpoint", metavar="URL", help="With --live: send every URL of the exchange to this origin.")
 @click.option("--record", metavar="FILE", help="Facts from the journal: last drill, stage evidence.")
+@click.option("--git-history", is_flag=True, help="Look for secrets in past versions of the repository's files, too.")
 @click.option("--select", multiple=True, callback=_codes, metavar="CODE,..", help="Only these rules (PK101, PK2).")
 @click.option("--ignore", multiple=True, callback=_codes, metavar="CODE,..", help="Not these rules.")
 @click.option(
@@ -122,7 +126,20 @@ def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
     wanted: Any = ("unsafe" if asked["unsafe_fixes"] else "safe") if asked["fix"] or asked["diff"] else None
     options = Options(now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record)
     call = Call(paths, asked["states"], take, wanted, asked["diff"], _baseline(asked), asked["write_baseline"])
-    return call, options
+    return call._replace(history=_history() if asked["git_history"] else None), options
+
+
+def _history() -> Any:
+    """Return what searches git's history, and on a terminal says how far it is."""
+    from functools import partial
+
+    from policykit.lint.history import search
+
+    def progress(done: int, of: int) -> None:
+        if done % PROGRESS_EVERY == 0 or done == of:
+            click.echo(f"\rhistory: {done:,} of {of:,} versions" + "\n" * (done == of), err=True, nl=False)
+
+    return partial(search, progress=progress) if sys.stderr.isatty() else search
 
 
 def _baseline(asked: dict[str, Any]) -> Any:
@@ -185,6 +202,5 @@ def _record(path: str) -> Any:
 def _columns(output: Path | None) -> int:
     """Return the width of the terminal; a fixed one when the report goes elsewhere, so that it is the same anywhere."""
     import shutil
-    import sys
 
     return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else 120

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from policykit.lint.discover import discover
 from policykit.lint.judge import Options
-from policykit.lint.run import Report, exit_code, lint_targets
+from policykit.lint.run import Report, add, exit_code, lint_targets
 
 if TYPE_CHECKING:
     from policykit.lint.baseline import Baseline
     from policykit.lint.fix import Wanted
+    from policykit.lint.history import History
     from policykit.lint.judge import StateOf
     from policykit.lint.state import State
     from policykit.policy import EffectivePolicy
@@ -22,6 +23,8 @@ __all__ = ["Call", "Ended", "Options", "Report", "exit_code", "lint"]
 
 #: Reads the live state of a policy; the second value says in one line what could not be read.
 TakeState = Callable[["EffectivePolicy"], "tuple[State, tuple[str, ...]]"]
+#: Searches git's history of the repositories that hold paths.
+SearchHistory = Callable[[Sequence[str], Options], "History"]
 
 
 class Call(NamedTuple):
@@ -36,6 +39,8 @@ class Call(NamedTuple):
     #: What was there before, and the file that is to hold what is there now.
     baseline: Baseline | None = None
     write_baseline: str | None = None
+    #: Searches git's history, too.
+    history: SearchHistory | None = None
 
 
 class Ended(NamedTuple):
@@ -64,15 +69,22 @@ def lint(call: Call, options: Options) -> Ended:
     problems += _strangers(files, cards) if cards or not report.findings else []
     notes: list[str] = []
     diff = None
-    if call.fix or call.baseline or call.write_baseline:
-        from policykit.lint.after import fixed, noted
+    if call.fix:
+        from policykit.lint.after import fixed
 
-        if call.fix:
-            report, diff, unwritten = fixed(call, found.targets, options, state_of, report, notes)
-            problems += unwritten
+        report, diff, unwritten = fixed(call, found.targets, options, state_of, report, notes)
+        problems += unwritten
+    if call.history is not None:
+        past = call.history(call.paths, options)
+        add(report, past.findings, options)
+        report.versions = past.versions
+        problems += past.problems
+        notes += past.notes
+    baseline = None
+    if call.baseline or call.write_baseline:
+        from policykit.lint.after import noted
+
         baseline = noted(call, options, report, notes)
-    else:
-        baseline = None
     report.unreachable |= any(state.snapshot.errors for _, state in files)
     code = 2 if problems else exit_code(report, options)
     if diff and code != 2:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from policykit.rules.config.kinds import format_of, kind_by_content, kind_by_name
+from policykit.rules.config.kinds import format_of, is_policy, kind_by_content, kind_by_name
 
 #: The most files of one call, and the deepest folder.
 MAX_FILES = 10_000
@@ -17,7 +16,6 @@ MAX_DEPTH = 32
 #: How much of a file is looked at to tell what it is.
 PROBE_BYTES = 256 * 1024
 
-_POLICY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?policykit[\"']?[ \t]*:", re.MULTILINE)
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
 
@@ -88,7 +86,7 @@ def _kind(path: str) -> Literal["policy", "source", "config"] | None:
     if not format_of(path):
         return None
     head = _head(path)
-    if path.endswith((".yaml", ".yml")) and (head is None or _POLICY.search(head)):
+    if path.endswith((".yaml", ".yml")) and (head is None or is_policy(head)):
         return "policy"  # one that cannot be read is taken for a policy, so that it is reported
     return "config" if head and kind_by_content(path, head) else None
 

@@ -36,6 +36,8 @@ class Report:
     unreachable: bool = False
     #: When the next waiver that was used expires, UTC ms.
     next_expiry_ms: int | None = None
+    #: How many past versions of files were looked at.
+    versions: int = 0
     #: The files that were looked at, sorted.
     names: tuple[str, ...] = ()
 
@@ -59,7 +61,7 @@ def exit_code(report: Report, options: Options) -> int:
         return 1
     if report.unreachable:
         return 3
-    return 0 if report.files else 4
+    return 0 if report.files or report.versions else 4
 
 
 def lint_targets(
@@ -95,6 +97,11 @@ def lint_targets(
     found += [(f, waivers[f.primary.file]) for f in judge_fleet(kept, options)]
     report.findings = _sorted(_waive(report, found, options))
     return report, cards
+
+
+def add(report: Report, findings: Iterable[Finding], options: Options) -> None:
+    """Add findings that no policy can waive, as far as they are asked for."""
+    report.findings = _sorted((*report.findings, *(f for f in findings if options.wants(f.rule))))
 
 
 def _waive(report: Report, found: Iterable[tuple[Finding, Sequence[Waiver]]], options: Options) -> Iterator[Finding]:

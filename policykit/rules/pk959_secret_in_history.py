@@ -60,9 +60,9 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         return
     since = "still there; every clone has it" if past.present else "gone since; every clone still has it"
     for leak in leaks(inputs.settings):
-        if leak.keeps != "secret":
-            continue
         place = leak.setting.place
+        if leak.keeps != "secret" or past.place not in (None, place):
+            continue
         finding = RULE.finding(
             place._replace(file=f"{place.file}@{past.commit}"),
             f"`{place.path}` is {leak.what}, added on {past.date} and {since}",

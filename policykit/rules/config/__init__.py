@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from policykit.rules.config import json_, lines, yaml_
+from policykit.rules.config import json_, lines, source, yaml_
 from policykit.rules.config.base import MAX_BYTES, Config, Git, Kind, Past, Setting, Unreadable
-from policykit.rules.config.kinds import format_of, kind_by_content, kind_by_name
+from policykit.rules.config.kinds import format_of, is_policy, kind_by_content, kind_by_name
 
-__all__ = ["MAX_BYTES", "Config", "Git", "Kind", "Past", "Setting", "read"]
+__all__ = ["MAX_BYTES", "Config", "Git", "Kind", "Past", "Setting", "read", "read_version"]
 
 
 def read(raw: bytes, file: str) -> Config:
@@ -29,9 +29,22 @@ def read(raw: bytes, file: str) -> Config:
         return replace(config, unreadable=str(error))
 
 
+def read_version(raw: bytes, file: str) -> Config:
+    """Read a past version of any file that may hold secrets. One that cannot be read, or is none of ours, has none."""
+    kind: Kind = "python" if file.endswith((".py", ".ipynb")) else kind_by_name(file) or kind_by_content(file, raw)
+    if not kind and format_of(file) == "yaml" and is_policy(raw):
+        kind = "policy"
+    try:
+        return Config(file, kind, tuple(_settings(raw.decode("utf-8-sig", "replace"), file, kind)) if kind else ())
+    except Unreadable:
+        return Config(file, kind)
+
+
 def _settings(text: str, file: str, kind: Kind) -> Iterable[Setting]:
     if kind in ("freqtrade", "json"):
         return json_.read(text, file)
-    if kind in ("compose", "hummingbot", "yaml"):
+    if kind == "python":
+        return source.read_notebook(text, file) if file.endswith(".ipynb") else source.read(text, file)
+    if kind in ("compose", "hummingbot", "yaml", "policy"):
         return yaml_.read(text, file)
     return lines.read_unit(text, file) if kind == "systemd" else lines.read(text, file)

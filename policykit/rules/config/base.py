@@ -40,13 +40,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Where a version of a file is in git's history."""
+    """Where a version of a file is in git's history, and which of its values was not there before."""
 
     commit: str
     #: When that commit was made, as an ISO date.
     date: str
-    #: Whether the value still stands in a file that some branch has now.
+    #: Whether the value still stands in a file of the current commit.
     present: bool
+    #: Where it stands; every value of the file when it is not given.
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 
 from policykit.rules.config.base import Kind
 
+_POLICY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?policykit[\"']?[ \t]*:", re.MULTILINE)
 _COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml\Z")
 #: Names whose content decides, and how such a file is read.
 _FORMATS: dict[str, Kind] = {
@@ -55,3 +56,13 @@ def kind_by_content(file: str, head: bytes) -> Kind:
     if form == "json" and _FREQTRADE.search(head):
         return "freqtrade"
     return "hummingbot" if form == "yaml" and _HUMMINGBOT.search(head) else form
+
+
+def is_policy(head: bytes) -> bool:
+    """Tell a policy by the beginning of a YAML file."""
+    return _POLICY.search(head) is not None
+
+
+def may_hold_secrets(file: str) -> bool:
+    """Tell by its name whether a past version of a file is worth reading: source, notebooks, settings, policies."""
+    return file.endswith((".py", ".ipynb")) or bool(kind_by_name(file) or format_of(file))

@@ -31,10 +31,11 @@ class Leak(NamedTuple):
 
 def leaks(config: Config) -> Iterator[Leak]:
     """Yield the credentials of a file in their order; placeholders, references and encrypted values are none."""
-    beside_secret = {s.path[:-1] for s in config.settings if s.path[-1:] and s.path[-1].lower() == "secret"}
+    structured = config.kind != "python"  # there, only names are known, not what stands beside them
+    beside_secret = {
+        s.path[:-1] for s in config.settings if structured and s.path[-1:] and s.path[-1].lower() == "secret"
+    }
     for setting in config.settings:
-        if not setting.text and not setting.value.isalnum():
-            continue
         leak = _leak(setting, setting.path[:-1] in beside_secret, config.kind in ("freqtrade", "hummingbot"))
         if leak is not None:
             yield leak
