@@ -1,8 +1,9 @@
 """A key may do more at the exchange than the policy says.
 
 ## What it finds
-A permission that the exchange grants and that is not in the key's `scopes` (withdraw and transfer have rules of
-their own). A permission that the exchange does not tell is unknown; `declared.scopes` records what its page shows.
+A permission that the exchange grants, or that a person declared, and that is not in the key's `scopes` (withdraw and
+transfer have rules of their own). A permission that the exchange does not tell is unknown; `declared.scopes` records
+what its page shows.
 
 ## Why
 The policy is what people read and approve; a key that may do more makes it untrue, and a leak costs more than
@@ -49,6 +50,18 @@ keys:
 declared policy.yaml:5:24 that `mm-exec` has no key_admin is what desk-head declared on 2026-11-20; not verified
 ```
 
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+    declared: {scopes: [read, trade.spot, key_admin], by: desk-head, at: 2026-11-20}
+```
+```finding
+open certain policy.yaml:5:24 key `mm-exec` has key_admin as desk-head declared; the policy allows read and
+  trade.spot
+```
+
 ## Good
 ```yaml
 keys:
@@ -71,7 +84,7 @@ from typing import TYPE_CHECKING
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, words
-from policykit.rules.scopes import allows, granted, may, not_told
+from policykit.rules.scopes import allows, granted, may, not_told, of_this_key
 
 if TYPE_CHECKING:
     from policykit.model import Key
@@ -91,7 +104,9 @@ _OWN_RULES = ("withdraw", "transfer")
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
-    """Compare each permission with the scopes; gather those that are not told into one finding a key."""
+    """Compare what was declared, then what is granted, with the scopes; gather what is not told into one finding."""
+    for name, key in inputs.keys.items():
+        yield from _declared(inputs, name, key)
     if inputs.snapshot is None:
         return
     from policykit.snapshot import SCOPES  # static lint does not load it
@@ -110,25 +125,33 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                     observed=granted(inputs, report, scope),
                     next_step=f"{inputs.key_page()} > untick {inputs.on_page(scope)}, or agree to it in `scopes`",
                 )
-        untold = [s for s in others if report.permissions.get(s, "unknown") == "unknown"]
+        told = (key.declared.scopes if key.declared else None) or ()
+        untold = [s for s in others if report.permissions.get(s, "unknown") == "unknown" and not allows(told, s)]
         if untold:
             yield _untold(inputs, name, key, report, untold)
 
 
+def _declared(inputs: Inputs, name: str, key: Key) -> Iterator[Finding]:
+    declared = key.declared
+    seen = (declared.scopes if declared else None) or ()
+    extra = [s for s in seen if s not in _OWN_RULES and not allows(key.scopes, s)]
+    if declared is not None and extra:
+        yield RULE.finding(
+            inputs.place(f"keys.{name}.declared.scopes"),
+            f"key `{name}` has {words(extra)} as {declared.by} declared; the policy allows {may(key)}",
+            label="declared, and not in `scopes`",
+            next_step=f"take it from the key at {inputs.key_page()}, or agree to it in `scopes`",
+        )
+
+
 def _untold(inputs: Inputs, name: str, key: Key, report: KeyReport, untold: list[str]) -> Finding:
-    if key.declared is not None and key.declared.scopes is not None:
-        extra = [s for s in untold if allows(key.declared.scopes, s)]
-        place = inputs.place(f"keys.{name}.declared.scopes")
-        if extra:
-            return RULE.finding(
-                place,
-                f"key `{name}` has {words(extra)} as {key.declared.by} declared; the policy allows {may(key)}",
-                label="declared, and not in `scopes`",
-                next_step=f"take it from the key at {inputs.key_page()}, or agree to it in `scopes`",
-            )
-        by = f"{key.declared.by} declared on {key.declared.at}"
+    declared = key.declared
+    if declared is not None and declared.scopes is not None and of_this_key(declared, report):
+        by = f"{declared.by} declared on {declared.at}"
         return RULE.finding(
-            place, f"that `{name}` has no {words(untold)} is what {by}; not verified", status="declared"
+            inputs.place(f"keys.{name}.declared.scopes"),
+            f"that `{name}` has no {words(untold)} is what {by}; not verified",
+            status="declared",
         )
     reasons = dict.fromkeys(not_told(inputs, report, s) for s in untold)
     return RULE.unknown(

@@ -46,6 +46,21 @@ keys:
 declared policy.yaml:6:25 that `mm-exec` is bound to BTC/USDT at the exchange is what desk-head declared on 2026-11-20;
   not verified
 ```
+```yaml
+account: {name: mm, currency: USDT, kind: sub}
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+    declared: {symbols: ["BTC/USDT"], by: desk-head, at: 2026-10-01}
+```
+```json
+{"keys": [{"name": "mm-exec", "created_at": "2026-10-20T10:00:00Z"}]}
+```
+```finding
+unknown policy.yaml:6:25 which symbols `mm-exec` may trade at the exchange is not known: the key was made after the
+  declaration
+```
 
 ## Good
 ```yaml
@@ -80,9 +95,10 @@ from typing import TYPE_CHECKING
 from policykit.finding import Finding
 from policykit.model.symbols import within
 from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.scopes import of_this_key
 
 if TYPE_CHECKING:
-    from policykit.model import Key
+    from policykit.model import Declared, Key
 
 RULE = Rule(
     "PK114",
@@ -99,7 +115,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     for name, key in inputs.keys.items():
         declared = key.declared
         if declared is not None and declared.symbols is not None:
-            yield from _declared(inputs, name, key)
+            yield from _declared(inputs, name, declared, declared.symbols)
         elif _offered(inputs, key):
             count = len(inputs.model.risk.symbols or ()) if inputs.model.risk else 0
             yield RULE.finding(
@@ -122,13 +138,11 @@ def _offered(inputs: Inputs, key: Key) -> bool:
     return any(scope in offer.scopes for scope in key.scopes or ())
 
 
-def _declared(inputs: Inputs, name: str, key: Key) -> Iterator[Finding]:
-    declared = key.declared
-    if declared is None or declared.symbols is None:
-        return
+def _declared(inputs: Inputs, name: str, declared: Declared, symbols: tuple[str, ...]) -> Iterator[Finding]:
     place = inputs.place(f"keys.{name}.declared.symbols")
     allowed = inputs.model.risk.symbols if inputs.model.risk else None
-    beyond = within(declared.symbols, allowed) if allowed else ()
+    beyond = within(symbols, allowed) if allowed else ()
+    report = inputs.report(name)
     if beyond:
         yield RULE.finding(
             place,
@@ -137,10 +151,16 @@ def _declared(inputs: Inputs, name: str, key: Key) -> Iterator[Finding]:
             context=(("as agreed", inputs.place("risk.symbols")),),
             next_step=f"take it from the list at {inputs.key_page()}, then declare it anew",
         )
-    elif inputs.report(name) is not None:
+    elif report is not None and of_this_key(declared, report):
         yield RULE.finding(
             place,
-            f"that `{name}` is bound to {words(declared.symbols)} at the exchange is what {declared.by} declared on"
+            f"that `{name}` is bound to {words(symbols)} at the exchange is what {declared.by} declared on"
             f" {declared.at}; not verified",
             status="declared",
+        )
+    elif report is not None:
+        yield RULE.unknown(
+            place,
+            f"which symbols `{name}` may trade at the exchange is not known: the key was made after the declaration",
+            f"look at {inputs.key_page()}, then declare it anew",
         )

@@ -90,7 +90,8 @@ from typing import TYPE_CHECKING
 
 from policykit.finding import Finding
 from policykit.rules.addresses import network_of
-from policykit.rules.base import Inputs, Rule, iso_ms, words
+from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.scopes import of_this_key
 
 if TYPE_CHECKING:
     from policykit.model import Key
@@ -143,8 +144,7 @@ def _observed(inputs: Inputs, name: str, key: Key, report: KeyReport) -> Iterato
 def _untold(inputs: Inputs, name: str, key: Key, report: KeyReport) -> Iterator[Finding]:
     declared = key.declared
     if declared is not None and declared.ip_allowlist is not None:
-        made_ms, said_ms = iso_ms(report.created_at), iso_ms(declared.at)
-        if made_ms is not None and said_ms is not None and said_ms + 86_400_000 <= made_ms:
+        if not of_this_key(declared, report):
             yield RULE.unknown(
                 inputs.place(f"keys.{name}.declared.at"),
                 f"which addresses `{name}` accepts is not known: the key was made after the declaration",

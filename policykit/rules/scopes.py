@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from policykit.finding import Observed
 from policykit.place import Place
-from policykit.rules.base import Inputs, words
+from policykit.rules.base import DAY_MS, Inputs, iso_ms, words
 
 if TYPE_CHECKING:
-    from policykit.model import Key
+    from policykit.model import Declared, Key
     from policykit.snapshot import KeyReport
 
 #: Fields of key reports that carry a scope, by the words their exchanges use: the evidence that a finding quotes.
@@ -50,6 +50,12 @@ def admitted_scope(inputs: Inputs, scope: str) -> Iterator[tuple[str, Place]]:
         for index, seen in enumerate((key.declared.scopes if key.declared else None) or ()):
             if seen == scope:
                 yield name, inputs.place(f"keys.{name}.declared.scopes.{index}")
+
+
+def of_this_key(declared: Declared, report: KeyReport) -> bool:
+    """Tell whether a declaration can be about the key that was read: it is not from before that key was made."""
+    made_ms, said_ms = iso_ms(report.created_at), iso_ms(declared.at)
+    return made_ms is None or said_ms is None or said_ms + DAY_MS > made_ms
 
 
 def granted(inputs: Inputs, report: KeyReport, scope: str) -> Observed:
