@@ -74,18 +74,27 @@ def output_option(function: F) -> F:
 
 
 def write_output(text: str, output: Path | None = None) -> None:
-    """Write to the file, whole or not at all, or to standard output; a file that cannot be written is a wrong call."""
+    """Write to the file, whole or not at all, or to standard output; a file that cannot be written is a wrong call.
+
+    A link is followed; what is no regular file (/dev/null, a pipe) is written to, never replaced.
+    """
     if not text.endswith("\n"):
         text += "\n"
     if output is None:
         click.echo(text, nl=False)
         return
-    beside = output.with_name(f".{output.name}.{os.getpid()}.part")
+    beside: Path | None = None
     try:
+        target = output.resolve()
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
         beside.write_text(text, encoding="utf-8")
-        beside.replace(output)
+        beside.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        if beside is not None:
+            beside.unlink(missing_ok=True)
         raise click.ClickException(
             f"{output}: cannot be written ({error.strerror}); a writable place is needed; give another --output"
         ) from None
