@@ -1,0 +1,1 @@
+"""What leads people: how they start, and what they do when something happens."""
