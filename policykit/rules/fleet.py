@@ -44,8 +44,6 @@ class Card(NamedTuple):
     account: str
     environment: str
     egress: str | None
-    #: Whether a rate budget is shared by all behind one address.
-    address_budget: bool
     #: Who shares its counters (`store.share`), how many bots trade under it, and its rate budgets.
     share: str
     bots: int
@@ -87,7 +85,6 @@ def card(inputs: Inputs) -> Card:
         account=model.account.name,
         environment=model.environment,
         egress=model.account.egress,
-        address_budget=any(b.shared_by == "ip" for b in (model.rate_budgets or {}).values()),
         share=model.store.share if model.store else "host",
         bots=model.account.bots or 1,
         budgets=tuple(

@@ -79,7 +79,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     first: dict[tuple[str, Network], Card] = {}
     for card in sorted(inputs.fleet, key=lambda c: c.file):
         address = _only(card)
-        if address is None or card.egress is None or not card.address_budget:
+        if address is None or card.egress is None or all(budget.shared_by != "ip" for budget in card.budgets):
             continue
         other = first.setdefault((card.exchange, address), card)
         if other.egress != card.egress:

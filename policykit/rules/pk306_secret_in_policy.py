@@ -81,6 +81,8 @@ MIN_CHANGES = 0.45
 _GIVEN = re.compile(r"([A-Za-z][\w-]{0,63})[\"']?\s*[=:]\s*[\"']?([^\s\"',;]+)")
 _USERINFO = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 _RUN = re.compile(r"[A-Za-z0-9+/=_-]+\Z")
+#: A hash, or an address of a chain.
+_HEX = re.compile(r"(0x)?[0-9a-fA-F]+\Z")
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
@@ -133,7 +135,7 @@ def _secret(text: str) -> Confidence | None:
 
 def _drawn(word: str) -> bool:
     """Tell a run that was drawn at random from words, hashes and ids."""
-    if len(word) < MIN_RUN or not _RUN.match(word) or placeholder(word):
+    if len(word) < MIN_RUN or not _RUN.match(word) or _HEX.match(word) or placeholder(word):
         return False
     kinds = ["u" if c.isupper() else "l" if c.islower() else "d" if c.isdigit() else "" for c in word]
     changes = sum(a != b for a, b in pairwise(kinds))
