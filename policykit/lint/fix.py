@@ -36,6 +36,7 @@ MAX_FIXES = 500
 MAX_BYTES = 1024 * 1024
 #: Codes up to this one are found in one file alone; those after it only once all files of a policy can be read.
 LAST_OF_ONE_FILE = "PK012"
+AMBIGUOUS, UNKNOWN_KEY = "PK004", "PK010"
 
 
 class Edited(NamedTuple):
@@ -269,7 +270,9 @@ class _Fixer:
         """Return why a file must not become this text, or nothing."""
         texts = {**self.texts, real: new.encode("utf-8")}
         after = self.assess(users, texts)
-        fresh = new_findings(before, after, real)
+        # A value that was refused hid that its key is unknown, too.
+        freed = {c.finding.primary.path for c in made if c.finding.rule == AMBIGUOUS}
+        fresh = [f for f in new_findings(before, after, real) if f.rule != UNKNOWN_KEY or f.primary.path not in freed]
         if fresh:
             return f"it would make a new finding, {fresh[0].rule} at {fresh[0].primary.path or fresh[0].primary}"
         were, are = (Counter(_key(f) for f in found if f.status == "open") for found in (before, after))

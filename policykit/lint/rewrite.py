@@ -67,7 +67,7 @@ def diff(files: Iterable[Edited]) -> str:
 
 
 def _lines(raw: bytes) -> list[str]:
-    return raw.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return raw.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
 def _shown(line: str) -> str:

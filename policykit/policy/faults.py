@@ -24,6 +24,12 @@ _ALIKE = 0.6
 #: A run of characters that could be a secret: not quoted, wherever it stands.
 _TOKEN = re.compile(r"[A-Za-z0-9+=_-]{16}")
 
+#: The words that a field may have, in pydantic's message.
+_WORD = re.compile(r"'([^']+)'")
+#: A whole number, and a word that needs no quotes inside of brackets.
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
+_ITEM = re.compile(r"[a-z][a-z_.]{0,40}\Z")
+
 _NEEDS: Mapping[str, str] = {
     "int_type": "a whole number is needed",
     "bool_type": "`true` or `false` is needed",
@@ -85,7 +91,32 @@ def _fault(row: Any, path: tuple[str | int, ...], dotted: str, document: Documen
     place = document.key_places[dotted] if is_key and dotted in document.key_places else _nearest(document, dotted)
     given = "the key" if is_key else _given(document.data, path)
     what = f"{_safe(path) or 'the policy'} is {given}"
-    return finding("PK011", place._replace(path=_safe(path)), what, needs)
+    place = place._replace(path=_safe(path))
+    exact = not is_key and dotted in document.places
+    return finding("PK011", place, what, needs, fix=_cure(row, path, place, document.data) if exact else None)
+
+
+def _cure(row: Any, path: tuple[str | int, ...], place: Place, data: Any) -> Fix | None:
+    """Return a fix where it is certain what is meant: the same word, number or item, as the field wants it written.
+
+    Of words that are only alike, the nearest is a guess.
+    """
+    for step in path:
+        data = data[step]
+    kind = row["type"]
+    if kind == "literal_error" and isinstance(data, str):
+        close = difflib.get_close_matches(data.lower(), _WORD.findall(row["ctx"]["expected"]), n=1, cutoff=_ALIKE)
+        return Fix.replace(place, close[0], f"write `{close[0]}`") if close else None
+    bare = (kind == "int_type" and isinstance(data, str) and _WHOLE.match(data)) or (
+        kind == "bool_type" and data in ("true", "false")
+    )
+    if bare:
+        return Fix.replace(place, str(data), "leave the quotes out", safe=True)
+    if type(data) is int and kind == "string_type":
+        return Fix.replace(place, f'"{data}"', "put it in quotes", safe=True)
+    if kind == "tuple_type" and isinstance(data, str) and _ITEM.match(data):
+        return Fix.replace(place, f"[{data}]", "make it a list", safe=True)
+    return None
 
 
 def _needs(kind: str, row: Any, context: Mapping[str, Any]) -> str:

@@ -21,6 +21,8 @@ __all__ = ["CannotEdit", "Change", "apply", "changes"]
 #: What becomes of a list or a section whose last item is removed: it stays, empty, or it is removed, too.
 Emptied = Literal["keep", "drop"]
 _GONE: Final = object()
+#: Findings of the reader that leave the structure whole: one value is refused, the others are where they are.
+_WHOLE: Final = frozenset(("PK004", "PK006", "PK007"))
 #: Further indentation of a section that is made.
 INDENT: Final = "  "
 
@@ -91,7 +93,7 @@ class _Editor:
         if edit.kind == "replace":
             self.made.append(Change(*self.seen(edit.place), edit.text))
             return
-        if self.document.findings:
+        if any(found.rule not in _WHOLE for found in self.document.findings):
             raise CannotEdit("the file cannot be read as it is")
         made = self.removed(edit.place) if edit.kind == "remove" else self.added(edit)
         self.made += made
@@ -109,7 +111,8 @@ class _Editor:
         """Read what the changes of structure make; it must say what was meant, no more and no less."""
         if self.structure:
             result = read(apply(text, self.structure), self.document.file)
-            if result.findings or result.data != _pruned(self.expected):
+            worse = len(result.findings) > len(self.document.findings)
+            if worse or result.data != _pruned(self.expected):
                 raise CannotEdit("the layout there does not allow it")
 
     # -- places -------------------------------------------------------------------------------------------------

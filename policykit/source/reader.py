@@ -28,7 +28,7 @@ from policykit.finding import Finding, Fix
 from policykit.place import Place
 from policykit.source.codes import finding
 from policykit.source.gaps import Gaps
-from policykit.source.scalars import INVISIBLE, Refusal, meaning
+from policykit.source.scalars import INVISIBLE, Refusal, meaning, quoted
 
 MAX_BYTES: Final = 262_144
 MAX_DEPTH: Final = 24
@@ -232,7 +232,9 @@ class _Reader:
         elif len(key) > MAX_SCALAR:
             self.say("PK003", place, f"a key of over {MAX_SCALAR} characters", "a shorter one")
         elif plain and not _is_text(key):
-            self.say("PK004", place, "a key that YAML readers do not all take for text", "write it in quotes")
+            cure = quoted(key)
+            fix = Fix.replace(place, cure.text, cure.label, safe=cure.safe)
+            self.say("PK004", place, "a key that YAML readers do not all take for text", "write it in quotes", fix=fix)
         elif self.invisible(key, event, path):
             pass
         elif key in data:
@@ -255,7 +257,10 @@ class _Reader:
         place = self.place(event.start_mark, event.end_mark, path)
         if meant.code == "PK007" and text == "" and path in self.doc.key_places:
             place = self.doc.key_places[path]
-        fix = Fix.replace(place, f'"{text}"', "put it in quotes", safe=True) if meant.quote else None
+        cure = meant.cure
+        fix = Fix.replace(place, cure.text, cure.label, safe=cure.safe) if cure else None
+        if meant.code == "PK007" and path in self.doc.key_places:
+            fix = Fix.remove(place, "leave the key out")
         self.refuse(path, meant.code, place, meant.what, meant.may, fix=fix)
         return None
 
