@@ -47,7 +47,8 @@ def test_all_of_them_together_lint_clean() -> None:
     assert now_ms is not None
     ended = lint(Call((str(harness.GOOD),)), Options(now_ms))
     assert (ended.code, ended.problems) == (0, ())
-    assert [f.message for f in ended.report.findings if f.status == "open"] == []
+    opened = [f for f in ended.report.findings if f.status == "open"]
+    assert [f.message for f in opened if f.rule != harness.OF_THIS_VERSION] == []
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not harness.is_profile(n)])
