@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from policykit.rules.config.base import MAX_BYTES
 from policykit.rules.config.kinds import format_of, is_policy, kind_by_content, kind_by_name
 
 #: The most files of one call, and the deepest folder.
@@ -15,6 +16,8 @@ MAX_FILES = 10_000
 MAX_DEPTH = 32
 #: How much of a file is looked at to tell what it is.
 PROBE_BYTES = 256 * 1024
+#: The same for files other than YAML, of which a bot's folder has thousands: candles, results, logs.
+SETTINGS_PROBE_BYTES = 32 * 1024
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
@@ -85,10 +88,11 @@ def _kind(path: str) -> Literal["policy", "source", "config"] | None:
         return "config"
     if not format_of(path):
         return None
-    head = _head(path)
-    if path.endswith((".yaml", ".yml")) and (head is None or is_policy(head)):
+    yaml = path.endswith((".yaml", ".yml"))
+    head, size = _head(path, PROBE_BYTES if yaml else SETTINGS_PROBE_BYTES)
+    if yaml and (size < 0 or is_policy(head)):
         return "policy"  # one that cannot be read is taken for a policy, so that it is reported
-    return "config" if head and kind_by_content(path, head) else None
+    return "config" if 0 < size <= MAX_BYTES and kind_by_content(path, head) else None
 
 
 def _named(path: str) -> Literal["policy", "source", "config"]:
@@ -99,12 +103,13 @@ def _named(path: str) -> Literal["policy", "source", "config"]:
     return "config" if format_of(path) not in ("", "yaml") else "policy"
 
 
-def _head(path: str) -> bytes | None:
-    """Return the beginning of a regular file; None when it cannot be read."""
+def _head(path: str, length: int) -> tuple[bytes, int]:
+    """Return the beginning of a file and its size: 0 when it is no regular file, -1 when it cannot be read."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return b""
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return b"", 0
         with Path(path).open("rb") as stream:
-            return stream.read(PROBE_BYTES)
+            return stream.read(length), status.st_size
     except OSError:
-        return None
+        return b"", -1

@@ -56,6 +56,10 @@ _KNOWN = (
     ("Discord webhook", re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/[0-9]{15,}/[\w-]{50,}\Z")),
     ("GitHub token", re.compile(r"(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{60,})\Z")),
     ("AWS access key", re.compile(r"(?:AKIA|ASIA)[A-Z2-7]{16}\Z")),
+    (
+        "password in a URL",
+        re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^/\s:@]{0,64}:(?=[^@/\s]*[0-9])[^@/\s]{8,256}@[\w.-]+"),
+    ),
     ("Vault token", re.compile(r"hv[sbr]\.[A-Za-z0-9_-]{24,}\Z")),
 )
 _SEED_WORDS = frozenset((12, 15, 18, 21, 24))
@@ -86,7 +90,7 @@ def known(value: str) -> str:
     if not MIN_LENGTH <= len(value) <= MAX_LENGTH:
         return ""
     what = next((what for what, pattern in _KNOWN if pattern.match(value)), "")
-    return "" if what and _PLACEHOLDER.search(value) else what
+    return "" if what and (_PLACEHOLDER.search(value) or _SUBSTITUTED.search(value)) else what
 
 
 def credential(value: str, minimum: int = MIN_LENGTH) -> bool:

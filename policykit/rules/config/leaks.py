@@ -17,6 +17,10 @@ _EXCHANGE_NAME = re.compile(r"(?i)secret|private_?key|pass_?phrase|mnemonic|seed
 _OTHER_SECTIONS = frozenset(("telegram", "api_server", "discord", "webhook", "external_message_consumer", "coingecko"))
 
 
+#: The section of freqtrade's own server: whoever has its password can enter and exit trades.
+_SERVER = "api_server"
+
+
 class Leak(NamedTuple):
     """A setting that is a credential."""
 
@@ -35,7 +39,10 @@ def leaks(config: Config) -> Iterator[Leak]:
     beside_secret = {
         s.path[:-1] for s in config.settings if structured and s.path[-1:] and s.path[-1].lower() == "secret"
     }
+    off = {s.path[:-1] for s in config.settings if s.name == "enabled" and s.value.lower() == "false"}
     for setting in config.settings:
+        if setting.path[:-1] in off and setting.path[0] == _SERVER:
+            continue  # what `freqtrade new-config` draws for a server that is off opens nothing
         leak = _leak(setting, setting.path[:-1] in beside_secret, config.kind in ("freqtrade", "hummingbot"))
         if leak is not None:
             yield leak
@@ -50,7 +57,8 @@ def _leak(setting: Setting, beside_secret: bool, bot: bool) -> Leak | None:
     name = setting.name
     kept = keeps(name) or ("key" if beside_secret and name.lower() == "key" else "")
     passphrase = (beside_secret and name.lower() == "password") or "phrase" in name.lower()
-    if not kept or not credential(value, MIN_PASSPHRASE if passphrase else MIN_LENGTH):
+    chosen = passphrase or setting.path == (_SERVER, "password")
+    if not kept or not credential(value, MIN_PASSPHRASE if chosen else MIN_LENGTH):
         return None
     exchange = bool(_EXCHANGE_NAME.search(name) or passphrase) and not _OTHER_SECTIONS.intersection(setting.path)
     what = "an API key" if kept == "key" else "a passphrase" if passphrase else "a secret"
