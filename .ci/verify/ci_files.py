@@ -13,6 +13,8 @@ import tempfile
 import venv
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 TOP = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).resolve().parent
 VENV = TOP / ".make" / "verify"
@@ -85,12 +87,54 @@ def hook() -> bool:
         return clean and expect("the hook refuses one that withdraws", command, code=1, says="PK101", folder=folder)
 
 
+def action() -> bool:
+    """Run the steps of action.yml as a runner does, but for the upload: on a clean policy, then on one that is not."""
+    steps = YAML(typ="safe").load((TOP / "action.yml").read_text())["runs"]["steps"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "policies").mkdir()
+        file = folder / "policies" / "policy.yaml"
+        file.write_text((TOP / "tests" / "rules" / "policy.yaml").read_text())
+        files = {"GITHUB_OUTPUT": folder / "output", "GITHUB_STEP_SUMMARY": folder / "summary.md"}
+        runner = {
+            "RUNNER_TEMP": name,
+            "GITHUB_ACTION_PATH": str(TOP),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_WORKSPACE": name,
+        }
+        asked = {"PYTHON": sys.executable, "PATHS": "policies/", "ARGS": "--fail-on high"}
+        environment = {**os.environ, **runner, **asked, **{k: str(v) for k, v in files.items()}}
+        ends = [_step(step["run"], folder, environment) for step in steps if "run" in step]
+        clean = files["GITHUB_OUTPUT"].read_text() == f"sarif-file={name}/policykit.sarif\nexit-code=0\n"
+        file.write_text(file.read_text().replace("[read, trade.spot]", "[read, withdraw]"))
+        code, said = _step(steps[1]["run"], folder, environment)
+        marked = (
+            "::error file=policies/policy.yaml,line=11," in said and "PK101" in files["GITHUB_STEP_SUMMARY"].read_text()
+        )
+        right = [code for code, _ in ends] == [0, 0] and clean and code == 1 and marked
+    print(
+        f"ci files: the steps of action.yml pass a clean policy and mark one that withdraws: {'yes' if right else 'NO'}"
+    )
+    if not right:
+        print(f"  {ends}\n  {code} {said[-SHOWN:]}")
+    return right
+
+
+def _step(script: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Run a step as GitHub's runner runs `shell: bash`; return its exit code and output."""
+    command = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
 def main() -> int:
     """Prove every file; 0 when all is as expected."""
     if not install():
         return 1
     right = [expect(what, command) for what, command in CHECKS]
-    return 0 if all([*right, hook()]) else 1
+    return 0 if all([*right, action(), hook()]) else 1
 
 
 if __name__ == "__main__":

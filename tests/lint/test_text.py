@@ -39,7 +39,7 @@ unknown[PK214 allowlist-drift]: which addresses `mm-exec` accepts could not be r
   --> mm.yaml:13:19
    = next: compare Binance > Profile > API Management > Edit restrictions by eye, then record it under `declared:`
 
-high[PK603 order-cap] [*]: one order may be 10% of equity; the guide's range is 1-2%
+medium[PK603 order-cap] [*]: one order may be 10% of equity; the guide's range is 1-2%
   --> mm.yaml:21:23
    |
 21 |   max_order_notional: 10% of equity
@@ -52,7 +52,7 @@ help: lower the cap
    - max_order_notional: 10% of equity
    + max_order_notional: 2% of equity
 
-1 policy, 1 key, 1 exchange: 1 critical, 1 high, 1 unknown; [*] 1 can be fixed with --fix
+1 policy, 1 key, 1 exchange: 1 critical, 1 medium, 1 unknown; [*] 1 can be fixed with --fix
 """
 
 
