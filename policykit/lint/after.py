@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from policykit.lint.baseline import Entry, acceptable, matched, of, relative, text_of
 from policykit.lint.discover import Target
 from policykit.lint.fix import Mended, mend
-from policykit.lint.judge import Options, StateOf
+from policykit.lint.judge import Options, StateOf, project
 from policykit.lint.rewrite import diff, write
 from policykit.lint.run import Report, lint_targets
 from policykit.rules import find
@@ -26,6 +26,8 @@ def fixed(
     call: Call, targets: Sequence[Target], options: Options, state_of: StateOf, report: Report, notes: list[str]
 ) -> tuple[Report, str | None, list[str]]:
     """Make fixes; return the report of what is left, the diff when that was asked for, and what was not written."""
+
+    options = options._replace(project=project(targets))  # some files judged again are judged among all the others
 
     def judged(some: Sequence[Target], texts: Mapping[str, bytes]) -> Report:
         found, _ = lint_targets(some, options._replace(texts=texts), state_of, alone=call.take is not None)

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from policykit.lint.state import State
     from policykit.policy import Checked, EffectivePolicy
     from policykit.record import Record
+    from policykit.rules.code import Project
 
 #: Codes of findings about the file itself: whatever else is asked for, they end in exit code 2.
 FILE_FAMILY = "PK0"
+#: One source alone has no others to follow names into.
+MIN_PROJECT = 2
 
 
 class Options(NamedTuple):
@@ -39,6 +42,8 @@ class Options(NamedTuple):
     record: Record | None = None
     #: Texts to be read in the place of files, by real path: what `--fix` would write.
     texts: Mapping[str, bytes] | None = None
+    #: The bots' sources that are linted together: names that one imports are followed into the others.
+    project: Project | None = None
 
     def wants(self, code: str) -> bool:
         """Tell whether findings of a rule are asked for. PK0 cannot be left out: such a policy is in force nowhere."""
@@ -112,17 +117,39 @@ def _policy(target: Target, options: Options, state_of: StateOf, read_parent: Re
     return judged
 
 
-def _source(target: Target, options: Options) -> Judged:
-    from policykit.rules.code import MAX_SOURCE_BYTES, read, unreadable
+def project(targets: Iterable[Target]) -> Project | None:
+    """Return what follows names from one bot's source into another; None where there is at most one."""
+    sources = tuple(target.file for target in targets if target.kind == "source")
+    if len(sources) < MIN_PROJECT:
+        return None
+    from policykit.rules.code import Project, read
 
-    raw, reason = _bytes(target.file, MAX_SOURCE_BYTES, options.texts)
+    return Project(sources, read, _text)
+
+
+def _text(file: str, limit: int) -> str:
+    """Return the text of a source for the sake of others; nothing when it cannot be read: its own findings say why."""
+    raw, reason = _bytes(file, limit, None)
+    try:
+        return "" if reason or len(raw) > limit else raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return ""
+
+
+def _source(target: Target, options: Options) -> Judged:
+    from policykit.rules.code import limit, read, unreadable
+
+    raw, reason = _bytes(target.file, limit(target.file), options.texts)
     code = unreadable(target.file, reason)
     if not reason:
         try:
-            code = read(raw.decode("utf-8-sig"), target.file)
+            if options.project is not None:
+                options.project.begin()
+            code = read(raw.decode("utf-8-sig"), target.file, options.project)
         except UnicodeDecodeError:
             code = unreadable(target.file, "it is not UTF-8")
-    return Judged(target, run(catalogue("source"), Inputs(options.now_ms, source=code), target.file))
+    found = run(catalogue("source"), Inputs(options.now_ms, source=code), target.file)
+    return Judged(target, [code.in_cell(finding) for finding in found] if code.spots else found)
 
 
 def _config(target: Target, options: Options) -> Judged:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from policykit.lint.discover import Target
-from policykit.lint.judge import Judged, Options, StateOf, judge, reader
+from policykit.lint.judge import Judged, Options, StateOf, judge, project, reader
 from policykit.rules import catalogue
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _work: list[Work] = []
 
 def judge_all(targets: Sequence[Target], options: Options, state_of: StateOf, *, alone: bool) -> list[Judged]:
     """Judge files, in their order. `alone`: in this process (what reads live state must not be forked)."""
+    options = options if options.project else options._replace(project=project(targets))
     context = None if alone or len(targets) < MIN_PARALLEL else _fork()
     if context is None:
         return _judge(targets, options, state_of)

@@ -1,7 +1,8 @@
 """A bot's source cannot be read.
 
 ## What it finds
-Python source that does not parse, is not UTF-8, or is too long: nothing is known of it.
+Python source that does not parse, is not UTF-8, or is too long, and a notebook that is no JSON: nothing is known of it.
+A cell of a notebook that does not parse is left out alone.
 
 ## Why
 What could not be looked at has not passed. The finding has the status unknown; `--strict` makes it count.
@@ -40,7 +41,7 @@ RULE = Rule(
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """State the reason why a source was not read."""
-    if inputs.code.unreadable is not None:
-        line, column, reason = inputs.code.unreadable
+    reasons = [inputs.code.unreadable] if inputs.code.unreadable is not None else inputs.code.skipped
+    for line, column, reason in reasons:
         place = Place(inputs.code.file, line, column, line, column)
         yield RULE.unknown(place, f"this source was not read: {reason}", "repair the file, or leave it out of PATHS")

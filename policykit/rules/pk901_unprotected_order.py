@@ -1,10 +1,13 @@
 """A bot sends an order that no policy decides.
 
 ## What it finds
-A call of ccxt that places or changes an order (`create_order`, `create_market_buy_order`, `createOrder`,
-`edit_order`, `create_orders`, `create_order_ws`, raw `private_post_order`, ...) on a client that was not given to
-`guard.protect` in this file, in a function that is not decorated with `@enforce`. A client made in the same file is
-certain; one that comes from elsewhere is likely, because it may be protected there.
+A call that places or changes an order: the unified methods of ccxt in both spellings (`create_order`,
+`createMarketBuyOrder`, `edit_order`, `create_orders`, `create_order_ws`, ...), its raw private methods, and those of
+python-binance, binance-connector, pybit, okx, kucoin, krakenex, python-kraken-sdk, hyperliquid, coinbase and bitmex.
+Names are followed through assignments, `self`, helpers, parameters and the other files that were given.
+It is silent where the client was given to `guard.protect` and where the function, or every caller of it, is under
+`@enforce`. It is certain where the client is seen to be made without protection, else likely. The calls on one client
+are one finding.
 
 ## Why
 The policy holds what passes through it. One unprotected call goes around every cap, the kill switch and the journal,
@@ -26,6 +29,18 @@ def rebalance(client):
 ```
 ```finding
 open likely bot.py:2:5 `client.createMarketSellOrder` sends an order that no policy decides
+```
+```python
+import ccxt
+from policykit import Guard
+
+exchange = ccxt.okx()
+if LIVE:
+    exchange = Guard.load("policies/mm.yaml").protect(exchange)
+exchange.create_limit_buy_order("BTC/USDT", 1, 60000)
+```
+```finding
+open likely bot.py:7:1 `exchange.create_limit_buy_order` sends an order that a policy decides on some ways only
 ```
 
 ## Good
@@ -53,18 +68,17 @@ def checkout(shop):
 ```
 
 ## Source
-PITFALLS.md 18; ccxt 4.5.90, `ccxt/base/exchange.py` (the unified order methods), read in November 2026.
+PITFALLS.md 18; ccxt 4.5.90, `ccxt/base/exchange.py`, and the packages that `rules/code/libraries.py` names, read in
+November 2026.
 """
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.code import Code, Invocation, dotted
+from policykit.rules.code.orders import by_client, enforced, orders, others
 
 RULE = Rule(
     "PK901",
@@ -75,54 +89,32 @@ RULE = Rule(
     ("source",),
 )
 
-_UNIFIED = re.compile(
-    r"(create|edit)_?([a-z_]*_)?orders?(_with_[a-z_]+)?(_ws)?\Z"
-    r"|(create|edit)([A-Z][A-Za-z]*)?Orders?(With[A-Za-z]+)?(Ws)?\Z"
-)
-#: Raw methods: `private_post_order`, `fapiPrivatePostOrder`, `private_post_v5_order_create`.
-_RAW = re.compile(r"[a-z0-9]*_?private_?(post|put)_[a-z0-9_]*order|[a-z0-9]*[pP]rivate(Post|Put)[A-Za-z0-9]*Order")
-#: Words that make a method's name an exchange's; without them and without ccxt in the file, words of an order count.
-_TRADING = re.compile(r"(?i)market|limit|stop|trigger|trailing|take_?profit|_ws\Z|Ws\Z")
-_ORDER_WORDS = frozenset({"buy", "sell", "limit", "market"})
-
 
 def check(inputs: Inputs) -> Iterator[Finding]:
-    """Look at each order call outside `@enforce` on a client that is not protected here."""
+    """Look at the order calls on each client that is not protected, outside `@enforce`."""
     code = inputs.code
-    for call in code.calls:
-        if not _sends_order(code, call) or _covered(code, call):
-            continue
-        shown = f"{call.receiver}.{call.method}" if call.receiver else call.method
+    open_orders = (s for s in orders(code) if s.state != "protected" and not enforced(s.call.scope))
+    for group in by_client(open_orders):
+        first = group[0]
+        partly = first.state == "partly"
+        more = f"; nor {_calls(len(group) - 1)} more on it" if len(group) > 1 else ""
         yield RULE.finding(
-            code.place(call.node, call.method),
-            f"`{shown}` sends an order that no policy decides",
-            confidence="certain" if call.receiver in code.clients else "likely",
-            label="not protected, not inside @enforce",
-            next_step=f"give the client to `guard.protect(...)`{_elsewhere(code, call)}",
+            code.place(first.call.node, first.call.method),
+            f"`{first.shown}` sends an order that "
+            + ("a policy decides on some ways only" if partly else "no policy decides"),
+            confidence=first.confidence,
+            label=f"{'not always ' if partly else 'not '}protected, not inside @enforce{more}",
+            next_step=_next_step(first.library.name, likely=first.state == "likely"),
+            context=others(code, group),
         )
 
 
-def _sends_order(code: Code, call: Invocation) -> bool:
-    if _RAW.match(call.method):
-        return True
-    if not _UNIFIED.match(call.method):
-        return False
-    if code.uses_ccxt or _TRADING.search(call.method):
-        return True
-    values = [*call.node.args, *(k.value for k in call.node.keywords)]
-    return any(isinstance(v, ast.Constant) and v.value in _ORDER_WORDS for v in values)
+def _calls(count: int) -> str:
+    return "is 1 call" if count == 1 else f"are {count} calls"
 
 
-def _covered(code: Code, call: Invocation) -> bool:
-    if call.receiver in code.protected:
-        return True
-    function = call.node.func
-    made = function.value if isinstance(function, ast.Attribute) else function
-    if isinstance(made, ast.Call) and dotted(made.func).rpartition(".")[2] == "protect":
-        return True
-    decorators = (d for f in call.functions for d in f.decorator_list)
-    return any(dotted(d.func if isinstance(d, ast.Call) else d).rpartition(".")[2] == "enforce" for d in decorators)
-
-
-def _elsewhere(code: Code, call: Invocation) -> str:
-    return "" if call.receiver in code.clients else "; if another file does, leave this one out of PATHS"
+def _next_step(library: str, *, likely: bool) -> str:
+    if library == "ccxt":
+        elsewhere = "; if another file does, give that one to lint too" if likely else ""
+        return f"give the client to `guard.protect(...)`{elsewhere}"
+    return f"put `@enforce` on the function that calls {library}, or trade through a protected ccxt client"
