@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from policykit.lint import Call, Ended, Options, lint
@@ -18,12 +19,14 @@ HERE = Path(__file__).parent
 #: What the faulty pair must be caught at: withdraw scope, no address restriction, key age, rate budget, order cap.
 EXPECTED = ("PK101", "PK201", "PK302", "PK401", "PK603")
 KEY_AGE_DAYS = 140
+#: The day on which the demo's policies were written: their dates are as far from today as they were from it.
+WRITTEN = date(2026, 11, 21)
 
 
 def show_lint(say: Callable[[str], None], folder: Path) -> str | None:
     """Lint both pairs and print the reports; return what did not come out as it should."""
     for name in ("faulty.yaml", "repaired.yaml"):
-        shutil.copy(HERE / name, folder / name)
+        (folder / name).write_text(_today((HERE / name).read_text(encoding="utf-8")), encoding="utf-8")
     with Sim() as sim:
         leaky = sim.add_key(age_days=KEY_AGE_DAYS, enableWithdrawals=True, ipRestrict=False)
         faulty = _lint(folder / "faulty.yaml", sim.url, leaky, say)
@@ -34,6 +37,12 @@ def show_lint(say: Callable[[str], None], folder: Path) -> str | None:
     if missed:
         return f"the faulty policy was not caught at {', '.join(missed)}"
     return None if repaired.code == 0 else f"the repaired policy ended with exit code {repaired.code}"
+
+
+def _today(text: str) -> str:
+    """Move every date of a policy by the days since it was written, so that nothing in it expires or grows old."""
+    past = datetime.now(UTC).date() - WRITTEN
+    return re.sub(r"\b20\d\d-\d\d-\d\d\b", lambda found: str(date.fromisoformat(found[0]) + past), text)
 
 
 def use(key: SimKey) -> None:
