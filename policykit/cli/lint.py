@@ -30,11 +30,18 @@ PROGRESS_EVERY = 500
 
 
 def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    codes = tuple(code.strip().upper() for given in value for code in given.split(",") if code.strip())
-    for code in codes:
-        if not (code.startswith("PK") and code[2:].isdigit() and 3 <= len(code) <= 5):
-            raise click.BadParameter(f"{code} is no code; PK101, or the beginning of some (PK1), is needed")
-    return codes
+    asked = tuple(code.strip().upper() for given in value for code in given.split(",") if code.strip())
+    if asked:
+        from policykit.rules import codes
+
+        known = codes()
+        for code in asked:
+            if not any(one.startswith(code) for one in known):
+                raise click.BadParameter(
+                    f"{code} is no rule; a code (PK101), or the beginning of some (PK1), is needed:"
+                    " `policykit rules` lists them"
+                )
+    return asked
 
 
 @click.command(

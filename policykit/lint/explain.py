@@ -64,9 +64,10 @@ def table() -> str:
     everything = rows()
     width = max(len(row.name) for row in everything)
     for row in everything:
-        if row.code[:3] != family:
-            family = row.code[:3]
-            lines += ["", f"{family}  {_FAMILIES[family]}"]
+        of = row.code[:3] if row.code.startswith("PK") else row.code[:-3]
+        if of != family:
+            family = of
+            lines += ["", f"{family}  {_FAMILIES.get(family, 'rules of other packages')}"]
         live = ", ".join(row.reads)
         lines.append(f"  {row.code}  {row.name:<{width}}  {row.severity:<8}  {live:<14}  {row.summary}".rstrip())
     return "\n".join([*lines[1:], "", "policykit explain CODE says what a rule finds, why, and shows examples", ""])

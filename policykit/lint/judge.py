@@ -186,7 +186,9 @@ def run(entries: Iterable[Entry], inputs: Inputs, file: str) -> list[Finding]:
             found += entry.check(inputs)
         except Exception as error:  # noqa: BLE001  # a rule that fails has not passed, and must not hide the others
             message = f"this rule could not be evaluated ({type(error).__name__}); it has not passed"
-            found.append(entry.rule.unknown(Place(file), message, "please report it with the file that shows it"))
+            found.append(
+                entry.rule.finding(Place(file), message, next_step="please report it, with the file that shows it")
+            )
     return found
 
 

@@ -18,8 +18,9 @@ from typing import NamedTuple
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, Subject
 from policykit.rules.plugins import plugins
+from policykit.source.codes import CODES
 
-__all__ = ["Entry", "Inputs", "Rule", "catalogue", "find"]
+__all__ = ["Entry", "Inputs", "Rule", "catalogue", "codes", "find"]
 
 _FILE = re.compile(r"(pk[1-9][0-9]{2})_[a-z0-9_]+\.py\Z")
 #: Rules of this family read what bots are made of (source, configuration); all others read policies.
@@ -42,13 +43,22 @@ def catalogue(*subjects: Subject) -> tuple[Entry, ...]:
     Only the files that are needed are imported: lint of a policy does not load what reads Python.
     """
     wanted = frozenset(subjects)
-    names = sorted(path.name for path in Path(__file__).parent.iterdir() if _FILE.match(path.name))
+    names = _files()
     if wanted:
         bots, policies = bool(wanted & _BOT_SUBJECTS), bool(wanted - _BOT_SUBJECTS)
         names = [n for n in names if (bots if n.upper().startswith(BOT_FAMILY) else policies)]
     modules = [importlib.import_module(f"{__name__}.{name.removesuffix('.py')}") for name in names]
     entries = [Entry(m.RULE, m.check, m.__doc__ or "") for m in (*modules, *plugins())]
     return tuple(e for e in entries if not wanted or e.rule.subject in wanted)
+
+
+def codes() -> tuple[str, ...]:
+    """Return the code of every rule, without loading ours: those of PK0, of the files, and of other packages."""
+    return (*CODES, *(name[:5].upper() for name in _files()), *(m.RULE.code for m in plugins()))
+
+
+def _files() -> list[str]:
+    return sorted(path.name for path in Path(__file__).parent.iterdir() if _FILE.match(path.name))
 
 
 def find(code: str) -> Entry | None:

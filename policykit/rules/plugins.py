@@ -13,13 +13,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from policykit.errors import PolicykitError
 from policykit.rules.base import Rule
 
 GROUP: Final = "policykit.rules"
 _CODE = re.compile(r"(?!PK)[A-Z]{2,8}[0-9]{3}\Z")
 
 
-class PluginError(Exception):
+class PluginError(PolicykitError):
     """A rule of another package cannot be used: one line `PLACE: what is; what may be; what to do`."""
 
 
