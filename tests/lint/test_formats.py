@@ -16,7 +16,7 @@ import pytest
 from policykit import __version__
 from policykit.lint.explain import rows
 from policykit.lint.report import formats, job_page, write
-from tests.lint.reports import REPORTS, STRANGE, make_files, style
+from tests.lint.reports import BOT, MM, REPORTS, STRANGE, make_files, style
 
 GOLDEN = Path(__file__).parent / "golden"
 #: Set to write the files anew; look at the difference before it is committed.
@@ -114,6 +114,29 @@ def test_sarif_places_are_found_from_the_root() -> None:
     inside = style(Path.cwd() / "bots", code)
     place = json.loads(write("sarif", make(), inside))["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": (Path.cwd() / "other.yaml").as_uri()}
+
+
+def test_sarif_fixes_make_what_they_say() -> None:
+    """Applied as SARIF has them, by line and column, the fixes of every kind give the text that was meant."""
+    results = json.loads(said("sarif", "mixed"))["runs"][0]["results"]
+    made = {}
+    for result in results:
+        for fix in result.get("fixes", []):
+            (of_file,) = fix["artifactChanges"]
+            lines = Path(of_file["artifactLocation"]["uri"]).read_text(encoding="utf-8").splitlines(keepends=True)
+            for change in of_file["replacements"]:
+                region = change["deletedRegion"]
+                first, last = ("".join(lines[: region[n] - 1]) for n in ("startLine", "endLine"))
+                start = len(first) + region["startColumn"] - 1
+                end = len(last) + region["endColumn"] - 1
+                text = "".join(lines)
+                made[result["ruleId"]] = text[:start] + change["insertedContent"]["text"] + text[end:]
+    assert made == {
+        "PK101": MM.replace(", withdraw", ""),
+        "PK603": MM.replace("10% of equity", "2% of equity"),
+        "PK701": MM + "kill_switch:\n  cancel: entries\n",
+        "PK903": BOT.replace(f'"{SECRET}"', 'os.environ["S"]'),
+    }
 
 
 def test_fingerprints_are_one_a_finding_and_survive_moved_lines() -> None:

@@ -9,7 +9,7 @@ from policykit.errors import PolicyError
 from policykit.finding import Edit, Fix
 from policykit.lint.baseline import text_of
 from policykit.lint.report.quote import clean, mask, width
-from policykit.source.edits import CannotEdit, apply, changes
+from policykit.source.edits import CannotEdit, Change, apply, changes
 
 #: The most lines of a fix that are shown.
 MAX_LINES = 20
@@ -27,17 +27,22 @@ def diff_of(fix: Fix, columns: int) -> list[Line]:
     No line holds a secret or a control character. Nothing when the fix cannot be drawn.
     """
     lines: list[Line] = []
-    for file in dict.fromkeys(edit.place.file for edit in fix.edits):
-        edits = [edit for edit in fix.edits if edit.place.file == file]
-        old = text_of(file)
-        try:
-            new = apply(old, changes(old, file, edits, policy=_structural(edits)))
-        except (CannotEdit, PolicyError):
-            continue
-        lines += _lines(old.splitlines(), new.splitlines())
+    for _, old, made in made_by(fix):
+        lines += _lines(old.splitlines(), apply(old, made).splitlines())
     kept = [(kind, clean(mask(text).expandtabs(4)).rstrip()) for kind, text in lines[:MAX_LINES]]
     drawn = _cut(_dedent(kept), columns)
     return [*drawn, *([(" ", f"... and {len(lines) - MAX_LINES} more lines")] if len(lines) > MAX_LINES else [])]
+
+
+def made_by(fix: Fix) -> Iterator[tuple[str, str, tuple[Change, ...]]]:
+    """Yield for each file of a fix its name, its text, and what changes in it; nothing where it cannot be edited."""
+    for file in dict.fromkeys(edit.place.file for edit in fix.edits):
+        edits = [edit for edit in fix.edits if edit.place.file == file]
+        text = text_of(file)
+        try:
+            yield file, text, changes(text, file, edits, policy=_structural(edits))
+        except (CannotEdit, PolicyError):
+            continue
 
 
 def _structural(edits: Sequence[Edit]) -> bool:

@@ -13,12 +13,14 @@ from policykit.clock import iso
 from policykit.finding import Finding, Observed
 from policykit.lint.explain import rows
 from policykit.lint.report import Style
+from policykit.lint.report.diff import made_by
 from policykit.lint.report.marks import fingerprints
 from policykit.lint.report.quote import clean, forget, mask, quoted
 from policykit.lint.report.sarif_rules import HOME, LEVELS, MESSAGE, descriptor
 from policykit.lint.report.shared import sentence
 from policykit.lint.run import Report
 from policykit.place import Place
+from policykit.source.edits import Change
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -142,23 +144,38 @@ def _lines(place: Place) -> dict[str, Any]:
 
 def _region(place: Place) -> dict[str, Any]:
     region = {"startLine": place.line, "startColumn": place.column}
-    if (place.end_line, place.end_column) > (place.line, place.column):
+    if (place.end_line, place.end_column) >= (place.line, place.column):
         region |= {"endLine": place.end_line, "endColumn": place.end_column}
     return region
 
 
 def _fixes(finding: Finding, style: Style) -> list[dict[str, Any]]:
+    """Return what mends an open finding, but for a fix that would repeat a secret."""
     fix = finding.fix
-    if fix is None or finding.status != "open" or any(e.kind != "replace" or mask(e.text) != e.text for e in fix.edits):
+    if fix is None or finding.status != "open":
+        return []
+    files = list(made_by(fix))
+    inserted = [change.text for _, _, made in files for change in made]
+    if not inserted or any(mask(text) != text for text in inserted):
         return []
     changes = [
         {
-            "artifactLocation": _artifact(edit.place.file, style),
-            "replacements": [{"deletedRegion": _region(edit.place), "insertedContent": {"text": edit.text}}],
+            "artifactLocation": _artifact(file, style),
+            "replacements": [
+                {"deletedRegion": _region(_span(file, text, change)), "insertedContent": {"text": change.text}}
+                for change in made
+            ],
         }
-        for edit in fix.edits
+        for file, text, made in files
     ]
-    return [{"description": {"text": clean(fix.label)}, "artifactChanges": changes}]
+    label = clean(fix.label) + ("" if fix.safe else " (look before it is applied)")
+    return [{"description": {"text": label}, "artifactChanges": changes}]
+
+
+def _span(file: str, text: str, change: Change) -> Place:
+    """Return the place of what changes."""
+    ends = [(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)) for at in (change.start, change.end)]
+    return Place(file, *ends[0], *ends[1])
 
 
 def _suppression(finding: Finding) -> dict[str, Any]:
