@@ -33,11 +33,6 @@ class Plan(NamedTuple):
 
     files: tuple[tuple[str, str], ...]
 
-    @property
-    def policy(self) -> str:
-        """The name of the policy's file."""
-        return self.files[0][0]
-
 
 def plan(draft: Draft, ci: Ci) -> Plan:
     """Return what is to be written; PolicyError if the policy would not load."""

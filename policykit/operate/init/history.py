@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.clock import iso
 from policykit.operate.init.draft import (
@@ -22,6 +22,9 @@ from policykit.operate.init.draft import (
 )
 from policykit.operate.init.trades import Trade, read
 from policykit.units import plain
+
+if TYPE_CHECKING:
+    from policykit.store.base import Row
 
 #: How much above its own history a bot may go before it is stopped.
 MARGIN: Final = Decimal("1.25")
@@ -59,9 +62,11 @@ def draft(file: Path, base: Callable[[str, str], Draft]) -> Draft:
     counted = tuple(order for order in past.orders if currency_of(order.symbol) == currency)
     notes = list(past.notes)
     if len(counted) < len(past.orders):
-        notes.append(f"{len(past.orders) - len(counted)} orders in another currency than {currency} are in no figure")
+        other = _count(len(past.orders) - len(counted))
+        are = "is" if other.startswith("1 ") else "are"
+        notes.append(f"{other} in another currency than {currency} {are} in no figure")
     if len(counted) < FEW:
-        notes.append(f"only {len(counted)} orders: the proposed caps rest on little; look at each")
+        notes.append(f"only {_count(len(counted))}: the proposed caps rest on little; look at each")
     made = _symbols(replace(made, source=f"caps from {file.name}"), counted)
     made = _order_cap(made, counted, currency, past.equity)
     made = _position_cap(made, past.positions, currency, past.equity)
@@ -124,33 +129,35 @@ def _positions(trades: Iterable[Trade]) -> tuple[tuple[Decimal, str], ...]:
 
 
 def _journal(file: Path) -> Past:
-    """Read the admitted orders, and equity and positions as they were observed."""
     from policykit.store import open_store
     from policykit.telemetry.tail import every
 
     store = open_store(f"sqlite:///{file.resolve()}")
-    orders: list[Trade] = []
-    accounts: Counter[str] = Counter()
-    seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
     try:
-        for row in every(store):
-            if row.kind == "decision":
-                order = _admitted(row.at_ms, row.body)
-                if order is not None:
-                    orders.append(order)
-                    accounts[order.order] += 1
-            elif row.kind == "observe":
-                seen[str(row.body.get("account"))].append(row.body)
+        return from_rows(file, every(store))
     finally:
         store.close()
+
+
+def from_rows(file: Path, rows: Iterable[Row]) -> Past:
+    """Return the admitted orders of the account that has most, and its equity and positions as they were observed."""
+    orders: list[Trade] = []
+    seen: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row.kind == "decision":
+            order = _admitted(row.at_ms, row.body)
+            orders += [order] if order is not None else []
+        elif row.kind == "observe":
+            seen[str(row.body.get("account"))].append(row.body)
     if not orders:
         raise ValueError(f"{file}: the journal has no admitted order; there is nothing to propose caps from")
+    accounts = Counter(order.order for order in orders)
     account = accounts.most_common(1)[0][0]
     others = sorted(set(accounts) - {account})
     notes = (f"only {account} is looked at; the journal has {', '.join(others)} too",) if others else ()
     exchange, _, name = account.partition("/")
     mine = tuple(order for order in orders if order.order == account)
-    equity, positions = _observed(seen[account])
+    equity, positions = observed(seen[account])
     return Past(mine, positions, equity, exchange, name, notes)
 
 
@@ -165,7 +172,7 @@ def _admitted(at_ms: int, body: dict[str, Any]) -> Trade | None:
     return Trade(at_ms, order["symbol"], order["side"], quantity, abs(Decimal(notional)), account)
 
 
-def _observed(rows: Iterable[dict[str, Any]]) -> tuple[Decimal | None, tuple[tuple[Decimal, str], ...]]:
+def observed(rows: Iterable[dict[str, Any]]) -> tuple[Decimal | None, tuple[tuple[Decimal, str], ...]]:
     """Return the smallest equity that was seen, and the largest position of each symbol at its mark."""
     equity: Decimal | None = None
     largest: dict[str, Decimal] = {}
@@ -188,7 +195,7 @@ def _observed(rows: Iterable[dict[str, Any]]) -> tuple[Decimal | None, tuple[tup
 def _symbols(made: Draft, orders: Sequence[Trade]) -> Draft:
     counts = Counter(order.symbol for order in orders)
     kept = [symbol for symbol, _ in counts.most_common(MAX_SYMBOLS)]
-    why = f"all that was traded, {len(orders):,} orders"
+    why = f"all that was traded, {_count(len(orders))}"
     if len(counts) > len(kept):
         why = f"the {MAX_SYMBOLS} that were traded most, of {len(counts)}"
     return replace(
@@ -219,6 +226,10 @@ def _amount(value: Decimal, currency: str) -> str:
     return f"{plain(value.quantize(Decimal('0.00000001')).normalize())} {currency}"
 
 
+def _count(orders: int) -> str:
+    return "1 order" if orders == 1 else f"{orders:,} orders"
+
+
 def _shown(value: Decimal) -> str:
     return f"{value:,.2f}"
 
@@ -234,7 +245,7 @@ def _order_cap(made: Draft, orders: Sequence[Trade], currency: str, equity: Deci
     sizes = [order.notional for order in orders]
     usual = percentile(sizes, Decimal("0.99"))
     cap = round_up(usual * MARGIN)
-    why = f"G33, and 1.25 x {_shown(usual)}, the 99th percentile of {len(sizes):,} orders"
+    why = f"G33, and 1.25 x {_shown(usual)}, the 99th percentile of {_count(len(sizes))}"
     if max(sizes) > cap:
         why += f" (the largest, {_shown(max(sizes))}, would be denied)"
     said = guessed(f"[2% of equity, {_amount(cap, currency)}]", why + _over(usual, equity, LARGEST_ORDER))

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,7 +29,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("order", "orderid", "order_id", "order id", "ordertxid", "order no."),
 }
 _QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
-_NUMBER = re.compile(r"([+-]?[0-9][0-9,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z][A-Za-z0-9]*)?\Z")
+_NUMBER = re.compile(r"([+-]?[0-9][0-9,]{0,29}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)\s*([A-Za-z][A-Za-z0-9]*)?\Z")
 
 
 class Trade(NamedTuple):
@@ -130,10 +130,7 @@ def _amount(cells: Mapping[str, str], field: str) -> tuple[Decimal, str]:
     found = _NUMBER.match(cells.get(field, ""))
     if found is None:
         raise ValueError(f'{field} is "{cells.get(field, "")[:20]}"; a number is needed')
-    try:
-        return Decimal(found.group(1).replace(",", "")), (found.group(2) or "").upper()
-    except InvalidOperation:
-        raise ValueError(f"{field} is no number") from None
+    return Decimal(found.group(1).replace(",", "")), (found.group(2) or "").upper()
 
 
 def _moment(text: str) -> int:
