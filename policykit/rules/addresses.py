@@ -12,14 +12,21 @@ from policykit.rules.base import Inputs
 
 Network = IPv4Network | IPv6Network
 
+
+def _bounds(network: Network) -> tuple[int, int, int]:
+    """Return (version, first address, last address): numbers compare much faster than networks."""
+    return network.version, int(network.network_address), int(network.broadcast_address)
+
+
 #: Ranges for documentation: RFC 5737, RFC 3849, RFC 9637.
-DOCUMENTATION = tuple(
-    ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+_DOCUMENTATION = tuple(
+    _bounds(ip_network(text))
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
 )
 #: Ranges that no exchange sees as a sender (IANA's special-purpose registries, read 2026-11), and what they are. Not
 #: Python's own `is_global`: that takes multicast for global, and differs between its versions.
 _SPECIAL = tuple(
-    (ip_network(text), what)
+    (*_bounds(ip_network(text)), what)
     for text, what in (
         ("0.0.0.0/8", "an address of no host"),
         ("10.0.0.0/8", "a private address"),
@@ -45,7 +52,7 @@ _SPECIAL = tuple(
     )
 )
 #: All that is given out to hosts in IPv6.
-_GLOBAL_IPV6 = ip_network("2000::/3")
+_GLOBAL_IPV6 = _bounds(ip_network("2000::/3"))
 
 
 class Allowed(NamedTuple):
@@ -67,30 +74,36 @@ def network_of(text: str) -> Network | None:
         return None
 
 
-def inside(network: Network, ranges: tuple[Network, ...]) -> bool:
-    """Tell whether a network lies in one of the ranges."""
-    return any(
-        r.version == network.version
-        and int(r.network_address) <= int(network.network_address)
-        and int(network.broadcast_address) <= int(r.broadcast_address)
-        for r in ranges
-    )
+def inside(network: Network, held: Network) -> bool:
+    """Tell whether a network lies in another one."""
+    version, low, high = _bounds(network)
+    outer, first, last = _bounds(held)
+    return version == outer and first <= low and high <= last
 
 
+@lru_cache(4_096)
+def documentation(network: Network) -> bool:
+    """Tell whether an address is one for examples, which is nobody's."""
+    version, low, high = _bounds(network)
+    return any(v == version and first <= low and high <= last for v, first, last in _DOCUMENTATION)
+
+
+@lru_cache(4_096)
 def special(network: Network) -> str:
     """Return what an address is that no exchange sees as a sender; nothing for a public one."""
-    for held, what in _SPECIAL:
-        if inside(network, (held,)):
+    version, low, high = _bounds(network)
+    for held, first, last, what in _SPECIAL:
+        if held == version and first <= low and high <= last:
             return what
-    if network.version == 6 and not inside(network, (_GLOBAL_IPV6,)) and network.prefixlen > 3:
-        return "a reserved address"
-    return ""
+    _, first, last = _GLOBAL_IPV6
+    apart = version == 6 and (high < first or low > last)
+    return "a reserved address" if apart else ""
 
 
 def public(text: str) -> Network | None:
     """Return one public address that belongs to somebody; None for ranges, special ones and those of examples."""
     network = network_of(text)
-    if network is None or network.num_addresses > 1 or special(network) or inside(network, DOCUMENTATION):
+    if network is None or network.num_addresses > 1 or special(network) or documentation(network):
         return None
     return network
 

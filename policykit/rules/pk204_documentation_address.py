@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.finding import Finding
-from policykit.rules.addresses import DOCUMENTATION, allowed, inside
+from policykit.rules.addresses import allowed, documentation
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule(
@@ -45,7 +45,7 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look for each entry in the ranges."""
     for entry in allowed(inputs):
-        if entry.network is not None and inside(entry.network, DOCUMENTATION):
+        if entry.network is not None and documentation(entry.network):
             yield RULE.finding(
                 entry.place,
                 f"key `{entry.key}` is bound to {entry.text}, an address for documentation",

@@ -83,7 +83,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             )
             continue
         wider = next(
-            (e for e, n in ranges if e.key == entry.key and n != entry.network and inside(entry.network, (n,))), None
+            (e for e, n in ranges if e.key == entry.key and n != entry.network and inside(entry.network, n)), None
         )
         if wider is not None:
             yield RULE.finding(

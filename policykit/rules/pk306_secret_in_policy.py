@@ -52,11 +52,12 @@ GUIDE.md G02, G15, G18.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from policykit.finding import Confidence, Finding
-from policykit.model.shape import walk
+from policykit.model.base import Section
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.credentials import credential, keeps, known, placeholder
 
@@ -72,6 +73,8 @@ RULE = Rule(
 _NAMED = ("keys", "vendors", "rate_budgets")
 #: What is public, however random it looks.
 _PUBLIC = "withdrawals.addresses"
+#: Shorter texts hold nothing.
+MIN_TEXT = 12
 #: Shorter runs of no name are ids and hashes more often than credentials.
 MIN_RUN = 32
 #: A run that was drawn at random has so many digits, and changes between capitals, small letters and digits so often.
@@ -87,20 +90,33 @@ _HEX = re.compile(r"(0x)?[0-9a-fA-F]+\Z")
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at every text and every name that the policy gives."""
-    for path, value, _ in walk(inputs.model):
-        if path.startswith(_PUBLIC):
-            continue
-        items = enumerate(value) if type(value) is tuple else ((None, value),)
-        for index, text in items:
-            how = _secret(text) if isinstance(text, str) else None
-            if how is not None:
-                at = path if index is None else f"{path}.{index}"
-                yield _finding(inputs, at, how)
+    for path, text in _texts(inputs.model, ""):
+        how = _secret(text)
+        if how is not None and path.rpartition(".")[0] != _PUBLIC:
+            yield _finding(inputs, path, how)
     for section in _NAMED:
         for name in getattr(inputs.model, section) or {}:
-            how = _secret(name)
+            how = _secret(str(name))
             if how is not None:
                 yield _finding(inputs, f"{section}.{name}", how, section)
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of a section that is long enough to hold something, with its path."""
+    if isinstance(value, str):
+        if len(value) >= MIN_TEXT:
+            yield path, value
+        return
+    inner: Iterable[tuple[object, object]] = ()
+    if isinstance(value, Section):
+        inner = value.__dict__.items()
+    elif isinstance(value, dict):
+        inner = value.items()
+    elif type(value) is tuple:  # not a length or an amount
+        inner = enumerate(value)
+    for name, item in inner:
+        if item is not None:
+            yield from _texts(item, f"{path}.{name}" if path else str(name))
 
 
 def _finding(inputs: Inputs, at: str, how: Confidence, section: str = "") -> Finding:
@@ -116,6 +132,7 @@ def _finding(inputs: Inputs, at: str, how: Confidence, section: str = "") -> Fin
     )
 
 
+@lru_cache(4_096)
 def _secret(text: str) -> Confidence | None:
     """Tell whether a text holds a credential: certain by its form or its name, likely by its look."""
     if _USERINFO.search(text) or known(text):
