@@ -10,9 +10,12 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from policykit.model.base import Meta, Section, metas
+from policykit.model.policy import Policy
 
 _CHECK: Final = "check:"
 _GUARD: Final = "guard:"
+#: Checks that only bind a live environment.
+_LIVE_ONLY: Final = "check:key."
 #: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
 #: nothing compares positions (`reconciliation`), feeds a dead man's switch, caps connects or keeps a stage's evidence.
 GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "orders", "recovery", "store"))
@@ -50,21 +53,26 @@ def missing(holder: str, checks: Container[str] = CHECKS) -> bool:
     return holder.startswith(_GUARD) and holder.removeprefix(_GUARD) not in GUARD_PARTS
 
 
-def unheld(
-    section: Section, written: Container[str], checks: Container[str] = CHECKS, path: str = ""
-) -> Iterator[Unheld]:
-    """Yield every limit that a section sets and nothing holds. `written`: the paths that a file says."""
+def unheld(policy: Policy, written: Container[str], checks: Container[str] = CHECKS) -> Iterator[Unheld]:
+    """Yield every limit that a policy sets and nothing holds. `written`: the paths that a file says."""
+    live = policy.environment == "live"
+    for found in _unheld(policy, written, checks, ""):
+        if live or not found.holder.startswith(_LIVE_ONLY):
+            yield found
+
+
+def _unheld(section: Section, written: Container[str], checks: Container[str], path: str) -> Iterator[Unheld]:
     for name, meta in metas(type(section)).items():
         value = getattr(section, name)
         at = f"{path}.{name}" if path else name
         if _asks(section, name, meta, at in written):
             yield from (Unheld(at, holder) for holder in meta.held_by if missing(holder, checks))
         if isinstance(value, Section):
-            yield from unheld(value, written, checks, at)
+            yield from _unheld(value, written, checks, at)
         elif isinstance(value, Mapping):
             for key, item in value.items():
                 if isinstance(item, Section):
-                    yield from unheld(item, written, checks, f"{at}.{key}")
+                    yield from _unheld(item, written, checks, f"{at}.{key}")
 
 
 def _asks(section: Section, name: str, meta: Meta, written: bool) -> bool:

@@ -145,7 +145,8 @@ class Inputs(NamedTuple):
             return (exact if one_line else self.effective.key_place(path))._replace(path=path)
         parent = path.rpartition(".")[0]
         while parent:
-            if parent in self.effective.origins:
+            said = self.effective.origins.get(parent)
+            if said is not None and said.path == parent:  # else the stage made the section, and no file has it
                 return self.effective.key_place(parent)._replace(path=path)
             parent = parent.rpartition(".")[0]
         return self.effective.key_place("exchange")._replace(path=path)

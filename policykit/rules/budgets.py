@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from policykit.traits.base import RateWindow, product_of
+from policykit.traits.base import RateWindow, cost, product_of
 
 if TYPE_CHECKING:
     from policykit.model import RateBudget
     from policykit.rules.base import Inputs
+    from policykit.traits.base import Exchange
 
 #: Exchanges of ccxt that have derivatives only, and what their markets settle in where it is one thing.
 DERIVATIVES_ONLY: dict[str, Literal["quote", "base", ""]] = {
@@ -58,3 +59,26 @@ def products(inputs: Inputs) -> tuple[str, ...]:
         found |= {"spot"} if scopes & {"trade", "trade.spot", "trade.margin"} else set()
         found |= {"swap"} if "trade.derivatives" in scopes else set()
     return tuple(sorted(found))
+
+
+def order_costs(inputs: Inputs, name: str, budget: RateBudget) -> tuple[int, ...]:
+    """Return what one order costs of a budget, for each product that is traded, as the engine counts it."""
+    found = set()
+    for product in products(inputs):
+        known = inputs.traits.products.get(product) if inputs.traits else None
+        call = known.calls.get("order.create", "") if known else ""
+        listed = (budget.costs or {}).get(call)
+        if listed is None:
+            listed = cost(inputs.traits, name, call) if inputs.traits and call else 1
+        found.add(listed)
+    return tuple(sorted(found))
+
+
+def same_position(traits: Exchange | None, symbol: str, key: str) -> bool:
+    """Tell whether the cap of `key` holds for a symbol, as the engine keeps positions: by asset, or by market."""
+    base = symbol.partition("/")[0]
+    if key in (symbol, base):
+        return True
+    product = traits.products.get(product_of(symbol)) if traits else None
+    by_base = product.position_key == "base" if product else product_of(symbol) == "spot"
+    return by_base and product_of(key) == product_of(symbol) and "/" in key and key.partition("/")[0] == base

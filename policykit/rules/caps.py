@@ -32,12 +32,17 @@ def most(bounds: Iterable[Bound], currency: str, equity: Decimal | None) -> Deci
     return min(values, default=None)
 
 
-def least_share(bounds: Iterable[Bound], currency: str, equity: Decimal | None) -> Share | None:
-    """Return the share of equity that a cap keeps to; an amount counts at the stated equity, the most there may be."""
-    shares = [b.fraction for b in bounds if isinstance(b, Share)]
-    if equity:
-        shares += [b.value / equity for b in bounds if isinstance(b, Amount) and b.currency == currency]
-    return Share(min(shares)) if shares else None
+def judged(bounds: tuple[Bound, ...], currency: str, equity: Decimal | None) -> tuple[int, Share] | None:
+    """Return the bound that says which share of equity a cap lets through, by its index, and that share.
+
+    The smallest share of those that it says; without one, an amount of the account's currency as a part of the most
+    equity that there may be. None: it cannot be said.
+    """
+    shares = [(index, bound) for index, bound in enumerate(bounds) if isinstance(bound, Share)]
+    if shares:
+        return min(shares, key=lambda row: row[1])
+    own = [i for i, bound in enumerate(bounds) if isinstance(bound, Amount) and bound.currency == currency]
+    return (own[0], Share(bounds[own[0]][0] / equity)) if own and equity else None
 
 
 def bound_place(inputs: Inputs, path: str, index: int = 0) -> Place:

@@ -1,7 +1,8 @@
 """Failed reads are retried too often, or all at once.
 
 ## What it finds
-`retry.data` with more than 5 attempts or with none named, with a factor below 2, or without jitter.
+`retry.data` with more than 5 attempts or with none named, with a first wait of 0, with a factor below 2, or without
+jitter.
 
 ## Why
 Without growing, random waits every bot of an outage comes back in the same second, and the retries use up the
@@ -32,6 +33,14 @@ retry:
 open certain policy.yaml:2:3 waits between reads have no random part
 ```
 
+```yaml
+retry:
+  data: {wait_initial: 0s, factor: 2, jitter: full, attempts: 5}
+```
+```finding
+open certain policy.yaml:2:24 waits between reads start at nothing, and stay there whatever they are multiplied by
+```
+
 ## Good
 ```yaml
 retry:
@@ -57,6 +66,8 @@ RULE = Rule(
 #: The guide's figures.
 MAX_ATTEMPTS = 5
 MIN_FACTOR = 2
+#: What the fix sets as the first wait.
+FIRST_WAIT = "500ms"
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
@@ -73,6 +84,15 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             label=f"{MAX_ATTEMPTS} or less",
             next_step=f"set `attempts: {MAX_ATTEMPTS}`",
             fix=_set(place, data.attempts, str(MAX_ATTEMPTS)),
+        )
+    if data.wait_initial is not None and not data.wait_initial.ms:
+        place = inputs.place("retry.data.wait_initial")
+        yield RULE.finding(
+            place,
+            "waits between reads start at nothing, and stay there whatever they are multiplied by",
+            label="over 0",
+            next_step=f"set `wait_initial: {FIRST_WAIT}`",
+            fix=Fix.replace(place, FIRST_WAIT, "wait before the first retry", safe=True),
         )
     if data.factor is not None and data.factor < MIN_FACTOR:
         place = inputs.place("retry.data.factor")

@@ -28,7 +28,7 @@ risk:
   daily_loss: {limit: 3% of equity}
 ```
 ```finding
-open certain policy.yaml:5:26 no cap on the position in ETH/USDT
+open certain policy.yaml:5:3 no cap on the position in ETH/USDT
 ```
 
 ## Good
@@ -42,6 +42,14 @@ risk:
 kill_switch: {cancel: entries}
 ```
 ```yaml
+risk:
+  symbols: [BTC/USDT, ETH/USDT]
+  risk_at_stop: 1% of equity
+  max_orders: {limit: 30, per: 1m}
+  max_position_notional: {BTC/USDC: 10% of equity, ETH: 5% of equity}
+  daily_loss: {limit: 3% of equity}
+```
+```yaml
 environment: sandbox
 risk: {symbols: [BTC/USDT]}
 ```
@@ -52,11 +60,12 @@ GUIDE.md G33, G34, G35, G36, G37.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.budgets import same_position, wanted
 
 RULE = Rule(
     "PK601",
@@ -66,43 +75,47 @@ RULE = Rule(
     "absent means no limit",
 )
 
+#: What the fixes add: the guide's own figures.
+ORDER = "1.5% of equity"
+POSITION = "10% of equity"
+
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Name each control that a live policy does not have."""
     if inputs.model.environment != "live":
         return
-    for path, guide, message, add in _missing(inputs):
-        yield replace(
-            RULE.finding(inputs.place(path), message, label="none here", next_step=f"add `{add}`"), guide=(guide,)
-        )
+    for path, guide, message, value in _missing(inputs):
+        place = inputs.place(path)
+        add = f"{path.rpartition('.')[2]}: {value}"
+        fix = Fix.add(place, value, f"add `{add}`")
+        found = RULE.finding(place, message, label="none here", next_step=f"add `{add}`", fix=fix)
+        yield replace(found, guide=(guide,))
 
 
 def _missing(inputs: Inputs) -> Iterator[tuple[str, str, str, str]]:
     """Yield (path, guide, message, what to add)."""
     risk = inputs.model.risk
-    if risk is None or not risk.max_order_notional:
-        message = "no cap on a single order; the guide's range is 1-2% of equity"
-        yield "risk.max_order_notional", "G33", message, "max_order_notional: 1.5% of equity"
+    if risk is None or not (risk.max_order_notional or risk.risk_at_stop):
+        yield "risk.max_order_notional", "G33", "no cap on a single order; the guide's range is 1-2% of equity", ORDER
     if risk is None or risk.max_orders is None:
-        yield "risk.max_orders", "G34", "no cap on orders a minute", "max_orders: {limit: 30, per: 1m}"
-    uncapped = _uncapped(inputs)
+        yield "risk.max_orders", "G34", "no cap on orders a minute", "{limit: 30, per: 1m}"
+    caps = (risk.max_position_notional if risk else None) or {}
+    uncapped = _uncapped(inputs, caps)
     if uncapped:
-        message = f"no cap on the position in {uncapped}"
-        yield "risk.max_position_notional", "G35", message, "max_position_notional: 10% of equity"
+        path = "risk.max_position_notional.default" if caps else "risk.max_position_notional"
+        yield path, "G35", f"no cap on the position in {uncapped}", POSITION
     if risk is None or risk.daily_loss is None:
         message = "no daily loss limit; the guide's range is 3-5% of capital"
-        yield "risk.daily_loss", "G36", message, "daily_loss: {limit: 3% of equity}"
+        yield "risk.daily_loss", "G36", message, "{limit: 3% of equity}"
     if inputs.model.kill_switch is None:
-        yield "kill_switch", "G37", "no kill switch", "kill_switch: {cancel: entries, rearm: {by: [desk-head]}}"
+        yield "kill_switch", "G37", "no kill switch", "{cancel: entries, rearm: {by: [desk-head]}}"
 
 
-def _uncapped(inputs: Inputs) -> str:
+def _uncapped(inputs: Inputs, caps: Mapping[str, object]) -> str:
     """Return the symbols without a cap on their position; empty when each has one."""
-    risk = inputs.model.risk
-    caps = (risk.max_position_notional if risk else None) or {}
+    symbols = wanted(inputs)
     if "default" in caps:
         return ""
-    symbols = [s for s in (risk.symbols if risk else None) or () if not s.startswith("!")]
     if not symbols or not caps:
         return "any symbol"
-    return words(s for s in symbols if s not in caps)
+    return words(s for s in symbols if not any(same_position(inputs.traits, s, key) for key in caps))

@@ -22,6 +22,13 @@ risk:
 ```finding
 open certain policy.yaml:2:13 any symbol may be traded: "*" is everything
 ```
+```yaml
+risk:
+  symbols: ["*/*:*"]
+```
+```finding
+open certain policy.yaml:2:13 any symbol may be traded: "*/*:*" is everything
+```
 
 ## Good
 ```yaml
@@ -38,13 +45,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.finding import Finding
+from policykit.model.symbols import matches
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule(
     "PK602", "symbols-open", "high", ("G01",), "a stolen key that only trades buys the thief's own coin (PITFALLS 29)"
 )
 
-_EVERYTHING = frozenset({"*", "*/*"})
+#: A market that no list names: a pattern that matches it matches everything.
+_ANY = ("?/?", "?/?:?")
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
@@ -61,7 +70,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         )
         return
     for index, symbol in enumerate(symbols):
-        if symbol in _EVERYTHING:
+        if any(matches(symbol, market) for market in _ANY):
             yield RULE.finding(
                 inputs.place(f"risk.symbols.{index}"),
                 f'any symbol may be traded: "{symbol}" is everything',

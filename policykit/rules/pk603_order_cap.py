@@ -1,8 +1,9 @@
 """One order may be too large a part of the account.
 
 ## What it finds
-A cap on single orders above 2 % of equity. A cap that is only an amount of money is compared with the equity that
-the exchange reports, when live state is given.
+A cap on single orders above 2 % of equity, unless `risk_at_stop` bounds what one order may lose at its stop by as much.
+A cap that is only an amount of money is compared with `account.max_equity`, else with the equity that the exchange
+reports when live state is given.
 
 ## Why
 One bad order is the most common accident; at 1-2 % of the account it is survivable (G33).
@@ -16,6 +17,7 @@ risk:
 open certain policy.yaml:2:23 one order may be 10% of equity; the guide's range is 1-2%
 ```
 ```yaml
+account: {name: main, currency: USDT}
 risk:
   max_order_notional: 5000 USDT
 ```
@@ -23,9 +25,10 @@ risk:
 {"account": {"equity": "100000", "balances": {}, "positions": [], "open_orders": []}}
 ```
 ```finding
-open observed policy.yaml:2:23 one order may be 5000 of 100000 USDT; the guide's range is 1-2%
+open observed policy.yaml:3:23 one order may be 5000 of 100000 USDT; the guide's range is 1-2%
 ```
 ```yaml
+account: {name: main, currency: USDT}
 risk:
   max_order_notional: 5000 USDT
 ```
@@ -33,15 +36,32 @@ risk:
 {"account": {"equity": null, "balances": {}, "positions": [], "open_orders": []}}
 ```
 ```finding
-unknown policy.yaml:2:23 what share of equity one order may be is not known: the snapshot does not have it
+unknown policy.yaml:3:23 what share of equity one order may be is not known: the snapshot does not have it
+```
+
+```yaml
+account: {name: main, currency: USDT, max_equity: 100000 USDT}
+risk:
+  max_order_notional: 5000 USDT
+  risk_at_stop: 3% of equity
+```
+```finding
+open certain policy.yaml:3:23 one order may be 5000 USDT, 5% of equity; the guide's range is 1-2%
+open certain policy.yaml:4:17 one order may lose 3% of equity at its stop; the guide's range is 1-2%
 ```
 
 ## Good
 ```yaml
 risk:
+  max_order_notional: 20% of equity
+  risk_at_stop: 1% of equity
+```
+```yaml
+risk:
   max_order_notional: [2% of equity, 50000 USDT]
 ```
 ```yaml
+account: {name: main, currency: USDT, max_equity: 200000 USDT}
 risk:
   max_order_notional: 1500 USDT
 ```
@@ -60,12 +80,13 @@ from decimal import Decimal
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
-from policykit.units import Amount, Share, exact, plain
+from policykit.rules.caps import bound_place, judged, max_equity, most
+from policykit.units import Bound, Share, exact, plain
 
 RULE = Rule(
     "PK603",
     "order-cap",
-    "high",
+    "medium",
     ("G33",),
     "one bad order is the most common accident; at 1-2% of the account it is survivable (G33)",
     ("policy", "snapshot"),
@@ -73,47 +94,59 @@ RULE = Rule(
 
 #: The guide's largest order, as a share of equity.
 MAX_SHARE = Share(Decimal("0.02"))
+#: The two caps of which one is enough, and what each says of an order.
+WORDS = {"max_order_notional": "one order may be {}", "risk_at_stop": "one order may lose {} at its stop"}
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
-    """Compare the cap's share with the guide's, or its amount with the equity that was observed."""
-    bounds = inputs.model.risk.max_order_notional if inputs.model.risk else None
-    if not bounds:
-        return
-    place = inputs.place("risk.max_order_notional")
-    shares = [b for b in bounds if isinstance(b, Share)]
-    if shares:
-        largest = min(shares)
-        if largest.fraction > MAX_SHARE.fraction:
-            yield RULE.finding(
-                place,
-                f"one order may be {largest}; the guide's range is 1-2%",
-                label=f'"{MAX_SHARE}" or less',
-                next_step="lower the cap",
-                fix=Fix.replace(place, str(MAX_SHARE), "lower the cap", safe=True) if len(bounds) == 1 else None,
-            )
-    elif inputs.snapshot is not None:
-        yield from _amount(inputs, bounds)
+    """Compare the share that one order may lose or be with the guide's; one of both inside it is enough."""
+    risk = inputs.model.risk
+    caps = {name: getattr(risk, name) for name in WORDS if risk is not None and getattr(risk, name)}
+    found = []
+    for name, bounds in caps.items():
+        said = judged(bounds, inputs.model.account.currency, max_equity(inputs))
+        if said is not None and said[1].fraction > MAX_SHARE.fraction:
+            found.append(_over(inputs, name, bounds[said[0]], *said))
+            continue
+        # What was observed counts more than the most that there may be.
+        asked = inputs.snapshot is not None and not any(isinstance(bound, Share) for bound in bounds)
+        observed = list(_amount(inputs, name, bounds)) if asked else []
+        if not observed and (said is not None or asked):
+            return
+        found += observed
+    yield from found
 
 
-def _amount(inputs: Inputs, bounds: tuple[Amount | Share, ...]) -> Iterator[Finding]:
-    """Compare a cap in money with equity, both in the account's currency."""
+def _over(inputs: Inputs, name: str, bound: Bound, index: int, share: Share) -> Finding:
+    place = bound_place(inputs, f"risk.{name}", index)
+    is_share = isinstance(bound, Share)
+    return RULE.finding(
+        place,
+        f"{WORDS[name].format(bound if is_share else f'{bound}, {share}')}; the guide's range is 1-2%",
+        label=f'"{MAX_SHARE}" or less',
+        next_step="lower the cap",
+        fix=Fix.replace(place, str(MAX_SHARE), "lower the cap", safe=True) if is_share else None,
+    )
+
+
+def _amount(inputs: Inputs, name: str, bounds: tuple[Bound, ...]) -> Iterator[Finding]:
+    """Compare a cap in money with the equity that was observed, both in the account's currency."""
     currency = inputs.model.account.currency
-    place = inputs.place("risk.max_order_notional")
-    cap = next((b.value for b in bounds if isinstance(b, Amount) and b.currency == currency), None)
+    place = inputs.place(f"risk.{name}")
+    cap = most(bounds, currency, None)
     equity = _equity(inputs, currency)
     if cap is None or equity is None:
         reason = inputs.not_told("equity") if cap is not None else f"the cap is not in {currency}"
         yield RULE.unknown(
             place,
-            f"what share of equity one order may be is not known: {reason}",
+            f"what share of equity {WORDS[name].format('').replace('  ', ' ').strip()} is not known: {reason}",
             "take a snapshot with balances (without --keys-only), or add a share: [1.5% of equity, ...]",
         )
     elif cap > equity * MAX_SHARE.fraction:
         at = inputs.snapshot.taken_at if inputs.snapshot else ""
         yield RULE.finding(
             place,
-            f"one order may be {plain(cap)} of {plain(equity)} {currency}; the guide's range is 1-2%",
+            f"{WORDS[name].format(f'{plain(cap)} of {plain(equity)} {currency}')}; the guide's range is 1-2%",
             confidence="observed",
             label=f"over {MAX_SHARE}",
             observed=inputs.evidence("account", "account.equity", f"{plain(equity)} {currency}", at),

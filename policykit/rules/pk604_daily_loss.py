@@ -1,7 +1,8 @@
 """A day may lose too much, or its limit stops nothing.
 
 ## What it finds
-A daily loss limit above 5 % of equity, or one whose breach only warns.
+A daily loss limit above 5 % of equity, or one whose breach only warns. An amount is compared with the equity that the
+policy states (`account.max_equity`).
 
 ## Why
 A strategy that has stopped working loses every day; beyond 3-5 % of capital all trading halts until a person has
@@ -23,6 +24,22 @@ risk:
 open certain policy.yaml:2:48 a day that lost its limit goes on trading: the breach only warns
 ```
 
+```yaml
+account: {name: main, currency: USDT, max_equity: 10000 USDT}
+risk:
+  daily_loss: {limit: 800 USDT}
+```
+```finding
+open certain policy.yaml:3:23 a day may lose 800 USDT, 8% of equity; the guide's range is 3-5%
+```
+```yaml
+risk:
+  daily_loss: {limit: [500 USDT, 10% of equity]}
+```
+```finding
+open certain policy.yaml:2:34 a day may lose 10% of equity; the guide's range is 3-5%
+```
+
 ## Good
 ```yaml
 risk:
@@ -40,6 +57,7 @@ from decimal import Decimal
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
+from policykit.rules.caps import bound_place, judged, max_equity
 from policykit.units import Share
 
 RULE = Rule("PK604", "daily-loss", "high", ("G36",), "a strategy that has stopped working loses every day (G36)")
@@ -53,20 +71,23 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     loss = inputs.model.risk.daily_loss if inputs.model.risk else None
     if loss is None:
         return
-    shares = [b for b in loss.limit if isinstance(b, Share)]
-    place = inputs.place("risk.daily_loss.limit")
-    if shares and min(shares).fraction > MAX_SHARE.fraction:
+    said = judged(loss.limit, inputs.model.account.currency, max_equity(inputs))
+    if said is not None and said[1].fraction > MAX_SHARE.fraction:
+        index, share = said
+        place, bound = bound_place(inputs, "risk.daily_loss.limit", index), loss.limit[index]
         yield RULE.finding(
             place,
-            f"a day may lose {min(shares)}; the guide's range is 3-5%",
+            f"a day may lose {bound}{'' if isinstance(bound, Share) else f', {share}'}; the guide's range is 3-5%",
             label=f'"{MAX_SHARE}" or less',
             next_step="lower the limit",
-            fix=Fix.replace(place, str(MAX_SHARE), "lower the limit", safe=True) if len(loss.limit) == 1 else None,
+            fix=Fix.replace(place, str(MAX_SHARE), "lower the limit", safe=True) if isinstance(bound, Share) else None,
         )
     if loss.on_breach == "warn":
+        place = inputs.place("risk.daily_loss.on_breach")
         yield RULE.finding(
-            inputs.place("risk.daily_loss.on_breach"),
+            place,
             "a day that lost its limit goes on trading: the breach only warns",
             label="stops nothing",
             next_step="set `on_breach: reduce_only` or `halt`",
+            fix=Fix.replace(place, "reduce_only", "let only reductions pass", safe=True),
         )

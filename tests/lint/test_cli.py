@@ -130,7 +130,7 @@ def test_nothing_to_check_ends_with_4(run: Run, tmp_path: Path, monkeypatch: pyt
     """A folder without policies and bots, and the default folder that is not there, end with 4 and say so."""
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
-    Path("empty/compose.yaml").write_text("services: {}\n")
+    Path("empty/values.yaml").write_text("services: {}\n")
     said = run("lint", "empty", "--format", "concise")
     assert said == Said(4, "", "policykit: empty: nothing to check; a policy or a bot's .py is needed\n")
     assert run("lint", "--format", "concise").err == (

@@ -385,10 +385,10 @@ def _misplaced(finding: Finding, text: str) -> str | None:
     lines = text.split("\n")
     line = lines[place.line - 1]
     span = line[place.column - 1 : place.end_column - 1] if place.end_line == place.line else line[place.column - 1 :]
-    names = [part for part in re.split(r"\.(?![^.]*/)", place.path) if not part.isdigit()]
+    names = [part for part in place.path.split(".") if not part.isdigit()]
     if not span.strip():
         return f"{place}: an empty span for {place.path}"
-    if span in (*names, "exchange"):
+    if span.strip("\"'") in (*names, "exchange"):
         return None
     before = "\n".join([*lines[: place.line - 1], line[: place.column - 1]])
     return (

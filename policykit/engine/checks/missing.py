@@ -15,8 +15,6 @@ from policykit.model.enforced import unheld
 
 _CHECK: Final = "check:"
 _GUARD: Final = "guard:"
-#: Checks that only bind a live environment.
-_LIVE_ONLY: Final = "key."
 
 
 class Unenforced(NamedTuple):
@@ -83,8 +81,7 @@ class Missing(Check):
         from policykit.engine.checks import all_checks  # the registry imports this file
 
         checks = frozenset(check.id for check in all_checks())
-        live = setup.policy.environment == "live"
-        fields = tuple(f for f in unenforced(setup, checks) if live or not f.holder.startswith(_LIVE_ONLY))
+        fields = tuple(unenforced(setup, checks))
         return cls(setup, fields) if fields else None
 
     def reasons(self, case: Case) -> Iterator[Reason]:

@@ -14,6 +14,7 @@ from policykit.model.rate import RateBudget
 from policykit.traits.base import cost
 from policykit.units import MAX_COUNTER
 
+
 class Budget(NamedTuple):
     """One budget, its counter, and how much of it entries and exits may use."""
 
