@@ -38,17 +38,16 @@ def fixed(
     mended = mend(targets, first.findings, call.fix or "safe", lambda some, texts: judged(some, texts).findings)
     shown = diff(mended.files) if call.diff else None
     unwritten = [] if call.diff else [line for line in map(write, mended.files) if line]
-    left = judged(targets, {file.real: file.new for file in mended.files}) if mended.files else first
-    notes += _said(mended, left, call)
+    notes += _said(mended, call)
     if call.diff or not mended.files:
         return report, shown, unwritten
     return lint_targets(targets, options, state_of, alone=call.take is not None)[0], shown, unwritten
 
 
-def _said(mended: Mended, left: Report, call: Call) -> list[str]:
-    still = left.count("open")
-    line = f"{'would fix' if call.diff else 'fixed'} {mended.made} of {mended.made + still} findings"
-    more = sum(1 for f in left.findings if f.status == "open" and f.fix is not None and not f.fix.safe)
+def _said(mended: Mended, call: Call) -> list[str]:
+    left = [f for f in mended.findings if f.status == "open"]
+    line = f"{'would fix' if call.diff else 'fixed'} {mended.made} of {mended.made + len(left)} findings"
+    more = sum(1 for f in left if f.fix is not None and not f.fix.safe)
     if more and call.fix == "safe":
         line += f"; {more} more with --unsafe-fixes"
     rest = len(mended.left_out) - MAX_NAMED

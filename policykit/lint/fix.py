@@ -49,11 +49,12 @@ class Edited(NamedTuple):
 
 
 class Mended(NamedTuple):
-    """What came of it: files to write, how many findings had their fix made, and a line for each that had not."""
+    """What came of it: files to write, how many fixes were made, a line for each that was not, and what is left."""
 
     files: tuple[Edited, ...]
     made: int
     left_out: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 class _Candidate(NamedTuple):
@@ -115,7 +116,7 @@ class _Fixer:
         self.assess = assess
         self.original: dict[str, bytes] = {}
         self.texts: dict[str, bytes] = {}
-        #: Why a fix was left out, by what it is.
+        #: Why a fix was left out in this round, by what it is.
         self.left_out: dict[tuple[str, ...], str] = {}
         self.made = 0
         self.users: dict[str, list[Target]] | None = None
@@ -123,6 +124,7 @@ class _Fixer:
     def run(self, findings: Sequence[Finding]) -> Mended:
         for _ in range(MAX_ROUNDS):
             texts, made = dict(self.texts), self.made
+            self.left_out.clear()  # what could not be done before this round's changes may be possible after them
             todo = self.grouped(findings)
             done = [self.file(real, todo[real]) for real in sorted(todo)]
             if not any(done):
@@ -140,20 +142,18 @@ class _Fixer:
             for real, new in sorted(self.texts.items())
             if new != self.original[real]
         )
-        return Mended(files, self.made, tuple(sorted(self.left_out.values())))
+        return Mended(files, self.made, tuple(sorted(self.left_out.values())), tuple(findings))
 
     # -- which fixes --------------------------------------------------------------------------------------------
 
     def grouped(self, findings: Iterable[Finding]) -> dict[str, list[_Candidate]]:
-        """Return the fixes that are wanted and not yet given up, by the file that they change, none of them twice."""
+        """Return the fixes that are wanted, by the file that they change, none of them twice."""
         groups: dict[str, dict[tuple[Edit, ...], _Candidate]] = {}
         for finding in findings:
             fix = finding.fix
             if finding.status != "open" or fix is None or not (fix.safe or self.unsafe):
                 continue
             candidate = _Candidate(finding, fix.edits)
-            if _id(candidate) in self.left_out:
-                continue
             files = {os.path.realpath(edit.place.file) for edit in fix.edits}
             real = min(files, default="")
             if len(files) != 1 or real not in self.targets:
