@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -103,3 +104,17 @@ def test_each_open_finding_has_a_next_step() -> None:
         for f in _found(x)
         if f.status != "declared" and not f.next_step and not f.fix
     ] == []
+
+
+def test_which_fixes_are_safe() -> None:
+    """A fix becomes safe, or unsafe, only with a change of fixes.txt: over all bad examples, by rule."""
+    safe: dict[str, set[bool]] = {}
+    for entry, _, example in BAD:
+        for finding in _found(example):
+            if finding.rule == entry.rule.code and finding.fix is not None:
+                safe.setdefault(finding.rule, set()).add(finding.fix.safe)
+    words = {
+        code: " and ".join(["safe"] * (True in kinds) + ["unsafe"] * (False in kinds)) for code, kinds in safe.items()
+    }
+    lines = [f"{code} {word}" for code, word in sorted(words.items())]
+    assert (Path(__file__).parent / "fixes.txt").read_text(encoding="utf-8").splitlines() == lines

@@ -1,0 +1,259 @@
+"""Mutation score of the rules (I24): change one operator or number at a time, and see whether the rules' tests notice.
+
+    python tests/project/mutation.py [--sample N] [--seconds S] [--only TEXT] [--least PERCENT]
+
+Each mutant runs in a process of its own, forked before any rule was imported, with the changed module in the place of
+the module: first the examples of its docstring (for a helper, of every rule), then `tests/rules`. What is changed:
+comparisons, `and` and `or`, `not`, conditions, arithmetic, whole numbers, `True` and `False`, returned values,
+`continue` and `break`. Texts are not: the examples hold every message to the letter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.abc
+import importlib.util
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import NamedTuple
+
+TOP = Path(__file__).resolve().parent.parent.parent
+ROOM = TOP / "policykit" / "rules"
+#: A mutant that runs for longer than this has been noticed: the tests do not end.
+MUTANT_SECONDS = 60
+SEED = 3
+#: Exit codes of a mutant's process.
+SURVIVED, KILLED = 0, 1
+
+_COMPARE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+_ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.FloorDiv,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+}
+Change = Callable[[], None]
+
+
+class Mutant(NamedTuple):
+    """One change: the file, which of its sites, and what was done there."""
+
+    file: Path
+    index: int
+    line: int
+    what: str
+
+
+#: The control: the tests notice nothing when nothing is changed.
+UNCHANGED = Mutant(ROOM / "base.py", 0, 0, "nothing")
+
+
+def sites(tree: ast.AST) -> Iterator[tuple[int, str, Change]]:
+    """Yield (line, what is done, the change) of each place of a module that can be changed, in order."""
+    for node in _code(tree):
+        yield from ((getattr(node, "lineno", 0), what, change) for what, change in _changes(node))
+
+
+def _code(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that run: no annotations, no imports for types."""
+    yield node
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "decorator_list"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            types_only = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            if isinstance(child, ast.AST) and not types_only:
+                yield from _code(child)
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
+    match node:
+        case ast.Compare(ops=ops):
+            for index, op in enumerate(ops):
+                other = _COMPARE[type(op)]
+                yield f"{type(op).__name__} -> {other.__name__}", _put(ops, index, other())
+        case ast.BoolOp(op=op):
+            swapped: ast.boolop = ast.Or() if isinstance(op, ast.And) else ast.And()
+            yield f"{type(op).__name__} -> {type(swapped).__name__}", _set(node, "op", swapped)
+        case ast.BinOp(op=op, left=left, right=right) if type(op) in _ARITHMETIC:
+            if not any(isinstance(side, ast.JoinedStr | ast.List | ast.Tuple) or _text(side) for side in (left, right)):
+                yield (
+                    f"{type(op).__name__} -> {_ARITHMETIC[type(op)].__name__}",
+                    _set(node, "op", _ARITHMETIC[type(op)]()),
+                )
+        case ast.Constant(value=bool(flag)):
+            yield f"{flag} -> {not flag}", _set(node, "value", not flag)
+        case ast.Constant(value=int(number)):
+            yield f"{number} -> {number + 1}", _set(node, "value", number + 1)
+        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and not value.value):
+            yield "return None", _set(node, "value", ast.Constant(None))
+    yield from _flow(node)
+
+
+def _flow(node: ast.AST) -> Iterator[tuple[str, Change]]:
+    for field in ("test", "operand"):
+        inner = getattr(node, field, None)
+        if field == "operand" and not (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+            continue
+        if isinstance(inner, ast.Name | ast.Attribute | ast.Call | ast.Subscript | ast.NamedExpr):
+            yield "not ...", _set(node, field, ast.UnaryOp(ast.Not(), inner))
+    for field in ("body", "orelse"):
+        block = getattr(node, field, None)
+        for index, statement in enumerate(block if isinstance(block, list) else []):
+            if isinstance(statement, ast.Continue):
+                yield "continue -> break", _put(block, index, ast.Break())
+            elif isinstance(statement, ast.Break):
+                yield "break -> continue", _put(block, index, ast.Continue())
+
+
+def _text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _set(node: ast.AST, name: str, value: object) -> Change:
+    return lambda: setattr(node, name, value)
+
+
+def _put(items: list[object], index: int, value: object) -> Change:
+    return lambda: items.__setitem__(index, value)
+
+
+def mutants(files: Sequence[Path]) -> list[Mutant]:
+    """Return every mutant of the files."""
+    return [
+        Mutant(file, index, line, what)
+        for file in files
+        for index, (line, what, _) in enumerate(sites(ast.parse(file.read_text(encoding="utf-8"))))
+    ]
+
+
+def mutated(mutant: Mutant) -> CodeType:
+    """Return the module's code with one change; with none for UNCHANGED."""
+    tree = ast.parse(mutant.file.read_text(encoding="utf-8"))
+    if mutant is not UNCHANGED:
+        list(sites(tree))[mutant.index][2]()
+    return compile(ast.fix_missing_locations(tree), str(mutant.file), "exec")
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives one module its changed code."""
+
+    def __init__(self, name: str, file: Path, code: CodeType) -> None:
+        self.name, self.file, self.code = name, file, code
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.file, loader=self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.code, module.__dict__)  # our own module, one operator changed
+
+
+def _noticed(mutant: Mutant) -> bool:
+    """Say, in the mutant's own process, whether a test fails."""
+    parts = mutant.file.relative_to(TOP).with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    if name in sys.modules:
+        raise RuntimeError(f"{name} was imported before it was changed")
+    sys.meta_path.insert(0, _Finder(name, mutant.file, mutated(mutant)))
+    from policykit.rules import catalogue
+    from tests.rules.examples import all_examples, run, written
+
+    code = mutant.file.name[:5].upper()
+    entries = tuple(e for e in catalogue() if e.rule.code == code) or catalogue()
+    for heading in ("Bad", "Good"):
+        for entry, _, example in all_examples(entries, heading):
+            if [written(finding) for finding in run(entry, example)] != list(example.findings):
+                return True
+    import pytest
+
+    return pytest.main(["-x", "-q", "-p", "no:cacheprovider", "tests/rules"]) != 0
+
+
+def survives(mutant: Mutant) -> bool:
+    """Run one mutant in a process of its own."""
+    child = os.fork()
+    if child == 0:
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.dup2(silent, 2)
+        signal.alarm(MUTANT_SECONDS)
+        try:
+            os._exit(KILLED if _noticed(mutant) else SURVIVED)
+        except BaseException:  # an error is noticed as well as a wrong finding
+            os._exit(KILLED)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == SURVIVED
+
+
+def _preload() -> None:
+    """Import what rules stand on, so that each process starts with it, and no rule."""
+    sys.path.insert(0, str(TOP))
+    os.chdir(TOP)
+    import policykit.policy
+    import policykit.snapshot
+    import policykit.traits  # noqa: F401
+
+    if any(name.startswith("policykit.rules") for name in sys.modules):
+        raise RuntimeError("what rules stand on imports a rule")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a sample of the mutants; print the score and what survived; return 1 when the score is too low."""
+    parser = argparse.ArgumentParser(description="Mutation score of policykit/rules.")
+    parser.add_argument("--sample", type=int, default=0, help="how many mutants, 0 for all")
+    parser.add_argument("--seconds", type=int, default=0, help="start no mutant after this time, 0 for no bound")
+    parser.add_argument("--only", default="", help="files whose name holds this text")
+    parser.add_argument("--least", type=float, default=95.0, help="the least score in percent")
+    asked = parser.parse_args(arguments)
+    _preload()
+    every = mutants(sorted(f for f in ROOM.rglob("*.py") if asked.only in f.relative_to(ROOM).as_posix()))
+    sample = random.Random(SEED).sample(every, min(asked.sample or len(every), len(every)))
+    if not survives(UNCHANGED):
+        print("mutation: tests/rules fails without any change; make it pass first", file=sys.stderr)
+        return 1
+    started = time.monotonic()
+
+    def judge(mutant: Mutant) -> bool | None:
+        late = asked.seconds and time.monotonic() - started > asked.seconds
+        return None if late else survives(mutant)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = list(pool.map(judge, sample))
+    ran = [(mutant, outcome) for mutant, outcome in zip(sample, outcomes, strict=True) if outcome is not None]
+    alive = sorted(mutant for mutant, outcome in ran if outcome)
+    for mutant in alive:
+        print(f"survived  {mutant.file.relative_to(TOP)}:{mutant.line}: {mutant.what}")
+    score = 100.0 * (len(ran) - len(alive)) / max(len(ran), 1)
+    seconds = time.monotonic() - started
+    print(f"mutation score of policykit/rules: {score:.1f} % ({len(ran) - len(alive)} of {len(ran)} noticed)")
+    print(f"{len(every)} mutants in all, {len(ran)} run in {seconds:.0f} s; at least {asked.least:g} % is needed")
+    return 0 if ran and score >= asked.least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
