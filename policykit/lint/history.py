@@ -143,9 +143,10 @@ def _versions(top: str) -> Iterator[Version]:
                     yield Version(blob, path, commit, date)
                 blob = None
                 continue
-            head, _, entry = word.rpartition(b"\n")
-            if head.startswith(b"\x01"):
-                commit, date = head[1:].decode().split(" ")
+            entry = word.lstrip(b"\n")
+            if entry.startswith(b"\x01"):
+                head, _, entry = entry[1:].partition(b"\n")
+                commit, date = head.decode().split(" ")
             blob = _blob(entry) if entry.startswith(b":") else None
     finally:
         _end(process, "git could not list the commits of this repository")

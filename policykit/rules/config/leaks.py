@@ -52,8 +52,9 @@ def _leak(setting: Setting, beside_secret: bool, bot: bool) -> Leak | None:
     value = setting.value
     what = known(value)
     if what:
-        key = what == "AWS access key"
-        return Leak(setting, "key" if key else "secret", f"a {what}" if not key else f"an {what}", False, certain=True)
+        if what == "AWS access key":
+            return Leak(setting, "key", f"an {what}", exchange=False, certain=True)
+        return Leak(setting, "secret", f"a {what}", exchange=what == "private key", certain=True)
     name = setting.name
     kept = keeps(name) or ("key" if beside_secret and name.lower() == "key" else "")
     passphrase = (beside_secret and name.lower() == "password") or "phrase" in name.lower()
