@@ -102,6 +102,13 @@ def test_keys_without_reference_or_id_share_nothing() -> None:
     assert _check("PK106", Inputs(NOW_MS, fleet=cards)) == []
 
 
+def test_place_of_what_a_card_does_not_keep() -> None:
+    """A card places what it does not keep at the nearest parent that it does, else in the file."""
+    held = _card("a.yaml", _key("mm"))
+    assert held.place("keys.mm.scopes.0") == Place("a.yaml", 7, 3, path="keys.mm.scopes.0")
+    assert held.place("risk.symbols") == Place("a.yaml", path="risk.symbols")
+
+
 # -- withdraw and transfer: no way round -------------------------------------------------------------------------------
 
 BARE = (
@@ -325,6 +332,19 @@ def test_each_further_owner_is_named_once() -> None:
     assert _check("PK208", Inputs(NOW_MS, fleet=cards)) == [
         "open certain 1.yaml:1:1 key `k` of desk-b and key `k` of desk-a are bound to the same address, 45.33.32.156"
     ]
+
+
+def test_size_of_a_range() -> None:
+    """Large ranges are written as a power of two; a live range that the policy names is said once."""
+    text = KEY + '    ip_allowlist: [{address: "2600::/16"}, {address: 0.0.0.0/1}, {address: 0.0.0.0/0}]\n'
+    assert [f.label for f in _findings("PK202", text)] == [
+        "2^112 addresses",
+        "2,147,483,648 addresses",
+        "2^32 addresses",
+    ]
+    both = KEY.replace("k:", "mm-exec:") + "    ip_allowlist: [{address: 45.33.32.0/24}]\n"
+    live = '{"keys": [{"name": "mm-exec", "ip_allowlist": {"restricted": "yes", "addresses": ["45.33.32.0/24", "*"]}}]}'
+    assert len(_found("PK202", both, live)) == 1
 
 
 # -- secrets in policies -----------------------------------------------------------------------------------------------
