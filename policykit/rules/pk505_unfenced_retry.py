@@ -41,7 +41,7 @@ retry:
 ```
 
 ## Source
-GUIDE.md G26, G38; DESIGN.md, section 7 (missing trait = no fence = no re-send).
+GUIDE.md G26, G28, G38; DESIGN.md, section 7 (missing trait = no fence = no re-send).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ RULE = Rule(
     "PK505",
     "unfenced-retry",
     "high",
-    ("G26", "G38"),
+    ("G26", "G28", "G38"),
     "without a fence a second order can execute beside the first (G38)",
 )
 
