@@ -46,7 +46,6 @@ medium[PK603 order-cap] [*]: one order may be 10% of equity; the guide's range i
    |                       ^^^^^^^^^^^^^ "2% of equity" or less
    |
    = why:  one bad order is the most common accident; at 1-2% of the account it is survivable (G33)
-   = fix:  lower the cap
    = help: policykit explain PK603
 help: lower the cap
    - max_order_notional: 10% of equity

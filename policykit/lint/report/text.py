@@ -153,7 +153,8 @@ def _tail(finding: Finding) -> Iterator[str]:
         return
     if finding.why:
         yield f"   = why:  {why(finding)}"
-    if what_to_do(finding):
+    drawn = finding.fix is not None and finding.fix.label == finding.next_step
+    if what_to_do(finding) and not drawn:
         yield f"   = fix:  {what_to_do(finding)}"
     yield f"   = help: policykit explain {finding.rule}"
 
@@ -183,7 +184,7 @@ def summary(report: Report, style: Style) -> str:
         said.insert(0, "no findings" if report.files else "nothing was checked")
     asked = report.live or not report.policies
     static = "" if asked else "; nothing was asked of the exchange (--live or --state does)"
-    return f"{', '.join(sizes)}{took}: {', '.join(said)}{static}{_fixes(report)}"
+    return f"{', '.join(sizes)}{took}: {', '.join(said)}{_fixes(report)}{static}"
 
 
 def _fixes(report: Report) -> str:
