@@ -13,6 +13,8 @@ from policykit.units import Duration
 
 #: Marks a value that was guessed; a person looks at each and takes the mark away.
 CHECK: Final = "check:"
+#: Orders a minute that are proposed; half of what the exchange takes where that is less.
+ORDERS: Final = 30
 
 
 class Said(NamedTuple):
@@ -102,7 +104,7 @@ def starter(about: About, name: str, owner: str, today: str, symbols: Sequence[s
         max_position=Said("20% of equity", "G35"),
         max_leverage=leverage(traded),
         max_open_orders=guessed("20", "the most that the bot needs (G34)"),
-        max_orders=guessed("30", "the most that the bot needs (G34)"),
+        max_orders=guessed(str(min(ORDERS, max(1, pace(about) // 2))), "the most that the bot needs (G34)"),
         collar=guessed("2%", "how far from the mark an order may cost you (G01)"),
         daily_loss=Said("3% of equity", "G36: 3-5%"),
         resend=resend(about.id, traded),
@@ -122,7 +124,7 @@ def budgets(about: About) -> tuple[Budget, ...]:
             )
             for window in traits.rate_windows
         )
-    count = max(1, int(60_000 / max(about.wait_ms, 1)))
+    count = pace(about)
     why = f"{CHECK} ccxt's own pace, a request every {about.wait_ms:g} ms; every call counts one"
     return (Budget("requests", f"limit: {count}, per: 1m, window: rolling, shared_by: ip", why),)
 
@@ -143,6 +145,11 @@ def resend(exchange: str, symbols: Sequence[str]) -> Said:
             "{when_absent: hold}", "a person decides: no fence is known here that proves an order missing (G26)"
         )
     return Said("{when_absent: new_client_order_id, attempts: 2, expires_after: 30s}", "G26, G38")
+
+
+def pace(about: About) -> int:
+    """Return how many requests ccxt makes in a minute at most."""
+    return max(1, int(60_000 / max(about.wait_ms, 1)))
 
 
 def trade_scope(symbols: Sequence[str]) -> str:
