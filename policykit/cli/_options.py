@@ -17,6 +17,11 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+#: Work of fewer items is over before progress could be read; and how many items lie between two words of it.
+PROGRESS_FROM = 512
+PROGRESS_EVERY = 64
+
+
 class Exit(IntEnum):
     """Exit codes of INTERFACE. Of lint, the first that applies: CALL, NO, NOT_REACHABLE, NOTHING, DONE."""
 
@@ -98,6 +103,16 @@ def write_output(text: str, output: Path | None = None) -> None:
         raise click.ClickException(
             f"{output}: cannot be written ({error.strerror}); a writable place is needed; give another --output"
         ) from None
+
+
+def progress(what: str, items: str) -> Callable[[int, int], None]:
+    """Return what says on a terminal how far long work is: `lint: 1,024 of 10,000 files`, in one line."""
+
+    def say(done: int, of: int) -> None:
+        if of >= PROGRESS_FROM and sys.stderr.isatty() and (done % PROGRESS_EVERY == 0 or done == of):
+            click.echo(f"\r{what}: {done:,} of {of:,} {items}" + "\n" * (done == of), err=True, nl=False)
+
+    return say
 
 
 @contextmanager

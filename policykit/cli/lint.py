@@ -17,6 +17,7 @@ from policykit.cli._options import (
     leave,
     now_option,
     output_option,
+    progress,
     starting,
     use_colour,
     write_output,
@@ -25,8 +26,6 @@ from policykit.finding import SEVERITIES
 
 #: Where policies are when no path is given.
 DEFAULT = "policies"
-#: How many past versions are looked at between two lines of progress.
-PROGRESS_EVERY = 500
 
 
 def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -131,7 +130,9 @@ def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
     if not paths and Path(DEFAULT).is_dir():
         paths = (DEFAULT,)
     wanted: Any = ("unsafe" if asked["unsafe_fixes"] else "safe") if asked["fix"] or asked["diff"] else None
-    options = Options(now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record)
+    options = Options(
+        now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record, progress("lint", "files")
+    )
     call = Call(paths, asked["states"], take, wanted, asked["diff"], _baseline(asked), asked["write_baseline"])
     return call._replace(history=_history() if asked["git_history"] else None), options
 
@@ -142,11 +143,7 @@ def _history() -> Any:
 
     from policykit.lint.history import search
 
-    def progress(done: int, of: int) -> None:
-        if done % PROGRESS_EVERY == 0 or done == of:
-            click.echo(f"\rhistory: {done:,} of {of:,} versions" + "\n" * (done == of), err=True, nl=False)
-
-    return partial(search, progress=progress) if sys.stderr.isatty() else search
+    return partial(search, progress=progress("history", "versions"))
 
 
 def _baseline(asked: dict[str, Any]) -> Any:

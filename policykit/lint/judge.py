@@ -40,6 +40,8 @@ class Options(NamedTuple):
     fail_on: Severity = "medium"
     strict: bool = False
     record: Record | None = None
+    #: Told how many of how many files are done.
+    progress: Callable[[int, int], None] | None = None
     #: Texts to be read in the place of files, by real path: what `--fix` would write.
     texts: Mapping[str, bytes] | None = None
     #: The bots' sources that are linted together: names that one imports are followed into the others.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,35 +22,48 @@ MIN_PARALLEL = 256
 MAX_PROCESSES = 8
 CHUNK = 64
 
-Work = tuple[Options, StateOf]
-_work: list[Work] = []
+Chunk = Sequence[Target]
+#: What the processes that are forked are to do; they find it here, since it need not be sent to them.
+_work: list[tuple[Options, StateOf]] = []
 
 
 def judge_all(targets: Sequence[Target], options: Options, state_of: StateOf, *, alone: bool) -> list[Judged]:
     """Judge files, in their order. `alone`: in this process (what reads live state must not be forked)."""
     options = options if options.project else options._replace(project=project(targets))
     context = None if alone or len(targets) < MIN_PARALLEL else _fork()
-    if context is None:
-        return _judge(targets, options, state_of)
-    for subject in dict.fromkeys(target.kind for target in targets):
-        catalogue(subject)  # loaded once, before the others are made
     chunks = [targets[i : i + CHUNK] for i in range(0, len(targets), CHUNK)]
+    judged: list[Judged] = []
+    for part in (
+        _serial(chunks, options, state_of) if context is None else _parallel(context, chunks, options, state_of)
+    ):
+        judged += part
+        if options.progress is not None:
+            options.progress(len(judged), len(targets))
+    return judged
+
+
+def _serial(chunks: Sequence[Chunk], options: Options, state_of: StateOf) -> Iterator[list[Judged]]:
+    read_parent = lru_cache(MAX_PARENTS)(reader(options.texts))
+    for chunk in chunks:
+        yield [judge(target, options, state_of, read_parent) for target in chunk]
+
+
+def _parallel(
+    context: ForkContext, chunks: Sequence[Chunk], options: Options, state_of: StateOf
+) -> Iterator[list[Judged]]:
+    for subject in dict.fromkeys(target.kind for chunk in chunks for target in chunk):
+        catalogue(subject)  # loaded once, before the others are made
     _work.append((options, state_of))
     try:
         with context.Pool(min(_cores(), MAX_PROCESSES)) as pool:
-            return [judged for part in pool.imap(_chunk, chunks) for judged in part]
+            yield from pool.imap(_forked, chunks)
     finally:
         _work.pop()
 
 
-def _judge(targets: Iterable[Target], options: Options, state_of: StateOf) -> list[Judged]:
-    read_parent = lru_cache(MAX_PARENTS)(reader(options.texts))
-    return [judge(target, options, state_of, read_parent) for target in targets]
-
-
-def _chunk(targets: Sequence[Target]) -> list[Judged]:
+def _forked(chunk: Chunk) -> list[Judged]:
     options, state_of = _work[-1]
-    return _judge(targets, options, state_of)
+    return next(_serial([chunk], options, state_of))
 
 
 def _cores() -> int:

@@ -342,13 +342,14 @@ def test_history_needs_a_repository(run: Run, folder: Path) -> None:
 
 
 def test_a_terminal_is_told_how_far_history_is(folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal a line says how many versions were read; elsewhere none does."""
+    """On a terminal lines say how many files and versions were read; elsewhere none does."""
     _git("init", "-q")
     _put(".env", "A=b\n")
     _commit()
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("policykit.cli._options.PROGRESS_FROM", 1)
     assert main(["lint", ".env", "--git-history", "--format", "concise"]) == 0
-    assert capsys.readouterr().err == "\rhistory: 1 of 1 versions\n"
+    assert capsys.readouterr().err == "\rlint: 1 of 1 files\n\rhistory: 1 of 1 versions\n"
 
 
 def test_a_folder_of_a_bot_s_data_is_left_alone(folder: Path) -> None:

@@ -19,13 +19,16 @@ def write(report: Report, style: Style) -> str:
         "files": report.files,
         **{status: report.count(status) for status in ("open", "unknown", "declared", "waived", "baseline")},
     }
-    whole = {
-        "version": VERSION,
-        "now": iso(report.now_ms).replace(".000Z", "Z"),
-        "summary": summary,
-        "findings": [finding.to_dict() for finding in report.findings],
-    }
-    return _UNPRINTABLE.sub(_escaped, json.dumps(whole, indent=1, ensure_ascii=False)) + "\n"
+    now = iso(report.now_ms).replace(".000Z", "Z")
+    head = {"version": VERSION, "now": now, "summary": summary, "findings": []}
+    # One finding at a time: the data of all of them would take more memory than the text.
+    findings = ",\n".join("  " + _text(finding.to_dict()).replace("\n", "\n  ") for finding in report.findings)
+    text = _text(head) + "\n"
+    return text.replace("[]\n}", f"[\n{findings}\n ]\n}}") if findings else text
+
+
+def _text(data: object) -> str:
+    return _UNPRINTABLE.sub(_escaped, json.dumps(data, indent=1, ensure_ascii=False))
 
 
 def _escaped(found: re.Match[str]) -> str:
