@@ -33,6 +33,8 @@ _CCXT_PARAMETERS = frozenset(
         " trailing_amount trailing_percent trailing_trigger_price take_profit stop_loss orders id order_id",
     )
 )
+#: What a client of an exchange is usually called; asked for where a method's name alone says little.
+_CLIENT_NAME = re.compile(r"(?i)exchange|client|api|session|venue|ccxt|binance|bybit|kraken|okx|kucoin|bitget|gate")
 _TEST_FILE = re.compile(r"(?:\A|/)(?:tests?/|test_[^/]*\Z|[^/]*_tests?\.py\Z|conftest\.py\Z)")
 
 
@@ -163,7 +165,7 @@ def _by_name(call: Call, candidates: list[Library], here: tuple[Library, ...], *
         candidates = [library for library in candidates if library is not CCXT]
         local = None if local is CCXT else local
     if local is not None:
-        return local
+        return local if named or _CLIENT_NAME.search(dotted(function.value)) else None
     if not named or not candidates:
         return None
     if _DISTINCT.match(function.attr):
@@ -246,3 +248,16 @@ def _within(inner: Scope | None, outer: Scope) -> bool:
 def _local(call: Call, scope: Scope) -> bool:
     """Tell whether a called name may be a function of this file: cheap, before it is followed."""
     return any(f.name == call.method for f in scope.code.functions)
+
+
+def helpers(code: Code) -> list[tuple[Call, Sent]]:
+    """Return the calls of functions of this file that send an order which no policy decides on its own."""
+    found: list[tuple[Call, Sent]] = []
+    if not any(o.state != "protected" for o in orders(code)):
+        return found
+    for function in code.functions:
+        order = sends(function)
+        if order is None or enforced(order.call.scope):
+            continue
+        found += [(call, order) for call in flow.callers(function) if call.scope.code is code]
+    return found
