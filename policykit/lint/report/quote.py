@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from policykit.finding import Finding
@@ -13,6 +13,8 @@ from policykit.rules.credentials import random_run
 
 #: A report quotes from the first part of a file only; no policy and no source that is read is longer.
 MAX_QUOTED_BYTES = 1024 * 1024
+#: How many files' lines are kept; findings are sorted by file.
+MAX_FILES = 64
 TAB = 4
 #: How much of a long line is looked at on each side of a span, in characters; far more than any terminal shows.
 WINDOW = 1_024
@@ -64,7 +66,7 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-@cache
+@lru_cache(maxsize=MAX_FILES)
 def _lines(file: str) -> tuple[str, ...]:
     try:
         if not Path(file).is_file():  # a pipe would wait for a writer
