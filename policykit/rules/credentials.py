@@ -42,7 +42,10 @@ _PLACEHOLDER = re.compile(
     r"|(?:insert|replace|enter|paste|put|fill|goes)[-_. ]?(?:me|here|this|in|with|your|the|key|secret)"
 )
 _LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
-_SEQUENCES = tuple(run * 2 for run in (_DIGITS, _DIGITS + "abcdef", _LETTERS, _LETTERS + _DIGITS, _DIGITS + _LETTERS))
+_SEQUENCES = tuple(
+    run * 2
+    for run in (_DIGITS, _DIGITS + "abcdef", _LETTERS, _LETTERS + _DIGITS, _DIGITS + _LETTERS, "1234567890" + _LETTERS)
+)
 #: An address of an account or a contract is public.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 _WORDLIKE = re.compile(r"[a-z]+([A-Z][a-z]+)*[0-9]{0,3}\Z")

@@ -95,7 +95,7 @@ def test_I23_each_kind_of_file_is_read_to_the_letter_and_shown_by_no_format(
 ) -> None:
     """A secret is found at its exact span in every kind of file that git tracks, and no format shows any of it."""
     _git("init", "-q")
-    for seed in range(tier(2, 300)):
+    for seed in range(tier(1, 300)):
         _each_kind(seed)
 
 

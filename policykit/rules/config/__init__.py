@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
 from policykit.rules.config import json_, lines, source, yaml_
-from policykit.rules.config.base import MAX_BYTES, Config, Git, Kind, Past, Setting, Unreadable
+from policykit.rules.config.base import MAX_BYTES, MAX_SETTINGS, Config, Git, Kind, Past, Setting, Unreadable
 from policykit.rules.config.kinds import format_of, is_policy, kind_by_content, kind_by_name
 
 __all__ = ["MAX_BYTES", "Config", "Git", "Kind", "Past", "Setting", "read", "read_version"]
@@ -47,4 +48,8 @@ def _settings(text: str, file: str, kind: Kind) -> Iterable[Setting]:
         return source.read_notebook(text, file) if file.endswith(".ipynb") else source.read(text, file)
     if kind in ("compose", "hummingbot", "yaml", "policy"):
         return yaml_.read(text, file)
-    return lines.read_unit(text, file) if kind == "systemd" else lines.read(text, file)
+    settings = lines.read_unit(text, file) if kind == "systemd" else lines.read(text, file)
+    found = list(islice(settings, MAX_SETTINGS + 1))
+    if len(found) > MAX_SETTINGS:
+        raise Unreadable(f"it has over {MAX_SETTINGS} values")
+    return found

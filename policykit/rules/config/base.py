@@ -11,7 +11,7 @@ from policykit.rules.credentials import MIN_LENGTH, random_run
 
 #: The longest file that is read, and the most values and the deepest nesting of one.
 MAX_BYTES = 1024 * 1024
-MAX_SETTINGS = 20_000
+MAX_SETTINGS = 10_000
 MAX_DEPTH = 64
 
 #: What keeps its settings in such a file. `python` is source, of which only texts with a name are read.
@@ -87,8 +87,6 @@ class Places:
         return Place(self._file, line, column, end_line, end_column, dotted(path))
 
     def _at(self, offset: int) -> tuple[int, int]:
-        if offset < self._offset:
-            self._offset, self._line = 0, 1
         self._line += self._text.count("\n", self._offset, offset)
         self._offset = offset
         return self._line, offset - self._text.rfind("\n", 0, offset)

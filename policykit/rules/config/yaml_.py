@@ -78,13 +78,14 @@ class _Reader:
     def setting(self, event: Any, box: _Box | None) -> Setting:
         path = tuple(str(b.count) if b.key is None else b.key for b in self.boxes)
         start, end, value = event.start_mark, event.end_mark, event.value
-        column = start.column + 1
+        column, end_column = start.column + 1, end.column + 1
         assigned = _ASSIGNED.match(value) if box is not None and not box.is_map else None
         if assigned is not None and start.line == end.line:
             path = (*path[:-1], *assigned[1].split("__"))
             value = value[assigned.end() :]
-            column += assigned.end() + (event.style in ("'", '"'))
-        place = Place(self.file, start.line + 1, column, end.line + 1, end.column + 1, dotted(path))
+            quote = event.style in ("'", '"')
+            column, end_column = column + assigned.end() + quote, end_column - quote
+        place = Place(self.file, start.line + 1, column, end.line + 1, end_column, dotted(path))
         return Setting(path, value, place, event.style != "" or not _TYPED.match(value))
 
 
