@@ -24,6 +24,8 @@ from policykit.cli._options import (
 )
 from policykit.finding import SEVERITIES
 
+#: What to do where there is nothing yet.
+_FIRST = "policykit init --exchange ID writes a first policy"
 #: Where policies are when no path is given.
 DEFAULT = "policies"
 
@@ -108,7 +110,7 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
     _on_job_page(output_format, ended.report, style)
     if ended.code == Exit.NOTHING:
         where = ", ".join(paths) or f"{DEFAULT}/"
-        click.echo(f"policykit: {where}: nothing to check; a policy or a bot's .py is needed", err=True)
+        click.echo(f"policykit: {where}: nothing to check; a policy or a bot's .py is needed; {_FIRST}", err=True)
     leave(ended.code)
 
 

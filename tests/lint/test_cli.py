@@ -16,6 +16,8 @@ from tests.lint.conftest import NOW, Said
 Run = Callable[..., Said]
 Write = Callable[..., Path]
 
+NOTHING = "nothing to check; a policy or a bot's .py is needed; policykit init --exchange ID writes a first policy"
+
 
 def _edit(policy: Path, old: str, new: str) -> None:
     text = policy.read_text()
@@ -132,10 +134,8 @@ def test_nothing_to_check_ends_with_4(run: Run, tmp_path: Path, monkeypatch: pyt
     Path("empty").mkdir()
     Path("empty/values.yaml").write_text("services: {}\n")
     said = run("lint", "empty", "--format", "concise")
-    assert said == Said(4, "", "policykit: empty: nothing to check; a policy or a bot's .py is needed\n")
-    assert run("lint", "--format", "concise").err == (
-        "policykit: policies/: nothing to check; a policy or a bot's .py is needed\n"
-    )
+    assert said == Said(4, "", f"policykit: empty: {NOTHING}\n")
+    assert run("lint", "--format", "concise").err == f"policykit: policies/: {NOTHING}\n"
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "none.py", "none"])
@@ -182,7 +182,10 @@ def test_snapshot_of_another_exchange_ends_with_2(run: Run, policy: Path, snapsh
     [
         (("--live", "--state", "s.json"), "--live and --state are both given; one of them is needed"),
         (("--endpoint", "http://127.0.0.1:1"), "--endpoint is given without --live; it is where live state is read"),
-        (("--select", "XX1"), "XX1 is no rule; a code (PK101), or the beginning of some (PK1), is needed: `policykit rules` lists them"),
+        (
+            ("--select", "XX1"),
+            "XX1 is no rule; a code (PK101), or the beginning of some (PK1), is needed: `policykit rules` lists them",
+        ),
         (("--record", "none.json"), "none.json: there is no such file; a record"),
         (("--now", "tomorrow"), "'tomorrow' is no moment"),
     ],
