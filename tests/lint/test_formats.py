@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from policykit import __version__
+from policykit.finding import Finding, Fix
 from policykit.lint.explain import rows
 from policykit.lint.report import formats, job_page, write
+from policykit.place import Place
 from tests.lint.reports import BOT, MM, REPORTS, STRANGE, make_files, style
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -240,3 +242,28 @@ def test_junit_fails_what_the_command_fails_on(strict: bool, fail_on: Any, failu
     """`--strict` and `--fail-on` decide what is a failure, as they decide the exit code."""
     asked = style(Path.cwd(), 1)._replace(strict=strict, fail_on=fail_on)
     assert ET.fromstring(write("junit", REPORTS["mixed"][0](), asked)).attrib["failures"] == str(failures)
+
+
+@pytest.mark.parametrize("name", formats())
+def test_every_format_bears_any_name_and_any_place(name: str) -> None:
+    """Names that are no UTF-8, names with line ends and markup, places beyond the file, files that are gone."""
+    odd = [b"caf\xe9.yaml", b"a\nb::error::.yaml", b"`<b>|&.yaml", b"gone/c,d%.yaml"]
+    report = REPORTS["clean"][0]()
+    for number, raw in enumerate(odd):
+        file = os.fsdecode(raw)
+        if number < 3:
+            Path(file).write_text("a: 1\n")
+        place = Place(file, 900, 40, 2, 1, "x.\udc80y")
+        fix = Fix.replace(place, "\x07", "mend\n")
+        report.findings.append(
+            Finding("PK204", "odd", "low", "m\udcffn\n::error::", place, context=(("l\n", place),), fix=fix)
+        )
+    report = replace(report, names=tuple(f.primary.file for f in report.findings))
+    text = write(name, report, style(Path.cwd(), 0))
+    assert text.encode("utf-8")
+    assert not [c for c in text if c != "\n" and not c.isprintable()]
+    assert not [line for line in text.splitlines() if line.startswith("::error")]
+    if name in {"sarif", "json", "gitlab"}:
+        assert json.loads(text)
+    if name == "junit":
+        assert len(list(ET.fromstring(text).iter("testcase"))) == 4
