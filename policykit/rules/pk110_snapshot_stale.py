@@ -78,14 +78,19 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     taken_ms = iso_ms(inputs.snapshot.taken_at)
     if taken_ms is None:
         yield RULE.unknown(place, "how old the snapshot is, is not known: it has no readable time", "take it anew")
-    elif not -MAX_AHEAD_MS <= inputs.now_ms - taken_ms <= MAX_AGE_MS:
-        age = inputs.now_ms - taken_ms
-        when = f"{days(age)} old; at most 7 days" if age > 0 else f"from the future (now is {iso(inputs.now_ms)})"
-        yield RULE.finding(
-            place,
-            f"the snapshot of {inputs.snapshot.exchange} is {when}",
-            confidence="observed",
-            label="as it was then",
-            observed=inputs.evidence("snapshot", "taken_at", inputs.snapshot.taken_at, inputs.snapshot.taken_at),
-            next_step="take it anew with `policykit snapshot`",
-        )
+        return
+    age_ms = inputs.now_ms - taken_ms
+    if age_ms > MAX_AGE_MS:
+        when = f"{days(age_ms)} old; at most {days(MAX_AGE_MS)}"
+    elif -age_ms > MAX_AHEAD_MS:
+        when = f"from the future (now is {iso(inputs.now_ms)})"
+    else:
+        return
+    yield RULE.finding(
+        place,
+        f"the snapshot of {inputs.snapshot.exchange} is {when}",
+        confidence="observed",
+        label="as it was then",
+        observed=inputs.evidence("snapshot", "taken_at", inputs.snapshot.taken_at, inputs.snapshot.taken_at),
+        next_step="take it anew with `policykit snapshot`",
+    )

@@ -116,8 +116,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         declared = key.declared
         if declared is not None and declared.symbols is not None:
             yield from _declared(inputs, name, declared, declared.symbols)
-        elif _offered(inputs, key):
-            count = len(inputs.model.risk.symbols or ()) if inputs.model.risk else 0
+        elif count := _offered(inputs, key):
             yield RULE.finding(
                 inputs.place(f"keys.{name}.declared.symbols"),
                 f"key `{name}` may trade every symbol at the exchange; {inputs.model.exchange} can bind it to the"
@@ -127,15 +126,15 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             )
 
 
-def _offered(inputs: Inputs, key: Key) -> bool:
-    """Tell whether the exchange can bind this key to the symbols of the policy: named ones, and not too many."""
+def _offered(inputs: Inputs, key: Key) -> int:
+    """Return to how many symbols of the policy the exchange can bind this key; 0 when it cannot."""
     offer = inputs.traits.symbol_allowlist if inputs.traits else None
     symbols = (inputs.model.risk.symbols if inputs.model.risk else None) or ()
-    if offer is None or not symbols or len(symbols) > offer.most or any("*" in s or s.startswith("!") for s in symbols):
-        return False
+    if offer is None or len(symbols) > offer.most or any("*" in s or s.startswith("!") for s in symbols):
+        return 0
     if offer.sub_accounts_only and inputs.model.account.kind != "sub":
-        return False
-    return any(scope in offer.scopes for scope in key.scopes or ())
+        return 0
+    return len(symbols) if any(scope in offer.scopes for scope in key.scopes or ()) else 0
 
 
 def _declared(inputs: Inputs, name: str, declared: Declared, symbols: tuple[str, ...]) -> Iterator[Finding]:

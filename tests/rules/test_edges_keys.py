@@ -102,6 +102,20 @@ def test_keys_without_reference_or_id_share_nothing() -> None:
     assert _check("PK106", Inputs(NOW_MS, fleet=cards)) == []
 
 
+def test_keys_before_a_shared_one_hide_nothing() -> None:
+    """A key without a reference, or one that was not read, does not end the search; both spans are labelled."""
+    text = "keys:\n  a: {purpose: tracking}\n  b: {purpose: tracking, secret: "env://MM"}\n"
+    (found,) = _findings("PK106", text + "  c: {purpose: execution, secret: "env://MM"}\n")
+    assert (found.label, [what for what, _ in found.context]) == ("the same reference", ["first used by b"])
+    unread = _card("a.yaml", _key("x"))
+    pair = (_card("b.yaml", _key("mm", seen="sha256:1")), _card("c.yaml", _key("hedge", "hedging", seen="sha256:1")))
+    entry = find("PK106")
+    assert entry is not None
+    (found,) = entry.check(Inputs(NOW_MS, fleet=(unread, *pair)))
+    assert (found.label, [what for what, _ in found.context]) == ("the same key", ["also called mm"])
+    assert found.observed is not None
+
+
 def test_place_of_what_a_card_does_not_keep() -> None:
     """A card places what it does not keep at the nearest parent that it does, else in the file."""
     held = _card("a.yaml", _key("mm"))
@@ -216,6 +230,61 @@ def test_symbol_list_of_more_than_the_exchange_takes() -> None:
     assert _found("PK114", account % ", ".join(f'"A{i}/USDT"' for i in range(31))) == []
     assert _found("PK114", account.partition("risk")[0] + "risk: {}\n") == []
     assert _found("PK114", account % '"A/USDT", "!B/USDT"') == []
+
+
+def test_symbol_list_for_keys_that_it_is_not_for() -> None:
+    """A key that reads, or trades what the list is not for, is not told to use it."""
+    account = "account: {name: mm, currency: USDT, kind: sub}\nkeys:\n  k: {purpose: execution, scopes: [%s]}\n"
+    found = [len(_found("PK114", account % scopes)) for scopes in ("read", "trade.derivatives", "read, trade.margin")]
+    assert found == [0, 0, 1]
+
+
+def test_account_of_no_said_kind() -> None:
+    """Statically nothing is asked of an account of no kind; what the exchange says goes before what the policy says."""
+    bare = "account: {name: main, currency: USDT}\n"
+    assert _found("PK113", bare) == []
+    keys = "keys:\n  a: {purpose: tracking, scopes: [read]}\n  b: {purpose: execution, scopes: [trade.spot]}\n"
+    assert len(_found("PK113", "account: {name: main, currency: USDT, kind: master}\n" + keys)) == 1
+    sub = "account: {name: main, currency: USDT, kind: sub}\n"
+    seen = '{"keys": [{"name": "mm-exec", "raw": {"isMaster": true}}]}'
+    assert [f.confidence for f in _findings("PK113", sub, seen)] == ["observed"]
+    assert _found("PK113", sub.replace("sub", "master"), seen.replace("true", "false")) == []
+    assert len(_found("PK113", sub.replace("sub", "master"), seen.replace("true", '"yes"'))) == 1
+
+
+# -- what the exchange says -------------------------------------------------------------------------------------------
+
+
+SNAPSHOT = "open observed policy.yaml:1:11 the snapshot of binance is"
+
+
+@pytest.mark.parametrize(
+    ("taken", "said"),
+    [
+        ("2026-11-14T10:00:00.000Z", []),
+        (
+            "2026-11-14T09:59:59.999Z",
+            [f"{SNAPSHOT} 7 days old; at most 7 days"],
+        ),
+        ("2026-11-22T10:00:00.000Z", []),
+        (
+            "2026-11-22T10:00:00.001Z",
+            [f"{SNAPSHOT} from the future (now is 2026-11-21T10:00:00.000Z)"],
+        ),
+    ],
+)
+def test_snapshot_at_the_edge_of_its_age(taken: str, said: list[str]) -> None:
+    """Seven days to the millisecond, and a day ahead, are the last that count as live."""
+    assert _found("PK110", "exchange: binance\n", f'{{"taken_at": "{taken}"}}') == said
+
+
+def test_permission_of_a_long_name() -> None:
+    """A name that an exchange made up is shown to 80 characters, in the message and in the evidence."""
+    live = '{"keys": [{"name": "mm-exec", "unrecognised": ["%s"]}]}' % ("x" * 90)
+    (found,) = _findings("PK107", "name: mm\n", live)
+    assert found.observed is not None
+    assert f"`{'x' * 80}`" in found.message
+    assert (found.observed.path, found.observed.value) == ("x" * 80, True)
 
 
 # -- addresses ---------------------------------------------------------------------------------------------------------
