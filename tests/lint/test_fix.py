@@ -28,7 +28,7 @@ def _break(path: Path, *pairs: tuple[str, str]) -> str:
     return text
 
 
-CAP = ("max_order_notional: 1.5% of equity", "max_order_notional: 12% of equity  # big")
+CAP = ("max_order_notional: 1.5% of equity", "max_order_notional: 5% of equity  # big")
 
 
 def test_a_safe_fix_is_written_and_the_report_shows_what_is_left(run: Run, policy: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_safe_fix_is_written_and_the_report_shows_what_is_left(run: Run, polic
     assert said.code == 0
     assert "PK603" not in said.out
     assert said.err == "policykit: fixed 2 of 2 findings\n"
-    assert policy.read_text() == text.replace("12% of equity  # big", "2% of equity  # big").replace("200d", "90d")
+    assert policy.read_text() == text.replace("5% of equity  # big", "2% of equity  # big").replace("200d", "90d")
     assert run("lint", policy, "--fix", "--now", NOW).err == "policykit: fixed 0 of 0 findings\n"
 
 
@@ -60,7 +60,7 @@ def test_diff_shows_the_change_and_writes_nothing(run: Run, policy: Path) -> Non
     assert (said.code, said.err) == (1, "policykit: would fix 1 of 1 findings\n")
     assert said.out.startswith("--- mm.yaml\n+++ mm.yaml\n@@ -")
     assert [line for line in said.out.splitlines()[3:] if line[0] in "-+"] == [
-        "-  max_order_notional: 12% of equity  # big",
+        "-  max_order_notional: 5% of equity  # big",
         "+  max_order_notional: 2% of equity  # big",
     ]
     assert policy.read_text() == text
@@ -120,7 +120,7 @@ def test_a_file_that_is_only_extended_is_left_alone(run: Run, policy: Path) -> N
     assert "(what is to be changed stands in a file that is not linted here); mend it by hand" in said.err
     assert (policy.read_text(), said.code) == (text, 1)
     assert run("lint", "child.yaml", "mm.yaml", "--fix", "--now", NOW).err.startswith("policykit: fixed 1 of ")
-    assert policy.read_text() == text.replace("12%", "2%")
+    assert policy.read_text() == text.replace("5%", "2%")
 
 
 def test_a_value_that_a_stage_scaled_is_left_alone(run: Run, policy: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_file_that_changed_meanwhile_is_not_written(policy: Path) -> None:
     assert rewrite.write(Edited("mm.yaml", real, b"other", b"new")) == (
         "mm.yaml: it has changed meanwhile; nothing was written to it; run --fix again"
     )
-    assert b"12%" in policy.read_bytes()
+    assert b"5%" in policy.read_bytes()
 
 
 def test_a_file_that_cannot_be_written_is_said_and_ends_with_2(
