@@ -104,8 +104,8 @@ def test_keys_without_reference_or_id_share_nothing() -> None:
 
 def test_keys_before_a_shared_one_hide_nothing() -> None:
     """A key without a reference, or one that was not read, does not end the search; both spans are labelled."""
-    text = "keys:\n  a: {purpose: tracking}\n  b: {purpose: tracking, secret: "env://MM"}\n"
-    (found,) = _findings("PK106", text + "  c: {purpose: execution, secret: "env://MM"}\n")
+    text = 'keys:\n  a: {purpose: tracking}\n  b: {purpose: tracking, secret: "env://MM"}\n'
+    (found,) = _findings("PK106", text + '  c: {purpose: execution, secret: "env://MM"}\n')
     assert (found.label, [what for what, _ in found.context]) == ("the same reference", ["first used by b"])
     unread = _card("a.yaml", _key("x"))
     pair = (_card("b.yaml", _key("mm", seen="sha256:1")), _card("c.yaml", _key("hedge", "hedging", seen="sha256:1")))
