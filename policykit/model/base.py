@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -102,6 +103,7 @@ def meta_of(field: FieldInfo) -> Meta:
     raise TypeError("a field of the model without Meta")
 
 
+@cache
 def metas(section: type[Section]) -> Mapping[str, Meta]:
     """Return the Meta of each field of a section, in the order of its file."""
     return {name: meta_of(field) for name, field in section.model_fields.items()}

@@ -7,9 +7,10 @@ equal to the engine's registry.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 
-from policykit.model.base import Meta, Section, metas
+from policykit.model.base import Section, metas
 from policykit.model.policy import Policy
 
 _CHECK: Final = "check:"
@@ -53,7 +54,7 @@ def missing(holder: str, checks: Container[str] = CHECKS) -> bool:
     return holder.startswith(_GUARD) and holder.removeprefix(_GUARD) not in GUARD_PARTS
 
 
-def unheld(policy: Policy, written: Container[str], checks: Container[str] = CHECKS) -> Iterator[Unheld]:
+def unheld(policy: Policy, written: Container[str], checks: frozenset[str] = CHECKS) -> Iterator[Unheld]:
     """Yield every limit that a policy sets and nothing holds. `written`: the paths that a file says."""
     live = policy.environment == "live"
     for found in _unheld(policy, written, checks, ""):
@@ -61,22 +62,31 @@ def unheld(policy: Policy, written: Container[str], checks: Container[str] = CHE
             yield found
 
 
-def _unheld(section: Section, written: Container[str], checks: Container[str], path: str) -> Iterator[Unheld]:
-    for name, meta in metas(type(section)).items():
-        value = getattr(section, name)
+def _unheld(section: Section, written: Container[str], checks: frozenset[str], path: str) -> Iterator[Unheld]:
+    for name, holders in _holders(type(section), checks).items():
+        value = section.__dict__[name]
+        if value is None:
+            continue
         at = f"{path}.{name}" if path else name
-        if _asks(section, name, meta, at in written):
-            yield from (Unheld(at, holder) for holder in meta.held_by if missing(holder, checks))
+        if holders and _asks(section, name, at in written):
+            yield from (Unheld(at, holder) for holder in holders)
         if isinstance(value, Section):
             yield from _unheld(value, written, checks, at)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             for key, item in value.items():
                 if isinstance(item, Section):
                     yield from _unheld(item, written, checks, f"{at}.{key}")
 
 
-def _asks(section: Section, name: str, meta: Meta, written: bool) -> bool:
+@cache
+def _holders(section: type[Section], checks: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return what would hold each field of a section and is not there."""
+    return {name: tuple(h for h in meta.held_by if missing(h, checks)) for name, meta in metas(section).items()}
+
+
+def _asks(section: Section, name: str, written: bool) -> bool:
     """Tell whether a policy asks for something here: a value that is no unwritten default, and not the loosest word."""
     value: Any = getattr(section, name)
+    strictness = metas(type(section))[name].strictness
     said = written or value != type(section).model_fields[name].default
-    return value is not None and said and (meta.strictness.kind != "ordered" or value != meta.strictness.order[0])
+    return said and (strictness.kind != "ordered" or value != strictness.order[0])

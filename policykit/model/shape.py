@@ -74,9 +74,10 @@ def walk(section: Section, path: str = "") -> Iterator[tuple[str, Any, Meta]]:
 
     Sections and maps of them are opened and not yielded themselves, unless something holds them as a whole.
     """
+    said, values = section.model_fields_set, section.__dict__
     for name, shape in shapes(type(section)).items():
-        value = getattr(section, name)
-        if value is None or (name not in section.model_fields_set and value in ((), "")):
+        value = values[name]
+        if value is None or (name not in said and value in ((), "")):
             continue
         at = f"{path}.{name}" if path else name
         if shape.section is None or (shape.meta.held_by and shape.kind != "list"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from functools import cache
 from typing import Final
 
 from policykit.traits.base import Exchange
@@ -14,6 +15,7 @@ _ID = re.compile(r"[a-z][a-z0-9]{1,39}\Z")
 _OTHERS: Final = frozenset(("base",))
 
 
+@cache
 def known() -> tuple[str, ...]:
     """Return the ids of every exchange with a file here."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
