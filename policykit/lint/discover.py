@@ -82,7 +82,7 @@ def _folder(top: str, problems: list[str]) -> Iterator[Target]:
 
 def _kind(path: str) -> Literal["policy", "source", "config"] | None:
     """Tell what a file of a folder is: by its name, or by how it begins; None when it is none of ours."""
-    if path.endswith(".py"):
+    if path.endswith((".py", ".ipynb")):
         return "source"
     if kind_by_name(path):
         return "config"
