@@ -16,8 +16,8 @@ from policykit.rules.credentials import known
 
 #: The value in `secret = "..."`, `"secret": "..."`, `environ["SECRET"] = "..."`, `getenv("SECRET", "...")`, ...
 _VALUE = re.compile(r"[:=,][ \t]*[rbuRBU]{0,2}(\"[^\"\n]{8,16000}\"|'[^'\n]{8,16000}')")
-#: ... and the name before it. A comma gives a value to a name in quotes only.
-_NAME = re.compile(r"([A-Za-z_]\w{0,100})(?:[\"']?\]?[ \t]*(?::[ \t]*str[ \t]*)?[:=]|[\"'][ \t]*,)\Z")
+#: ... and, read backwards from there, the name before it. A comma gives a value to a name in quotes only.
+_EMAN = re.compile(r"(?:[:=][ \t]*(?:rts[ \t]*:[ \t]*)?\]?[\"']?|,[ \t]*[\"'])(\w{0,100}[A-Za-z_])(?!\w)")
 #: How far before its value a name begins.
 _BEFORE = 140
 #: Texts of any name that may be a credential by their format.
@@ -31,9 +31,9 @@ def read(text: str, file: str) -> list[Setting]:
     places = Places(text, file)
     found: dict[int, tuple[str, str, int]] = {}
     for value in _VALUE.finditer(text):
-        name = _NAME.search(text[max(0, value.start() - _BEFORE) : value.start() + 1])
+        name = _EMAN.match(text[max(0, value.start() - _BEFORE) : value.start() + 1][::-1])
         if name is not None:
-            found[value.start(1)] = (name[1], value[1][1:-1], value.end(1))
+            found[value.start(1)] = (name[1][::-1], value[1][1:-1], value.end(1))
     for match in _TEXT.finditer(text):
         if known(match[1]):
             found.setdefault(match.start(), ("text", match[1], match.end()))
