@@ -26,6 +26,8 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 ROOT = "%SRCROOT%"
 #: The longest line that is quoted, in columns.
 MAX_LINE = 400
+#: How a log ends that has no result.
+_END = "[]\n  }\n ]\n}"
 #: The kind of a result that is no failure.
 _KINDS = {"unknown": "open", "declared": "informational"}
 
@@ -54,15 +56,22 @@ def write(report: Report, style: Style) -> str:
         "invocations": [_invocation(report, style)],
         "originalUriBaseIds": {ROOT: {"description": {"text": "The root of the repository."}}},
         "columnKind": "unicodeCodePoints",
-        "results": [
-            _result(f, mark, rules.index(f.rule), style) | ({"baselineState": _state(f)} if compared else {})
-            for f, mark in zip(report.findings, marks, strict=True)
-        ],
     }
     if style.repository is not None:
         run["versionControlProvenance"] = [_provenance(style)]
-    whole = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(whole, indent=1) + "\n"
+    text = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run | {"results": []}]}, indent=1)
+    if not report.findings:
+        return f"{text}\n"
+    # One result at a time: the data of all of them would take several times the memory of the text.
+    results = ",\n".join(
+        _indented(_result(f, mark, rules.index(f.rule), style) | ({"baselineState": _state(f)} if compared else {}))
+        for f, mark in zip(report.findings, marks, strict=True)
+    )
+    return f"{text.removesuffix(_END)}[\n{results}\n   ]{_END[2:]}\n"
+
+
+def _indented(result: dict[str, Any]) -> str:
+    return "    " + json.dumps(result, indent=1).replace("\n", "\n    ")
 
 
 def _invocation(report: Report, style: Style) -> dict[str, Any]:
