@@ -273,7 +273,7 @@ def test_history_shows_no_secret_in_any_format(run: Run, folder: Path) -> None:
         f"every clone has it (likely)\n  --> .env@{commit}:1:16\n"
         "   = why:  every clone has the commit, and no later one takes it back (G15, G19, G20, G02)\n"
         "   = fix:  revoke it and rotate now, if that was not done since; then it may be accepted in a baseline\n"
-        "   = help: policykit explain PK959\n\n1 settings file: 1 critical\n"
+        "   = help: policykit explain PK959\n\n1 settings file, 1 past version: 1 critical\n"
     )
 
 
@@ -339,6 +339,17 @@ def test_history_needs_a_repository(run: Run, folder: Path) -> None:
     _git("init", "-q")
     git.forget()
     assert run("lint", "bot.env", "--git-history", "--format", "concise") == Said(0, "", "")
+
+
+def test_history_alone_is_something_checked(run: Run, folder: Path) -> None:
+    """A folder whose files of today hold nothing of ours is not "nothing to check" when its past was looked at."""
+    _git("init", "-q")
+    _put("gone.env", "A=b\n")
+    _commit()
+    Path("gone.env").unlink()
+    assert run("lint", ".", "--git-history", "--now", "2026-11-21T10:00:00Z") == Said(
+        0, "1 past version: no findings\n", ""
+    )
 
 
 def test_a_terminal_is_told_how_far_history_is(folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def write(report: Report, style: Style) -> str:
 def _title(report: Report) -> str:
     said = counts(report)
     if not report.count("open"):
-        said.insert(0, "no findings" if report.files else "nothing was checked")
+        said.insert(0, "no findings" if report.files or report.versions else "nothing was checked")
     said += [f"{n} {status}" for status in ("waived", "baseline") if (n := report.count(status))]
     return f"### policykit lint: {', '.join(said)}"
 
