@@ -45,14 +45,15 @@ RULE = Rule("PK105", "purpose-scope", "high", ("G07",), "a key has no more than 
 
 #: Scopes that have rules of their own, whatever the purpose.
 _OWN_RULES = ("withdraw", "transfer", "key_admin")
-_READS_ONLY = ("tracking", "market_data")
+#: Purposes that only read.
+READS_ONLY = ("tracking", "market_data")
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at each scope beside the key's purpose."""
     for name, key in inputs.keys.items():
         for index, scope in enumerate(key.scopes or ()):
-            if scope == "read" or scope in _OWN_RULES or key.purpose not in _READS_ONLY:
+            if scope == "read" or scope in _OWN_RULES or key.purpose not in READS_ONLY:
                 continue
             place = inputs.place(f"keys.{name}.scopes.{index}")
             yield RULE.finding(

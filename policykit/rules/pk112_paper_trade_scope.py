@@ -2,7 +2,7 @@
 
 ## What it finds
 A key with a trade scope in a live policy whose `stage.current` is `paper`. Keys of a sandbox move no money and are not
-looked at.
+looked at; a key for tracking or market data may not trade at any stage (PK105).
 
 ## Why
 On paper fills are simulated on live data, and a read-only key is enough; with one that trades, the first bug sends a
@@ -29,6 +29,13 @@ keys:
 stage: {current: paper}
 ```
 ```yaml
+keys:
+  dashboard:
+    purpose: tracking
+    scopes: [read, trade.spot]
+stage: {current: paper}
+```
+```yaml
 environment: sandbox
 stage: {current: paper}
 ```
@@ -43,6 +50,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
+from policykit.rules.pk105_purpose_scope import READS_ONLY
 
 RULE = Rule(
     "PK112",
@@ -60,7 +68,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         return
     for name, key in inputs.keys.items():
         for index, scope in enumerate(key.scopes or ()):
-            if scope.startswith("trade"):
+            if scope.startswith("trade") and key.purpose not in READS_ONLY:
                 place = inputs.place(f"keys.{name}.scopes.{index}")
                 yield RULE.finding(
                     place,

@@ -32,8 +32,7 @@ account: {name: main, currency: USDT}
 {}
 ```
 ```finding
-unknown policy.yaml:1:1 whether `mm-exec` trades on a main account or on a sub-account is not known: binance does not
-  report it
+unknown policy.yaml:1:1 whether this is a main account or a sub-account is not known: binance does not report it
 ```
 
 ## Good
@@ -62,9 +61,13 @@ GUIDE.md G01; exchanges.json, `key_info` of Bybit (isMaster, parentUid) and `rev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from policykit.finding import Finding, Observed
-from policykit.rules.base import Inputs, Rule
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule, words
+
+if TYPE_CHECKING:
+    from policykit.snapshot import KeyReport
 
 RULE = Rule(
     "PK113",
@@ -81,34 +84,33 @@ MASTER_FIELD = "isMaster"
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Take what the exchange says of the account, else what the policy says."""
-    exchange = inputs.model.exchange
-    if inputs.traits is not None and inputs.traits.sub_accounts is False:
+    trading = [n for n, key in inputs.keys.items() if any(scope.startswith("trade") for scope in key.scopes or ())]
+    if not trading or (inputs.traits is not None and inputs.traits.sub_accounts is False):
         return
-    for name, key in inputs.keys.items():
-        if not any(scope.startswith("trade") for scope in key.scopes or ()):
-            continue
-        report = inputs.report(name)
-        told = report.raw.get(MASTER_FIELD) if report else None
-        kind = inputs.model.account.kind if not isinstance(told, bool) else "master" if told else "sub"
-        seen = inputs.observed(report, MASTER_FIELD, told) if report and isinstance(told, bool) else None
-        if kind == "master" and (seen is not None or inputs.traits is not None):
-            yield _master(inputs, name, seen)
-        elif kind != "sub" and report is not None and not inputs.model.account.max_equity:
-            yield RULE.unknown(
-                inputs.place("account.kind"),
-                f"whether `{name}` trades on a main account or on a sub-account is not known: {exchange} does not"
-                " report it",
-                "say `account: {kind: sub}` or `{kind: master}`",
-            )
+    reports = [report for name in trading if (report := inputs.report(name)) is not None]
+    told = next((report for report in reports if isinstance(report.raw.get(MASTER_FIELD), bool)), None)
+    kind = inputs.model.account.kind
+    if told is not None:
+        kind = "master" if told.raw[MASTER_FIELD] else "sub"
+    if kind == "master" and (told is not None or inputs.traits is not None):
+        yield _master(inputs, trading, told)
+    elif kind != "sub" and reports and not inputs.model.account.max_equity:
+        yield RULE.unknown(
+            inputs.place("account.kind"),
+            f"whether this is a main account or a sub-account is not known: {inputs.model.exchange} does not report it",
+            "say `account: {kind: sub}` or `{kind: master}`",
+        )
 
 
-def _master(inputs: Inputs, name: str, seen: Observed | None) -> Finding:
+def _master(inputs: Inputs, trading: list[str], told: KeyReport | None) -> Finding:
+    names = words(f"`{name}`" for name in trading)
+    who = f"key {names} trades" if len(trading) == 1 else f"keys {names} trade"
     return RULE.finding(
         inputs.place("account.kind"),
-        f"key `{name}` trades on the main account; {inputs.model.exchange} has sub-accounts",
-        confidence="observed" if seen else "certain",
-        label="all that the account holds is within its reach",
-        context=inputs.declared_at(name),
-        observed=seen,
+        f"{who} on the main account; {inputs.model.exchange} has sub-accounts",
+        confidence="observed" if told else "certain",
+        label="all that the account holds is within reach",
+        context=tuple(span for name in trading for span in inputs.declared_at(name)),
+        observed=inputs.observed(told, MASTER_FIELD, told.raw[MASTER_FIELD]) if told else None,
         next_step="make a sub-account, move to it what the bot needs, and give the bot a key of it",
     )

@@ -64,10 +64,9 @@ GUIDE.md G10, G11; RFC 1918, RFC 6598, RFC 6890 and the registries that it opene
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_network
 
 from policykit.finding import Finding, Fix
-from policykit.rules.addresses import allowed, mapped, special
+from policykit.rules.addresses import Allowed, allowed, inside, mapped, network_of, special
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule("PK203", "address-unusable", "medium", ("G10", "G11"), "an exchange sees only the public address (G11)")
@@ -75,19 +74,29 @@ RULE = Rule("PK203", "address-unusable", "medium", ("G10", "G11"), "an exchange 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at what kind of address each entry is; documentation ranges are PK204's."""
-    for entry in allowed(inputs):
+    entries = tuple(allowed(inputs))
+    for entry in entries:
         if entry.network is None:
             message = f"key `{entry.key}` is bound to {entry.text}, which is no address"
         elif what := special(entry.network):
             message = f"key `{entry.key}` is bound to {entry.text}, {what}: no exchange sees it as a sender"
         else:
             continue
-        plain = mapped(entry.network) if entry.network is not None else None
-        public = plain is not None and not special(ip_network(str(plain)))
         yield RULE.finding(
             entry.place,
             message,
             label="not a public address",
             next_step="name the public address that this host's requests leave from",
-            fix=Fix.replace(entry.place, str(plain), f"write it as {plain}", safe=True) if public else None,
+            fix=_plain(entry, entries),
         )
+
+
+def _plain(entry: Allowed, entries: tuple[Allowed, ...]) -> Fix | None:
+    """Return the fix of an IPv4 address that is written as IPv6: one that is public, and not allowed already."""
+    address = mapped(entry.network) if entry.network is not None else None
+    network = network_of(str(address)) if address is not None else None
+    if network is None or special(network):
+        return None
+    if any(e.key == entry.key and e.network is not None and inside(network, e.network) for e in entries):
+        return None
+    return Fix.replace(entry.place, str(address), f"write it as {address}", safe=True)

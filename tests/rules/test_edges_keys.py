@@ -245,6 +245,10 @@ def test_account_of_no_said_kind() -> None:
     assert _found("PK113", bare) == []
     keys = "keys:\n  a: {purpose: tracking, scopes: [read]}\n  b: {purpose: execution, scopes: [trade.spot]}\n"
     assert len(_found("PK113", "account: {name: main, currency: USDT, kind: master}\n" + keys)) == 1
+    both = keys.replace("[read]", "[trade]")
+    (found,) = _findings("PK113", "account: {name: main, currency: USDT, kind: master}\n" + both)
+    assert found.message == "keys `a` and `b` trade on the main account; binance has sub-accounts"
+    assert len(found.context) == 2
     sub = "account: {name: main, currency: USDT, kind: sub}\n"
     seen = '{"keys": [{"name": "mm-exec", "raw": {"isMaster": true}}]}'
     assert [f.confidence for f in _findings("PK113", sub, seen)] == ["observed"]
@@ -368,6 +372,12 @@ def test_mapped_address_is_rewritten_only_if_it_is_public() -> None:
     one, two = _findings("PK203", text)
     assert one.fix is not None
     assert (one.fix.safe, [e.text for e in one.fix.edits], two.fix) == (True, ["45.33.32.156"], None)
+    twice = '{address: "::ffff:45.33.32.156"}, {address: 45.33.32.156}'
+    assert [f.fix for f in _findings("PK203", KEY + f"    ip_allowlist: [{twice}]\n")] == [None]
+    other_key = (
+        '{address: "::ffff:45.33.32.156"}]\n  b:\n    purpose: execution\n    ip_allowlist: [{address: 45.33.32.156}'
+    )
+    assert [f.fix is None for f in _findings("PK203", KEY + f"    ip_allowlist: [{other_key}]\n")] == [False]
     for other in ("::ffff:0:0/96", "2600:3c01::7", "45.33.32.156"):
         network = network_of(other)
         assert network is not None
