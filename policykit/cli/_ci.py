@@ -13,7 +13,7 @@ _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 class Context(NamedTuple):
     """Where paths are relative to, what was checked out, and where the page of the job is written."""
 
-    root: str
+    root: str | None
     repository: str = ""
     revision: str = ""
     branch: str = ""
@@ -39,10 +39,18 @@ def ci_context() -> Context:
             get("CI_COMMIT_SHA", ""),
             get("CI_COMMIT_REF_NAME", ""),
         )
-    return Context(os.getcwd())
+    return Context(_here())
 
 
-def _root(checkout: str) -> str:
+def _here() -> str | None:
+    """Return the folder that the command runs in, or None when it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def _root(checkout: str) -> str | None:
     """Return the folder of the checkout when the command runs in it."""
-    here = Path.cwd()
-    return checkout if checkout and here.is_relative_to(checkout) else str(here)
+    here = _here()
+    return checkout if checkout and here is not None and Path(here).is_relative_to(checkout) else here

@@ -87,6 +87,19 @@ def test_paths_are_those_of_the_checkout(run: Run, policy: Path, monkeypatch: py
     ]
 
 
+def test_a_folder_that_was_removed_is_no_reason_to_fail(
+    run: Run, policy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every format is written from a folder that is gone; SARIF then has full addresses."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    file = policy.resolve()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for name in formats():
+        assert "PK603" in run("lint", file, *ASKED, "--format", name).out, name
+
+
 def test_gitlab_says_what_was_checked_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """GitLab's variables are read, without credentials in the address; outside of a CI there is the folder only."""
     assert ci_context() == Context(str(Path.cwd()))

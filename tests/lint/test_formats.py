@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from policykit import __version__
 from policykit.finding import Finding, Fix
@@ -221,6 +222,32 @@ def test_github_commands_cannot_be_forged() -> None:
     assert forged[3].startswith("a secret stands in the source | ::error::x, 100%25 (likely)%0Arotate it")
     strange = next(m for m in found if m and "PK204" in m[2])
     assert f"file={STRANGE}," in strange[2]
+
+
+def test_markdown_renders_as_it_reads() -> None:
+    """Rendered, each row has five cells, what looks like markup is text, and nothing is a link or a picture."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(said("markdown", "mixed"))
+    rows: list[list[str]] = []
+    for token in tokens:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and rows:
+            kinds = {child.type for child in token.children or []}
+            assert kinds <= {"text", "code_inline", "strong_open", "strong_close", "html_inline", "text_special"}
+            tags = {child.content for child in token.children or [] if child.type == "html_inline"}
+            assert tags <= {"<br>", "<!-- -->"}
+            rows[-1].append("".join(c.content for c in token.children or [] if c.type != "html_inline"))
+    assert {len(row) for row in rows} == {5}
+    cells = next(row for row in rows if row[1] == "PK106 shared-key")
+    assert cells[2:4] == [
+        "mm.yaml:5:13",
+        "one secret, two purposes: mm-exec & <o-exec>two bots cannot be told apart (G02, G03)",
+    ]
+    cells = next(row for row in rows if row[1] == "PK903 secret-in-source")
+    assert cells[3:] == [
+        "a secret stands in the source | ::error::x, 100% (likely)it is in git",
+        "rotate it, @everyone: see http://runbook",
+    ]
 
 
 def test_markdown_fits_a_comment() -> None:

@@ -48,7 +48,7 @@ def path(file: str, style: Style) -> str:
     if style.root is not None:
         absolute = os.path.abspath(file)
         relative = os.path.relpath(absolute, style.root)
-        file = absolute if relative.split(os.sep)[0] == ".." else relative
+        file = absolute if relative.split(os.sep)[0] == os.pardir else relative
     return Path(file).as_posix()
 
 
