@@ -57,8 +57,9 @@ from policykit.rules.base import DAY_MS, Inputs, Rule, days, iso_ms
 
 RULE = Rule("PK207", "declaration-old", "medium", ("G13", "G19"), "an old look at a page says nothing of today (G13)")
 
-#: The oldest declaration that is taken for the present: as old as the guide lets the key itself get.
-MAX_AGE_MS = 90 * DAY_MS
+#: The oldest declaration that is taken for the present: as old as the guide lets the key itself get. In whole days,
+#: because a declaration has a day and no hour.
+MAX_AGE_DAYS = 90
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
@@ -71,8 +72,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             when = f"is dated {key.declared.at}, which is no day"
         elif at_ms > inputs.now_ms + DAY_MS:
             when = f"is dated {key.declared.at}, which is still to come"
-        elif inputs.now_ms - at_ms > MAX_AGE_MS:
-            when = f"is {days(inputs.now_ms - at_ms)} old; at most {days(MAX_AGE_MS)}"
+        elif (inputs.now_ms - at_ms) // DAY_MS > MAX_AGE_DAYS:
+            when = f"is {days(inputs.now_ms - at_ms)} old; at most {MAX_AGE_DAYS} days"
         else:
             continue
         yield RULE.finding(

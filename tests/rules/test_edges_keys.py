@@ -123,6 +123,16 @@ def test_place_of_what_a_card_does_not_keep() -> None:
     assert held.place("risk.symbols") == Place("a.yaml", path="risk.symbols")
 
 
+def test_egress_names_of_what_shares_no_budget() -> None:
+    """A policy without a single address, a name or a budget by address hides none behind it, and is in no pair."""
+    at = (("45.33.32.1", Place("f", 1)),)
+    base = _card("a.yaml", KeyCard("k", "execution", None, at, None))
+    named = [base._replace(file=f"{name}.yaml", egress=name) for name in "cd"]
+    skipped = (base._replace(keys=()), base._replace(egress=None), base._replace(egress="z", budgets=()))
+    assert len(_check("PK210", Inputs(NOW_MS, fleet=(*skipped, *named)))) == 1
+    assert _check("PK210", Inputs(NOW_MS, fleet=(*skipped, named[0]))) == []
+
+
 # -- withdraw and transfer: no way round -------------------------------------------------------------------------------
 
 BARE = (
@@ -424,6 +434,78 @@ def test_size_of_a_range() -> None:
     both = KEY.replace("k:", "mm-exec:") + "    ip_allowlist: [{address: 45.33.32.0/24}]\n"
     live = '{"keys": [{"name": "mm-exec", "ip_allowlist": {"restricted": "yes", "addresses": ["45.33.32.0/24", "*"]}}]}'
     assert len(_found("PK202", both, live)) == 1
+
+
+def _addresses(*entries: str) -> str:
+    return KEY + "    ip_allowlist: [" + ", ".join(f'{{address: "{entry}"}}' for entry in entries) + "]\n"
+
+
+def test_what_is_sound_hides_nothing_behind_it() -> None:
+    """Each address is looked at, whatever stands before it in the list."""
+    assert [f.primary.path for f in _findings("PK203", _addresses("45.33.32.1", "10.0.0.7", "45.33.32.2", "::1"))] == [
+        "keys.k.ip_allowlist.1.address",
+        "keys.k.ip_allowlist.3.address",
+    ]
+    twice = _addresses("45.33.32.999", "45.33.32.1", "45.33.32.1/32", "45.33.33.0/31", "45.33.33.1")
+    assert [f.primary.path for f in _findings("PK206", twice)] == [
+        "keys.k.ip_allowlist.2.address",
+        "keys.k.ip_allowlist.4.address",
+    ]
+    assert [f.label for f in _findings("PK202", _addresses("45.33.33.0/31", "45.33.33.4/30"))] == [
+        "2 addresses",
+        "4 addresses",
+    ]
+    shared = (("10.0.0.7", Place("f", 1)), ("45.33.32.1", Place("f", 2)), ("45.33.32.2", Place("f", 3)))
+    cards = [_card(f"{owner}.yaml", KeyCard("k", "execution", None, shared, None)) for owner in "ab"]
+    fleet = tuple(card._replace(owner=card.file) for card in cards)
+    assert [text.rpartition(" ")[2] for text in _check("PK208", Inputs(NOW_MS, fleet=fleet))] == [
+        "45.33.32.1",
+        "45.33.32.2",
+    ]
+
+
+def test_restriction_that_is_empty_or_off() -> None:
+    """An empty list is called empty; the evidence is the exchange's own field where it was kept, its reason is told."""
+    (found,) = _findings("PK201", KEY + "    ip_allowlist: []\n")
+    assert found.label == "empty"
+    (found,) = _findings("PK201", KEY)
+    assert found.label == "no `ip_allowlist`"
+    text = _addresses("45.33.32.1").replace("  k:", "  mm-exec:")
+    off = '{"keys": [{"name": "mm-exec", "ip_allowlist": {"restricted": "no", "addresses": null}, "raw": {%s}}]}'
+    for raw, path, value in (('"ipRestrict": false', "ipRestrict", False), ("", "ip_allowlist.restricted", "no")):
+        (found,) = _findings("PK201", text, off % raw)
+        assert found.observed is not None
+        assert (found.observed.path, found.observed.value) == (path, value)
+    for field in ("ip_allowlist.restricted", "ip_allowlist"):
+        untold = (
+            '{"keys": [{"name": "mm-exec", "ip_allowlist": {"restricted": "unknown"}, "unknown": {"%s": "hidden"}}]}'
+        )
+        assert [text.rpartition(": ")[2] for text in _found("PK201", text, untold % field)] == ["hidden"]
+
+
+@pytest.mark.parametrize(
+    ("at", "when"),
+    [
+        ("2026-08-23", ""),
+        ("2026-08-22", "is 91 days old"),
+        ("2026-11-22", ""),
+        ("2026-11-23", "which is still to come"),
+    ],
+)
+def test_declaration_at_the_edge_of_its_age(at: str, when: str) -> None:
+    """The ninetieth day is the last that counts; tomorrow is the last day that somebody's clock may be at."""
+    text = f"keys:\n  a: {{purpose: tracking}}\n  k: {{purpose: tracking, declared: {{by: me, at: {at}}}}}\n"
+    assert [when in said for said in _found("PK207", text)] == ([True] if when else [])
+
+
+def test_declaration_to_the_millisecond() -> None:
+    """The ninetieth day ends at midnight; a declaration of the day after tomorrow is still to come."""
+    inputs = inputs_of(Example("yaml", "keys:\n  k: {purpose: tracking, declared: {by: me, at: 2026-08-23}}\n"))
+    day = 86_400_000
+    midnight = NOW_MS - 10 * day // 24
+    assert [len(_check("PK207", inputs._replace(now_ms=midnight + day + ms))) for ms in (-1, 0)] == [0, 1]
+    ahead = inputs_of(Example("yaml", "keys:\n  k: {purpose: tracking, declared: {by: me, at: 2026-11-22}}\n"))
+    assert [len(_check("PK207", ahead._replace(now_ms=midnight + ms))) for ms in (0, -1)] == [0, 1]
 
 
 # -- secrets in policies -----------------------------------------------------------------------------------------------
