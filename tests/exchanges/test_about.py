@@ -9,6 +9,7 @@ import pytest
 
 from policykit.errors import ExchangeUnavailable
 from policykit.exchanges.about import About, about, ids
+from policykit.traits.ccxt_ids import IDS
 
 
 def test_ids_are_ccxt_s_and_nothing_is_loaded() -> None:
@@ -42,6 +43,11 @@ def test_about(expected: About) -> None:
     """Products, sandbox, credentials and pace are those of ccxt's class."""
     assert about(expected.id)._replace(wait_ms=0) == expected._replace(wait_ms=0)
     assert about(expected.id).wait_ms > 0
+
+
+def test_the_ids_that_lint_knows_are_ccxt_s() -> None:
+    """The list that lint looks a misspelt exchange up in is that of the ccxt that is installed."""
+    assert frozenset(ids()) == IDS
 
 
 def test_about_no_exchange() -> None:
