@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from policykit.rules.config import json_, lines, source, yaml_
 from policykit.rules.config.base import MAX_BYTES, MAX_SETTINGS, Config, Git, Kind, Past, Setting, Unreadable
 from policykit.rules.config.kinds import format_of, is_policy, kind_by_content, kind_by_name
 
@@ -42,6 +41,8 @@ def read_version(raw: bytes, file: str) -> Config:
 
 
 def _settings(text: str, file: str, kind: Kind) -> Iterable[Setting]:
+    from policykit.rules.config import json_, lines, source, yaml_  # a lint of policies alone needs none of them
+
     if kind in ("freqtrade", "json"):
         return json_.read(text, file)
     if kind == "python":
