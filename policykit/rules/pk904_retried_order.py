@@ -59,6 +59,14 @@ exchange = ccxt.binance()
 def buy(symbol, side, amount, price):
     return exchange.create_order(symbol, "limit", side, amount, price)
 ```
+```python
+import ccxt
+
+exchange = ccxt.binance()
+
+def buy_once(symbol, side, amount, price):
+    return exchange.create_order(symbol, "limit", side, amount, price)
+```
 
 ## Source
 GUIDE.md G26, G32, G38; PITFALLS.md 10 and story 1; the libraries that `rules/code/retries.py` names.
