@@ -95,7 +95,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
 
 
 def _usual(order: Sent) -> str:
-    return "clientOrderId" if order.library.name == "ccxt" else min(order.library.ids, key=len)
+    return order.library.ids[0]
 
 
 def _may_have_id(code: Code, order: Sent) -> bool:
@@ -114,7 +114,7 @@ def _may_have_id(code: Code, order: Sent) -> bool:
     return any(_holds_id(code, a, order.call.scope, order.library.ids) for a in call.args)
 
 
-def _holds_id(code: Code, node: ast.expr, scope: Scope, ids: frozenset[str]) -> bool:
+def _holds_id(code: Code, node: ast.expr, scope: Scope, ids: tuple[str, ...]) -> bool:
     if isinstance(node, ast.Dict):
         keys = [k.value if isinstance(k, ast.Constant) else None for k in node.keys]
         return any(k is None or k in ids for k in keys)

@@ -63,6 +63,7 @@ _PRINTS = frozenset(
     ("print", "pprint", "pprint.pprint", "rprint", "rich.print", "sys.stdout.write", "sys.stderr.write")
 )
 _CHAT = frozenset(("send_message", "sendMessage", "reply_text", "send_telegram_message", "send_telegram"))
+_BOT = re.compile(r"(?i)bot|telegram|\btg\b|context|chat|update|slack|discord|message\.")
 #: Functions that give back what they are given, as text.
 _THROUGH = re.compile(r"(?:str|repr|dict|list|json\.dumps|pformat|pprint\.pformat)\Z")
 _SIGNED = re.compile(
@@ -92,7 +93,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
 
 def _prints(call: Call) -> bool:
     name = dotted(call.function)
-    if name in _PRINTS or call.method in _CHAT:
+    if name in _PRINTS or (call.method in _CHAT and _BOT.search(name)):
         return True
     if call.method not in _LEVELS or not isinstance(call.function, ast.Attribute):
         return False

@@ -180,11 +180,21 @@ def _constant(node: ast.expr, scope: Scope, loop: ast.While) -> float | None:
         return float(node.value)
     name = dotted(node)
     changed = any(isinstance(n, ast.AugAssign) and dotted(n.target) == name for n in ast.walk(loop))
-    at: Scope | None = scope
-    while at is not None and name and "." not in name and not changed:
-        given = at.names.get(name, ())
+    owner = next((s.own_class for s in _outward(scope) if s.self_name and name.startswith(f"{s.self_name}.")), None)
+    if owner is not None:
+        given = owner.attributes.get(name.partition(".")[2], [])
+        only = given[0].value if len(given) == 1 else None
+        return _constant(only, scope, loop) if isinstance(only, ast.Constant) and not changed else None
+    for at in _outward(scope):
+        given = at.names.get(name, []) if name and "." not in name and not changed else []
         if given:
             only = given[0].value
             return _constant(only, at, loop) if len(given) == 1 and isinstance(only, ast.Constant) else None
-        at = at.parent
     return None
+
+
+def _outward(scope: Scope) -> Iterator[Scope]:
+    at: Scope | None = scope
+    while at is not None:
+        yield at
+        at = at.parent

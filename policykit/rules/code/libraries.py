@@ -18,12 +18,10 @@ class Library(NamedTuple):
     orders: re.Pattern[str]
     withdraws: re.Pattern[str]
     transfers: re.Pattern[str]
-    #: Under which keywords or dictionary keys an order carries its client order id; none: it cannot be left out.
-    ids: frozenset[str]
+    #: The keywords or dictionary keys of an order's client order id, the usual one first; none: it cannot be left out.
+    ids: tuple[str, ...]
     #: Methods of which one argument says what they do: `query_private("AddOrder", ...)`.
     queries: frozenset[str] = frozenset()
-    #: How many places from the end an id may also be given without a keyword; 0: never.
-    positional_params: bool = False
 
 
 def _library(  # a table's row
@@ -44,7 +42,7 @@ def _library(  # a table's row
         whole(orders),
         whole(withdraws),
         whole(transfers),
-        frozenset(ids.split()),
+        tuple(ids.split()),
         frozenset(queries.split()),
     )
 

@@ -14,6 +14,8 @@ from policykit.rules.code.tree import Call, Code, Scope, dotted
 
 #: How many callers deep a function that is only called under `@enforce` is covered by it.
 MAX_CALLERS = 3
+#: What a withdrawal or transfer of ccxt is given at least: what, how much, where to.
+MIN_MOVE = 3
 #: The most further calls that one finding points at.
 MAX_OTHERS = 3
 
@@ -161,12 +163,15 @@ def _by_name(call: Call, candidates: list[Library], here: tuple[Library, ...], *
     if dotted(function.value) in ("self", "cls") or _is_super(function.value):
         return None
     local = next((library for library in here if library in candidates), None)
-    if CCXT in candidates and not _fits_ccxt(call):
+    if named and CCXT in candidates and not _fits_ccxt(call):
         candidates = [library for library in candidates if library is not CCXT]
         local = None if local is CCXT else local
     if local is not None:
         return local if named or _CLIENT_NAME.search(dotted(function.value)) else None
-    if not named or not candidates:
+    if not named:
+        last = dotted(function.value).rpartition(".")[2]
+        return CCXT if CCXT in candidates and last == "exchange" and len(call.arguments) >= MIN_MOVE else None
+    if not candidates:
         return None
     if _DISTINCT.match(function.attr):
         return candidates[0]
