@@ -182,3 +182,21 @@ def test_beside_a_gitlab_file_it_writes_gitlab_s(run: Run) -> None:
     said = run("init", "--exchange", "binance")
     assert said.out.startswith("wrote policies/binance.yaml\nwrote .gitlab/policykit.yml\n")
     assert not Path(".github").exists()
+
+
+@pytest.mark.parametrize("first", ["", "polcykit: 1\n"])
+def test_a_policy_that_lost_its_first_key_is_not_passed_over(run: Run, first: str) -> None:
+    """Without its key `policykit`, or with a misspelt one, a policy is still one: refused, in its folder and by name."""
+    run("init", "--exchange", "binance", "--ci", "none")
+    file = Path("policies/binance.yaml")
+    file.write_text(file.read_text().replace("policykit: 1\n", first))
+    for path in ("policies", file):
+        said = run("lint", path, "--format", "json")
+        assert said.code == 2
+        assert "PK012" in [f["rule"] for f in json.loads(said.out)["findings"]]
+
+
+def test_other_yaml_is_no_policy(run: Run) -> None:
+    """Two sections that a policy has too do not make one of another program's file."""
+    Path("values.yaml").write_text("retry: 3\nstage: build\nimage: x\n")
+    assert run("lint", ".").code == 4

@@ -7,6 +7,13 @@ import re
 from policykit.rules.config.base import Kind
 
 _POLICY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?policykit[\"']?[ \t]*:", re.MULTILINE)
+#: Sections that only a policy has, and how many of them make a policy of a file without the key `policykit`.
+_SECTIONS = re.compile(
+    rb"^(rate_budgets|risk|retry|kill_switch|dead_man_switch|reconciliation|withdrawals|account_security|waivers|waivable"
+    rb"|stage|incident)[ \t]*:",
+    re.MULTILINE,
+)
+_ENOUGH = 3
 _COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml\Z")
 #: Names whose content decides, and how such a file is read.
 _FORMATS: dict[str, Kind] = {
@@ -59,8 +66,8 @@ def kind_by_content(file: str, head: bytes) -> Kind:
 
 
 def is_policy(head: bytes) -> bool:
-    """Tell a policy by the beginning of a YAML file."""
-    return _POLICY.search(head) is not None
+    """Tell a policy by the beginning of a YAML file; one that lost its key `policykit` must not be passed over."""
+    return _POLICY.search(head) is not None or len(set(_SECTIONS.findall(head))) >= _ENOUGH
 
 
 def may_hold_secrets(file: str) -> bool:
