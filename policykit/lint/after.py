@@ -35,7 +35,13 @@ def fixed(
         return found
 
     first = judged(targets, {}) if call.baseline else report
-    mended = mend(targets, first.findings, call.fix or "safe", lambda some, texts: judged(some, texts).findings)
+    mended = mend(
+        targets,
+        first.findings,
+        call.fix or "safe",
+        lambda some, texts: judged(some, texts).findings,
+        strict=options.strict,
+    )
     shown = diff(mended.files) if call.diff else None
     unwritten = [] if call.diff else [line for line in map(write, mended.files) if line]
     notes += _said(mended, call)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from policykit.errors import PolicyError
-from policykit.finding import Edit, Finding
+from policykit.finding import Edit, Finding, Status
 from policykit.lint.discover import Target
 from policykit.lint.judge import FILE_FAMILY, reader
 from policykit.policy import EffectivePolicy, Layer, compose, load, version
@@ -36,7 +36,11 @@ MAX_FIXES = 500
 MAX_BYTES = 1024 * 1024
 #: Codes up to this one are found in one file alone; those after it only once all files of a policy can be read.
 LAST_OF_ONE_FILE = "PK012"
-AMBIGUOUS, UNKNOWN_KEY = "PK004", "PK010"
+AMBIGUOUS, UNKNOWN_KEY, LOOSER = "PK004", "PK010", "PK021"
+#: Why a fix that its rule calls safe is not made without leave.
+LOOSENS = "it would loosen a limit"
+#: What a list or a section begins with; no key that replaces another one does.
+_OPEN = ("[", "{")
 
 
 class Edited(NamedTuple):
@@ -65,31 +69,39 @@ class _Candidate(NamedTuple):
     changes: tuple[Change, ...] = ()
 
 
-def mend(targets: Sequence[Target], findings: Sequence[Finding], wanted: Wanted, assess: Assess) -> Mended:
-    """Make the fixes of open findings in memory, again and again until nothing changes."""
-    return _Fixer(targets, wanted, assess).run(findings)
+def mend(
+    targets: Sequence[Target], findings: Sequence[Finding], wanted: Wanted, assess: Assess, *, strict: bool = False
+) -> Mended:
+    """Make the fixes of open findings in memory, again and again until nothing changes.
+
+    With `strict` what a fix leaves unknown counts as a finding, too.
+    """
+    counted: tuple[Status, ...] = ("open", "unknown") if strict else ("open",)
+
+    def counting(some: Sequence[Target], texts: Texts) -> Sequence[Finding]:
+        return [f for f in assess(some, texts) if f.status in counted]
+
+    return _Fixer(targets, wanted, counting).run([f for f in findings if f.status in counted])
 
 
-def new_findings(before: Iterable[Finding], after: Iterable[Finding], edited: str) -> list[Finding]:
+def new_findings(before: Iterable[Finding], after: Iterable[Finding], edited: Collection[str]) -> list[Finding]:
     """Return the findings that were not there before, wherever their lines are now.
 
-    Where a file could not be read, the rules had not looked at it: what they say now was there before. Only the same
-    file's own faults (up to PK012) would have been seen.
+    Where a file could not be read, the rules had not looked at it: what they say now was there before. Only faults of
+    the edited files themselves (up to PK012) would have been seen.
     """
-    before = [f for f in before if f.status in ("open", "unknown")]
+    before = list(before)
     known = Counter(_key(f) for f in before)
     hidden = any(f.rule.startswith(FILE_FAMILY) for f in before)
     fresh: list[Finding] = []
     for finding in after:
-        if finding.status not in ("open", "unknown"):
-            continue
         key = _key(finding)
         if known[key] > 0:
             known[key] -= 1
         elif not hidden or (
             finding.rule.startswith(FILE_FAMILY)
             and finding.rule <= LAST_OF_ONE_FILE
-            and os.path.realpath(finding.primary.file) == edited
+            and os.path.realpath(finding.primary.file) in edited
         ):
             fresh.append(finding)
     return fresh
@@ -103,8 +115,8 @@ def _key(finding: Finding) -> tuple[str, str, str]:
 def looser(before: EffectivePolicy, after: EffectivePolicy) -> bool:
     """Tell whether a policy allows what the earlier one did not: laid over that one, it must come out as it is."""
     above, below = (Layer(p.composed.model_copy(update={"waivers": ()}), p.origins) for p in (before, after))
-    met, loose = compose(above, below)
-    return bool(loose) or version(met.model) != version(below.model)
+    met, clashes = compose(above, below)
+    return any(f.rule == LOOSER for f in clashes) or version(met.model) != version(below.model)
 
 
 class _Fixer:
@@ -131,7 +143,7 @@ class _Fixer:
                 break
             after = self.assess(list(self.targets.values()), self.texts)
             # What two files are together is seen only now.
-            if len(self.targets) > 1 and any(new_findings(findings, after, real) for real in todo):
+            if len(self.targets) > 1 and new_findings(findings, after, todo):
                 self.texts, self.made = texts, made
                 for candidate in (c for group in todo.values() for c in group):
                     self.leave(candidate, "another file would have a new finding")
@@ -166,7 +178,8 @@ class _Fixer:
 
     def leave(self, candidate: _Candidate, why: str) -> None:
         place, rule = candidate.finding.primary, candidate.finding.rule
-        self.left_out[_id(candidate)] = f"{place}: {rule} is not fixed ({why}); mend it by hand"
+        do = "--unsafe-fixes does it" if why == LOOSENS else "mend it by hand"
+        self.left_out[_id(candidate)] = f"{place}: {rule} is not fixed ({why}); {do}"
 
     # -- one file -----------------------------------------------------------------------------------------------
 
@@ -209,14 +222,13 @@ class _Fixer:
         return kept
 
     def meant(self, candidate: _Candidate, text: str, real: str) -> Iterator[Edit]:
-        """Yield the edits; a value of several lines, which findings point at by its key, is replaced itself."""
+        """Yield the edits; a list or section of several lines, which findings point at by its key, is meant itself."""
         document = read(text, real) if self.targets[real].kind == "policy" else None
         for edit in candidate.edits:
             place = edit.place
             key = document.key_places.get(place.path) if document else None
             value = document.places.get(place.path) if document else None
-            by_key = key is not None and value is not None and key[1:5] == place[1:5]
-            if by_key and value is not None and not candidate.finding.rule.startswith(FILE_FAMILY):
+            if edit.text[:1] in _OPEN and key is not None and value is not None and key[1:5] == place[1:5]:
                 edit = replace(edit, place=value._replace(file=place.file))
             yield edit
 
@@ -272,16 +284,17 @@ class _Fixer:
         after = self.assess(users, texts)
         # A value that was refused hid that its key is unknown, too.
         freed = {c.finding.primary.path for c in made if c.finding.rule == AMBIGUOUS}
-        fresh = [f for f in new_findings(before, after, real) if f.rule != UNKNOWN_KEY or f.primary.path not in freed]
+        fresh = [
+            f for f in new_findings(before, after, (real,)) if f.rule != UNKNOWN_KEY or f.primary.path not in freed
+        ]
         if fresh:
             return f"it would make a new finding, {fresh[0].rule} at {fresh[0].primary.path or fresh[0].primary}"
         were, are = (Counter(_key(f) for f in found if f.status == "open") for found in (before, after))
         meant = Counter(_key(c.finding) for c in made)
         if any(are[key] > were[key] - count for key, count in meant.items()):
             return "the finding would stay"
-        safe = all(c.finding.fix is not None and c.finding.fix.safe for c in made)
-        if safe and any(self.loosens(user, texts) for user in users if user.kind == "policy"):
-            return "it would loosen a limit"
+        if not self.unsafe and any(self.loosens(user, texts) for user in users if user.kind == "policy"):
+            return LOOSENS
         return ""
 
     def loosens(self, target: Target, texts: Texts) -> bool:

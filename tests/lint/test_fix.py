@@ -232,7 +232,9 @@ def test_a_safe_fix_that_would_loosen_is_left_out(policy: Path) -> None:
 
     fixed = mend([Target("mm.yaml", "policy", True)], [finding], "safe", assess)
     assert fixed.files == ()
-    assert fixed.left_out == (f"mm.yaml:{line}:23: PK603 is not fixed (it would loosen a limit); mend it by hand",)
+    assert fixed.left_out == (
+        f"mm.yaml:{line}:23: PK603 is not fixed (it would loosen a limit); --unsafe-fixes does it",
+    )
 
 
 def test_a_fix_that_does_not_help_is_left_out(policy: Path) -> None:
@@ -293,8 +295,8 @@ def test_findings_are_the_same_wherever_their_lines_are() -> None:
     fault = Finding("PK004", "n", "high", "m", Place("a", path="x"))
     typed = Finding("PK011", "n", "high", "m", Place("a", path="y"))
     real = os.path.realpath("a")
-    assert new_findings([one], [moved], real) == []
-    assert new_findings([one], [one, moved], real) == [moved]
-    assert new_findings([fault], [one], real) == []
-    assert new_findings([fault], [typed], real) == [typed]
-    assert new_findings([fault], [typed], "elsewhere") == []
+    assert new_findings([one], [moved], (real,)) == []
+    assert new_findings([one], [one, moved], (real,)) == [moved]
+    assert new_findings([fault], [one], (real,)) == []
+    assert new_findings([fault], [typed], (real,)) == [typed]
+    assert new_findings([fault], [typed], ("elsewhere",)) == []

@@ -78,9 +78,7 @@ def _options(folder: Path, example: Example | None = None) -> Options:
 
 def _counts(findings: Iterable[Finding]) -> Counter[tuple[str, str, str]]:
     return Counter(
-        (f.rule, f.primary.file, re.sub(r"\b\d+\b", "*", f.primary.path))
-        for f in findings
-        if f.status in ("open", "unknown")
+        (f.rule, f.primary.file, re.sub(r"\b\d+\b", "*", f.primary.path)) for f in findings if f.status == "open"
     )
 
 
@@ -125,13 +123,19 @@ def _hold_findings(before: Report, after: Report, unread: bool) -> None:
     assert not fresh, "a fix has made a finding"
 
 
-def _each_example(folder: Path, ways: Callable[[bool], tuple[Wanted, ...]]) -> int:
+def _each_example(folder: Path, whole: bool) -> int:
+    """Hold every example both ways, or the first of each rule, with whatever fixes it has."""
     made = 0
+    done: set[str] = set()
     for entry, index, example in all_examples(catalogue(), "Bad"):
         fixes = [f.fix for f in run(entry, example) if f.fix is not None]
-        for wanted in ways(all(fix.safe for fix in fixes)) if fixes else ():
+        if not fixes or (entry.rule.code in done and not whole):
+            continue
+        done.add(entry.rule.code)
+        once: tuple[Wanted, ...] = ("safe",) if all(fix.safe for fix in fixes) else ("unsafe",)
+        for wanted in ("safe", "unsafe") if whole else once:
             here = folder / f"{entry.rule.code}-{index}-{wanted}"
-            made += _hold(here, _written(here, example), _options(here, example), wanted)
+            made += _hold(here, _written(here, example), _options(here, example), wanted)  # type: ignore[arg-type]
     return made
 
 
@@ -161,8 +165,7 @@ def _each_generated(folder: Path, count: int) -> int:
 
 def test_fixes_of_every_bad_example_keep_their_promise(tmp_path: Path, tier: Callable[[int, int], int]) -> None:
     """--fix is idempotent, makes no finding, loosens nothing when safe, and keeps every comment."""
-    both = tier(1, 2) == 2
-    assert _each_example(tmp_path, lambda safe: ("safe", "unsafe") if both else ("safe",) if safe else ("unsafe",)) > 50
+    assert _each_example(tmp_path, tier(1, 2) == 2) > 30
 
 
 def test_fixes_of_generated_policies_keep_their_promise(tmp_path: Path, tier: Callable[[int, int], int]) -> None:
