@@ -186,7 +186,7 @@ def test_beside_a_gitlab_file_it_writes_gitlab_s(run: Run) -> None:
 
 @pytest.mark.parametrize("first", ["", "polcykit: 1\n"])
 def test_a_policy_that_lost_its_first_key_is_not_passed_over(run: Run, first: str) -> None:
-    """Without its key `policykit`, or with a misspelt one, a policy is still one: refused, in its folder and by name."""
+    """Without its key `policykit`, or with a misspelt one, a policy is refused, in its folder and by name."""
     run("init", "--exchange", "binance", "--ci", "none")
     file = Path("policies/binance.yaml")
     file.write_text(file.read_text().replace("policykit: 1\n", first))
