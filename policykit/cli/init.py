@@ -77,6 +77,8 @@ def command(folder: Path, ci: str | None, **asked: Any) -> None:
         click.echo(f"wrote {file}")
     for note in draft.notes:
         click.echo(f"note: {note}")
+    if chosen == "gitlab":
+        click.echo("note: add to .gitlab-ci.yml:  include: {local: .gitlab/policykit.yml}")
     click.echo(_next(written[0], draft))
 
 

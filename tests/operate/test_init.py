@@ -180,7 +180,10 @@ def test_beside_a_gitlab_file_it_writes_gitlab_s(run: Run) -> None:
     """A project with a .gitlab-ci.yml gets a file to include; the other is left alone."""
     Path(".gitlab-ci.yml").write_text("stages: [test]\n")
     said = run("init", "--exchange", "binance")
-    assert said.out.startswith("wrote policies/binance.yaml\nwrote .gitlab/policykit.yml\n")
+    assert said.out.startswith(
+        "wrote policies/binance.yaml\nwrote .gitlab/policykit.yml\n"
+        "note: add to .gitlab-ci.yml:  include: {local: .gitlab/policykit.yml}\n"
+    )
     assert not Path(".github").exists()
 
 
