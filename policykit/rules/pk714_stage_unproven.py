@@ -3,8 +3,8 @@
 ## What it finds
 A live policy whose `stage.current` the record does not bear out: an earlier stage that the journal never had, one that
 was left before its time (sandbox 7, paper 14, micro-live 7, small-live 14 days), one without a single order or with
-denials that nobody looked at; or a `since` that is before the journal's own. Without a record it is unknown; with
-`evidence: external` it is declared, not verified.
+denials that nobody looked at; or a `since` that is before the journal's own. What the record does not say is unknown;
+with `evidence: external` it is declared, not verified.
 
 ## Why
 Each stage finds what the one before cannot: error paths, real data, real fills, real size. A stage that was skipped
@@ -15,7 +15,8 @@ is found again at full size (G41).
 stage: {current: small-live, since: 2026-11-20}
 ```
 ```json record
-{"stages": {"sandbox": {"since": "2026-11-01"}, "micro-live": {"since": "2026-11-17", "orders": 9, "denials_open": 2}}}
+{"stages": {"sandbox": {"since": "2026-11-01", "orders": 40, "denials_open": 0},
+  "micro-live": {"since": "2026-11-17", "orders": 9, "denials_open": 2}}}
 ```
 ```finding
 open observed policy.yaml:1:18 small-live: the journal never had paper
@@ -26,14 +27,24 @@ open observed policy.yaml:1:18 small-live: 2 denials of micro-live were never lo
 stage: {current: micro-live, since: 2026-11-01}
 ```
 ```json record
-{"stages": {"sandbox": {"since": "2026-09-01", "orders": 0}, "paper": {"since": "2026-10-01", "orders": 5,
-  "denials_open": 1}, "micro-live": {"since": "2026-11-10"}}}
+{"stages": {"sandbox": {"since": "2026-09-01", "orders": 0, "denials_open": 0},
+  "paper": {"since": "2026-10-01", "orders": 5, "denials_open": 1}, "micro-live": {"since": "2026-11-10T09:00:00Z"}}}
 ```
 ```finding
 open observed policy.yaml:1:18 micro-live: no order was sent in sandbox
 open observed policy.yaml:1:18 micro-live: 1 denial of paper was never looked at
 open observed policy.yaml:1:37 micro-live is said to be in force since 2026-11-01; the journal had it first on
   2026-11-10
+```
+```yaml
+stage: {current: micro-live, since: 2026-11-01}
+```
+```json record
+{"stages": {"sandbox": {"since": "2026-09-01", "orders": 40}, "paper": {"since": "2026-10-01", "denials_open": 0}}}
+```
+```finding
+unknown policy.yaml:1:18 whether micro-live was earned is not known: the record does not say the denials of sandbox and
+  the orders of paper
 ```
 ```yaml
 stage: {current: micro-live, since: 2026-11-01}
@@ -62,8 +73,10 @@ declared policy.yaml:1:58 that the stages before full-live were passed is kept e
 stage: {current: full-live, since: 2026-10-01}
 ```
 ```json record
-{"stages": {"sandbox": {"since": "2026-07-01"}, "paper": {"since": "2026-07-08", "orders": 20, "denials_open": 0},
-  "micro-live": {"since": "2026-07-22"}, "small-live": {"since": "2026-07-29"}, "full-live": {"since": "2026-10-01"}}}
+{"stages": {"sandbox": {"since": "2026-07-01", "orders": 20, "denials_open": 0},
+  "paper": {"since": "2026-07-08", "orders": 20, "denials_open": 0},
+  "micro-live": {"since": "2026-07-22", "orders": 20, "denials_open": 0},
+  "small-live": {"since": "2026-07-29", "orders": 1, "denials_open": 0}, "full-live": {"since": "2026-10-01"}}}
 ```
 ```yaml
 stage: {current: sandbox}
@@ -72,7 +85,7 @@ stage: {current: sandbox}
 stage: {current: paper}
 ```
 ```json record
-{"stages": {"sandbox": {"since": "2026-11-14"}}}
+{"stages": {"sandbox": {"since": "2026-11-14", "orders": 20, "denials_open": 0}}}
 ```
 
 ## Source
@@ -86,7 +99,7 @@ from collections.abc import Iterator, Mapping
 from policykit.finding import Finding
 from policykit.model import Stage
 from policykit.record import StageFacts
-from policykit.rules.base import DAY_MS, Inputs, Rule, days, iso_ms
+from policykit.rules.base import DAY_MS, Inputs, Rule, days, iso_ms, words
 from policykit.rules.stages import MINIMUM_DAYS, STAGES
 
 RULE = Rule(
@@ -110,13 +123,14 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         return
     place = inputs.place("stage.current")
     stages = inputs.record.stages if inputs.record else None
-    if stages is None:
-        reason = "the record knows of no stage" if inputs.record else "no record was given"
+    reason = _untold(stage, stages) if inputs.record else "no record was given"
+    if reason:
         yield RULE.unknown(
             place,
             f"whether {stage.current} was earned is not known: {reason}",
             "give the journal's: --record FILE; or say `evidence: external`",
         )
+    if stages is None:
         return
     for claim in _claims(stage, stages, inputs.now_ms):
         yield RULE.finding(
@@ -129,11 +143,29 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     yield from _since(inputs, stage, stages)
 
 
+def _untold(stage: Stage, stages: Mapping[str, StageFacts] | None) -> str:
+    """Return what the record does not say of the stages before this one, or nothing."""
+    if stages is None:
+        return "the record knows of no stage"
+    had = [(name, stages[name]) for name in _before(stage) if name in stages]
+    untold = [
+        f"the {what} of {name}"
+        for name, facts in had
+        for what, count in (("orders", facts.orders), ("denials", facts.denials_open))
+        if count is None
+    ]
+    return f"the record does not say {words(untold)}" if untold else ""
+
+
+def _before(stage: Stage) -> tuple[str, ...]:
+    return STAGES[: STAGES.index(stage.current)]
+
+
 def _claims(stage: Stage, stages: Mapping[str, StageFacts], now_ms: int) -> Iterator[str]:
     """Yield what the journal holds against a stage, the first stage first."""
     until_ms = _start(stages.get(stage.current)) or iso_ms(stage.since) or now_ms
     claims: list[str] = []
-    for name in reversed(STAGES[: STAGES.index(stage.current)]):
+    for name in reversed(_before(stage)):
         facts = stages.get(name)
         if facts is None:
             claims.insert(0, f"the journal never had {name}")

@@ -101,6 +101,31 @@ def test_I18_each_field_removed_gives_unknown_with_a_reason(path: tuple[str | in
         assert finding.next_step
 
 
+def test_I18_each_fact_of_the_record_removed_gives_unknown_or_a_finding() -> None:
+    """A record without one of its facts is unknown, or lacks a stage; one of a stage that never was is refused."""
+    whole = json.loads((RULES / "record.json").read_text())
+
+    def found(record: dict[str, Any] | None) -> list[str]:
+        inputs = Inputs(NOW_MS, policy=load_text(ASKING), record=None if record is None else record_of(record))
+        return [
+            f"{f.rule} {f.status}"
+            for entry in catalogue("policy")
+            for f in entry.check(inputs)
+            if "record" in entry.rule.reads
+        ]
+
+    paths = [path for path in _fields(whole) if path != ("stages", "full-live") and "full-live" not in path]
+    assert found(whole) == []
+    assert found(None) == ["PK702 unknown", "PK714 unknown"]
+    for path in paths:
+        if path[-1] == "since":
+            with pytest.raises(ValueError, match="no ISO time"):
+                record_of(_without(whole, path))
+        else:
+            assert len(found(_without(whole, path))) == 1, path
+    assert len(paths) == 18
+
+
 def test_I18_covers_every_field_of_the_format() -> None:
     """The fields above are those of INTERFACE's snapshot: all that the reader knows, and none of them forgotten."""
     names = {".".join("*" if isinstance(p, int) else str(p) for p in path) for path in FIELDS}

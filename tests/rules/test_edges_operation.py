@@ -105,10 +105,8 @@ def test_no_day_is_asked_of_the_last_stage() -> None:
 
 def test_a_missing_stage_hides_no_fault_of_an_earlier_one() -> None:
     """What an earlier stage lacks is said also when one between is missing, in the order of the stages."""
-    record = _record(
-        '{"stages": {"sandbox": {"since": "2026-11-14", "orders": 0}, "micro-live": {"since": "2026-11-20"}}}'
-    )
-    assert _found("PK714", "stage: {current: micro-live}\n", record) == [
+    record = _record('{"stages": {"sandbox": {"since": "2026-11-14", "orders": 0, "denials_open": 0}}}')
+    assert _found("PK714", "stage: {current: micro-live, since: 2026-11-20}\n", record) == [
         "open observed policy.yaml:1:18 micro-live: sandbox lasted 6 days; the guide asks for 7",
         "open observed policy.yaml:1:18 micro-live: no order was sent in sandbox",
         "open observed policy.yaml:1:18 micro-live: the journal never had paper",
@@ -117,7 +115,10 @@ def test_a_missing_stage_hides_no_fault_of_an_earlier_one() -> None:
 
 def test_a_stage_out_of_order_lasted_no_day() -> None:
     """A stage that the journal entered after the next one has lasted nothing, and a later one counts to its start."""
-    record = _record('{"stages": {"sandbox": {"since": "2026-11-19"}, "paper": {"since": "2026-11-01"}}}')
+    record = _record(
+        '{"stages": {"sandbox": {"since": "2026-11-19", "orders": 1, "denials_open": 0},'
+        ' "paper": {"since": "2026-11-01"}}}'
+    )
     assert _found("PK714", "stage: {current: paper}\n", record) == [
         "open observed policy.yaml:1:18 paper: sandbox lasted 0 days; the guide asks for 7"
     ]
@@ -126,7 +127,9 @@ def test_a_stage_out_of_order_lasted_no_day() -> None:
 def test_since_may_be_said_of_the_journal_s_own_day() -> None:
     """The day of the journal is right whatever its hour; a day before is not."""
     text = "stage: {current: paper, since: 2026-11-01}\n"
-    before = '{"stages": {"sandbox": {"since": "2026-10-01"}, "paper": {"since": "%s"}}}'
+    before = (
+        '{"stages": {"sandbox": {"since": "2026-10-01", "orders": 1, "denials_open": 0}, "paper": {"since": "%s"}}}'
+    )
     assert _found("PK714", text, _record(before % "2026-11-01T23:59:59Z")) == []
     found = _found("PK714", text, _record(before % "2026-11-02T00:00:00Z"))
     assert [f.partition(" paper is said to be in force since ")[2] for f in found] == [
@@ -153,3 +156,15 @@ def test_a_vendor_s_review_is_in_time_on_its_last_day() -> None:
         "open certain policy.yaml:3:17 vendor `b` was last reviewed 10 days ago; it is reviewed every 10d"
     ]
     assert iso_ms("2026-11-21") == MIDNIGHT_MS
+
+
+def test_an_expired_waiver_is_taken_out_safely_unless_nobody_can_read_its_date() -> None:
+    """What has expired counts for nothing: taking it out changes nothing; of `soon` nobody knows what was meant."""
+    entry = find("PK708")
+    assert entry is not None
+    text = WAIVER % "2026-10-01" + MORE % ("PK204", "keys", "soon")
+    fixes = [f.fix for f in entry.check(inputs_of(Example("yaml", text)))]
+    assert [(fix.safe, fix.edits[0].kind, fix.edits[0].place.path) for fix in fixes if fix is not None] == [
+        (True, "remove", "waivers.0"),
+        (False, "remove", "waivers.1"),
+    ]
