@@ -84,6 +84,8 @@ RULE = Rule(
 
 #: What everybody together may use.
 ALL = Decimal(1)
+#: How many other policies a finding points at.
+SHOWN = 5
 #: By exchange, what shares the budget, the one file it is compared in (empty: all), and the budget's name.
 _Groups = dict[tuple[str, str, str, str], list[tuple[Card, BudgetCard]]]
 
@@ -91,7 +93,7 @@ _Groups = dict[tuple[str, str, str, str], list[tuple[Card, BudgetCard]]]
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Add up, over the stores, what the policies of each address and each account use of each budget."""
     groups: _Groups = {}
-    for card in inputs.fleet:
+    for card in sorted(inputs.fleet, key=lambda card: (card.file, card.name)):
         for budget in card.budgets:
             if budget.shared_by == "ip":
                 # Without a name for its address a policy is compared with itself only.
@@ -110,7 +112,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 f"each for itself",
                 label="counted in several stores",
                 next_step="let all share one store (`store: {share: host}` or `fleet`), or divide the allowance",
-                context=tuple((f"also used by {card.name}", card.place(path)) for card, _ in others),
+                context=tuple((f"also used by {card.name}", card.place(path)) for card, _ in others[:SHOWN]),
             )
 
 
