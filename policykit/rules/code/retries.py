@@ -159,7 +159,7 @@ def _by_hand(call: Call, loop: ast.For | ast.AsyncFor | ast.While, inside: tuple
         if isinstance(loop, ast.While):
             endless = isinstance(loop.test, ast.Constant) and bool(loop.test.value)
             counted = any(_TRY_NAMES.search(n.id) for n in ast.walk(loop.test) if isinstance(n, ast.Name))
-            if leaves or (plain and (endless or counted)) or (counted and _changed(loop.test, attempt)):
+            if leaves or (plain and (endless or counted)) or _changed(loop.test, attempt):
                 return Repeat(loop.test, f"`while {ast.unparse(loop.test)[:40]}`", leaves)
         elif leaves and _counts(loop):
             return Repeat(
