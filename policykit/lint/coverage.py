@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _OF_THE_FILE = {"G15": ("PK011",), "G14": ("PK011",)}
 _NOTHING = "not in this version"
 #: A finding of a bad example that needs neither live state nor a record.
-_STATIC = re.compile(r"^open certain ", re.MULTILINE)
+_STATIC = re.compile(r"^open (certain|likely) ", re.MULTILINE)
 
 
 class Row(NamedTuple):
