@@ -293,9 +293,10 @@ def test_output_goes_to_a_file(run: Run, policy: Path) -> None:
 
 
 def test_the_command_s_formats_are_the_files(run: Run) -> None:
-    """The choices of --format are the files in lint/report."""
-    assert "[text|concise|json]" in run("lint", "--help").out
-    assert formats() == ("text", "concise", "json")
+    """The choices of --format are the files in lint/report, text first."""
+    said = " ".join(run("lint", "--help").out.split())
+    assert formats() == ("text", "concise", "github", "gitlab", "json", "junit", "markdown", "sarif")
+    assert f"[{'|'.join(formats())}]" in said
 
 
 def test_live_says_its_cost_first_and_unreachable_ends_with_3(

@@ -40,14 +40,6 @@ def test_output_holds_what_would_be_printed(run: Run, policy: Path, name: str) -
     assert "PK603" in printed.out
 
 
-def test_every_format_is_offered() -> None:
-    """A format is a file: each of them can be asked for."""
-    from policykit.cli.lint import command
-
-    offered = next(p for p in command.params if p.name == "output_format").type
-    assert set(getattr(offered, "choices", ())) == set(formats())
-
-
 def test_github_page_of_the_job_gets_the_whole_list(
     run: Run, policy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

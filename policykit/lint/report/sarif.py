@@ -139,10 +139,9 @@ def _location(place: Place, style: Style, label: str) -> dict[str, Any]:
 
 def _artifact(file: str, style: Style) -> dict[str, Any]:
     """Return a place below the root by its relative address, any other by its full one."""
-    absolute = os.path.abspath(file)
-    relative = os.pardir if style.root is None else os.path.relpath(absolute, style.root)
-    if relative.split(os.sep)[0] == os.pardir:
-        return {"uri": "file://" + quote(os.fsencode(Path(absolute).as_posix()))}
+    relative = file if style.root is None else os.path.relpath(os.path.abspath(file), style.root)
+    if os.path.isabs(relative) or relative.split(os.sep)[0] == os.pardir:
+        return {"uri": "file://" + quote(os.fsencode(os.path.abspath(file)))}
     return {"uri": quote(os.fsencode(Path(relative).as_posix())), "uriBaseId": ROOT}
 
 

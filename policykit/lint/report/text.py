@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from policykit.finding import Finding, Fix, Observed
@@ -29,32 +29,50 @@ _DIFF = {"-": "high", "+": "added"}
 _COUNTED = ("waived", "baseline")
 #: The longest observed value that is shown, in characters.
 MAX_VALUE = 80
+#: The most places of what is said once.
+MAX_PLACES = 5
 #: The most findings that are drawn; nobody reads more, and the other formats have them all.
 MAX_SHOWN = 500
 
 
 def write(report: Report, style: Style) -> str:
-    """Return the report: each finding that is neither waived nor old, then one line that counts them all."""
+    """Return the report: each finding that is neither waived nor old, then one line that counts them all.
+
+    What is not known for the same reason in several places is said once.
+    """
     forget()
-    shown = [f for f in report.findings if f.status not in _COUNTED]
-    blocks = [_finding(f, style) for f in shown[:MAX_SHOWN]]
-    if len(shown) > MAX_SHOWN:
-        blocks.append(f"... and {len(shown) - MAX_SHOWN:,} more findings; --format concise lists them all")
+    groups: dict[object, list[Finding]] = {}
+    for finding in report.findings:
+        if finding.status not in _COUNTED:
+            groups.setdefault(_said(finding), []).append(finding)
+    blocks = [_finding(group[0], style, [f.primary for f in group]) for group in list(groups.values())[:MAX_SHOWN]]
+    if len(groups) > MAX_SHOWN:
+        left = sum(len(group) for group in list(groups.values())[MAX_SHOWN:])
+        blocks.append(f"... and {left:,} more findings; --format concise lists them all")
     return "\n".join([*(f"{block}\n" for block in blocks), f"{summary(report, style)}\n"])
+
+
+def _said(finding: Finding) -> object:
+    """Return what findings have in common that are drawn as one; of an open one its own identity."""
+    if finding.status == "open":
+        return id(finding)
+    return (finding.status, finding.rule, finding.message, finding.next_step)
 
 
 def _paint(text: str, colour: str, style: Style) -> str:
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if style.colour else text
 
 
-def _finding(finding: Finding, style: Style) -> str:
+def _finding(finding: Finding, style: Style, places: Sequence[Place]) -> str:
     shown = word(finding)
     head = _paint(f"{shown}[{finding.rule} {finding.name}]", shown, style)
     mark = " [*]" if fixable(finding) else ""
-    lines = [f"{head}{mark}: {sentence(finding)}", f"  --> {clean(str(finding.primary))}"]
+    lines = [f"{head}{mark}: {sentence(finding)}", *(f"  --> {clean(str(place))}" for place in places[:MAX_PLACES])]
+    if len(places) > MAX_PLACES:
+        lines.append(f"  ... and {len(places) - MAX_PLACES:,} more places")
     if finding.status == "open":
         lines += _annotated(finding, style)
-    lines += _tail(finding)
+    lines += (line for said in _tail(finding) for line in _wrapped(said, style.columns))
     if finding.fix is not None and finding.status == "open":
         lines += _fix(finding.fix, style)
     return "\n".join(lines)
@@ -157,6 +175,17 @@ def _tail(finding: Finding) -> Iterator[str]:
     if what_to_do(finding) and not drawn:
         yield f"   = fix:  {what_to_do(finding)}"
     yield f"   = help: policykit explain {finding.rule}"
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    """Return a line on as many as it needs, the further ones below its text."""
+    if len(line) <= columns:
+        return [line]
+    import textwrap
+
+    return textwrap.wrap(
+        line, columns, subsequent_indent=" " * len("   = why:  "), break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _fix(fix: Fix, style: Style) -> list[str]:
