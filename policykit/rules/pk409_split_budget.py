@@ -16,8 +16,8 @@ store: {share: fleet}
 rate_budgets:
   request-weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip, use_at_most: 80%}
 ```
-```yaml other.yaml
-name: other
+```yaml second.yaml
+name: second
 account: {name: second, currency: USDT, egress: fra-1}
 store: {share: host}
 ```
@@ -42,8 +42,8 @@ open certain policy.yaml:5:81 budget `orders` of account main may be used to 150
 ```yaml
 account: {name: main, currency: USDT, egress: fra-1, bots: 4}
 ```
-```yaml other.yaml
-name: other
+```yaml second.yaml
+name: second
 account: {name: second, currency: USDT, egress: fra-1}
 ```
 ```yaml
@@ -52,8 +52,8 @@ store: {share: fleet}
 rate_budgets:
   request-weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip, use_at_most: 50%}
 ```
-```yaml other.yaml
-name: other
+```yaml second.yaml
+name: second
 account: {name: second, currency: USDT, egress: fra-1}
 rate_budgets:
   request-weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip, use_at_most: 50%}
