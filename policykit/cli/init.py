@@ -96,7 +96,7 @@ def _draft(asked: dict[str, Any]) -> Draft:
     from datetime import UTC, datetime
 
     from policykit.exchanges.about import about, ids
-    from policykit.operate.init import known_id, starter
+    from policykit.operate.init import known_id, paper, starter
 
     now_ms = asked["now_ms"] if asked["now_ms"] is not None else time.time_ns() // 1_000_000
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
@@ -120,7 +120,10 @@ def _draft(asked: dict[str, Any]) -> Draft:
         from policykit.operate.init import history
 
         return history.draft(Path(asked["history"]), base)
-    return base("")
+    made = base("")
+    if about(exchange).sandbox:
+        return made
+    return paper(made, f"ccxt knows no sandbox of {exchange}: live data, and no order leaves")
 
 
 def _next(file: str, draft: Draft) -> str:

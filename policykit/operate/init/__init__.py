@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from policykit.operate.init import text
-from policykit.operate.init.draft import Draft, starter
+from policykit.operate.init.draft import Draft, paper, starter
 from policykit.policy import load_text
 
-__all__ = ["CI_FILES", "Draft", "InTheWay", "Plan", "known_id", "plan", "starter", "write"]
+__all__ = ["CI_FILES", "Draft", "InTheWay", "Plan", "known_id", "paper", "plan", "starter", "write"]
 
 Ci = Literal["github", "gitlab", "none"]
 CI_FILES: Final[Mapping[str, tuple[str, str]]] = {

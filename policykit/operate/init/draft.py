@@ -76,13 +76,10 @@ class Draft:
 
 
 def starter(about: About, name: str, owner: str, today: str, symbols: Sequence[str] = ()) -> Draft:
-    """Return the draft that is right for any exchange: the guide's figures, in the sandbox."""
+    """Return the draft of a bot that trades in the sandbox, by the guide's figures."""
     given = tuple(symbols)
     traded = given or (("BTC/USDT",) if about.spot else ("BTC/USDT:USDT",))
     scope = trade_scope(traded)
-    sandbox = Said("sandbox", "live, once the sandbox stage is over")
-    if not about.sandbox:
-        sandbox = Said("sandbox", f"ccxt knows no sandbox of {about.id}: `policykit sim` is one, or start at paper")
     return Draft(
         exchange=about.id,
         name=name,
@@ -92,7 +89,7 @@ def starter(about: About, name: str, owner: str, today: str, symbols: Sequence[s
         credentials=about.credentials,
         account=guessed("main", "your name for the account; every policy on it says the same"),
         currency=guessed(currency_of(traded[0]), "what equity is counted in"),
-        environment=sandbox,
+        environment=Said("sandbox", "live, once the sandbox stage is over"),
         stage=Said("sandbox", "then paper, micro-live, small-live, full-live (G41)"),
         evidence="",
         purpose=Said("execution", "one purpose a key (G07)"),
@@ -108,6 +105,18 @@ def starter(about: About, name: str, owner: str, today: str, symbols: Sequence[s
         collar=guessed("2%", "how far from the mark an order may cost you (G01)"),
         daily_loss=Said("3% of equity", "G36: 3-5%"),
         resend=resend(about.id, traded),
+    )
+
+
+def paper(made: Draft, why: str) -> Draft:
+    """Return a draft at stage paper: live data, a key that only reads, no order."""
+    scope = made.scopes.value.partition(", ")[2].rstrip("]")
+    return replace(
+        made,
+        environment=Said("live", "the exchange itself; the stage lets no order out"),
+        stage=Said("paper", f"{why} (G41)"),
+        purpose=Said("market_data", "execution, once it trades"),
+        scopes=Said("[read]", f"paper reads; [read, {scope}] once it trades, and never withdraw (G04, G41)"),
     )
 
 

@@ -10,7 +10,18 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
-from policykit.operate.init.draft import CHECK, Budget, Draft, Said, guessed, leverage, names, resend, trade_scope
+from policykit.operate.init.draft import (
+    CHECK,
+    Budget,
+    Draft,
+    Said,
+    guessed,
+    leverage,
+    names,
+    paper,
+    resend,
+    trade_scope,
+)
 from policykit.units import plain
 
 #: The largest config that is read, bytes.
@@ -202,14 +213,7 @@ def _stage(made: Draft, config: dict[str, Any]) -> Draft:
             environment=Said("live", "dry_run is false"),
             stage=guessed("micro-live", "caps orders at 0.1% of equity; how far has it been proved? (G41)"),
         )
-    scope = made.scopes.value.partition(", ")[2].rstrip("]")
-    return replace(
-        made,
-        environment=Said("live", "live data; the stage lets no order out"),
-        stage=Said("paper", "dry_run is true (G41)"),
-        purpose=Said("market_data", "execution, once it trades"),
-        scopes=Said("[read]", f"a dry run reads; [read, {scope}] once it trades, and never withdraw (G04, G41)"),
-    )
+    return paper(made, "dry_run is true")
 
 
 def _budgets(made: Draft, config: dict[str, Any]) -> Draft:
