@@ -178,3 +178,42 @@ def test_secret_in_source_is_reported_and_never_shown(run: Run, policy: Path) ->
         assert "PK903" in said.out
         shown = said.out + said.err
         assert not any(SECRET[i : i + 8] in shown or SECRET[::-1][i : i + 8] in shown for i in range(25))
+
+
+def test_one_reason_in_several_places_is_said_once(policy: Path) -> None:
+    """Unknowns alike are one block with their places, at most five; open findings are each drawn."""
+    places = [Place(str(policy), line, 1, line, 2) for line in range(1, 8)]
+    report = _report(places[0])
+    unknown = replace(report.findings[0], status="unknown", next_step="give it")
+    report.findings = [replace(unknown, primary=place) for place in places]
+    assert write("text", report, Style()) == (
+        "unknown[PK999 a-name]: a message\n"
+        + "".join(f"  --> mm.yaml:{line}:1\n" for line in range(1, 6))
+        + "  ... and 2 more places\n   = next: give it\n\n1 policy, 0 keys, 0 exchanges: no findings, 7 unknown\n"
+    )
+    report.findings = [replace(finding, status="open") for finding in report.findings]
+    assert write("text", report, Style()).count("low[PK999 a-name]: a message\n") == 7
+
+
+def test_long_steps_are_wrapped_below_their_beginning(policy: Path) -> None:
+    """What is to be done takes as many lines as it needs, none wider than the terminal; no name is broken."""
+    report = _report(Place(str(policy), 2, 7, 2, 9))
+    report.findings = [
+        replace(report.findings[0], next_step="take out " + "risk.max_gross_exposure, " * 3 + "and look")
+    ]
+    lines = write("text", report, Style(columns=60)).splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("   = fix:"))
+    assert lines[start : start + 3] == [
+        "   = fix:  take out risk.max_gross_exposure,",
+        "           risk.max_gross_exposure, risk.max_gross_exposure,",
+        "           and look",
+    ]
+
+
+def test_more_findings_than_anybody_reads_are_counted(policy: Path) -> None:
+    """After 500 findings the text says how many are left, and where they are listed."""
+    report = _report(Place(str(policy), 2, 7, 2, 9))
+    report.findings = [replace(report.findings[0], message=f"message {n}") for n in range(503)]
+    said = write("text", report, Style())
+    assert "\n... and 3 more findings; --format concise lists them all\n" in said
+    assert said.count("low[PK999 a-name]") == 500
