@@ -19,13 +19,15 @@ from policykit.lint.git import GitFailed, ask, repository, start
 from policykit.lint.judge import Options, run
 from policykit.place import Place
 from policykit.rules import Inputs, catalogue
-from policykit.rules.config import MAX_BYTES, Config, Past, read_version
+from policykit.rules.config import Config, Past, read_version
 from policykit.rules.config.kinds import may_hold_secrets
 from policykit.rules.config.leaks import leaks
 
 #: The most versions of files that are read in one repository, and their bytes together.
 MAX_VERSIONS = 500_000
 MAX_TOTAL_BYTES = 4 * 1024**3
+#: The longest version that is read: notebooks hold pictures.
+MAX_VERSION_BYTES = 1024 * 1024
 #: How many objects git is asked for at a time: the question must fit into a pipe (64 KiB), so that nobody waits.
 BATCH = 256
 #: How many digits of a commit are shown; the same in every clone, which git's own abbreviation is not.
@@ -111,7 +113,7 @@ def _repository(top: str, path: str, options: Options, history: History, progres
                     present.add(mark)
     if skipped:
         what = "1 version was" if skipped == 1 else f"{skipped:,} versions were"
-        history.notes.append(f"{path}: {what} not looked at: missing here, or over {MAX_BYTES // 1024} KiB")
+        history.notes.append(f"{path}: {what} not looked at: missing here, or over {MAX_VERSION_BYTES // 1024} KiB")
     entries = [entry for entry in catalogue("config") if entry.rule.code == _RULE]
     for mark, (version, config, place) in first.items():
         past = Past(version.commit[:COMMIT_DIGITS], version.date, mark in present, place)
@@ -209,7 +211,7 @@ def _small(process: subprocess.Popen[bytes], batch: Sequence[Version]) -> Iterat
         answer = process.stdout.readline().split()
         if not answer:
             raise GitFailed("git could not read all versions")
-        yield len(answer) == 3 and int(answer[2]) <= MAX_BYTES
+        yield len(answer) == 3 and int(answer[2]) <= MAX_VERSION_BYTES
 
 
 def _write(process: subprocess.Popen[bytes], blobs: Iterable[str]) -> None:

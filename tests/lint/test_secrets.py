@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from policykit.cli.__main__ import main
 from policykit.finding import Finding
 from policykit.lint import Call, Options, git, history, lint
 from policykit.lint.report import Style, formats, write
+from policykit.rules.config import read, read_version
+from policykit.rules.config.leaks import leaks
 from tests.canary import assert_clean, canaries
 from tests.lint.conftest import NOW_MS, Said
 
@@ -279,7 +282,7 @@ def test_history_shows_no_secret_in_any_format(run: Run, folder: Path) -> None:
 
 def test_merges_shallow_clones_and_what_was_too_large_are_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What only a merge brought in is found; what a shallow clone lacks, and what was not read, is said."""
-    monkeypatch.setattr(history, "MAX_BYTES", 200)
+    monkeypatch.setattr(history, "MAX_VERSION_BYTES", 200)
     _git("init", "-q", "-b", "main", "full")
     monkeypatch.chdir("full")
     _put("a.py", "a = 1\n")
@@ -374,5 +377,23 @@ def test_a_folder_of_a_bot_s_data_is_left_alone(folder: Path) -> None:
     assert (report.files, report.findings) == (0, [])
     assert _found("package.json") == []
     assert _found("results.json") == [
-        "unknown medium PK950 results.json:1:1 these settings were not read: a file of over 1024 KiB is not read"
+        "unknown medium PK950 results.json:1:1 these settings were not read: a file of over 256 KiB is not read"
     ]
+
+
+def test_I20_no_file_of_settings_makes_a_traceback(tier: Callable[[int, int], int]) -> None:
+    """Files that were cut, repeated or filled with stray characters are read or refused, today's and past ones."""
+    rng = random.Random(20)
+    texts = [(name, text.replace("@0@", SECRET).replace("@1@", SECRET)) for name, text in KINDS.items()]
+    texts += [("a.py", f"x = {{'secret': '{SECRET}'}}\n"), ("a.ipynb", json.dumps({"cells": [f"secret = '{SECRET}'"]}))]
+    seen: set[str] = set()
+    for _ in range(tier(40, 3_000)):
+        for name, text in texts:
+            at, to = sorted(rng.choices(range(len(text)), k=2))
+            stray = rng.choice(["", "\0", "\ufffe", "\ud800", "{" * 99, "'", '"', "\\", "\n", ": ", "- ", text[at:to]])
+            raw = f"{text[:at]}{stray}{text[rng.choice([at, to]) :]}".encode("utf-8", "surrogatepass")
+            for config in (read(raw, name), read_version(raw, name)):
+                found = list(leaks(config))
+                assert not (config.unreadable and found)
+                seen |= {config.unreadable, *(leak.what for leak in found)}
+    assert {"", "a secret", "a passphrase", "it is not UTF-8", "this is not JSON: a bracket is not closed"} <= seen

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from policykit.rules.config import MAX_BYTES, Config, read, read_version
-from policykit.rules.config.base import MAX_DEPTH, MAX_SETTINGS
+from policykit.rules.config.base import MAX_DEPTH, MAX_SETTINGS, MAX_WORDS
 from policykit.rules.config.kinds import kind_by_content, kind_by_name, may_hold_secrets
 from policykit.rules.config.leaks import leaks
 from policykit.rules.credentials import credential, encrypted, keeps, known, placeholder, random_run
@@ -93,12 +93,13 @@ def test_values_stand_where_they_stand(file: str, text: str, expected: list[str]
         ("a.json", '{\n"a', "this is not JSON (line 2)"),
         ("a.json", "[" * (MAX_DEPTH + 1), f"it is nested over {MAX_DEPTH} deep"),
         ("a.json", "[" + "1," * (MAX_SETTINGS + 1) + "]", f"it has over {MAX_SETTINGS} values"),
+        ("a.json", "{" + ":" * MAX_WORDS, f"it has over {MAX_WORDS} words"),
         ("compose.yml", "a: [\n", "this is not YAML (line 2)"),
         ("compose.yml", "\x00", "this is not YAML"),
         ("compose.yml", "[" * 100_000, f"it is nested over {MAX_DEPTH} deep"),
         ("compose.yml", "[" + "1," * (MAX_SETTINGS + 1) + "]", f"it has over {MAX_SETTINGS} values"),
         (".env", "A=b\n" * (MAX_SETTINGS + 1), f"it has over {MAX_SETTINGS} values"),
-        (".env", "#" * (MAX_BYTES + 1), "a file of over 1024 KiB is not read"),
+        (".env", "#" * (MAX_BYTES + 1), "a file of over 256 KiB is not read"),
     ],
 )
 def test_what_cannot_be_read_gives_its_reason(file: str, text: str, reason: str) -> None:

@@ -9,9 +9,10 @@ from typing import Literal
 from policykit.place import Place
 from policykit.rules.credentials import MIN_LENGTH, random_run
 
-#: The longest file that is read, and the most values and the deepest nesting of one.
-MAX_BYTES = 1024 * 1024
+#: The longest file that is read, and the most values, words and the deepest nesting of one.
+MAX_BYTES = 256 * 1024
 MAX_SETTINGS = 10_000
+MAX_WORDS = 100_000
 MAX_DEPTH = 64
 
 #: What keeps its settings in such a file. `python` is source, of which only texts with a name are read.

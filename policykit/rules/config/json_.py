@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from policykit.rules.config.base import MAX_DEPTH, MAX_SETTINGS, Places, Setting, Unreadable
+from policykit.rules.config.base import MAX_DEPTH, MAX_SETTINGS, MAX_WORDS, Places, Setting, Unreadable
 
 _WORD = re.compile(
     r"(?P<blank>[ \t\r\n]+|//[^\n]*|/\*[\s\S]*?\*/|\#[^\n]*)"
@@ -49,8 +49,11 @@ def read(text: str, file: str) -> list[Setting]:
 
 
 def _words(text: str) -> Iterator[tuple[str, int, int]]:
-    at = 0
+    at = count = 0
     while at < len(text):
+        count += 1
+        if count > MAX_WORDS:
+            raise Unreadable(f"it has over {MAX_WORDS} words")
         word = _WORD.match(text, at)
         if word is None:
             raise Unreadable(f"this is not JSON (line {text.count(chr(10), 0, at) + 1})")

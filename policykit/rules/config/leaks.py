@@ -61,7 +61,9 @@ def _leak(setting: Setting, beside_secret: bool, bot: bool) -> Leak | None:
     chosen = passphrase or setting.path == (_SERVER, "password")
     if not kept or not credential(value, MIN_PASSPHRASE if chosen else MIN_LENGTH):
         return None
-    exchange = bool(_EXCHANGE_NAME.search(name) or passphrase) and not _OTHER_SECTIONS.intersection(setting.path)
+    exchange = bool(_EXCHANGE_NAME.search(name) or passphrase) and not _OTHER_SECTIONS.intersection(
+        part.lower() for part in setting.path
+    )
     what = "an API key" if kept == "key" else "a passphrase" if passphrase else "a secret"
     return Leak(setting, kept, what, exchange and kept == "secret", certain=bot or beside_secret)
 

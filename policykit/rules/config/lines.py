@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from policykit.rules.config.base import Places, Setting
 
-_SECTION = re.compile(r"\[+[ \t]*([^\]\n]{1,200}?)[ \t]*\]+")
+_SECTION = re.compile(r"\[{1,2}[ \t]*([^\]\n]{1,200}?)[ \t]*\]+")
 _NAME = re.compile(r"[ \t]*(?:export[ \t]+|set[ \t]+)?[\"']?([A-Za-z_][A-Za-z0-9_.-]{0,200})[\"']?[ \t]*[=:][ \t]*")
 _QUOTED = re.compile(r"\"((?:[^\"\\\n]|\\.)*)\"|'([^'\n]*)'")
 _PEM_QUOTED = re.compile(r"\"(-----BEGIN[^\"]{1,16000})\"|'(-----BEGIN[^']{1,16000})'")
@@ -51,7 +51,9 @@ def _value(text: str, at: int) -> tuple[str, int, int]:
 def read_unit(text: str, file: str) -> Iterator[Setting]:
     """Yield what `Environment=` and `SetCredential=` of a systemd unit set."""
     places = Places(text, file)
-    for line in re.finditer(r"^[ \t]*(Environment|SetCredential)[ \t]*=((?:[^\n\\]|\\\r?\n|\\.)*)", text, re.MULTILINE):
+    for line in re.finditer(
+        r"^[ \t]*(Environment|SetCredential)[ \t]*=((?:[^\n\\]+|\\\r?\n|\\.)*)", text, re.MULTILINE
+    ):
         if line[1] == "SetCredential":
             name, _, value = line[2].strip().partition(":")
             first = text.index(value, line.start(2))
