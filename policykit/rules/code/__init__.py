@@ -55,6 +55,7 @@ def read(text: str, file: str, project: Project | None = None) -> Code:
     code.lines = lines
     if project is not None:
         code.memory = project.memory
+        project.know(code)
     index(tree, code, _makes_client)
     return code
 

@@ -23,7 +23,7 @@ class Atom(NamedTuple):
 
     - `client`: a client made here of `library`; `typed`: a parameter annotated as one, protected or not.
     - `protected`: what a guard's `protect` gives.
-    - `instance`, `class`, `function`: of `scope`; `import`: of `name`, as `parameter` of `scope` is.
+    - `instance`, `class`, `function`, `module`: of `scope`; `import`: of `name`, as `parameter` of `scope` is.
     - `unknown`: anything else.
     """
 
@@ -151,6 +151,8 @@ def _attribute(node: ast.Attribute, scope: Scope, depth: int) -> Atoms:
 
 def member(atom: Atom, name: str, depth: int) -> Atoms:
     """Return what an attribute of a thing may be."""
+    if atom.kind == "module" and atom.scope is not None:
+        return _walk_in(name, atom.scope, depth + 1)
     if atom.kind == "import":
         return _imported(f"{atom.name}.{name}", atom.scope.code if atom.scope else None, depth + 1)
     if atom.kind in ("instance", "class") and atom.scope is not None:
@@ -209,7 +211,7 @@ def _imported(origin: str, code: Code | None, depth: int) -> Atoms:
         if found is not None:
             scope, rest = found
             if not rest:
-                return frozenset((Atom("import", scope=scope, name=origin),))
+                return frozenset((Atom("module", scope=scope),))
             return _walk_in(rest, scope, depth + 1)
     scope_of = code.module if code is not None else None
     return frozenset((Atom("import", scope=scope_of, name=origin),))

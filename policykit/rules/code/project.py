@@ -45,6 +45,13 @@ class Project:
         if len(self._codes) > MAX_KEPT:
             self._codes.clear()
 
+    def know(self, code: Code) -> None:
+        """Take the index of a file that is being judged: its scopes are then the ones that others lead to."""
+        path = _normal(code.file)
+        if path in self._files:
+            self._codes[path] = code
+            self._used.add(path)
+
     def resolve(self, origin: str, file: str) -> tuple[Scope, str] | None:
         """Return the module that a dotted name of a file leads into, and the rest of the name; None when not here."""
         dots = len(origin) - len(origin.lstrip("."))
