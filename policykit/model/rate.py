@@ -36,12 +36,21 @@ class RateBudget(Section):
     ]
     per: Annotated[
         DurationText,
-        Meta("The span of the window.", IDENTITY, unit="duration", guide=("G24",), held_by=("check:rate_budgets",)),
+        Meta(
+            "The span of the window.",
+            IDENTITY,
+            unit="duration",
+            guide=("G24",),
+            held_by=("check:rate_budgets", "rule:PK406"),
+        ),
     ]
     window: Annotated[
         Literal["fixed", "rolling"],
         Meta(
-            "Aligned to the exchange's clock, or ending now.", IDENTITY, guide=("G24",), held_by=("check:rate_budgets",)
+            "Aligned to the exchange's clock, or ending now.",
+            IDENTITY,
+            guide=("G24",),
+            held_by=("check:rate_budgets", "rule:PK406"),
         ),
     ]
     shared_by: Annotated[
@@ -50,7 +59,7 @@ class RateBudget(Section):
             "What shares the allowance: an address, an account or a key.",
             IDENTITY,
             guide=("G24", "G25"),
-            held_by=("check:rate_budgets",),
+            held_by=("check:rate_budgets", "rule:PK407"),
         ),
     ]
     use_at_most: Annotated[

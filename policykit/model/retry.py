@@ -25,16 +25,26 @@ class OrderRetry(Section):
             "What follows when it is proved absent: sent again under a new id, or held for a person.",
             ordered("new_client_order_id", "hold"),
             guide=("G26", "G38"),
-            held_by=("guard:orders",),
+            held_by=("guard:orders", "rule:PK505"),
         ),
     ] = "hold"
     attempts: Annotated[
         PositiveCount | None,
-        Meta("The most sends of one intent, the first included.", LOWER, unit="count", held_by=("guard:orders",)),
+        Meta(
+            "The most sends of one intent, the first included.",
+            LOWER,
+            unit="count",
+            held_by=("guard:orders", "rule:PK501"),
+        ),
     ] = None
     expires_after: Annotated[
         DurationText | None,
-        Meta("The oldest intent that is sent again.", LOWER, unit="duration", held_by=("guard:orders",)),
+        Meta(
+            "The oldest intent that is sent again.",
+            LOWER,
+            unit="duration",
+            held_by=("guard:orders", "rule:PK506"),
+        ),
     ] = None
     wait: Annotated[
         DurationText | None,

@@ -58,7 +58,7 @@ class PriceCollar(Section):
             LOWER,
             unit="percent of the reference",
             guide=("G01",),
-            held_by=("check:risk.price_collar",),
+            held_by=("check:risk.price_collar", "rule:PK606"),
         ),
     ]
     reference: Annotated[
@@ -94,7 +94,7 @@ class DailyLoss(Section):
         DayStart, Meta("When a day starts.", IDENTITY, unit="time of day", held_by=("check:risk.daily_loss",))
     ] = "00:00 UTC"
     on_breach: Annotated[
-        OnBreach, Meta("What happens then.", ON_BREACH, guide=("G36",), held_by=("check:risk.daily_loss",))
+        OnBreach, Meta("What happens then.", ON_BREACH, guide=("G36",), held_by=("check:risk.daily_loss", "rule:PK604"))
     ] = "halt"
 
 
@@ -108,7 +108,7 @@ class PartialFills(Section):
             HIGHER,
             unit="percent of the order",
             guide=("G40",),
-            held_by=("check:risk.partial_fills",),
+            held_by=("check:risk.partial_fills", "rule:PK616"),
         ),
     ] = None
     max_reentries: Annotated[
@@ -118,7 +118,7 @@ class PartialFills(Section):
             LOWER,
             unit="count",
             guide=("G40",),
-            held_by=("check:risk.partial_fills",),
+            held_by=("check:risk.partial_fills", "rule:PK616"),
         ),
     ] = None
     cooldown: Annotated[
@@ -148,7 +148,12 @@ class Risk(Section):
     ] = None
     order_types: Annotated[
         tuple[OrderType, ...] | None,
-        Meta("The order types that may be used.", SUBSET, guide=("G01",), held_by=("check:risk.order_types",)),
+        Meta(
+            "The order types that may be used.",
+            SUBSET,
+            guide=("G01",),
+            held_by=("check:risk.order_types", "rule:PK608"),
+        ),
     ] = None
     max_order_notional: Annotated[
         Bounds | None,
@@ -189,7 +194,7 @@ class Risk(Section):
             LOWER,
             unit="amount or share of equity",
             guide=("G01", "G35"),
-            held_by=("check:risk.max_gross_exposure",),
+            held_by=("check:risk.max_gross_exposure", "rule:PK610"),
         ),
     ] = None
     max_leverage: Annotated[
@@ -199,7 +204,7 @@ class Risk(Section):
             LOWER,
             unit="times",
             guide=("G01",),
-            held_by=("check:risk.max_leverage",),
+            held_by=("check:risk.max_leverage", "rule:PK609"),
         ),
     ] = None
     max_open_orders: Annotated[
