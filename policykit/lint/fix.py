@@ -165,16 +165,24 @@ class _Fixer:
             fix = finding.fix
             if finding.status != "open" or fix is None or not (fix.safe or self.unsafe):
                 continue
-            candidate = _Candidate(finding, fix.edits)
-            files = {os.path.realpath(edit.place.file) for edit in fix.edits}
+            candidate = _Candidate(finding, tuple(map(self.sited, fix.edits)))
+            files = {os.path.realpath(edit.place.file) for edit in candidate.edits}
             real = min(files, default="")
             if len(files) != 1 or real not in self.targets:
                 self.leave(candidate, "what is to be changed stands in a file that is not linted here")
                 continue
             group = groups.setdefault(real, {})
             if len(group) < MAX_FIXES:
-                group.setdefault(fix.edits, candidate)
+                group.setdefault(candidate.edits, candidate)
         return {real: list(group.values()) for real, group in groups.items()}
+
+    def sited(self, edit: Edit) -> Edit:
+        """Return an edit; what a section lacks that only a parent has is added to the one policy that extends it."""
+        real = os.path.realpath(edit.place.file)
+        if edit.kind != "add" or real in self.targets:
+            return edit
+        users = self.users_of(real)
+        return replace(edit, place=edit.place._replace(file=users[0].file)) if len(users) == 1 else edit
 
     def leave(self, candidate: _Candidate, why: str) -> None:
         place, rule = candidate.finding.primary, candidate.finding.rule
@@ -309,14 +317,15 @@ class _Fixer:
 
     def users_of(self, real: str) -> list[Target]:
         """Return the files that a file is part of: itself, and every policy that extends it."""
-        if self.targets[real].kind != "policy":
-            return [self.targets[real]]
+        own = self.targets.get(real)
+        if own is not None and own.kind != "policy":
+            return [own]
         if self.users is None:
             self.users = {}
             for target in self.targets.values():
                 for file in _files(target) if target.kind == "policy" else ():
                     self.users.setdefault(os.path.realpath(file), []).append(target)
-        return list(dict.fromkeys((self.targets[real], *self.users.get(real, ()))))
+        return list(dict.fromkeys((*((own,) if own else ()), *self.users.get(real, ()))))
 
 
 def _id(candidate: _Candidate) -> tuple[str, ...]:

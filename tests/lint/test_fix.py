@@ -123,6 +123,18 @@ def test_a_file_that_is_only_extended_is_left_alone(run: Run, policy: Path) -> N
     assert policy.read_text() == text.replace("5%", "2%")
 
 
+def test_what_a_parent_lacks_is_added_to_the_policy_that_extends_it(run: Run, policy: Path) -> None:
+    """A key that is missing joins the policy that was given, not the one that it extends."""
+    text = _break(policy, (", drill_every: 30d", ""))
+    child = "policykit: 1\nname: child\nextends: [mm.yaml]\n"
+    Path("child.yaml").write_text(child)
+    said = run("lint", "child.yaml", "--fix", "--now", NOW, "--select", "PK710")
+    assert said.err == "policykit: fixed 1 of 1 findings\n"
+    assert policy.read_text() == text
+    added = "kill_switch:\n  drill_every: 30d\n"
+    assert Path("child.yaml").read_text() == child + added
+
+
 def test_a_value_that_a_stage_scaled_is_left_alone(run: Run, policy: Path) -> None:
     """Where the stage's own word is in force, the file's value is not what the finding saw."""
     text = _break(policy, ("current: full-live", "current: small-live"))
@@ -300,3 +312,45 @@ def test_findings_are_the_same_wherever_their_lines_are() -> None:
     assert new_findings([fault], [one], (real,)) == []
     assert new_findings([fault], [typed], (real,)) == [typed]
     assert new_findings([fault], [typed], ("elsewhere",)) == []
+
+
+def test_the_last_item_goes_with_its_key_where_no_empty_list_may_stand(policy: Path) -> None:
+    """An emptied list stays if the policy loads with it, and goes with its key if it does not."""
+    policy.write_text(policy.read_text().replace("name: mm", "name: mm\nextends: [base.yaml]"))
+    Path("base.yaml").write_text("policykit: 1\nname: base\n")
+    line = next(n for n, said in enumerate(policy.read_text().splitlines(), 1) if "extends" in said)
+    place = Place("mm.yaml", line, 11, line, 20, "extends.0")
+    finding = Finding("PK999", "n", "high", "m", place, fix=Fix.remove(place, "l", safe=True))
+
+    def assess(_: object, texts: dict[str, bytes]) -> list[Finding]:
+        text = b"".join(texts.values())
+        empty = Finding("PK011", "n", "high", "m", Place("mm.yaml", path="extends"))
+        return [finding] if not texts else [empty] if b"extends: []" in text else []
+
+    fixed = mend([Target("mm.yaml", "policy", True)], [finding], "safe", assess)  # type: ignore[arg-type]
+    assert [f.new.decode() for f in fixed.files] == [policy.read_text().replace("extends: [base.yaml]\n", "")]
+
+
+def test_fixes_that_do_not_go_together_are_made_one_after_the_other(policy: Path) -> None:
+    """Two fixes that each help and together do harm: the first is made, the second is looked at again, and left out."""
+    text = policy.read_text().splitlines()
+    places = []
+    for name, value in (("owner", "desk-a"), ("environment", "live")):
+        line = next(n for n, said in enumerate(text, 1) if said.startswith(f"{name}: "))
+        column = len(name) + 3
+        places.append(Place("mm.yaml", line, column, line, column + len(value), name))
+    one, two = (
+        Finding("PK999", "n", "high", "m", p, fix=Fix.replace(p, new, "l"))
+        for p, new in zip(places, ("desk-b", "sandbox"), strict=True)
+    )
+    worse = Finding("PK998", "n", "high", "m", Place("mm.yaml"))
+
+    def assess(_: object, texts: dict[str, bytes]) -> list[Finding]:
+        now = b"".join(texts.values())
+        a, b = b"desk-b" in now, b"environment: sandbox" in now
+        return [worse] if a and b else [two] if a else [one] if b else [one, two]
+
+    fixed = mend([Target("mm.yaml", "policy", True)], [one, two], "unsafe", assess)  # type: ignore[arg-type]
+    assert [f.new.decode() for f in fixed.files] == ["\n".join(text).replace("desk-a", "desk-b") + "\n"]
+    assert (fixed.made, len(fixed.left_out)) == (1, 1)
+    assert "it would make a new finding, PK998 at mm.yaml:1:1" in fixed.left_out[0]

@@ -21,7 +21,7 @@ from policykit.policy import load
 from policykit.rules import catalogue
 from policykit.source.edits import Change
 from tests.lint.conftest import NOW_MS, RULES
-from tests.lint.test_promises import _generated
+from tests.lint.test_promises import _generated, _mutant
 from tests.rules.examples import Example, all_examples, policy_text, run, snapshot_data
 
 #: What is written before every section, and after some of its lines: it must be there afterwards.
@@ -172,6 +172,27 @@ def test_fixes_of_generated_policies_keep_their_promise(tmp_path: Path, tier: Ca
     """So it is where many findings meet, and where the file cannot be read before."""
     count = tier(30, 2_000)
     assert _each_generated(tmp_path, count) > count
+
+
+def test_I20_fixes_of_mutants_never_raise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tier: Callable[[int, int], int]
+) -> None:
+    """Whatever a file has become, --unsafe-fixes ends with a report, and writes only what loads no worse."""
+    monkeypatch.chdir(tmp_path)
+    seed_text = (RULES / "policy.yaml").read_bytes()
+    made = 0
+    for seed in range(tier(60, 20_000)):
+        rng = random.Random(seed)
+        text = seed_text
+        for good, bad in rng.sample(_SLIPS, 2):
+            text = text.replace(good.encode(), bad.encode())
+        Path("p.yaml").write_bytes(_mutant(rng, text) if rng.random() < 0.8 else text)
+        before = lint(Call(("p.yaml",)), Options(NOW_MS)).report
+        ended = lint(Call(("p.yaml",), fix="unsafe"), Options(NOW_MS))
+        assert ended.code in (0, 1, 2), seed
+        _hold_findings(before, ended.report, any(f.rule.startswith("PK0") for f in before.findings))
+        made += not ended.notes[0].startswith("fixed 0")
+    assert made > 8
 
 
 def _hasty(text: str, made: Iterable[Change]) -> str:
