@@ -52,7 +52,7 @@ _WORDLIKE = re.compile(r"[a-z]+([A-Z][a-z]+)*[0-9]{0,3}\Z")
 
 #: Formats that are credentials whatever their name is: (what it is, pattern of the whole value).
 _KNOWN = (
-    ("private key", re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?=[\s\S]{32})")),
+    ("private key", re.compile(r"-----BEGIN (?!ENCRYPTED)[A-Z ]{0,20}PRIVATE KEY-----(?=[\s\S]{32})")),
     ("Telegram bot token", re.compile(r"[0-9]{8,10}:[A-Za-z0-9_-]{35}\Z")),
     ("Slack token", re.compile(r"xox[abeoprs]-[A-Za-z0-9-]{20,}\Z")),
     ("Slack webhook", re.compile(r"https://hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}\Z")),
@@ -114,7 +114,9 @@ def credential(value: str, minimum: int = MIN_LENGTH) -> bool:
 
 def encrypted(value: str) -> bool:
     """Tell whether a value is the cipher text of a tool that bots use, which is safe without its password."""
-    if value.startswith(("ENC[", "$ANSIBLE_VAULT", "age1", "AGE-ENCRYPTED", "gAAAAA", "vault:v", "{cipher}")):
+    if value.startswith(
+        ("ENC[", "$ANSIBLE_VAULT", "age1", "AGE-ENCRYPTED", "gAAAAA", "vault:v", "encrypted:", "{cipher}")
+    ):
         return True
     if not value.startswith("7b"):
         return False

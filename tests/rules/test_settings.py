@@ -315,6 +315,8 @@ def test_credentials_are_known_by_their_look(value: str) -> None:
         "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
         "gAAAAABaaaaaaaaaaaaaaaaaaaa1",
         "ENC[AES256_GCM,data:1,iv:2]",
+        "encrypted:BDx1y2z3a4b5c6d7",
+        f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{HEX}{HEX}\n-----END",
         "1a" * 9_000,
     ],
 )
