@@ -131,7 +131,7 @@ def test_what_a_parent_lacks_is_added_to_the_policy_that_extends_it(run: Run, po
     said = run("lint", "child.yaml", "--fix", "--now", NOW, "--select", "PK710")
     assert said.err == "policykit: fixed 1 of 1 findings\n"
     assert policy.read_text() == text
-    added = "kill_switch:\n  drill_every: 30d\n"
+    added = "kill_switch:\n  drill_every: 90d\n"
     assert Path("child.yaml").read_text() == child + added
 
 
