@@ -26,7 +26,8 @@ _FAMILIES = {
     "PK9": "bot source",
 }
 _READS = {"snapshot": "live", "record": "record", "source": "source"}
-_LANGUAGES = {"finding": "text", "json record": "json"}
+#: What GitHub colours a fence as; a language that is not here is coloured as itself.
+_LANGUAGES = {"finding": "text", "settings": "text"}
 
 
 class Row(NamedTuple):
@@ -112,6 +113,8 @@ def _plain(doc: str) -> str:
                 lines.append(f"  {words}")
             elif inside and line.startswith("```json"):
                 lines.append(f"  observed, {line[8:]}:")
+            elif inside and " " in line:
+                lines += ["", f"  {line.partition(' ')[2]}:"]
         else:
             lines.append(f"    {line}".rstrip() if inside else line.removeprefix("## "))
     return "\n".join(lines) + "\n"
@@ -171,8 +174,13 @@ def page() -> str:
         lines.append(f"| {code} | {row.name} | {severity} | {', '.join(row.reads)} | {guide} | {row.summary} |")
     for entry in catalogue():
         body = entry.doc.strip().replace("\n## ", "\n### ")
-        body = re.sub(
-            r"^```(finding|json [^\n]+)$", lambda m: f"```{_LANGUAGES.get(m[1], 'json')}", body, flags=re.MULTILINE
-        )
+        body = re.sub(r"^```(finding|[a-z]+ [^\n]+)$", _fence, body, flags=re.MULTILINE)
         lines += ["", f"## {entry.rule.code} {entry.rule.name}", "", body]
     return "\n".join(lines) + "\n"
+
+
+def _fence(found: re.Match[str]) -> str:
+    """Return the fence of an example in Markdown, below a line with what stands behind its language."""
+    language, _, rest = found[1].partition(" ")
+    fence = f"```{_LANGUAGES.get(language, language)}"
+    return f"{rest}:\n\n{fence}" if rest and language != "json" else fence
