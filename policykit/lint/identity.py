@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
 import warnings
@@ -21,7 +20,6 @@ _KEPT = 8
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _SPACE = re.compile(r"\s+")
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def fingerprint(finding: Finding, text: str) -> str:
@@ -81,6 +79,8 @@ def _function(text: str, line: int) -> str:
 def _functions(text: str) -> tuple[tuple[int, int, str], ...]:
     if len(text) > MAX_SOURCE:
         return ()
+    import ast  # for lint of source only
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -91,7 +91,7 @@ def _functions(text: str) -> tuple[tuple[int, int, str], ...]:
     stack: list[tuple[ast.AST, str]] = [(tree, "")]
     while stack:
         node, around = stack.pop()
-        if isinstance(node, _Definition):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             around = f"{around}.{node.name}" if around else node.name
             found.append((node.lineno, node.end_lineno or node.lineno, around))
         stack.extend(
