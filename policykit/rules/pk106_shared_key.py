@@ -118,7 +118,7 @@ GUIDE.md G07; DESIGN.md, section 6 (two names share counters and keep their own 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from policykit.finding import Confidence, Finding, Observed
@@ -158,37 +158,36 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     """Compare references, then ids as observed; two keys are said to be one only once."""
     uses = [_Use(card, key) for card in sorted(inputs.fleet, key=lambda c: c.file) for key in card.keys]
     said: set[tuple[str, str]] = set()
+    for other, use in _pairs(uses, lambda use: use.key.secret):
+        said.add((use.card.file, use.key.name))
+        sure = other.card is use.card or not _of_host(use.key.secret)
+        yield _finding(other, use, "have one secret reference", "certain" if sure else "likely")
+    for other, use in _pairs(uses, lambda use: use.key.observed.value if use.key.observed else None):
+        # One report may serve two policies that name their keys alike: no proof.
+        alike = other.card is not use.card and other.key.name == use.key.name
+        if not alike and (use.card.file, use.key.name) not in said:
+            yield _finding(other, use, "are one key at the exchange", "observed", use.key.observed)
+
+
+def _of_host(reference: str | None) -> bool:
+    return reference is not None and reference.startswith(_OF_A_HOST)
+
+
+def _pairs(uses: list[_Use], identity: Callable[[_Use], str | None]) -> Iterator[tuple[_Use, _Use]]:
+    """Yield (first use, other use) of what is one key: two of a policy, or of two whose roles differ."""
+    in_policy: dict[tuple[str, str], _Use] = {}
     first: dict[tuple[str, ...], _Use] = {}
-    mine: dict[tuple[str, str], _Use] = {}
     for use in uses:
-        secret = use.key.secret
-        if secret is None:
+        key = identity(use)
+        if key is None:
             continue
-        other = mine.setdefault((use.card.file, secret), use)
-        of_host = secret.startswith(_OF_A_HOST)
-        if other is use:  # the first of its policy: compare with that of another one
-            scope = (secret, use.account, use.card.environment) if of_host else (secret,)
+        other = in_policy.setdefault((use.card.file, key), use)
+        if other is use:
+            scope = (key, use.account, use.card.environment) if _of_host(key) else (key,)
             other = first.setdefault(scope, use)
             if other.role == use.role:
                 continue
-        said.add((use.card.file, use.key.name))
-        same = other.card is use.card
-        yield _finding(other, use, "have one secret reference", "certain" if same or not of_host else "likely")
-    yield from _observed(uses, said)
-
-
-def _observed(uses: list[_Use], said: set[tuple[str, str]]) -> Iterator[Finding]:
-    """Compare what the exchange says. One report may serve two policies that name their keys alike: no proof."""
-    first: dict[str, _Use] = {}
-    for use in uses:
-        if use.key.observed is None:
-            continue
-        other = first.setdefault(use.key.observed.value, use)
-        within = other.card is use.card
-        alike = other.key.name == use.key.name if not within else other is use
-        if alike or (use.card.file, use.key.name) in said or (not within and other.role == use.role):
-            continue
-        yield _finding(other, use, "are one key at the exchange", "observed", use.key.observed)
+        yield other, use
 
 
 def _finding(other: _Use, use: _Use, what: str, confidence: Confidence, observed: Observed | None = None) -> Finding:

@@ -116,6 +116,15 @@ def test_keys_before_a_shared_one_hide_nothing() -> None:
     assert found.observed is not None
 
 
+def test_two_keys_of_one_policy_beside_a_third_elsewhere() -> None:
+    """Keys of one policy that are one are said to be so, even where another policy has the same key rightfully."""
+    elsewhere = _card("a.yaml", _key("mm", seen="sha256:1"))
+    here = _card("b.yaml", _key("mm-1", seen="sha256:1"))
+    here = here._replace(keys=(*here.keys, _key("mm-2", seen="sha256:1")))
+    (said,) = _check("PK106", Inputs(NOW_MS, fleet=(elsewhere, here)))
+    assert said.endswith("keys `mm-1` and `mm-2` are one key at the exchange; one key serves one purpose")
+
+
 def test_place_of_what_a_card_does_not_keep() -> None:
     """A card places what it does not keep at the nearest parent that it does, else in the file."""
     held = _card("a.yaml", _key("mm"))
