@@ -98,8 +98,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
 
 
 def _reads(function: Scope) -> str:
-    for call in function.code.calls:
-        if call.scope is function and _READS.fullmatch(call.method) and isinstance(call.function, ast.Attribute):
+    for call in function.code.calls_in(function):
+        if _READS.fullmatch(call.method) and isinstance(call.function, ast.Attribute):
             return dotted(call.function) or call.method
     return ""
 

@@ -97,7 +97,7 @@ NO_ORDERS = {
         f"{CCXT}class Broker:\n    def create_order(self, symbol, type, side, amount):\n        return 1\n"
         "broker = Broker()\nbroker.create_order('BTC/USDT', 'limit', 'buy', 1)\n"
     ),
-    "a super call": f"{CCXT}class Mine(Base):\n    def create_order(self, *a):\n        return super().create_order(*a)\n",
+    "a super call": f"{CCXT}class M(Base):\n    def create_order(self, *a):\n        super().create_order(*a)\n",
     "a shop": f"{CCXT}shop.create_order(customer=1, basket=[2])\nshop.create_order(1)\n",
     "another function of the library": f"{CCXT}ex = ccxt.okx()\nex.cancel_order('1')\nex.fetch_orders()\n",
     "another library's client": "from binance.client import Client\nc = Client()\nc.place_order('limit', 'buy')\n",

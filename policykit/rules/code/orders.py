@@ -16,6 +16,8 @@ from policykit.rules.code.tree import Call, Code, Scope, dotted
 MAX_CALLERS = 3
 #: What a withdrawal or transfer of ccxt is given at least: what, how much, where to.
 MIN_MOVE = 3
+#: In a file of more functions than this, only orders that stand in a loop themselves are looked at.
+MAX_FUNCTIONS = 2_000
 #: The most further calls that one finding points at.
 MAX_OTHERS = 3
 
@@ -232,13 +234,13 @@ def sends(scope: Scope, depth: int = 0) -> Sent | None:
         if order.state != "protected" and _within(order.call.scope, scope):
             return order
     if depth < MAX_CALLERS:
-        for call in scope.code.calls:
-            if call.scope is scope:
-                for atom in flow.of(call.function, scope, 1) if _local(call, scope) else ():
-                    if atom.kind == "function" and atom.scope is not None and atom.scope is not scope:
-                        found = sends(atom.scope, depth + 1)
-                        if found is not None:
-                            return found
+        names = scope.code.function_names
+        for call in scope.code.calls_in(scope):
+            for atom in flow.of(call.function, scope, 1) if call.method in names else ():
+                if atom.kind == "function" and atom.scope is not None and atom.scope is not scope:
+                    found = sends(atom.scope, depth + 1)
+                    if found is not None:
+                        return found
     return None
 
 
@@ -250,17 +252,12 @@ def _within(inner: Scope | None, outer: Scope) -> bool:
     return False
 
 
-def _local(call: Call, scope: Scope) -> bool:
-    """Tell whether a called name may be a function of this file: cheap, before it is followed."""
-    return any(f.name == call.method for f in scope.code.functions)
-
-
 def helpers(code: Code) -> list[tuple[Call, Sent]]:
     """Return the calls of functions of this file that send an order which no policy decides on its own."""
     found: list[tuple[Call, Sent]] = []
     if not any(o.state != "protected" for o in orders(code)):
         return found
-    for function in code.functions:
+    for function in code.functions if len(code.functions) <= MAX_FUNCTIONS else ():
         order = sends(function)
         if order is None or enforced(order.call.scope):
             continue

@@ -16,6 +16,8 @@ MAX_READ = 24
 MAX_KEPT = 64
 #: The most folders above a file in which a module that it imports is looked for.
 MAX_ABOVE = 8
+#: How much text is looked through for callers; those in the files behind are unknown.
+MAX_SEARCHED = 16 * 1024 * 1024
 #: The most files that may call one name before its callers are taken for unknown.
 MAX_NAMING = 8
 
@@ -70,8 +72,11 @@ class Project:
         """Yield the other files that call something of this name, in the order given; none when there are too many."""
         if self._called is None:
             self._called = {}
+            left = MAX_SEARCHED
             for path, given in self._files.items():
-                for called in set(_CALLED.findall(self._load(given, MAX_BYTES))):
+                text = self._load(given, min(MAX_BYTES, left))
+                left -= len(text)
+                for called in set(_CALLED.findall(text)):
                     self._called.setdefault(called, []).append(path)
         found = [path for path in self._called.get(name, ()) if self._files[path] != file]
         for path in found if len(found) <= MAX_NAMING else ():

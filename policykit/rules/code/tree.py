@@ -153,6 +153,7 @@ class Code:
     named: list[Named] = field(default_factory=list)
     loops: list[Call] = field(default_factory=list)
     functions: list[Scope] = field(default_factory=list)
+    function_names: set[str] = field(default_factory=set)
     texts: list[ast.Constant] = field(default_factory=list)
     #: (line, column, reason) when the source could not be read; all else is then empty.
     unreadable: tuple[int, int, str] | None = None
@@ -164,6 +165,7 @@ class Code:
     orders: list[Sent] | None = None
     memory: Memory = field(default_factory=Memory)
     _by_method: dict[str, list[Call]] = field(default_factory=dict)
+    _by_scope: dict[int, list[Call]] = field(default_factory=dict)
     _ascii: dict[int, bool] = field(default_factory=dict)
 
     def calls_of(self, method: str) -> list[Call]:
@@ -172,6 +174,13 @@ class Code:
             for call in self.calls:
                 self._by_method.setdefault(call.method, []).append(call)
         return self._by_method.get(method, [])
+
+    def calls_in(self, scope: Scope) -> list[Call]:
+        """Return the calls that stand in a scope itself."""
+        if not self._by_scope:
+            for call in self.calls:
+                self._by_scope.setdefault(id(call.scope), []).append(call)
+        return self._by_scope.get(id(scope), [])
 
     def place(self, node: ast.expr, path: str) -> Place:
         """Return the span of a node. Columns count characters, as everywhere here (`ast` counts bytes)."""
@@ -281,6 +290,7 @@ class _Indexer:
         inner = Scope(node, scope, self.code, around=around)
         scope.parts[node.name] = inner
         self.code.functions.append(inner)
+        self.code.function_names.add(node.name)
         return inner, (), False
 
     def _class(self, node: ast.ClassDef, scope: Scope, around: Around, client: bool) -> _Place:
