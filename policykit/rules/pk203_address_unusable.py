@@ -99,4 +99,4 @@ def _plain(entry: Allowed, entries: tuple[Allowed, ...]) -> Fix | None:
         return None
     if any(e.key == entry.key and e.network is not None and inside(network, e.network) for e in entries):
         return None
-    return Fix.replace(entry.place, str(address), f"write it as {address}", safe=True)
+    return Fix.replace(entry.place, str(address), f"write it as {address}")

@@ -72,13 +72,13 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         ):
             continue
         place = inputs.place(f"risk.symbols.{index}")
-        meant, certain = _meant(inputs.model.exchange, symbol)
+        meant = _meant(inputs.model.exchange, symbol)
         yield RULE.finding(
             place,
             f"{symbol.removeprefix('!')} is {'a contract' if contract else 'a spot market'}; {why}",
             label=f'"{meant}"?' if meant else "another kind of market",
             next_step=f'write "{meant}"' if meant else "name it as ccxt does: base/quote:settle",
-            fix=Fix.replace(place, f'"{meant}"', f"write {meant}", safe=certain) if meant else None,
+            fix=Fix.replace(place, f'"{meant}"', f"write {meant}") if meant else None,
         )
 
 
@@ -93,11 +93,11 @@ def _traded(inputs: Inputs) -> tuple[str, str]:
     return ("contracts", "the keys trade derivatives only") if scopes and scopes <= _CONTRACTS else ("", "")
 
 
-def _meant(exchange: str, symbol: str) -> tuple[str, bool]:
-    """Return the symbol that is meant, and whether that is certain; empty when it can be several."""
+def _meant(exchange: str, symbol: str) -> str:
+    """Return the symbol that is meant; empty when it can be several."""
     if ":" in symbol:
-        return symbol.partition(":")[0], False
+        return symbol.partition(":")[0]
     base, _, quote = symbol.removeprefix("!").partition("/")
     settles = DERIVATIVES_ONLY.get(exchange, "quote")
     settle = {"quote": quote, "base": base, "": ""}[settles]
-    return (f"{symbol}:{settle}" if settle else ""), exchange in DERIVATIVES_ONLY
+    return f"{symbol}:{settle}" if settle else ""

@@ -386,11 +386,11 @@ def test_public_addresses_are_single_and_somebodys() -> None:
 
 
 def test_mapped_address_is_rewritten_only_if_it_is_public() -> None:
-    """`::ffff:` before a public address has a safe fix; before a private one, a range or nothing it has none."""
+    """`::ffff:` before a public address has a fix; before a private one, a range or nothing it has none."""
     text = KEY + '    ip_allowlist: [{address: "::ffff:45.33.32.156"}, {address: "::ffff:10.0.0.7"}]\n'
     one, two = _findings("PK203", text)
     assert one.fix is not None
-    assert (one.fix.safe, [e.text for e in one.fix.edits], two.fix) == (True, ["45.33.32.156"], None)
+    assert (one.fix.safe, [e.text for e in one.fix.edits], two.fix) == (False, ["45.33.32.156"], None)
     twice = '{address: "::ffff:45.33.32.156"}, {address: 45.33.32.156}'
     assert [f.fix for f in _findings("PK203", KEY + f"    ip_allowlist: [{twice}]\n")] == [None]
     other_key = (
