@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
-from policykit.model import CountWindow, RateBudget
-from policykit.model.shape import walk
+from policykit.model import CountWindow, Meta, Policy, RateBudget, Section
+from policykit.model.shape import shapes
 from policykit.place import Place
 from policykit.rules.base import Inputs
 from policykit.rules.budgets import most_in, order_costs
@@ -30,16 +31,43 @@ class Dead(NamedTuple):
     by: Place
 
 
+@cache
+def limits() -> tuple[tuple[str, Meta, bool], ...]:
+    """Return the fields that may hold a dead bound, outside of maps and lists: path, Meta, whether it is a cap."""
+    found: list[tuple[str, Meta, bool]] = []
+
+    def look(section: type[Section], path: str) -> None:
+        for name, shape in shapes(section).items():
+            at = f"{path}.{name}" if path else name
+            if shape.kind == "section" and shape.section is not None:
+                look(shape.section, at)
+            cap = shape.section is None and shape.meta.unit.startswith("amount or share")
+            if cap or shape.meta.inside:
+                found.append((at, shape.meta, cap))
+
+    look(Policy, "")
+    return tuple(found)
+
+
+def said(policy: Policy, path: str) -> Any:
+    """Return what a policy says at a path; None when it says nothing there."""
+    value: Any = policy
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return value
+
+
 def dead_limits(inputs: Inputs) -> Iterator[Dead]:
     """Yield every bound of the policy, as it is before its stage tightens it, that another limit makes useless."""
     composed = inputs.effective.composed
-    for path, value, meta in walk(composed):
-        if meta.strictness.kind in ("lower", "pointwise") and _caps(path, value):
+    for path, meta, cap in limits():
+        value = said(composed, path)
+        if value is None:
+            continue
+        if cap:
             yield from _in_its_own_cap(inputs, path, value)
         for outer in meta.inside:
-            around: Any = composed
-            for name in outer.split("."):
-                around = getattr(around, name, None)
+            around = said(composed, outer)
             if around is not None:
                 yield from _inside(inputs, path, value, outer, around)
 
@@ -57,10 +85,8 @@ def _inside(inputs: Inputs, path: str, value: Any, outer: str, around: Any) -> I
 
 
 def _caps(path: str, value: Any) -> Caps:
-    """Return the caps of a field by their path: its own, or those of a map's entries; empty for anything else."""
-    caps = {f"{path}.{key}": cap for key, cap in value.items()} if isinstance(value, dict) else {path: value}
-    money_caps = all(type(cap) is tuple and all(isinstance(b, Amount | Share) for b in cap) for cap in caps.values())
-    return caps if money_caps else {}
+    """Return the caps of a field by their path: its own, or those of a map's entries."""
+    return {f"{path}.{key}": cap for key, cap in value.items()} if isinstance(value, dict) else {path: value}
 
 
 def _bounds(inputs: Inputs, path: str, bounds: tuple[Bound, ...], outer: str, around: Caps) -> Iterator[Dead]:

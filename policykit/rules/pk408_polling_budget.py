@@ -87,10 +87,9 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     traits = inputs.traits
     if traits is None:
         return
+    polls = tuple(_polls(inputs))
     for name, budget in (inputs.model.rate_budgets or {}).items():
-        weights = [
-            (_weight(inputs, traits, name, poll) * budget.per.ms / poll.every_ms, poll) for poll in _polls(inputs)
-        ]
+        weights = [(_weight(inputs, traits, name, poll) * budget.per.ms / poll.every_ms, poll) for poll in polls]
         total, room = round(sum(w for w, _ in weights)), budget.for_entries
         if not total or total * 100 <= room * MAX_PERCENT:
             continue

@@ -49,10 +49,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from policykit.finding import Finding, Fix
-from policykit.model.shape import walk
 from policykit.model.symbols import allows, matches
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.budgets import same_position
+from policykit.rules.dead import limits, said
 
 if TYPE_CHECKING:
     from policykit.traits.base import Exchange
@@ -70,22 +70,20 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     symbols = (inputs.model.risk.symbols if inputs.model.risk else None) or ()
     if not symbols:
         return
-    for path, value, meta in walk(inputs.model):
-        of = meta.strictness.of
-        if meta.strictness.kind != "pointwise" or of is None or of.kind != "lower":
-            continue
-        for key in value:
-            said = inputs.effective.key_places.get(f"{path}.{key}")
-            if said is None or key == "default" or _trades(inputs.traits, symbols, key):
+    for path, meta, _ in limits():
+        by_symbol = (said(inputs.model, path) if meta.strictness.kind == "pointwise" else None) or {}
+        for key in by_symbol:
+            place = inputs.effective.key_places.get(f"{path}.{key}")
+            if place is None or key == "default" or _trades(inputs.traits, symbols, key):
                 continue
-            free = [s for s in symbols if not set(s) & set("!*") and s not in value]
+            free = [s for s in symbols if not set(s) & set("!*") and s not in by_symbol]
             close = difflib.get_close_matches(key, free, n=1, cutoff=ALIKE)
             yield RULE.finding(
-                said._replace(path=f"{path}.{key}"),
+                place._replace(path=f"{path}.{key}"),
                 f"{path.removeprefix('risk.')} caps {key}, which `risk.symbols` does not allow",
                 label=f"did you mean {close[0]}?" if close else "caps nothing",
                 next_step="name the symbol as `risk.symbols` does, or take the entry out",
-                fix=Fix.replace(said, f'"{close[0]}"', f"cap {close[0]}") if close else None,
+                fix=Fix.replace(place, f'"{close[0]}"', f"cap {close[0]}") if close else None,
             )
 
 
