@@ -326,7 +326,7 @@ def test_the_example_loads_with_its_origins() -> None:
     assert str(effective.place("risk.max_order_notional")) == f"{EXAMPLE}:32:23"
     assert str(effective.place("risk.max_position_notional.BTC/USDT")) == f"{EXAMPLE}:33:63"
     assert str(effective.place("risk.daily_loss.day_starts")) == f"{EXAMPLE}:39:49"
-    assert str(effective.place("waivable")) == f"{BASELINE}:29:11"
+    assert str(effective.place("waivable")) == f"{BASELINE}:36:11"
     assert str(effective.place("stage.evidence")) == f"{EXAMPLE}:50:8"
     assert str(effective.place("keys.mm-exec.ip_allowlist.0.why")) == f"{EXAMPLE}:17:37"
     assert str(effective.key_place("keys.mm-exec")) == f"{EXAMPLE}:12:3"
@@ -362,7 +362,7 @@ VECTORS = (
     "sha256:c5bf44a2c110",
     "sha256:c06d22148e9f",
     "sha256:cf9c8d76140a",
-    "sha256:03ae160eae0e",
+    "sha256:86ae7342b019",
 )
 
 NOW = date_ms("2026-11-21") or 0
@@ -470,3 +470,26 @@ def test_a_lower_stage_of_the_store_applies() -> None:
     assert str(micro.model.risk.max_position_notional["default"][0]) == "0.1% of equity"
     assert micro.version != effective.version
     assert micro.at_stage("full-live").version == effective.version
+
+
+def test_what_a_key_says_is_quoted_where_no_secret_belongs() -> None:
+    """A wrong value of a key is quoted under `rotation`; under `secret` it is not, and nor is what could be one."""
+    text = "policykit: 1\nname: a\nkeys:\n  k:\n    purpose: {}\n    secret: {}\n    rotation: {{every: {}}}\n"
+    with pytest.raises(PolicyError) as refused:
+        load_text(text.format("Qm7xW2kLp9ZsT4vB", "hunter2", "3 months"))
+    assert [f.message.partition(";")[0] for f in refused.value.findings] == [
+        "keys.k.purpose is a text that is not shown here",
+        "keys.k.secret is a text that is not shown here",
+        'keys.k.rotation.every is "3 months"',
+    ]
+
+
+def test_a_list_of_wrong_items_is_not_called_empty() -> None:
+    """A list whose only item is refused has one finding, on the item; an empty one is told that it is."""
+    for symbols, message in (
+        ('["“BTC/USDT”"]', 'risk.symbols.0 is "“BTC/USDT”"'),
+        ("[]", "risk.symbols is a list"),
+    ):
+        with pytest.raises(PolicyError) as refused:
+            load_text(f"policykit: 1\nname: a\nrisk: {{symbols: {symbols}}}\n")
+        assert [f.message.partition(";")[0] for f in refused.value.findings] == [message]

@@ -50,7 +50,7 @@ WANTED = {
     "max_order_notional: [0.1% of equity, 500 USDT]": "c.yaml:9",
     "default: 0.1% of equity": "c.yaml:9",
     "BTC/USDT: 0.1% of equity": "c.yaml:9",
-    "max_open_orders: 50": "baseline.yaml:15",
+    "max_open_orders: 50": "baseline.yaml:20",
     "evidence: journal": "default",
     "current: micro-live": "c.yaml:9",
 }
