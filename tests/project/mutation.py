@@ -1,6 +1,6 @@
 """Mutation score of the rules (I24): change one operator or number at a time, and see whether the rules' tests notice.
 
-    python tests/project/mutation.py [--sample N] [--seconds S] [--only TEXT] [--least PERCENT]
+    python tests/project/mutation.py [--sample N] [--seconds S] [--only PATTERN] [--least PERCENT]
 
 Each mutant runs in a process of its own, forked before any rule was imported, with the changed module in the place of
 the module: first the examples of its docstring (for a helper, of every rule), then `tests/rules`. What is changed:
@@ -16,6 +16,7 @@ import importlib.abc
 import importlib.util
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -227,11 +228,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Mutation score of policykit/rules.")
     parser.add_argument("--sample", type=int, default=0, help="how many mutants, 0 for all")
     parser.add_argument("--seconds", type=int, default=0, help="start no mutant after this time, 0 for no bound")
-    parser.add_argument("--only", default="", help="files whose name holds this text")
+    parser.add_argument("--only", default="", help="files whose name fits this pattern")
     parser.add_argument("--least", type=float, default=95.0, help="the least score in percent")
     asked = parser.parse_args(arguments)
     _preload()
-    every = mutants(sorted(f for f in ROOM.rglob("*.py") if asked.only in f.relative_to(ROOM).as_posix()))
+    every = mutants(sorted(f for f in ROOM.rglob("*.py") if re.search(asked.only, f.relative_to(ROOM).as_posix())))
     sample = random.Random(SEED).sample(every, min(asked.sample or len(every), len(every)))
     if not survives(UNCHANGED):
         print("mutation: tests/rules fails without any change; make it pass first", file=sys.stderr)
