@@ -30,17 +30,20 @@ def fixed(
     options = options._replace(project=project(targets))  # some files judged again are judged among all the others
 
     def judged(some: Sequence[Target], texts: Mapping[str, bytes]) -> Report:
-        found, _ = lint_targets(some, options._replace(texts=texts), state_of, alone=call.take is not None)
+        every = options._replace(texts=texts, select=(), ignore=())
+        found, _ = lint_targets(some, every, state_of, alone=call.take is not None)
         _set_apart(call, found, _edited(texts))
         return found
 
-    first = judged(targets, {}) if call.baseline else report
+    whole = not (call.baseline or options.select or options.ignore)
+    first = report if whole else judged(targets, {})
     mended = mend(
         targets,
         first.findings,
         call.fix or "safe",
         lambda some, texts: judged(some, texts).findings,
         strict=options.strict,
+        wants=options.wants,
     )
     shown = diff(mended.files) if call.diff else None
     unwritten = [] if call.diff else [line for line in map(write, mended.files) if line]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,8 +17,9 @@ from typing import Literal, NamedTuple
 from policykit.errors import PolicyError
 from policykit.finding import Edit, Finding, Status
 from policykit.lint.discover import Target
-from policykit.lint.judge import FILE_FAMILY, reader
-from policykit.policy import EffectivePolicy, Layer, compose, load, version
+from policykit.lint.judge import reader
+from policykit.lint.proof import key, looser, new_findings
+from policykit.policy import EffectivePolicy, load
 from policykit.source import read
 from policykit.source.edits import CannotEdit, Change, apply, changes
 
@@ -34,9 +35,8 @@ MAX_ROUNDS = 32
 #: The most fixes of one file in one round, and the longest file that is edited.
 MAX_FIXES = 500
 MAX_BYTES = 1024 * 1024
-#: Codes up to this one are found in one file alone; those after it only once all files of a policy can be read.
-LAST_OF_ONE_FILE = "PK012"
-AMBIGUOUS, UNKNOWN_KEY, LOOSER = "PK004", "PK010", "PK021"
+#: A value that is refused hides that its key is unknown.
+AMBIGUOUS, UNKNOWN_KEY = "PK004", "PK010"
 #: Why a fix that its rule calls safe is not made without leave.
 LOOSENS = "it would loosen a limit"
 #: What a list or a section begins with; no key that replaces another one does.
@@ -70,62 +70,35 @@ class _Candidate(NamedTuple):
 
 
 def mend(
-    targets: Sequence[Target], findings: Sequence[Finding], wanted: Wanted, assess: Assess, *, strict: bool = False
+    targets: Sequence[Target],
+    findings: Sequence[Finding],
+    wanted: Wanted,
+    assess: Assess,
+    *,
+    strict: bool = False,
+    wants: Callable[[str], bool] = lambda _: True,
 ) -> Mended:
     """Make the fixes of open findings in memory, again and again until nothing changes.
 
-    With `strict` what a fix leaves unknown counts as a finding, too.
+    With `strict` what a fix leaves unknown counts as a finding, too. `wants` says which rules' findings are fixed; what
+    a fix comes to is judged by all rules.
     """
     counted: tuple[Status, ...] = ("open", "unknown") if strict else ("open",)
 
     def counting(some: Sequence[Target], texts: Texts) -> Sequence[Finding]:
         return [f for f in assess(some, texts) if f.status in counted]
 
-    return _Fixer(targets, wanted, counting).run([f for f in findings if f.status in counted])
-
-
-def new_findings(before: Iterable[Finding], after: Iterable[Finding], edited: Collection[str]) -> list[Finding]:
-    """Return the findings that were not there before, wherever their lines are now.
-
-    Where a file could not be read, the rules had not looked at it: what they say now was there before. Only faults of
-    the edited files themselves (up to PK012) would have been seen.
-    """
-    before = list(before)
-    known = Counter(_key(f) for f in before)
-    hidden = any(f.rule.startswith(FILE_FAMILY) for f in before)
-    fresh: list[Finding] = []
-    for finding in after:
-        key = _key(finding)
-        if known[key] > 0:
-            known[key] -= 1
-        elif not hidden or (
-            finding.rule.startswith(FILE_FAMILY)
-            and finding.rule <= LAST_OF_ONE_FILE
-            and os.path.realpath(finding.primary.file) in edited
-        ):
-            fresh.append(finding)
-    return fresh
-
-
-def _key(finding: Finding) -> tuple[str, str, str]:
-    path = ".".join("*" if part.isdigit() else part for part in finding.primary.path.split("."))
-    return (finding.rule, finding.primary.file, path)
-
-
-def looser(before: EffectivePolicy, after: EffectivePolicy) -> bool:
-    """Tell whether a policy allows what the earlier one did not: laid over that one, it must come out as it is."""
-    above, below = (Layer(p.composed.model_copy(update={"waivers": ()}), p.origins) for p in (before, after))
-    met, clashes = compose(above, below)
-    return any(f.rule == LOOSER for f in clashes) or version(met.model) != version(below.model)
+    return _Fixer(targets, wanted, counting, wants).run([f for f in findings if f.status in counted])
 
 
 class _Fixer:
     """One run of fixes over files."""
 
-    def __init__(self, targets: Sequence[Target], wanted: Wanted, assess: Assess) -> None:
+    def __init__(self, targets: Sequence[Target], wanted: Wanted, assess: Assess, wants: Callable[[str], bool]) -> None:
         self.targets = {os.path.realpath(t.file): t for t in targets}
         self.unsafe = wanted == "unsafe"
         self.assess = assess
+        self.wants = wants
         self.original: dict[str, bytes] = {}
         self.texts: dict[str, bytes] = {}
         #: Why a fix was left out in this round, by what it is.
@@ -154,14 +127,17 @@ class _Fixer:
             for real, new in sorted(self.texts.items())
             if new != self.original[real]
         )
-        return Mended(files, self.made, tuple(sorted(self.left_out.values())), tuple(findings))
+        return Mended(files, self.made, tuple(sorted(self.left_out.values())), self.asked(findings))
+
+    def asked(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        return tuple(f for f in findings if self.wants(f.rule))
 
     # -- which fixes --------------------------------------------------------------------------------------------
 
     def grouped(self, findings: Iterable[Finding]) -> dict[str, list[_Candidate]]:
         """Return the fixes that are wanted, by the file that they change, none of them twice."""
         groups: dict[str, dict[tuple[Edit, ...], _Candidate]] = {}
-        for finding in findings:
+        for finding in self.asked(findings):
             fix = finding.fix
             if finding.status != "open" or fix is None or not (fix.safe or self.unsafe):
                 continue
@@ -234,9 +210,9 @@ class _Fixer:
         document = read(text, real) if self.targets[real].kind == "policy" else None
         for edit in candidate.edits:
             place = edit.place
-            key = document.key_places.get(place.path) if document else None
+            name = document.key_places.get(place.path) if document else None
             value = document.places.get(place.path) if document else None
-            if edit.text[:1] in _OPEN and key is not None and value is not None and key[1:5] == place[1:5]:
+            if edit.text[:1] in _OPEN and name is not None and value is not None and name[1:5] == place[1:5]:
                 edit = replace(edit, place=value._replace(file=place.file))
             yield edit
 
@@ -290,16 +266,15 @@ class _Fixer:
         """Return why a file must not become this text, or nothing."""
         texts = {**self.texts, real: new.encode("utf-8")}
         after = self.assess(users, texts)
-        # A value that was refused hid that its key is unknown, too.
         freed = {c.finding.primary.path for c in made if c.finding.rule == AMBIGUOUS}
         fresh = [
             f for f in new_findings(before, after, (real,)) if f.rule != UNKNOWN_KEY or f.primary.path not in freed
         ]
         if fresh:
             return f"it would make a new finding, {fresh[0].rule} at {fresh[0].primary.path or fresh[0].primary}"
-        were, are = (Counter(_key(f) for f in found if f.status == "open") for found in (before, after))
-        meant = Counter(_key(c.finding) for c in made)
-        if any(are[key] > were[key] - count for key, count in meant.items()):
+        were, are = (Counter(key(f) for f in found if f.status == "open") for found in (before, after))
+        meant = Counter(key(c.finding) for c in made)
+        if any(are[k] > were[k] - count for k, count in meant.items()):
             return "the finding would stay"
         if not self.unsafe and any(self.loosens(user, texts) for user in users if user.kind == "policy"):
             return LOOSENS

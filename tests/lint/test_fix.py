@@ -12,7 +12,8 @@ import pytest
 from policykit.finding import Edit, Finding, Fix
 from policykit.lint import Call, Options, lint, rewrite
 from policykit.lint.discover import Target
-from policykit.lint.fix import Edited, mend, new_findings
+from policykit.lint.fix import Edited, mend
+from policykit.lint.proof import new_findings
 from policykit.place import Place
 from tests.lint.conftest import NOW, NOW_MS, Said
 
@@ -354,3 +355,23 @@ def test_fixes_that_do_not_go_together_are_made_one_after_the_other(policy: Path
     assert [f.new.decode() for f in fixed.files] == ["\n".join(text).replace("desk-a", "desk-b") + "\n"]
     assert (fixed.made, len(fixed.left_out)) == (1, 1)
     assert "it would make a new finding, PK998 at mm.yaml:1:1" in fixed.left_out[0]
+
+
+def test_only_what_was_selected_is_fixed_and_every_rule_judges_it(run: Run, policy: Path) -> None:
+    """--select says what is fixed; a fix that another rule would find fault with is not made all the same."""
+    text = _break(policy, CAP, ("every: 90d", "every: 200d"))
+    said = run("lint", policy, "--fix", "--now", NOW, "--select", "PK301")
+    assert said.err == "policykit: fixed 1 of 1 findings\n"
+    assert policy.read_text() == text.replace("200d", "90d")
+    place = Place("mm.yaml", 3, 8, 3, 14, "owner")
+    finding = Finding("PK301", "n", "high", "m", place, fix=Fix.replace(place, "desk-b", "l"))
+    other = Finding("PK603", "n", "high", "m", place, fix=Fix.replace(place, "desk-c", "l"))
+    fixed = mend(
+        [Target("mm.yaml", "policy", True)],
+        [finding],
+        "unsafe",
+        lambda _, texts: [other] if texts else [finding],
+        wants=lambda code: code == "PK301",
+    )
+    assert (fixed.files, fixed.made, fixed.findings) == ((), 0, (finding,))
+    assert "it would make a new finding, PK603" in fixed.left_out[0]

@@ -15,7 +15,8 @@ import policykit.lint.fix as fix_module
 from policykit.finding import Finding
 from policykit.lint import Call, Options, Report, lint
 from policykit.lint.discover import discover
-from policykit.lint.fix import Wanted, looser
+from policykit.lint.fix import Wanted
+from policykit.lint.proof import looser
 from policykit.lint.state import read_record
 from policykit.policy import load
 from policykit.rules import catalogue
