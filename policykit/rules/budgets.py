@@ -19,6 +19,9 @@ DERIVATIVES_ONLY: dict[str, Literal["quote", "base", ""]] = {
     "kucoinfutures": "",
 }
 
+_SPOT = frozenset(("trade.spot", "trade.margin"))
+_CONTRACTS = frozenset(("trade.derivatives",))
+
 
 def most_in(budget: RateBudget, limit: int, span_ms: int, *, aligned: bool) -> int:
     """Return the most that `limit` a window of the budget lets through in any span.
@@ -48,16 +51,28 @@ def wanted(inputs: Inputs) -> tuple[str, ...]:
     return tuple(s for s in symbols or () if not s.startswith("!"))
 
 
+def one_kind(inputs: Inputs) -> tuple[Literal["spot", "swap", ""], str]:
+    """Return the one product that exchange and keys can trade, and why; empty when both can, or it is not known."""
+    exchange = inputs.model.exchange
+    if exchange in DERIVATIVES_ONLY:
+        return "swap", f"{exchange} has contracts only"
+    scopes = {s for key in inputs.keys.values() for s in key.scopes or () if s.startswith("trade")}
+    if scopes and scopes <= _SPOT:
+        return "spot", "the keys trade spot only"
+    return ("swap", "the keys trade derivatives only") if scopes and scopes <= _CONTRACTS else ("", "")
+
+
 def products(inputs: Inputs) -> tuple[str, ...]:
     """Return the products that the policy surely trades, by its exchange, its symbols and its keys' scopes."""
-    if inputs.model.exchange in DERIVATIVES_ONLY:
-        return ("swap",)
+    kind, _ = one_kind(inputs)
+    if kind:
+        return (kind,)
     patterns = wanted(inputs)
     found = {product_of(p) for p in patterns if not p.endswith("*") or ":" in p}
     if not patterns or any(p.endswith("*") and ":" not in p for p in patterns):
         scopes = {scope for key in inputs.keys.values() for scope in key.scopes or ()}
-        found |= {"spot"} if scopes & {"trade", "trade.spot", "trade.margin"} else set()
-        found |= {"swap"} if "trade.derivatives" in scopes else set()
+        found |= {"spot"} if scopes & {"trade", *_SPOT} else set()
+        found |= {"swap"} if scopes & _CONTRACTS else set()
     return tuple(sorted(found))
 
 

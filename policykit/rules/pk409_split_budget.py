@@ -95,11 +95,12 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     groups: _Groups = {}
     for card in sorted(inputs.fleet, key=lambda card: (card.file, card.name)):
         for budget in card.budgets:
-            if budget.shared_by == "ip":
-                # Without a name for its address a policy is compared with itself only.
-                shared, file = (f"egress {card.egress}", "") if card.egress else ("one address", card.file)
-            else:
+            # A key, and an address without a name, are compared with the bots of the same policy only.
+            shared, file = ("one key" if budget.shared_by == "key" else "one address"), card.file
+            if budget.shared_by == "account":
                 shared, file = f"account {card.account}", ""
+            elif budget.shared_by == "ip" and card.egress:
+                shared, file = f"egress {card.egress}", ""
             groups.setdefault((card.exchange, shared, file, budget.name), []).append((card, budget))
     for (_, shared, _, name), members in groups.items():
         used, stores = _used(members)

@@ -20,12 +20,14 @@ open certain policy.yaml:3:25 a missing order on kraken spot is to be sent again
   missing
 ```
 ```yaml
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade]}
 risk: {symbols: ["BTC/USDT", "ETH/USDT:USDT"]}
 retry:
   orders: {when_absent: new_client_order_id, attempts: 2, expires_after: 30s}
 ```
 ```finding
-open certain policy.yaml:3:25 a missing order on binance swap is to be sent again; no fence is known that proves it
+open certain policy.yaml:5:25 a missing order on binance swap is to be sent again; no fence is known that proves it
   missing
 ```
 

@@ -10,11 +10,13 @@ last setting of whoever used the account (G01).
 
 ## Bad
 ```yaml
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade]}
 risk:
   symbols: ["BTC/USDT:USDT"]
 ```
 ```finding
-open certain policy.yaml:1:1 contracts are traded and nothing bounds the leverage
+open certain policy.yaml:3:1 contracts are traded and nothing bounds the leverage
 ```
 ```yaml
 keys:
@@ -28,6 +30,8 @@ open certain policy.yaml:3:1 a key may borrow and nothing bounds the leverage
 
 ## Good
 ```yaml
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade]}
 risk:
   symbols: ["BTC/USDT:USDT"]
   max_leverage: 3

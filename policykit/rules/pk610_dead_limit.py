@@ -79,10 +79,12 @@ RULE = Rule("PK610", "dead-limit", "low", ("G33", "G34", "G35"), "a limit that n
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """State each bound that is always behind a tighter one, and that this policy itself says."""
+    seen: set[str] = set()
     for dead in dead_limits(inputs):
         place = dead.place
-        if place.file not in (inputs.effective.file, dead.by.file):
+        if place.file not in (inputs.effective.file, dead.by.file) or dead.what in seen:
             continue
+        seen.add(dead.what)
         yield RULE.finding(
             place,
             f"{dead.what} never binds: {dead.tighter}",

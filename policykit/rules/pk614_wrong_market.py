@@ -50,26 +50,18 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.budgets import DERIVATIVES_ONLY
+from policykit.rules.budgets import DERIVATIVES_ONLY, one_kind
 
 RULE = Rule("PK614", "wrong-market", "medium", ("G01",), "ccxt calls the perpetual of BTC/USDT `BTC/USDT:USDT`")
-
-_SPOT = frozenset(("trade.spot", "trade.margin"))
-_CONTRACTS = frozenset(("trade.derivatives",))
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Hold the form of each symbol against the markets that exchange and keys can trade."""
-    kind, why = _traded(inputs)
+    kind, why = one_kind(inputs)
     symbols = (inputs.model.risk.symbols if inputs.model.risk else None) or ()
     for index, symbol in enumerate(symbols):
         contract = ":" in symbol
-        if (
-            not kind
-            or "/" not in symbol
-            or (kind == "contracts") == contract
-            or (symbol.endswith("*") and not contract)
-        ):
+        if not kind or "/" not in symbol or (kind == "swap") == contract or (symbol.endswith("*") and not contract):
             continue
         place = inputs.place(f"risk.symbols.{index}")
         meant = _meant(inputs.model.exchange, symbol)
@@ -80,17 +72,6 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             next_step=f'write "{meant}"' if meant else "name it as ccxt does: base/quote:settle",
             fix=Fix.replace(place, f'"{meant}"', f"write {meant}") if meant else None,
         )
-
-
-def _traded(inputs: Inputs) -> tuple[str, str]:
-    """Return which one kind of market can be traded, and why; empty when both can, or it is not known."""
-    exchange = inputs.model.exchange
-    if exchange in DERIVATIVES_ONLY:
-        return "contracts", f"{exchange} has contracts only"
-    scopes = {s for key in inputs.keys.values() for s in key.scopes or () if s.startswith("trade")}
-    if scopes and scopes <= _SPOT:
-        return "spot", "the keys trade spot only"
-    return ("contracts", "the keys trade derivatives only") if scopes and scopes <= _CONTRACTS else ("", "")
 
 
 def _meant(exchange: str, symbol: str) -> str:

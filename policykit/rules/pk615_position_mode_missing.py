@@ -10,6 +10,8 @@ In hedge mode a sell can open a short leg beside the long one. Who takes it for 
 ## Bad
 ```yaml
 account: {name: main, currency: USDT}
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade]}
 risk:
   symbols: ["BTC/USDT:USDT"]
 ```
@@ -20,6 +22,8 @@ open certain policy.yaml:1:1 contracts are traded, and whether a symbol has one 
 ## Good
 ```yaml
 account: {name: main, currency: USDT, position_mode: one_way}
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade]}
 risk:
   symbols: ["BTC/USDT:USDT"]
 ```

@@ -111,7 +111,8 @@ def test_polling_of_many_symbols_costs_at_most_what_all_cost() -> None:
 def test_polling_that_no_budget_counts() -> None:
     """A product that the traits do not know costs nothing that is known; half of the room is no finding."""
     polls = "reconciliation: {on_start: required, orders_every: 100ms}\naccount: {name: main, currency: USDT}\n"
-    assert _example("PK408", polls + 'risk: {symbols: ["BTC/USDT:USDT"]}\n') == []
+    swap = 'keys: {k: {purpose: execution, scopes: [trade]}}\nrisk: {symbols: ["BTC/USDT:USDT"]}\n'
+    assert _example("PK408", polls + swap) == []
     assert _example("PK408", polls.replace("100ms", "0s")) == []
     exact = polls.replace("100ms", "171ms").replace("USDT}", "USDT, max_age: 0s}")
     assert len(_example("PK408", exact)) == 1
@@ -133,6 +134,9 @@ def test_policies_of_one_store_share_a_counter() -> None:
     assert _fleet(*both, here % ("c", "fleet") + base % "10%") == []
     alone = "account: {name: a, currency: USDT, bots: 2}\nstore: {share: process}\n" + base % "50%"
     assert _fleet(alone, alone.replace("name: a", "name: b")) == []
+    keys = "rate_budgets:\n  calls: {limit: 9, per: 1m, window: fixed, shared_by: key}\n"
+    assert _fleet(here % ("a", "host") + keys, here % ("a", "fleet") + keys) == []
+    assert len(_fleet("account: {name: a, currency: USDT, bots: 2}\nstore: {share: process}\n" + keys)) == 1
     absent = base.replace(", use_at_most: %s", "")
     assert len(_fleet(here % ("a", "host") + absent, here % ("b", "fleet") + absent)) == 1
 
@@ -288,6 +292,9 @@ def test_derivatives_by_the_scopes_of_the_keys() -> None:
     for scopes in ("trade", "trade.spot, trade.derivatives"):
         assert _found("PK614", LIVE + keys % (scopes, "BTC/USDT")) == []
     assert len(_found("PK615", LIVE + keys % ("trade.derivatives", "BTC*"))) == 1
+    # One contract too many under keys of spot is PK614's alone: nothing of it can be traded.
+    for code in ("PK505", "PK609", "PK615"):
+        assert _found(code, LIVE + RESEND + keys % ("trade.spot", "BTC/USDT:USDT")) == []
 
 
 def test_sandbox_is_not_asked_for_proofs_of_its_addresses() -> None:
