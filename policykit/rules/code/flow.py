@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from policykit.rules.code.libraries import Library, client_of
+from policykit.rules.code.libraries import ROOTS, Library, client_of
 from policykit.rules.code.tree import Binding, Call, Code, Scope, dotted
 
 #: How many names deep one is followed, and how many steps one file may take; what is deeper is unknown.
@@ -206,7 +206,7 @@ def client_class(cls: Scope, depth: int = 0) -> Library | None:
 def _imported(origin: str, code: Code | None, depth: int) -> Atoms:
     if depth > MAX_DEPTH:
         return _UNKNOWN
-    if code is not None and code.project is not None and client_of(origin) is None:
+    if code is not None and code.project is not None and origin not in ROOTS and client_of(origin) is None:
         found = code.project.resolve(origin, code.file)
         if found is not None:
             scope, rest = found
