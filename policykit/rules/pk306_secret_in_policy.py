@@ -79,7 +79,7 @@ MIN_TEXT = 12
 MIN_RUN = 32
 #: A run that was drawn at random has so many digits, and changes between capitals, small letters and digits so often.
 MIN_DIGITS = 3
-MIN_CHANGES = 0.45
+MIN_CHANGES_PERCENT = 45
 
 _GIVEN = re.compile(r"([A-Za-z][\w-]{0,63})[\"']?\s*[=:]\s*[\"']?([^\s\"',;]+)")
 _USERINFO = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
@@ -157,4 +157,4 @@ def _drawn(word: str) -> bool:
     kinds = ["u" if c.isupper() else "l" if c.islower() else "d" if c.isdigit() else "" for c in word]
     changes = sum(a != b for a, b in pairwise(kinds))
     mixed = {"u", "l", "d"} <= set(kinds)
-    return mixed and kinds.count("d") >= MIN_DIGITS and changes >= MIN_CHANGES * (len(word) - 1)
+    return mixed and kinds.count("d") >= MIN_DIGITS and 100 * changes >= MIN_CHANGES_PERCENT * (len(word) - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -566,6 +567,81 @@ def test_a_name_that_is_a_secret_is_not_shown() -> None:
         assert SECRET not in repr(found)
 
 
+def _likely(text: str) -> bool:
+    return bool(_found("PK306", f'incident: {{contacts: [a], runbook: "{text}"}}\n'))
+
+
+def test_how_long_and_how_mixed_a_secret_is() -> None:
+    """A run of 32 with 3 digits that changes its kind in 45 of 100 places is one; one step less of any is none."""
+    mixed = "aB1cD2eF3gHiJkLmNoPqRsTuVwXyZaBc"
+    assert [len(mixed), _likely(mixed), _likely(mixed[:-1])] == [32, True, False]
+    assert not _likely(mixed.replace("3", "x"))
+    # 41 characters have 40 places between two: 18 changes are 45 of 100.
+    enough = "1wV2ww3ww" + "wwVww" * 6 + "ww"
+    fewer = "1wV2ww3ww" + "wwVww" * 5 + "wwwww" + "wV"
+    for word, changes, found in ((enough, 18, True), (fewer, 17, False)):
+        kinds = ["u" if c.isupper() else "d" if c.isdigit() else "l" for c in word]
+        assert (len(word), sum(a != b for a, b in pairwise(kinds)), _likely(word)) == (41, changes, found)
+
+
+def test_shortest_text_that_is_looked_at() -> None:
+    """Twelve characters are enough for a password in a URL; what stands behind a link is looked at as well."""
+    assert _found("PK306", 'incident: {contacts: [a], runbook: "x://aa:bb@cc"}\n') != []
+    assert _likely(f"https://wiki.example.com/x {SECRET}")
+
+
+@pytest.mark.parametrize(
+    ("code", "first", "second"),
+    [
+        ("PK303", "", "rotation: {every: 90d}"),
+        ("PK304", "rotation: {delete_old_within: 24h}", "rotation: {every: 90d}"),
+        ("PK307", "", "secret: env://a-b"),
+    ],
+)
+def test_each_key_is_looked_at(code: str, first: str, second: str) -> None:
+    """A key of which there is nothing to say hides none behind it."""
+    text = "keys:\n" + "".join(
+        f"  {name}:\n    purpose: execution\n    {row}\n" for name, row in (("a", first), ("b", second))
+    )
+    assert [f.primary.path.split(".")[1] for f in _findings(code, text)] == ["b"]
+
+
+def test_labels_of_life() -> None:
+    """What is missing and what is empty, what was seen and what was said, are told apart under the span."""
+    assert [_findings("PK305", KEY + more)[0].label for more in ("", "    holders: []\n")] == ["no `holders`", "empty"]
+    old = KEY.replace("k:", "mm-exec:") + "    rotation: {every: 90d}\n"
+    (seen,) = _findings("PK302", old, '{"keys": [{"name": "mm-exec", "created_at": "2026-07-04T10:00:00Z"}]}')
+    (said,) = _findings("PK302", old + "    declared: {created: 2026-07-04, by: me, at: 2026-11-20}\n")
+    assert (seen.label, said.label) == ("50 days overdue", "as declared")
+    (found,) = _findings("PK303", KEY + "    rotation: {delete_old_within: 25h}\n")
+    assert found.fix is not None
+    assert found.fix.safe
+
+
+@pytest.mark.parametrize(("made", "count"), [("2026-08-23T10:00:00.000Z", 0), ("2026-08-23T09:59:59.999Z", 1)])
+def test_key_at_the_edge_of_its_age(made: str, count: int) -> None:
+    """Ninety days to the millisecond are within the interval."""
+    text = "keys:\n  mm-exec: {purpose: execution, rotation: {every: 90d}}\n"
+    assert len(_found("PK302", text, f'{{"keys": [{{"name": "mm-exec", "created_at": "{made}"}}]}}')) == count
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ("2026-12-05T10:00:00.001Z", None),
+        ("2026-12-05T10:00:00.000Z", ("ends at the exchange in 14 days", "time to rotate")),
+        ("2026-11-21T10:00:00.001Z", ("ends at the exchange in 0 days", "time to rotate")),
+        ("2026-11-21T10:00:00.000Z", ("ended at the exchange 0 days ago", "too late")),
+    ],
+)
+def test_key_that_ends_to_the_millisecond(ends: str, said: tuple[str, str] | None) -> None:
+    """The window and the end itself are the last moments of each answer; a key without end hides none."""
+    text = "keys:\n  a: {purpose: execution}\n  b: {purpose: execution}\n"
+    live = f'{{"keys": [{{"name": "a"}}, {{"name": "b", "expires_at": "{ends}"}}]}}'
+    found = [(f.message.removeprefix("key `b` "), f.label) for f in _findings("PK308", text, live)]
+    assert found == ([said] if said else [])
+
+
 # -- fixes -------------------------------------------------------------------------------------------------------------
 
 
@@ -608,8 +684,10 @@ def test_fixes(code: str, text: str, kind: str, path: str, edit: str, safe: bool
 
 def test_no_fix_where_the_reminder_would_be_always_there() -> None:
     """A key that is rotated every 14 days or sooner gets no reminder of 14 days."""
-    (found,) = _findings("PK304", KEY + "    rotation: {every: 14d}\n")
-    assert found.fix is None
+    fixed = [
+        _findings("PK304", KEY + f"    rotation: {{every: {every}}}\n")[0].fix is not None for every in ("14d", "15d")
+    ]
+    assert fixed == [False, True]
 
 
 def test_rotation_without_interval_is_left_to_pk301() -> None:
