@@ -59,6 +59,7 @@ def said(policy: Policy, path: str) -> Any:
 
 def dead_limits(inputs: Inputs) -> Iterator[Dead]:
     """Yield every bound of the policy, as it is before its stage tightens it, that another limit makes useless."""
+    # INVARIANT I22: a bound that is called dead changes no decision of the engine.
     composed = inputs.effective.composed
     for path, meta, cap in limits():
         value = said(composed, path)
