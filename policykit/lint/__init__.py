@@ -84,6 +84,9 @@ def lint(call: Call, options: Options) -> Ended:
     if call.baseline or call.write_baseline:
         from policykit.lint.after import noted
 
+        if problems and call.write_baseline:
+            notes.append(f"the baseline {call.write_baseline} is not written; mend the call first")
+            call = call._replace(write_baseline=None)
         baseline = noted(call, options, report, notes)
     report.unreachable |= any(state.snapshot.errors for _, state in files)
     code = 2 if problems else exit_code(report, options)

@@ -284,3 +284,19 @@ def test_a_live_entry_is_looked_for_with_live_state_only() -> None:
     entry = Entry("PK104", "a", "keys.a.scopes", "0", live=True)
     place = {"rule": "PK104", "file": "a", "path": "keys.a.scopes", "content": "0"}
     assert entry.to_dict(2) == {**place, "live": True, "count": 2}
+
+
+def test_a_wrong_call_writes_no_baseline(run: Run, policy: Path, old: str) -> None:
+    """Where a path could not be looked at, a baseline would be one of less than was asked for."""
+    said = run("lint", policy, "gone.yaml", "--now", NOW, "--write-baseline", "b.json")
+    assert said.code == 2
+    assert said.err.splitlines()[1] == "policykit: the baseline b.json is not written; mend the call first"
+    assert not Path("b.json").exists()
+
+
+def test_an_entry_of_a_rule_that_is_no_more_is_gone(old: str) -> None:
+    """An entry whose rule does not exist any longer is said to be gone; one that needs a record is not."""
+    entries = [Entry(rule, "mm.yaml", "stage", "0").to_dict(1) for rule in ("PK999", "PK714")]
+    Path("b.json").write_text(json.dumps({"version": 1, "findings": entries}))
+    ended = lint(Call(("mm.yaml",), baseline=read("b.json")), Options(NOW_MS))
+    assert ended.notes == ("1 baseline entry no longer occurs; rewrite with --write-baseline",)
