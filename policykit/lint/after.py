@@ -27,10 +27,10 @@ def fixed(
 ) -> tuple[Report, str | None, list[str]]:
     """Make fixes; return the report of what is left, the diff when that was asked for, and what was not written."""
 
-    options = options._replace(project=project(targets))  # some files judged again are judged among all the others
+    among = project(targets)  # some files judged again are judged among all the others
 
     def judged(some: Sequence[Target], texts: Mapping[str, bytes]) -> Report:
-        every = options._replace(texts=texts, select=(), ignore=())
+        every = options._replace(texts=texts, select=(), ignore=(), project=among)
         found, _ = lint_targets(some, every, state_of, alone=call.take is not None)
         _set_apart(call, found, _edited(texts))
         return found
@@ -47,7 +47,7 @@ def fixed(
     )
     shown = diff(mended.files) if call.diff else None
     unwritten = [] if call.diff else [line for line in map(write, mended.files) if line]
-    notes += _said(mended, call)
+    notes += _said(mended, call)[1 if unwritten else 0 :]
     if call.diff or not mended.files:
         return report, shown, unwritten
     return lint_targets(targets, options, state_of, alone=call.take is not None)[0], shown, unwritten

@@ -200,6 +200,7 @@ def test_a_file_that_cannot_be_written_is_said_and_ends_with_2(
         "policykit: mm.yaml: it cannot be written (No space left on device); "
         "a writable file is needed; nothing was changed"
     )
+    assert "fixed" not in said.err
     assert (policy.read_text(), os.listdir()) == (text, ["mm.yaml"])
     assert rewrite.write(Edited("gone", str(policy.resolve().parent / "gone"), b"", b"")).startswith("gone: it cannot")
 
