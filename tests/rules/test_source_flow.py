@@ -186,3 +186,58 @@ def test_bounds_of_a_flow() -> None:
     nodes = [n for n in ast.walk(code.module.node) if isinstance(n, ast.expr) and not isinstance(n, ast.Starred)]
     kinds = {a.kind for n in nodes for a in flow.settle(flow.of(n, code.module))}
     assert kinds == {"function", "unknown"}
+
+
+SURE = "certain"
+RARER = {
+    "one of two": (f"{CCXT}ex = {OKX} if a else ccxt.kraken()\nex.{BUY}", "certain"),
+    "a class that extends one that extends a client": (
+        f"{CCXT}class A(ccxt.okx):\n    pass\nclass B(A):\n    pass\nB().{BUY}",
+        "certain",
+    ),
+    "a function in a method": (f"{BOT}        self.ex = {OKX}\n    def a(self):\n        def f():\n            self.ex.{BUY}", SURE),
+    "an attribute of a parameter": (f"{BOT}        self.ex = {OKX}\ndef f(bot):\n    bot.ex.{BUY}f(Bot())\n", SURE),
+    "an attribute of a parameter that no one gives": (f"{CCXT}def f(bot):\n    bot.ex.{BUY}", "likely"),
+    "a parameter that one caller leaves out": (f"{CCXT}def f(ex=None):\n    ex.{BUY}f()\nf(b=1, ex={OKX})\n", SURE),
+    "an annotation in quotes": (f"{CCXT}from ccxt import okx\ndef f(ex: 'okx'):\n    ex.{BUY}", "likely"),
+    "an annotation of something else": (f"{CCXT}def f(ex: list):\n    ex.{BUY}", "likely"),
+    "out of the settings": (f"{CCXT}ex = settings.get('ex')\nex.{BUY}", "likely"),
+    "a static helper": (
+        f"{CCXT}class H:\n    @staticmethod\n    def f(ex):\n        ex.{BUY}H.f({OKX})\n",
+        "certain",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RARER)
+def test_rarer_ways_of_a_client(name: str) -> None:
+    """A client that is not protected is found however it comes."""
+    source, sure = RARER[name]
+    assert [f.split()[2] for f in findings(source) if f.startswith("PK901")] == [sure]
+
+
+def test_annotation_of_a_class_here() -> None:
+    """A parameter that is annotated with a class of the file is one: its methods are looked into where they stand."""
+    source = f"{BOT}        self.ex = {GUARDED}\ndef f(bot: Bot):\n    bot.ex.{BUY}"
+    assert findings(source) == []
+
+
+def test_client_with_parts() -> None:
+    """What a client of binance-sdk offers under a name is the client."""
+    source = (
+        "from binance_sdk_spot.spot import Spot\nc = Spot(s)\nc.rest_api.new_order(symbol='B', new_client_order_id=i)\n"
+    )
+    assert findings(source) == ["PK901 3 certain"]
+
+
+def test_name_behind_a_name_of_another_file() -> None:
+    """A name of a class of another file is followed."""
+    files = {"a.py": f"{CCXT}class box:\n    ex = {GUARDED}\n", "b.py": f"from a.box import ex\nex.{BUY}"}
+    assert over(files, "b.py") == []
+
+
+def test_withdrawals_on_something_unknown() -> None:
+    """Without a client in sight the name of the receiver, and how much is given, tell."""
+    assert findings("ctx.exchange.withdraw('BTC', 1, address)\n") == ["PK909 1 likely"]
+    assert findings("ctx.exchange.withdraw(1)\nvault.withdraw('BTC', 1, address)\n") == []
+    assert findings("guard.protect(ex)\nex.withdraw_from_bridge(1)\n") == []

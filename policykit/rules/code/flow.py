@@ -97,8 +97,6 @@ def _union(parts: Iterable[ast.expr], scope: Scope, depth: int) -> Atoms:
 
 def _name(name: str, scope: Scope, depth: int) -> Atoms:
     """Return what a plain name may be."""
-    if scope.self_name == name and scope.own_class is not None:
-        return frozenset((Atom("instance", scope=scope.own_class),))
     found = _bound(name, scope, depth)
     if found is not None:
         return found
@@ -110,23 +108,23 @@ def _bound(name: str, scope: Scope, depth: int) -> Atoms | None:
     """Return what a name is given in the scopes around, or None when they do not know it."""
     at: Scope | None = scope
     while at is not None:
+        if at.own_class is not None and at.self_name == name:
+            return frozenset((Atom("instance", scope=at.own_class),))
         if at is scope or not isinstance(at.node, ast.ClassDef):
             parameter = any(p.arg == name for p in at.parameters)
             bindings = at.names.get(name, ())
             if parameter or bindings:
-                found = _given(bindings, depth)
+                found = given(bindings, depth)
                 return found | {Atom("parameter", scope=at, name=name)} if parameter and found != _PROTECTED else found
             part = at.parts.get(name)
             if part is not None:
                 kind = "class" if isinstance(part.node, ast.ClassDef) else "function"
                 return frozenset((Atom(kind, scope=part),))
-            if at.self_name == name and at.own_class is not None:
-                return frozenset((Atom("instance", scope=at.own_class),))
         at = at.parent
     return None
 
 
-def _given(bindings: Iterable[Binding], depth: int) -> Atoms:
+def given(bindings: Iterable[Binding], depth: int) -> Atoms:
     """Join what a name is given; one that is certainly protected is that, whatever it was before."""
     found: Atoms = NOTHING
     for binding in bindings:
@@ -173,7 +171,7 @@ def _of_class(cls: Scope, name: str, depth: int) -> Atoms:
         return _UNKNOWN
     bindings = [*cls.attributes.get(name, ()), *cls.names.get(name, ())]
     if bindings:
-        return _given(bindings, depth)
+        return given(bindings, depth)
     part = cls.parts.get(name)
     if part is not None:
         getter = any(dotted(d).rpartition(".")[2] in ("property", "cached_property") for d in part.decorators)
@@ -187,9 +185,8 @@ def _of_class(cls: Scope, name: str, depth: int) -> Atoms:
 
 def bases(cls: Scope, depth: int = 0) -> Atoms:
     """Return what a class is made from."""
-    if not isinstance(cls.node, ast.ClassDef) or cls.parent is None:
-        return NOTHING
-    return _union(cls.node.bases, cls.parent, depth + 1)
+    nodes = cls.node.bases if isinstance(cls.node, ast.ClassDef) else []
+    return _union(nodes, cls.parent or cls, depth + 1)
 
 
 def client_class(cls: Scope, depth: int = 0) -> Library | None:
@@ -283,10 +280,7 @@ def argument(function: Scope, node: ast.Call, name: str) -> ast.expr | None:
         if keyword.arg == name:
             return keyword.value
     names = [p.arg for p in function.parameters]
-    at = names.index(name) if name in names else -1
-    static = any(dotted(d) == "staticmethod" for d in function.decorators)
-    if function.own_class is not None and not static:
-        at -= 1
+    at = (names.index(name) if name in names else -1) - (1 if function.self_name else 0)
     if 0 <= at < len(node.args):
         return node.args[at]
     return None
@@ -294,8 +288,6 @@ def argument(function: Scope, node: ast.Call, name: str) -> ast.expr | None:
 
 def callers(function: Scope) -> Iterator[Call]:
     """Yield the calls of a function, or of the class that it initialises: in its file, else in the other files."""
-    if isinstance(function.node, ast.Module | ast.ClassDef):
-        return
     cls = function.own_class if function.name == "__init__" else None
     name = cls.name if cls is not None else function.name
     here = list(_calls_in(function.code, name, function, cls))
@@ -307,10 +299,10 @@ def callers(function: Scope) -> Iterator[Call]:
 
 def _calls_in(code: Code, name: str, function: Scope, cls: Scope | None) -> Iterator[Call]:
     for call in code.calls_of(name):
-        if isinstance(call.node, ast.Call):
-            for atom in of(call.function, call.scope, 1):
-                if atom.scope is (cls or function) and atom.kind in ("class", "function"):
-                    yield call
+        if any(
+            a.scope is (cls or function) and a.kind in ("class", "function") for a in of(call.function, call.scope, 1)
+        ):
+            yield call
 
 
 def settle(atoms: Atoms, depth: int = 0) -> Atoms:
@@ -320,12 +312,12 @@ def settle(atoms: Atoms, depth: int = 0) -> Atoms:
         if atom.kind != "parameter" or atom.scope is None:
             found |= {atom}
             continue
-        given: Atoms = NOTHING
+        found_here: Atoms = NOTHING
         for call in callers(atom.scope) if depth < MAX_DEPTH else ():
             value = argument(atom.scope, call.node, atom.name) if isinstance(call.node, ast.Call) else None
             if value is not None:
-                given |= settle(of(value, call.scope, depth + 1), depth + 4)
-        found |= given if given and given != _UNKNOWN else annotated(atom)
+                found_here |= settle(of(value, call.scope, depth + 1), depth + 4)
+        found |= found_here if found_here and found_here != _UNKNOWN else annotated(atom)
     return found
 
 

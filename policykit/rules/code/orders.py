@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from policykit.place import Place
@@ -18,6 +19,8 @@ MAX_CALLERS = 3
 MIN_MOVE = 3
 #: In a file of more functions than this, only orders that stand in a loop themselves are looked at.
 MAX_FUNCTIONS = 2_000
+#: How many names of methods are remembered with the libraries that have them.
+MAX_NAMES = 16_384
 #: The most further calls that one finding points at.
 MAX_OTHERS = 3
 
@@ -40,6 +43,9 @@ _CCXT_PARAMETERS = frozenset(
 #: What a client of an exchange is usually called; asked for where a method's name alone says little.
 _CLIENT_NAME = re.compile(r"(?i)exchange|client|api|session|venue|ccxt|binance|bybit|kraken|okx|kucoin|bitget|gate")
 _TEST_FILE = re.compile(r"(?:\A|/)(?:tests?/|test_[^/]*\Z|[^/]*_tests?\.py\Z|conftest\.py\Z)")
+
+
+_Kind = Literal["orders", "withdraws", "transfers"]
 
 
 class Sent(NamedTuple):
@@ -73,34 +79,34 @@ class Sent(NamedTuple):
 def orders(code: Code) -> list[Sent]:
     """Return the calls that place or change an order."""
     if code.orders is None:
-        code.orders = list(_sent(code, lambda library: library.orders, named=True))
+        code.orders = list(_sent(code, "orders", named=True))
     return code.orders
 
 
 def withdrawals(code: Code) -> list[Sent]:
     """Return the calls that take assets out of an account."""
-    return list(_sent(code, lambda library: library.withdraws, named=False))
+    return list(_sent(code, "withdraws", named=False))
 
 
 def transfers(code: Code) -> list[Sent]:
     """Return the calls that move assets between accounts."""
-    return list(_sent(code, lambda library: library.transfers, named=False))
+    return list(_sent(code, "transfers", named=False))
 
 
-def _sent(code: Code, names: Callable[[Library], re.Pattern[str]], *, named: bool) -> Iterator[Sent]:
-    patterns = [(library, names(library)) for library in LIBRARIES]
+def _sent(code: Code, kind: _Kind, *, named: bool) -> Iterator[Sent]:
     here = imported(set(code.imports.values()))
     for call in (*code.calls, *code.handed):
-        if not isinstance(call.function, ast.Attribute) and call.function is not call.node:
-            query = call.method
-            if not any(query in library.queries for library, _ in patterns):
-                continue
-        method = _query(call) or call.method
-        candidates = [library for library, pattern in patterns if pattern.match(method)]
+        candidates = _candidates(kind, _query(call) or call.method)
         if candidates and isinstance(call.function, ast.Attribute):
-            found = _through(call, candidates, here, named=named)
+            found = _through(call, call.function, candidates, here, named=named)
             if found is not None:
                 yield found
+
+
+@lru_cache(MAX_NAMES)
+def _candidates(kind: _Kind, method: str) -> tuple[Library, ...]:
+    """Return the libraries that have a method of this name and kind."""
+    return tuple(library for library in LIBRARIES if getattr(library, kind).match(method))
 
 
 def _query(call: Call) -> str:
@@ -111,15 +117,15 @@ def _query(call: Call) -> str:
     return ""
 
 
-def _through(call: Call, candidates: list[Library], here: tuple[Library, ...], *, named: bool) -> Sent | None:
+def _through(
+    call: Call, function: ast.Attribute, candidates: tuple[Library, ...], here: tuple[Library, ...], *, named: bool
+) -> Sent | None:
     """Tell through which library a call goes, by what it is called on, else by its name and arguments."""
-    function = call.function
-    assert isinstance(function, ast.Attribute)
-    atoms = flow.settle(receiver(call))
+    atoms = flow.settle(_receiver(call, function))
     inherited = {a: flow.client_class(a.scope) for a in atoms if a.kind == "instance" and a.scope is not None}
     libraries = {a.library for a in atoms if a.library is not None} | {x for x in inherited.values() if x is not None}
     known = next((library for library in candidates if library in libraries), None)
-    own = any(a.scope is not None and _has(a.scope, function.attr) for a in atoms if a.kind in ("instance", "client"))
+    own = any(a.scope is not None and function.attr in a.scope.parts for a in atoms if a.kind in ("instance", "client"))
     guarded = flow.PROTECTED in atoms
     if own or (libraries and known is None):
         return None
@@ -132,20 +138,17 @@ def _through(call: Call, candidates: list[Library], here: tuple[Library, ...], *
         return Sent(call, CCXT, "protected") if CCXT in candidates else None
     if any(a.kind in ("instance", "class", "function", "import") for a in atoms) or not atoms:
         return None
-    library = _by_name(call, candidates, here, named=named)
+    library = _by_name(call, function, candidates, here, named=named)
     return Sent(call, library, "likely") if library is not None else None
 
 
-def receiver(call: Call) -> flow.Atoms:
+def _receiver(call: Call, function: ast.Attribute) -> flow.Atoms:
     """Return what a method is called on, as it is at that line where order is plain: in one function, in no loop."""
-    function = call.function
-    if not isinstance(function, ast.Attribute):
-        return flow.NOTHING
     name = dotted(function.value)
     given = call.scope.names.get(name, ()) if name and not _loops(call) else ()
     before = [b for b in given if b.line <= function.lineno]
     if before and len(before) < len(given):
-        return flow._given(before, 1)
+        return flow.given(before, 1)
     return flow.of(function.value, call.scope)
 
 
@@ -153,28 +156,25 @@ def _loops(call: Call) -> bool:
     return any(isinstance(s.node, ast.For | ast.AsyncFor | ast.While) for s in call.around)
 
 
-def _has(cls: Scope, method: str) -> bool:
-    return method in cls.parts
-
-
-def _by_name(call: Call, candidates: list[Library], here: tuple[Library, ...], *, named: bool) -> Library | None:
+def _by_name(
+    call: Call, function: ast.Attribute, candidates: tuple[Library, ...], here: tuple[Library, ...], *, named: bool
+) -> Library | None:
     """Tell the library of a call on something unknown: by its imports, its name and what it is given."""
-    function = call.function
-    if not isinstance(function, ast.Attribute) or _TEST_FILE.search(call.scope.code.file.replace("\\", "/")):
+    owner = dotted(function.value)
+    if (
+        _TEST_FILE.search(call.scope.code.file.replace("\\", "/"))
+        or owner in ("self", "cls")
+        or _is_super(function.value)
+    ):
         return None
-    if dotted(function.value) in ("self", "cls") or _is_super(function.value):
-        return None
+    if named and not _fits_ccxt(call):
+        candidates = tuple(library for library in candidates if library is not CCXT)
     local = next((library for library in here if library in candidates), None)
-    if named and CCXT in candidates and not _fits_ccxt(call):
-        candidates = [library for library in candidates if library is not CCXT]
-        local = None if local is CCXT else local
-    if local is not None:
-        return local if named or _CLIENT_NAME.search(dotted(function.value)) else None
     if not named:
-        last = dotted(function.value).rpartition(".")[2]
-        return CCXT if CCXT in candidates and last == "exchange" and len(call.arguments) >= MIN_MOVE else None
-    if not candidates:
-        return None
+        moves = CCXT in candidates and owner.rpartition(".")[2] == "exchange" and len(call.arguments) >= MIN_MOVE
+        return local if local is not None and _CLIENT_NAME.search(owner) else CCXT if moves else None
+    if local is not None or not candidates:
+        return local
     if _DISTINCT.match(function.attr):
         return candidates[0]
     words = any(isinstance(a, ast.Constant) and a.value in _ORDER_WORDS for a in call.arguments)

@@ -87,7 +87,8 @@ class Scope:
     def self_name(self) -> str:
         """The name of the object in a method, usually `self`; empty elsewhere."""
         parameters = self.parameters
-        return parameters[0].arg if self.own_class and parameters else ""
+        static = any(dotted(d) == "staticmethod" for d in self.decorators)
+        return parameters[0].arg if self.own_class and parameters and not static else ""
 
 
 class Named(NamedTuple):
@@ -108,11 +109,8 @@ class Call(NamedTuple):
     function: ast.expr
     scope: Scope
     around: Around
-
-    @property
-    def method(self) -> str:
-        """The last part of what is called."""
-        return self.function.attr if isinstance(self.function, ast.Attribute) else dotted(self.function)
+    #: The last part of what is called; empty for what has no name.
+    method: str
 
     @property
     def arguments(self) -> list[ast.expr]:
@@ -151,7 +149,6 @@ class Code:
     #: Methods whose name speaks of orders, handed on and not called: `to_thread(exchange.create_order, ...)`.
     handed: list[Call] = field(default_factory=list)
     named: list[Named] = field(default_factory=list)
-    loops: list[Call] = field(default_factory=list)
     functions: list[Scope] = field(default_factory=list)
     function_names: set[str] = field(default_factory=set)
     texts: list[ast.Constant] = field(default_factory=list)
@@ -215,6 +212,10 @@ def dotted(node: ast.expr | None) -> str:
         parts.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 #: Nodes without anything inside that is looked for.
@@ -316,7 +317,7 @@ class _Indexer:
         return scope, around, client
 
     def _call(self, node: ast.Call, scope: Scope, around: Around, client: bool) -> _Place:
-        self.code.calls.append(Call(node, node.func, scope, around))
+        self.code.calls.append(Call(node, node.func, scope, around, _last(node.func)))
         self.called.add(id(node.func))
         if isinstance(node.func, ast.Attribute) and node.func.attr == "protect":
             for argument in node.args:
@@ -329,7 +330,7 @@ class _Indexer:
 
     def _attribute(self, node: ast.Attribute, scope: Scope, around: Around, client: bool) -> _Place:
         if id(node) not in self.called and isinstance(node.ctx, ast.Load) and _HANDED.search(node.attr):
-            self.code.handed.append(Call(node, node, scope, around))
+            self.code.handed.append(Call(node, node, scope, around, node.attr))
         return scope, around, client
 
     def _dict(self, node: ast.Dict, scope: Scope, around: Around, client: bool) -> _Place:
@@ -387,11 +388,8 @@ class _Indexer:
         else:
             scope.names.setdefault(name, []).append(binding)
 
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, scope: Scope, around: Around, client: bool) -> _Place:
-        if not isinstance(node, ast.While):
-            self._assigned(node.target, node.iter, scope, around)
-        test = node.test if isinstance(node, ast.While) else node.iter
-        self.code.loops.append(Call(test, test, scope, (*around, Step(node, "body"))))
+    def _loop(self, node: ast.For | ast.AsyncFor, scope: Scope, around: Around, client: bool) -> _Place:
+        self._assigned(node.target, node.iter, scope, around)
         return scope, around, client
 
     def _each(self, node: ast.comprehension, scope: Scope, around: Around, client: bool) -> _Place:
@@ -430,7 +428,6 @@ _VISITS: dict[type[ast.AST], Callable[..., _Place]] = {
     ast.NamedExpr: _Indexer._walrus,
     ast.For: _Indexer._loop,
     ast.AsyncFor: _Indexer._loop,
-    ast.While: _Indexer._loop,
     ast.comprehension: _Indexer._each,
     ast.With: _Indexer._with,
     ast.AsyncWith: _Indexer._with,
