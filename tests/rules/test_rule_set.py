@@ -15,6 +15,7 @@ from tests.rules.examples import Example, all_examples, inputs_of
 ENTRIES = catalogue()
 BAD = tuple(all_examples(ENTRIES, "Bad"))
 GOOD = tuple(all_examples(ENTRIES, "Good"))
+BESIDE = Path(__file__).parent / "beside.txt"
 #: What a finding is about: its file, the path in the document, and the line and column where there is no path.
 About = tuple[str, str, int, int]
 
@@ -116,15 +117,25 @@ def test_each_open_finding_has_a_next_step() -> None:
     ] == []
 
 
-def test_which_fixes_are_safe() -> None:
-    """A fix becomes safe, or unsafe, only with a change of fixes.txt: over all bad examples, by rule."""
-    safe: dict[str, set[bool]] = {}
+def _beside() -> list[str]:
+    """Return what stands beside the messages of each rule's bad examples: whether fixes are safe, and the evidence."""
+    lines = set()
     for entry, _, example in BAD:
-        for finding in _found(example):
-            if finding.rule == entry.rule.code and finding.fix is not None:
-                safe.setdefault(finding.rule, set()).add(finding.fix.safe)
-    words = {
-        code: " and ".join(["safe"] * (True in kinds) + ["unsafe"] * (False in kinds)) for code, kinds in safe.items()
-    }
-    lines = [f"{code} {word}" for code, word in sorted(words.items())]
-    assert (Path(__file__).parent / "fixes.txt").read_text(encoding="utf-8").splitlines() == lines
+        for f in (f for f in _found(example) if f.rule == entry.rule.code):
+            if f.fix is not None:
+                lines.add(f"{f.rule} fix {'safe' if f.fix.safe else 'unsafe'}")
+            if f.observed is not None:
+                lines.add(f"{f.rule} observed {f.observed.endpoint}: {f.observed.path} = {f.observed.value}")
+    return sorted(lines)
+
+
+def test_fixes_and_evidence_are_those_of_the_list() -> None:
+    """A fix becomes safe or unsafe, and evidence another one, only with a change of beside.txt.
+
+    `python -m tests.rules.test_rule_set` writes it anew.
+    """
+    assert BESIDE.read_text(encoding="utf-8").splitlines() == _beside()
+
+
+if __name__ == "__main__":
+    BESIDE.write_text("".join(f"{line}\n" for line in _beside()), encoding="utf-8")
