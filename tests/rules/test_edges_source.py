@@ -61,7 +61,7 @@ def test_decorators_that_repeat(decorator: str, found: list[str]) -> None:
         ("while True:\n    try:\n        {}    except OSError:\n        pass\n    break\n", ["PK905 3 certain"]),
         (TRY + PASS + "    else:\n        break\n", ["PK905 3 certain"]),
         ("while True:\n    try:\n        {}    except OSError:\n        pass\n", ["PK905 3 likely"]),
-        ("while n < 3:\n  if go:\n    try:\n        {}        n = 9\n    except OSError:\n        n += 1\n", ["PK905 3 likely"]),
+        ("while n < 3:\n  if a:\n    try:\n        {}        n = 9\n    except E:\n        pass\n", ["PK905 3 likely"]),
         ("while True:\n    if go:\n        try:\n            {}        except OSError:\n            pass\n", []),
         ("for d in count():\n    try:\n        {}        if ok:\n            break\n" + PASS, ["PK905 3 certain"]),
         ("for retry_at in DELAYS:\n    try:\n        {}        return\n" + PASS, ["PK905 3 certain"]),
@@ -329,3 +329,40 @@ def test_notebooks_that_are_not_read(text: str, found: list[str]) -> None:
 def test_limits_by_kind() -> None:
     """A notebook may be longer than a source: most of it is what its cells printed."""
     assert (limit("bot.py"), limit("bot.ipynb")) == (MAX_SOURCE_BYTES, MAX_NOTEBOOK_BYTES)
+
+
+def test_orders_handed_on_without_a_client() -> None:
+    """A method that is handed on is one by its name alone; what it is given by stars may be anything."""
+    assert findings("run(x.create_market_order)\nrun(x.create_order)\n") == ["PK901 1 likely"]
+    assert findings("import ccxt\nx.create_order(*order)\nx.create_order(**order)\n") == ["PK901 2 likely"]
+
+
+def test_helpers_in_a_circle_and_deep() -> None:
+    """A helper that calls itself, classes by name, and chains that are too long end; a long file has no helpers."""
+    loop = "while True:\n    try:\n        {}()\n        break\n    except OSError:\n        pass\n"
+    circle = f"{RAW}def a():\n    a()\n    B()\n    b()\nclass B:\n    pass\ndef b():\n    c()\ndef c():\n    {ORDER}"
+    assert only(circle + loop.format("a"), "PK905") == ["PK905 13 certain"]
+    deep = "".join(f"def f{n}():\n    f{n + 1}()\n" for n in range(4)) + f"def f4():\n    {ORDER}"
+    assert only(RAW + deep + loop.format("f0"), "PK905") == []
+    assert only(RAW + deep + loop.format("f1"), "PK905") == ["PK905 13 certain"]
+
+
+def test_shapes_without_a_name() -> None:
+    """Assignments to what has no name, bare returns and yields, and same parts of a client twice are passed over."""
+    source = (
+        "f()[0] = 1\ng()().x = 2\nx: int\n(a, b) = 1, 2\n(a, *b) = c\nfor f().y in z:\n    pass\n"
+        "with p, q as r:\n    pass\n"
+        "def h():\n    yield\n    return\n{**a, 1: 2}\nh()(1)\nfrom . import y\nprotect()\nguard.protect(f())\n"
+    )
+    assert findings(source) == []
+    assert findings("import os\nos.getenv(name, 'EXAMPLEexample0123456789EXAMPLEexample')\n") == []
+
+
+def test_span_that_ends_with_the_line_of_a_cell() -> None:
+    """The end of a line without a break is a column too."""
+    code = read(notebook(["exchange.verbose = 1"], ["import ccxt"], ["x = ccxt.okx(verbose=True)"]), "bot.ipynb")
+    found = [f.primary for e in catalogue("source") for f in e.check(Inputs(NOW_MS, source=code))]
+    assert [(p.line, p.column, p.end_column) for p in found] == [(18, 27, 31)]
+    code = read(notebook(["import ccxt\n", "ccxt.okx().create_orders([])"]), "bot.ipynb")
+    found = [f.primary for e in catalogue("source") for f in e.check(Inputs(NOW_MS, source=code))]
+    assert [(p.line, p.column, p.end_column) for p in found] == [(7, 6, 34)]

@@ -148,7 +148,7 @@ def test_callers_in_another_file() -> None:
         f"class Grid:\n    def __init__(self, ex):\n        self.ex = ex\n    def buy(self):\n        self.ex.{BUY}"
     )
     main = f"{CCXT}from bots.grid import Grid\nGrid(guard.protect(ccxt.okx()))\n"
-    files = {"bots/grid.py": strategy, "main.py": main, "package/__init__.py": "", "other.py": "Grid(1)\n"}
+    files = {"bots/grid.py": strategy, "main.py": main, "other.py": "Grid(1)\n", "broken.py": "Grid(:\n"}
     assert over(files, "bots/grid.py") == []
     files["main.py"] = main.replace("guard.protect(ccxt.okx())", "ccxt.okx()")
     assert over(files, "bots/grid.py") == ["PK901 5 certain", "PK906 5 certain"]
@@ -165,13 +165,16 @@ def test_bounds_of_a_project() -> None:
     chain = {f"m{n}.py": f"from m{n + 1} import x\n" for n in range(MAX_READ + 2)}
     assert over(chain | {"c.py": f"from m0 import x\nx.{BUY}"}, "c.py") == ["PK901 2 likely", "PK906 2 likely"]
     wide = {f"w{n}.py": "x = 1\n" for n in range(MAX_KEPT + 1)}
-    source = "".join(f"from w{n} import x as x{n}\nx{n}.{BUY}" for n in range(MAX_READ + 1))
+    source = "".join(f"from w{n} import x as x{n}\nx{n}.{BUY}" for n in range(MAX_KEPT + 1))
     files = wide | {"c.py": source, "d.py": f"from w0 import x\nx.{BUY}"}
     shared = project(files)
-    assert len(findings(source, "c.py", shared)) == 0
-    for _ in range(4):
+    assert findings(source, "c.py", shared) == []
+    for first in range(0, MAX_KEPT, MAX_READ // 2):
         shared.begin()
-        assert findings(files["d.py"], "d.py", shared) == []
+        some = source.split("\n")[2 * first : 2 * first + MAX_READ]
+        assert findings("\n".join(some), "elsewhere.py", shared) == []
+    shared.begin()
+    assert findings(files["d.py"], "d.py", shared) == []
 
 
 def test_bounds_of_a_flow() -> None:
@@ -195,7 +198,11 @@ RARER = {
         f"{CCXT}class A(ccxt.okx):\n    pass\nclass B(A):\n    pass\nB().{BUY}",
         "certain",
     ),
-    "a function in a method": (f"{BOT}        self.ex = {OKX}\n    def a(self):\n        def f():\n            self.ex.{BUY}", SURE),
+    "a function in a method": (
+        f"{BOT}        self.ex = {OKX}\n    def a(self):\n        def f():\n            self.ex.{BUY}",
+        SURE,
+    ),
+    "an attribute of another base": (f"{CCXT}class A(Base):\n    def go(self):\n        self.ex.{BUY}", "likely"),
     "an attribute of a parameter": (f"{BOT}        self.ex = {OKX}\ndef f(bot):\n    bot.ex.{BUY}f(Bot())\n", SURE),
     "an attribute of a parameter that no one gives": (f"{CCXT}def f(bot):\n    bot.ex.{BUY}", "likely"),
     "a parameter that one caller leaves out": (f"{CCXT}def f(ex=None):\n    ex.{BUY}f()\nf(b=1, ex={OKX})\n", SURE),

@@ -158,8 +158,7 @@ def member(atom: Atom, name: str, depth: int) -> Atoms:
     if atom.kind == "parameter":
         found: Atoms = NOTHING
         for settled in settle(frozenset((atom,)), depth):
-            if settled.kind != "parameter":
-                found |= member(settled, name, depth)
+            found |= member(settled, name, depth)
         return found or _UNKNOWN
     if atom.kind == "client" and name in ("rest_api", "websocket_api", "Order", "rest"):
         return frozenset((atom,))

@@ -196,9 +196,7 @@ class Code:
         return self.spots[line - 1].at(column) if self.spots else (line, column)
 
     def _column(self, line: int, offset: int) -> int:
-        if line > len(self.lines):
-            return offset + 1
-        text = self.lines[line - 1]
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
         plain = self._ascii.get(line)
         if plain is None:
             plain = self._ascii[line] = text.isascii() or len(text) > MAX_EXACT_LINE
@@ -368,8 +366,8 @@ class _Indexer:
                 self.code.named.append(Named(str(target.slice.value), value, False, target.value, scope))
         elif isinstance(target, ast.Attribute):
             self.code.named.append(Named(target.attr, value, False, target.value, scope))
-        elif isinstance(target, ast.Name):
-            self.code.named.append(Named(target.id, value, False, None, scope))
+        else:
+            self.code.named.append(Named(dotted(target), value, False, None, scope))
 
     def _bind(self, target: ast.expr, binding: Binding) -> None:
         """Bind a name, an attribute of `self`, or the elements of either."""
