@@ -75,7 +75,9 @@ def search(paths: Sequence[str], options: Options, progress: Progress = lambda d
         try:
             _repository(top, path, options, history, progress)
         except GitFailed as error:
-            history.problems.append(f"{path}: {error}; --git-history needs git; install it, or leave the flag out")
+            history.problems.append(
+                f"{path}: {error}; --git-history asks git for past versions; mend that, or leave the flag out"
+            )
     return history
 
 
@@ -91,6 +93,16 @@ def _repository(top: str, path: str, options: Options, history: History, progres
     if len(versions) > MAX_VERSIONS:
         history.notes.append(f"{path}: only the newest {MAX_VERSIONS:,} of {len(versions):,} versions were looked at")
         versions = versions[-MAX_VERSIONS:]
+    entries = [entry for entry in catalogue("config") if entry.rule.code == _RULE]
+    for past, config in _secrets(top, path, versions, history, progress):
+        inputs = Inputs(options.now_ms, config=replace(config, past=past))
+        history.findings += run(entries, inputs, config.file)
+
+
+def _secrets(
+    top: str, path: str, versions: Sequence[Version], history: History, progress: Progress
+) -> Iterator[tuple[Past, Config]]:
+    """Yield each secret once: where it was first, and the file that held it there."""
     now = _present(top)
     first: dict[bytes, tuple[Version, Config, Place]] = {}
     present: set[bytes] = set()
@@ -114,11 +126,8 @@ def _repository(top: str, path: str, options: Options, history: History, progres
     if skipped:
         what = "1 version was" if skipped == 1 else f"{skipped:,} versions were"
         history.notes.append(f"{path}: {what} not looked at: missing here, or over {MAX_VERSION_BYTES // 1024} KiB")
-    entries = [entry for entry in catalogue("config") if entry.rule.code == _RULE]
     for mark, (version, config, place) in first.items():
-        past = Past(version.commit[:COMMIT_DIGITS], version.date, mark in present, place)
-        inputs = Inputs(options.now_ms, config=replace(config, past=past))
-        history.findings += run(entries, inputs, version.path)
+        yield Past(version.commit[:COMMIT_DIGITS], version.date, mark in present, place), config
 
 
 def _versions(top: str) -> Iterator[Version]:

@@ -190,7 +190,7 @@ def test_without_git_whether_a_file_is_tracked_is_unknown(folder: Path, monkeypa
         "unknown critical PK951 .env:1:16 `OKX_API_SECRET` is a secret; whether git tracks this file could not be asked"
     ]
     assert _found(past=True)[-1] == (
-        ".: there is no git program; --git-history needs git; install it, or leave the flag out"
+        ".: there is no git program; --git-history asks git for past versions; mend that, or leave the flag out"
     )
 
 
@@ -200,7 +200,7 @@ def test_a_broken_repository_is_no_pass(folder: Path) -> None:
     _put(".git", "gitdir: nowhere\n")
     assert [line.partition(" PK951")[0] for line in _found()] == ["unknown critical"]
     assert _found(past=True)[-1] == (
-        ".: git cannot read this repository; --git-history needs git; install it, or leave the flag out"
+        ".: git cannot read this repository; --git-history asks git for past versions; mend that, or leave the flag out"
     )
 
 
