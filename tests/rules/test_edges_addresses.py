@@ -11,8 +11,6 @@ from policykit.rules.fleet import Card
 from tests.rules.asking import KEY, findings_of, key_card, lines_for, lines_of, policy_card
 from tests.rules.examples import NOW_MS, Example, inputs_of
 
-# -- addresses ---------------------------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize(
     ("text", "what"),

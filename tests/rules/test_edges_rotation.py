@@ -9,8 +9,6 @@ import pytest
 from tests.rules.asking import KEY, SECRET, findings_of, lines_of
 from tests.rules.examples import written
 
-# -- secrets in policies -----------------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize(
     ("runbook", "how"),
