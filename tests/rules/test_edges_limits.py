@@ -331,3 +331,72 @@ def test_section_that_only_the_stage_makes_is_missing_from_the_file() -> None:
     """Without `risk` in the file, what it lacks is shown at the exchange, not at the stage that adds caps."""
     lines = _found("PK601", LIVE + "stage: {current: micro-live}\n")
     assert [line.split(" ")[2] for line in lines] == ["policy.yaml:3:1"] * 3
+
+
+def test_equal_limits_are_not_dead() -> None:
+    """A limit that is as tight as the one around it is no finding: it is the stage's and the profile's usual shape."""
+    text = LIVE.replace("USDT}", "USDT, max_age: 10s}") + (
+        "risk: {max_order_notional: 1% of equity, max_position_notional: 1% of equity, "
+        "max_gross_exposure: 1% of equity, price_collar: {max_deviation: 2%, max_age: 10s}}\n"
+    )
+    assert _found("PK610", text) == []
+    assert len(_found("PK610", text.replace("max_age: 10s}}", "max_age: 11s}}"))) == 1
+
+
+def test_cap_by_symbol_without_default_leaves_orders_room() -> None:
+    """Under caps of named symbols only, an order of another symbol is bounded by its own cap alone."""
+    text = LIVE + "risk: {max_order_notional: 9% of equity, max_position_notional: {BTC/USDT: 1% of equity}}\n"
+    assert _found("PK610", text) == []
+    assert len(_found("PK610", text.replace("{BTC/USDT:", "{default:"))) == 1
+
+
+def test_fixes_say_what_the_finding_is_about() -> None:
+    """A budget of another span than the published one is not given that one's number; what is said is replaced."""
+    budget = "rate_budgets: {orders: {limit: %s, per: %s, window: fixed, shared_by: account%s}}\n"
+    (same,) = _findings("PK401", LIVE + budget % (60, "10s", ""))
+    (other,) = _findings("PK401", LIVE + budget % (600, "1m", ""))
+    assert (same.fix.edits[0].text if same.fix else None, other.fix) == ("50", None)
+    assert (same.label, other.label) == ("50 or less", "over 50 per 10s")
+    for more, kind, label in (("", "add", "no `use_at_most`"), (", use_at_most: 100%", "replace", "all of it")):
+        (found,) = _findings("PK405", LIVE + budget % (50, "10s", more))
+        assert found.fix is not None
+        assert (found.fix.edits[0].kind, found.fix.edits[0].text, found.label) == (kind, "80%", label)
+
+
+def test_facts_are_polled_at_least_every_five_seconds() -> None:
+    """However old facts may get, a guard reads them every five seconds: 25 weight each with two symbols."""
+    text = (
+        "account: {name: main, currency: USDT, max_age: 1h}\nrisk: {symbols: [A/USDT]}\n"
+        "rate_budgets:\n  request-weight: {limit: %s, per: 1m, window: fixed, shared_by: ip}\n"
+    )
+    assert len(_example("PK408", text % 551)) == 1
+    assert _example("PK408", text % 552) == []
+    assert "polling weighs 276 of the 551 per 1m" in _example("PK408", text % 551)[0]
+
+
+def test_derivatives_only_exchanges_trade_swaps() -> None:
+    """What an exchange of contracts trades is known without symbols and keys; elsewhere a glob needs the keys."""
+    assert len(_found("PK505", LIVE.replace("binance", "binanceusdm") + RESEND, traits=None)) == 1
+    assert _found("PK505", LIVE + RESEND + "risk: {symbols: ['*']}\n") == []
+    keys = "keys: {k: {purpose: execution, scopes: [read, trade]}}\n"
+    assert len(_found("PK505", LIVE + RESEND + keys + "risk: {symbols: ['*:USDT']}\n")) == 1
+    assert _found("PK505", LIVE + RESEND + keys + "risk: {symbols: ['BTC*']}\n") == []
+
+
+def test_position_of_an_exchange_without_traits() -> None:
+    """Where nothing is known of an exchange, spot is kept by asset and a contract by its market."""
+    text = LIVE.replace("binance", "kraken") + "risk: {symbols: ['%s'], max_position_notional: {'%s': 1%% of equity}}\n"
+    assert _found("PK612", text % ("BTC/USDT", "BTC/USDC"), traits=None) == []
+    assert len(_found("PK612", text % ("BTC/USDT:USDT", "BTC/USDC:USDC"), traits=None)) == 1
+    assert _found("PK612", text % ("BTC/USDT:USDT", "BTC"), traits=None) == []
+
+
+def test_live_figure_of_another_span_is_said_not_written() -> None:
+    """A published figure is a fix only in the budget's own span; else the label says it."""
+    entry = find("PK401")
+    assert entry is not None
+    budget = "rate_budgets: {orders: {limit: 100, per: 10s, window: fixed, shared_by: account}}\n"
+    for per_ms, label, fix in ((10_000, "60 or less", True), (60_000, "over 60 per 1m", False)):
+        limits = f'{{"limits": [{{"name": "orders", "limit": 60, "per_ms": {per_ms}}}]}}'
+        (found,) = run(entry, Example("yaml", budget, snapshot=limits))
+        assert (found.label, found.fix is not None) == (label, fix)
