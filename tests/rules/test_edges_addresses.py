@@ -59,6 +59,8 @@ from tests.rules.examples import NOW_MS, Example, inputs_of
         ("ff02::1", "a multicast address"),
         ("2000::/3", ""),
         ("::/0", ""),
+        ("2000::", ""),
+        ("3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ""),
     ],
 )
 def test_what_no_exchange_sees_as_a_sender(text: str, what: str) -> None:
@@ -82,6 +84,10 @@ def test_public_addresses_are_single_and_somebodys() -> None:
     )
     assert [public(text) is not None for text in texts] == [True, True, True, False, False, False, False, False]
     assert public("45.33.32.156") == public("45.33.32.156/32")
+    assert public("45.33.32.156/31") is None
+    ends = ("192.0.2.0", "192.0.2.255", "198.51.100.0", "203.0.113.255", "2001:db8::", "2001:db8:ffff::1")
+    beside = ("192.0.1.255", "192.0.3.0", "198.51.99.255", "203.0.114.0", "2001:db7:ffff::1", "2001:db9::")
+    assert [public(text) is None for text in (*ends, *beside)] == [True] * 6 + [False] * 6
 
 
 def test_mapped_address_is_rewritten_only_if_it_is_public() -> None:
@@ -165,6 +171,7 @@ def test_what_is_sound_hides_nothing_behind_it() -> None:
         "2 addresses",
         "4 addresses",
     ]
+    assert [f.label for f in findings_of("PK202", _addresses("45.33.32.156/24"))] == ["256 addresses"]
     shared = (("10.0.0.7", Place("f", 1)), ("45.33.32.1", Place("f", 2)), ("45.33.32.2", Place("f", 3)))
     cards = [policy_card(f"{owner}.yaml", key_card("k", addresses=shared)) for owner in "ab"]
     fleet = tuple(card._replace(owner=card.file) for card in cards)
@@ -204,7 +211,10 @@ def test_restriction_that_is_empty_or_off() -> None:
 )
 def test_declaration_at_the_edge_of_its_age(at: str, when: str) -> None:
     """The ninetieth day is the last that counts; tomorrow is the last day that somebody's clock may be at."""
-    text = f"keys:\n  a: {{purpose: tracking}}\n  k: {{purpose: tracking, declared: {{by: me, at: {at}}}}}\n"
+    fresh = "{purpose: tracking, declared: {by: me, at: 2026-11-20}}"
+    text = (
+        f"keys:\n  a: {{purpose: tracking}}\n  b: {fresh}\n  k: {{purpose: tracking, declared: {{by: me, at: {at}}}}}\n"
+    )
     assert [when in said for said in lines_of("PK207", text)] == ([True] if when else [])
 
 

@@ -121,6 +121,9 @@ def test_egress_names_of_what_shares_no_budget() -> None:
     base = policy_card("a.yaml", key_card("k", addresses=at))
     named = [base._replace(file=f"{name}.yaml", egress=name) for name in "cd"]
     skipped = (base._replace(keys=()), base._replace(egress=None), base._replace(egress="z", budgets=()))
+    by_account = tuple(budget for budget in base.budgets if budget.shared_by == "account")
+    assert by_account
+    skipped = (*skipped, base._replace(egress="y", budgets=by_account))
     assert len(lines_for("PK210", Inputs(NOW_MS, fleet=(*skipped, *named)))) == 1
     assert lines_for("PK210", Inputs(NOW_MS, fleet=(*skipped, named[0]))) == []
 
@@ -282,6 +285,33 @@ SNAPSHOT = "open observed policy.yaml:1:11 the snapshot of binance is"
 def test_snapshot_at_the_edge_of_its_age(taken: str, said: list[str]) -> None:
     """Seven days to the millisecond, and a day ahead, are the last that count as live."""
     assert lines_of("PK110", "exchange: binance\n", f'{{"taken_at": "{taken}"}}') == said
+
+
+@pytest.mark.parametrize(
+    ("made", "status"), [("2026-11-20T23:59:59.999Z", "declared"), ("2026-11-21T00:00:00Z", "unknown")]
+)
+def test_declaration_of_the_day_on_which_a_key_was_made(made: str, status: str) -> None:
+    """A declaration has a day and no hour: one of the key's first day counts, one of the day before not."""
+    text = "keys:\n  mm-exec:\n    purpose: execution\n    scopes: [read, trade.spot]\n"
+    text += "    declared: {scopes: [read, trade.spot], by: me, at: 2026-11-20}\n"
+    live = f'{{"keys": [{{"name": "mm-exec", "created_at": "{made}", "permissions": {{"key_admin": "unknown"}}}}]}}'
+    assert [f.status for f in findings_of("PK104", text, live)] == [status]
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "value"),
+    [
+        ('"enableWithdrawals": true', "enableWithdrawals", True),
+        ('"enableWithdrawals": false', "permissions.withdraw", "granted"),
+        ("", "permissions.withdraw", "granted"),
+    ],
+)
+def test_evidence_is_the_exchanges_own_field(raw: str, path: str, value: object) -> None:
+    """A finding quotes the field that grants, where the snapshot kept it and it says so."""
+    live = f'{{"keys": [{{"name": "mm-exec", "permissions": {{"withdraw": "granted"}}, "raw": {{{raw}}}}}]}}'
+    (found,) = findings_of("PK101", "name: mm\n", live)
+    assert found.observed is not None
+    assert (found.observed.path, found.observed.value) == (path, value)
 
 
 def test_permission_of_a_long_name() -> None:
