@@ -109,7 +109,7 @@ def _in_its_own_cap(inputs: Inputs, path: str, value: Any) -> Iterator[Dead]:
     for at, bounds in _caps(path, value).items():
         shares = tuple(b for b in bounds if isinstance(b, Share))
         for index, bound in enumerate(bounds):
-            tighter = _tighter(inputs, bound, shares) if isinstance(bound, Amount) else None
+            tighter = _tighter(inputs, bound, shares) if shares and isinstance(bound, Amount) else None
             if tighter is not None:
                 by = bound_place(inputs, at, bounds.index(shares[0]))
                 yield Dead(f"{at} {bound}", f"beside it is {tighter[1]}", bound_place(inputs, at, index), by)
