@@ -132,3 +132,18 @@ def test_key_that_ends_to_the_millisecond(ends: str, said: tuple[str, str] | Non
     live = f'{{"keys": [{{"name": "a"}}, {{"name": "b", "expires_at": "{ends}"}}]}}'
     found = [(f.message.removeprefix("key `b` "), f.label) for f in findings_of("PK308", text, live)]
     assert found == ([said] if said else [])
+
+
+def test_ninety_days_are_the_guides_own() -> None:
+    """An interval of exactly 90 days is no finding, a day more is one."""
+    texts = [KEY + f"    rotation: {{every: {days}d}}\n" for days in (90, 91)]
+    assert [len(lines_of("PK301", text)) for text in texts] == [0, 1]
+
+
+@pytest.mark.parametrize(("raw", "path"), [('"createTime": 1', "createTime"), ("", "created_at")])
+def test_evidence_of_age_is_the_exchanges_own_field(raw: str, path: str) -> None:
+    """A key's age is quoted from the field that the exchange has it in, where the snapshot kept it."""
+    live = f'{{"keys": [{{"name": "mm-exec", "created_at": "2026-07-04T10:00:00Z", "raw": {{{raw}}}}}]}}'
+    (found,) = findings_of("PK302", "name: mm\n", live)
+    assert found.observed is not None
+    assert found.observed.path == path
