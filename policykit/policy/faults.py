@@ -28,8 +28,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9+=_-]{16}")
 
 #: The words that a field may have, in pydantic's message.
 _WORD = re.compile(r"'([^']+)'")
-#: A whole number, and a word that needs no quotes inside of brackets.
+#: A whole number, a percentage of nothing, and a word that needs no quotes inside of brackets.
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
+_SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?%\Z")
 _ITEM = re.compile(r"[a-z][a-z_.]{0,40}\Z")
 
 _NEEDS: Mapping[str, str] = {
@@ -97,7 +98,9 @@ def _fault(row: Any, path: tuple[str | int, ...], dotted: str, document: Documen
     what = f"{_safe(path) or 'the policy'} is {given}"
     place = place._replace(path=_safe(path))
     exact = not is_key and dotted in document.places
-    return finding("PK011", place, what, needs, fix=_cure(row, path, place, document.data) if exact else None)
+    pasted = path[:1] == ("keys",) and path[2:] == ("secret",)
+    do = "if the secret itself was written here, revoke the key at the exchange" if pasted else ""
+    return finding("PK011", place, what, needs, do=do, fix=_cure(row, path, place, document.data) if exact else None)
 
 
 def _cure(row: Any, path: tuple[str | int, ...], place: Place, data: Any) -> Fix | None:
@@ -118,6 +121,8 @@ def _cure(row: Any, path: tuple[str | int, ...], place: Place, data: Any) -> Fix
         return Fix.replace(place, str(data), "leave the quotes out", safe=True)
     if type(data) is int and kind == "string_type":
         return Fix.replace(place, f'"{data}"', "put it in quotes", safe=True)
+    if kind == "policykit" and isinstance(data, str) and _SHARE.match(data) and "% of equity" in row["msg"]:
+        return Fix.replace(place, f"{data} of equity", f"write `{data} of equity`")
     if kind == "tuple_type" and isinstance(data, str) and _ITEM.match(data):
         return Fix.replace(place, f"[{data}]", "make it a list", safe=True)
     return None

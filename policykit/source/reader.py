@@ -138,7 +138,11 @@ class _Reader:
         return self.doc
 
     def syntax(self, error: Any) -> None:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        mark, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+        context = getattr(error, "context", None) or ""
+        # What was never closed is wrong where it was opened, not on the line where that was noticed.
+        unclosed = mark is not None and opened is not None and opened.line != mark.line and "flow" in context
+        mark = opened if mark is None or unclosed or "quoted" in context else mark
         place = Place(self.doc.file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else None
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
         self.doc.findings.append(

@@ -112,9 +112,15 @@ STRUCTURE = [
     ("# only a comment\n", ['PK001 1:1-1:1 the file is empty; a policy ("policykit: 1", "name: ...")']),
     (
         "a: [1, 2",
-        ["PK002 2:1-2:2 this is not YAML (did not find expected ',' or ']'); the closing `]` of this list, or a comma"],
+        ["PK002 1:4-1:5 this is not YAML (did not find expected ',' or ']'); the closing `]` of this list, or a comma"],
     ),
-    ("a: 'x", ["PK002 1:6-1:7 this is not YAML (found unexpected end of stream); the closing quote or bracket"]),
+    (
+        "a: [b: c d: e]",
+        [
+            "PK002 1:11-1:12 this is not YAML (did not find expected ',' or ']'); the closing `]` of this list, or a comma"
+        ],
+    ),
+    ("a: 'x", ["PK002 1:4-1:5 this is not YAML (found unexpected end of stream); the closing quote or bracket"]),
     (
         "a: @b",
         [f"{TOKEN} quotes around text that starts with @, ` or %; spaces, no tabs"],
