@@ -65,6 +65,7 @@ HEAD = "policykit: 1\nname: a\nexchange: binance\naccount: {name: main, currency
         ("environment: Live", "environment: live", False),
         ("risk: {max_levrage: 3}", "risk: {max_leverage: 3}", False),
         ("keys: {y: {purpose: tracking}}", 'keys: {"y": {purpose: tracking}}', True),
+        ("risk: {max_order_notional: 1.5%}", "risk: {max_order_notional: 1.5% of equity}", False),
         ("clock:", "", False),
         ("vendors: ~", "", False),
     ],
@@ -78,6 +79,14 @@ def test_what_is_meant_is_offered(bad: str, good: str, safe: bool) -> None:
     new = apply(text, changes(text, "policy.yaml", found.fix.edits))
     assert new == HEAD + (f"{good}\n" if good else "")
     assert _findings_of(new) == ()
+
+
+def test_a_secret_in_the_place_of_its_reference_is_to_be_revoked() -> None:
+    """What to do is said, and nothing of the value is."""
+    (found,) = _findings_of(HEAD + "keys: {k: {purpose: tracking, secret: q7Zt2LxW9vRk4Hd8mB3nYc6TfPs1JgUa}}\n")
+    assert found.message.startswith("keys.k.secret is a text that is not shown here; a reference (")
+    assert found.next_step == "if the secret itself was written here, revoke the key at the exchange"
+    assert "q7Zt2LxW" not in repr(found)
 
 
 @pytest.mark.parametrize("bad", ["risk: {max_open_orders: 07}", "environment: nowhere", "owner: {a: b}", "clock: 5"])

@@ -90,6 +90,7 @@ def test_what_readers_disagree_on_is_refused(written: str, code: str, what: str)
 
 TOKEN = "PK002 1:4-1:5 this is not YAML (found character that cannot start any token);"
 COLON = "PK002 1:6-1:7 this is not YAML (found unexpected ':');"
+LIST = "this is not YAML (did not find expected ',' or ']'); the closing `]` of this list, or a comma"
 STRUCTURE = [
     ("a: *x", ["PK003 1:4-1:6 an alias; the value itself"]),
     ("a: &x 1", ["PK003 1:4-1:5 an anchor; the value itself, wherever it is meant"]),
@@ -112,13 +113,11 @@ STRUCTURE = [
     ("# only a comment\n", ['PK001 1:1-1:1 the file is empty; a policy ("policykit: 1", "name: ...")']),
     (
         "a: [1, 2",
-        ["PK002 1:4-1:5 this is not YAML (did not find expected ',' or ']'); the closing `]` of this list, or a comma"],
+        [f"PK002 1:4-1:5 {LIST}"],
     ),
     (
         "a: [b: c d: e]",
-        [
-            "PK002 1:11-1:12 this is not YAML (did not find expected ',' or ']'); the closing `]` of this list, or a comma"
-        ],
+        [f"PK002 1:11-1:12 {LIST}"],
     ),
     ("a: 'x", ["PK002 1:4-1:5 this is not YAML (found unexpected end of stream); the closing quote or bracket"]),
     (
