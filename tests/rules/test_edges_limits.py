@@ -400,3 +400,11 @@ def test_live_figure_of_another_span_is_said_not_written() -> None:
         limits = f'{{"limits": [{{"name": "orders", "limit": 60, "per_ms": {per_ms}}}]}}'
         (found,) = run(entry, Example("yaml", budget, snapshot=limits))
         assert (found.label, found.fix is not None) == (label, fix)
+
+
+def test_daily_loss_at_the_guide_s_edge() -> None:
+    """Five percent is inside the guide, in a share and in money; over it only a share is lowered by the fix."""
+    text = LIVE.replace("USDT}", "USDT, max_equity: 1000 USDT}") + "risk: {daily_loss: {limit: %s}}\n"
+    assert _found("PK604", text % "5% of equity") == _found("PK604", text % "50 USDT") == []
+    fixes = [_findings("PK604", text % limit)[0].fix for limit in ("5.1% of equity", "51 USDT")]
+    assert [fix and fix.edits[0].text for fix in fixes] == ["5% of equity", None]
