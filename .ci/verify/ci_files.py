@@ -77,7 +77,7 @@ def hook() -> bool:
         folder = Path(name)
         (folder / "policies").mkdir()
         file = folder / "policies" / "policy.yaml"
-        file.write_text((TOP / "tests" / "rules" / "policy.yaml").read_text())
+        file.write_text((TOP / "policykit" / "testing" / "rules" / "policy.yaml").read_text())
         subprocess.run(("git", "init", "-q"), cwd=folder, check=True)
         subprocess.run(("git", "add", "."), cwd=folder, check=True)
         command = ("pre-commit", "try-repo", str(TOP), "policykit-lint", "--ref", "HEAD", "--all-files", "--verbose")
@@ -94,7 +94,7 @@ def action() -> bool:
         folder = Path(name)
         (folder / "policies").mkdir()
         file = folder / "policies" / "policy.yaml"
-        file.write_text((TOP / "tests" / "rules" / "policy.yaml").read_text())
+        file.write_text((TOP / "policykit" / "testing" / "rules" / "policy.yaml").read_text())
         files = {"GITHUB_OUTPUT": folder / "output", "GITHUB_STEP_SUMMARY": folder / "summary.md"}
         runner = {
             "RUNNER_TEMP": name,

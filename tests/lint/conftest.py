@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import policykit.testing.rules
 from policykit.cli.__main__ import main
 
-RULES = Path(__file__).parent.parent / "rules"
+RULES = Path(policykit.testing.rules.__file__).parent
 NOW = "2026-11-21T10:00:00Z"
 NOW_MS = 1_795_255_200_000
 

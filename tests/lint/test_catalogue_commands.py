@@ -88,7 +88,7 @@ def test_static_lint_imports_nothing_heavy(top: object) -> None:
     """A cold lint of a policy loads neither ccxt, the SDK, jsonschema, rich, the exchanges, nor rules on source."""
     code = (
         "import sys\nfrom policykit.cli.__main__ import main\n"
-        "assert main(['lint', 'tests/rules/policy.yaml', '--now', '2026-11-21']) == 0\n"
+        "assert main(['lint', 'policykit/testing/rules/policy.yaml', '--now', '2026-11-21']) == 0\n"
         "print(*sorted(sys.modules), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=str(top), capture_output=True, text=True, check=True)

@@ -20,8 +20,8 @@ from policykit.model import Section
 from policykit.rules import catalogue
 from policykit.rules.guide import ALWAYS, COLUMNS, COMMANDS, GUIDE
 from policykit.source.codes import CODES
+from policykit.testing.rules.examples import all_examples, inputs_of
 from tests.lint.conftest import Said
-from tests.rules.examples import all_examples, inputs_of
 
 #: The columns that are lint's own in this version; a hole in another one is shown, not hidden.
 HELD = ("static", "source")

@@ -25,9 +25,9 @@ from policykit.rules import Inputs, catalogue
 from policykit.rules.fleet import Card, card
 from policykit.rules.stages import STAGES
 from policykit.snapshot import from_dict
+from policykit.testing.rules.examples import all_examples, policy_text, run, snapshot_data, written
 from policykit.traits import load as load_traits
 from tests.lint.conftest import NOW_MS, RULES
-from tests.rules.examples import all_examples, policy_text, run, snapshot_data, written
 
 #: A policy that asks about everything a snapshot can tell.
 ASKING = (

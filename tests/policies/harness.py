@@ -26,7 +26,10 @@ _STAGE = (
     "stage: {current: full-live, since: 2026-11-01, next_needs: {days: 7, denials_reviewed: true, approver: risk}}\n"
 )
 #: What a profile that is no stage needs beside itself.
-ADDED = {"baseline.yaml": _STAGE, "rts6.yaml": f"{_STAGE}withdrawals: {{allowlist: required}}\nclock: {{max_skew: 1s}}\n"}
+ADDED = {
+    "baseline.yaml": _STAGE,
+    "rts6.yaml": f"{_STAGE}withdrawals: {{allowlist: required}}\nclock: {{max_skew: 1s}}\n",
+}
 
 
 class Found(NamedTuple):

@@ -183,7 +183,7 @@ def _noticed(mutant: Mutant) -> bool:
         raise RuntimeError(f"{name} was imported before it was changed")
     sys.meta_path.insert(0, _Finder(name, mutant.file, mutated(mutant)))
     from policykit.rules import catalogue
-    from tests.rules.examples import all_examples, run, written
+    from policykit.testing.rules.examples import all_examples, run, written
 
     code = mutant.file.name[:5].upper()
     entries = tuple(e for e in catalogue() if e.rule.code == code) or catalogue()

@@ -6,7 +6,7 @@ from policykit.finding import Finding, Observed
 from policykit.place import Place
 from policykit.rules import Inputs, find
 from policykit.rules.fleet import Card, KeyCard, card
-from tests.rules.examples import Example, inputs_of, run, written
+from policykit.testing.rules.examples import Example, inputs_of, run, written
 
 #: A policy's one key, to be gone on with.
 KEY = "keys:\n  k:\n    purpose: execution\n"

@@ -10,8 +10,8 @@ from policykit.finding import Finding
 from policykit.policy import load_text
 from policykit.rules import Inputs, catalogue, find
 from policykit.snapshot import Snapshot, from_dict
+from policykit.testing.rules.examples import NOW_MS, Example, inputs_of, run, snapshot_data, written
 from policykit.traits import load as load_traits
-from tests.rules.examples import NOW_MS, Example, inputs_of, run, snapshot_data, written
 
 OKX = "exchange: okx\nkeys:\n  mm-exec:\n    purpose: execution\n    scopes: [read, trade.spot]\n"
 DECLARED = "    declared: {ip_allowlist: [45.33.32.156], by: desk-head, at: 2026-11-20}\n"

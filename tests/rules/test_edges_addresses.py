@@ -8,8 +8,8 @@ from policykit.place import Place
 from policykit.rules import Inputs
 from policykit.rules.addresses import mapped, network_of, public, special
 from policykit.rules.fleet import Card
+from policykit.testing.rules.examples import NOW_MS, Example, inputs_of
 from tests.rules.asking import KEY, findings_of, key_card, lines_for, lines_of, policy_card
-from tests.rules.examples import NOW_MS, Example, inputs_of
 
 
 @pytest.mark.parametrize(

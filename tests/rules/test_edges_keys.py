@@ -14,8 +14,8 @@ from policykit.place import Place
 from policykit.policy import EffectivePolicy, load, load_text
 from policykit.rules import Inputs, find
 from policykit.rules.fleet import Card
+from policykit.testing.rules.examples import NOW_MS, Example, inputs_of
 from tests.rules.asking import KEY, findings_of, key_card, lines_for, lines_of, policy_card
-from tests.rules.examples import NOW_MS, Example, inputs_of
 
 # -- one key, two policies ---------------------------------------------------------------------------------------------
 

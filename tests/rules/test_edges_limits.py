@@ -11,9 +11,9 @@ from policykit.policy import load_text
 from policykit.rules import Inputs, find
 from policykit.rules.budgets import most_in
 from policykit.rules.fleet import card
+from policykit.testing.rules.examples import NOW_MS, Example, policy_text, run, written
 from policykit.traits import load as load_traits
 from policykit.traits.base import Exchange, Product, RateWindow
-from tests.rules.examples import NOW_MS, Example, policy_text, run, written
 
 BINANCE = load_traits("binance")
 LIVE = "policykit: 1\nname: m\nexchange: binance\naccount: {name: main, currency: USDT}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policykit.rules import find
-from tests.rules.examples import Example, inputs_of, written
+from policykit.testing.rules.examples import Example, inputs_of, written
 
 BUDGET = "rate_budgets:\n  orders: {limit: 50, per: 10s, window: fixed, shared_by: account}\n"
 

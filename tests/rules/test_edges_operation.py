@@ -6,7 +6,7 @@ import pytest
 
 from policykit.rules import find
 from policykit.rules.base import iso_ms
-from tests.rules.examples import NOW_MS, Example, inputs_of, written
+from policykit.testing.rules.examples import NOW_MS, Example, inputs_of, written
 
 MIDNIGHT_MS = 1_795_219_200_000  # 2026-11-21T00:00:00Z
 WAIVER = 'waivers:\n  - {rule: PK205, at: keys.mm-exec, owner: a, ticket: T-1, reason: moved, expires: "%s"}\n'

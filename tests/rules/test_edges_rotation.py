@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from policykit.testing.rules.examples import written
 from tests.rules.asking import KEY, SECRET, findings_of, lines_of
-from tests.rules.examples import written
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from policykit.rules import catalogue
 from policykit.rules.base import Inputs
 from policykit.rules.code import MAX_SOURCE_BYTES, limit, read
 from policykit.rules.code.notebook import MAX_NOTEBOOK_BYTES
-from tests.rules.examples import NOW_MS, written
+from policykit.testing.rules.examples import NOW_MS, written
 from tests.rules.test_source_recall import findings
 
 RAW = "import ccxt\nex = ccxt.okx()\n"

@@ -3,53 +3,56 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import policykit.rules
 from policykit.rules import Entry, catalogue, find
 from policykit.rules.base import Rule
-from tests.rules.examples import HEADINGS, Example, all_examples, examples, run, sections, written
+from policykit.testing.rules import examples_hold
+from policykit.testing.rules.examples import sections
 
 ENTRIES = catalogue()
 
 
-def _id(value: object) -> str:
-    return value.rule.code if isinstance(value, Entry) else str(value) if isinstance(value, int) else ""
-
-
-@pytest.mark.parametrize(("entry", "index", "example"), list(all_examples(ENTRIES, "Bad")), ids=_id)
-def test_bad_example_gives_exactly_its_findings(entry: Entry, index: int, example: Example) -> None:
-    """A bad example gives the findings written under it: status, confidence, place and whole message."""
-    assert [written(finding) for finding in run(entry, example)] == list(example.findings)
-    assert example.findings, "a bad example without a finding shows nothing"
-
-
-@pytest.mark.parametrize(("entry", "index", "example"), list(all_examples(ENTRIES, "Good")), ids=_id)
-def test_good_example_is_clean(entry: Entry, index: int, example: Example) -> None:
-    """A good example gives no finding of its rule, neither open nor unknown."""
-    assert [written(finding) for finding in run(entry, example)] == []
-
-
-def test_no_example_was_lost() -> None:
-    """Every opened fence of a docstring is closed and read, so that a broken one cannot empty the tests above."""
-    for entry in ENTRIES:
-        lines = [line for line in entry.doc.splitlines() if line.startswith("```")]
-        opened = [line for line in lines if line != "```"]
-        assert len(lines) == 2 * len(opened), entry.rule.code
-        read = [len(e.findings) > 0 for h in ("Bad", "Good") for e in examples(entry.doc, h)]
-        assert sum(line == "```finding" for line in opened) == sum(read), entry.rule.code
+def _id(entry: Entry) -> str:
+    return entry.rule.code
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=_id)
-def test_docstring_has_the_fixed_headings(entry: Entry) -> None:
-    """Each docstring has the five headings in order, at least one example of each kind, and a source."""
-    assert list(sections(entry.doc)) == HEADINGS
+def test_examples_hold(entry: Entry) -> None:
+    """Bad examples give exactly the findings written under them, good ones none, and the docstring has its headings."""
+    examples_hold(sys.modules[entry.check.__module__])
     assert all(text.strip() for text in sections(entry.doc).values())
-    assert list(all_examples((entry,), "Bad"))
-    assert list(all_examples((entry,), "Good"))
     assert re.search(r"GUIDE\.md|DESIGN\.md|PITFALLS\.md|INTERFACE\.md|RFC", sections(entry.doc)["Source"])
+
+
+DOC = find("PK205").doc  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("doc", "said"),
+    [
+        (DOC.replace("## Why", "## Because"), "headings are What it finds, Why, Bad, Good, Source, in this order"),
+        (DOC.replace("```yaml", "```", 1), "fences are opened and"),
+        (DOC.replace("```finding", "```ignored", 1), "Bad with 0 findings"),
+        (DOC.replace("open certain", "open likely", 1), "\nnot   ["),
+        (re.sub(r"## Bad\n.*?## Good", "## Bad\n\n## Good", DOC, flags=re.DOTALL), "no example under Bad"),
+    ],
+)
+def test_what_does_not_hold_is_named(doc: str, said: str) -> None:
+    """Control: a docstring that is not what its rule does fails, and says which rule and how."""
+    module = ModuleType("acme_rule", doc)
+    found = find("PK205")
+    assert found is not None
+    module.__dict__.update(RULE=found.rule, check=found.check)
+    with pytest.raises(AssertionError) as raised:
+        examples_hold(module)
+    assert str(raised.value).startswith("PK205: ")
+    assert said in str(raised.value)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=_id)

@@ -10,7 +10,7 @@ import pytest
 
 from policykit.finding import Confidence, Finding, Severity, Status
 from policykit.rules import Entry, Inputs, catalogue
-from tests.rules.examples import Example, all_examples, inputs_of
+from policykit.testing.rules.examples import Example, all_examples, inputs_of
 
 ENTRIES = catalogue()
 BAD = tuple(all_examples(ENTRIES, "Bad"))

@@ -7,7 +7,7 @@ import pytest
 from policykit.rules import find
 from policykit.rules.base import Inputs
 from policykit.rules.code import MAX_SOURCE_BYTES, MAX_TOKENS, read
-from tests.rules.examples import NOW_MS, written
+from policykit.testing.rules.examples import NOW_MS, written
 
 
 def found(rule: str, text: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from policykit.rules import catalogue
 from policykit.rules.base import Inputs
 from policykit.rules.code import Project, read
-from tests.rules.examples import NOW_MS
+from policykit.testing.rules.examples import NOW_MS
 
 HERE = Path(__file__).parent
 FOUND, MISSED = (HERE / "bots.md").read_text().split("\n# Not found\n")

@@ -54,6 +54,13 @@ def sections(doc: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def fences(doc: str) -> tuple[int, int]:
+    """Return how many fences are opened and how many are closed."""
+    lines = [line for line in doc.splitlines() if line.startswith("```")]
+    closed = sum(line == "```" for line in lines)
+    return len(lines) - closed, closed
+
+
 def examples(doc: str, heading: str) -> list[Example]:
     """Return the examples of one section."""
     found: list[Example] = []
@@ -72,7 +79,7 @@ def examples(doc: str, heading: str) -> list[Example]:
             found[-1] = found[-1]._replace(record=body)
         elif kind == "json":
             found[-1] = found[-1]._replace(snapshot=body, without=rest.removeprefix("without").strip())
-        else:
+        elif kind == "finding":
             found[-1] = found[-1]._replace(findings=tuple(body.replace("\n  ", " ").splitlines()))
     return found
 
