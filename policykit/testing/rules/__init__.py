@@ -6,7 +6,7 @@
     def test_ticket():
         examples_hold(acme_rules.ticket)
 
-An example is a part of a policy (```yaml), a snapshot (```json), Python (```python) or settings (```settings .env);
+An example is a part of a policy (```yaml), a snapshot (```json), Python (```python) or settings (```settings NAME);
 what is not said is taken from `policy.yaml` and `snapshot.json` beside this file. Under a bad one stands, as ```finding,
 what the rule must find: status, confidence, place, message.
 """
