@@ -7,8 +7,8 @@
         examples_hold(acme_rules.ticket)
 
 An example is a part of a policy (```yaml), a snapshot (```json), Python (```python) or settings (```settings NAME);
-what is not said is taken from `policy.yaml` and `snapshot.json` beside this file. Under a bad one stands, as ```finding,
-what the rule must find: status, confidence, place, message.
+what is not said is taken from `policy.yaml` and `snapshot.json` beside this file. Under a bad one stands,
+as ```finding, what the rule must find: status, confidence, place, message.
 """
 
 from __future__ import annotations
