@@ -225,3 +225,5 @@ def test_rules_say_what_they_need() -> None:
         _ = Inputs(NOW_MS, traits=load_traits("binance")).model
     with pytest.raises(LookupError, match=r"^this rule reads source$"):
         _ = Inputs(NOW_MS).code
+    with pytest.raises(LookupError, match=r"^this rule reads settings$"):
+        _ = Inputs(NOW_MS).settings

@@ -74,6 +74,14 @@ def test_rule_of_another_package_is_one_of_ours(install: Install, run: Callable[
     assert "ACME  rules of other packages\n  ACME001  ticket" in run("rules").out
 
 
+def test_package_whose_files_cannot_be_read_has_no_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read names nothing: a folder in the place of the file hinders no lint."""
+    (tmp_path / "odd-1.0.dist-info" / "entry_points.txt").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugins.cache_clear()
+    assert plugins() == ()
+
+
 def test_without_such_a_package_nothing_of_it_is_there() -> None:
     """Control: the same code is nothing when no package brings it."""
     assert (find("ACME001"), "ACME001" in codes(), plugins()) == (None, False, ())
