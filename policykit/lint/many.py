@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,8 @@ from policykit.lint.judge import Judged, Options, StateOf, judge, project, reade
 from policykit.rules import catalogue
 
 if TYPE_CHECKING:
-    from multiprocessing.context import ForkContext
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkContext, ForkProcess
 
 #: How many parents are remembered; policies of one folder extend the same few.
 MAX_PARENTS = 64
@@ -23,8 +26,6 @@ MAX_PROCESSES = 8
 CHUNK = 64
 
 Chunk = Sequence[Target]
-#: What the processes that are forked are to do; they find it here, since it need not be sent to them.
-_work: list[tuple[Options, StateOf]] = []
 
 
 def judge_all(targets: Sequence[Target], options: Options, state_of: StateOf, *, alone: bool) -> list[Judged]:
@@ -51,19 +52,50 @@ def _serial(chunks: Sequence[Chunk], options: Options, state_of: StateOf) -> Ite
 def _parallel(
     context: ForkContext, chunks: Sequence[Chunk], options: Options, state_of: StateOf
 ) -> Iterator[list[Judged]]:
+    """Yield what other processes make of the chunks, dealt out in turn; what one that ended owes is judged here."""
     for subject in dict.fromkeys(target.kind for chunk in chunks for target in chunk):
         catalogue(subject)  # loaded once, before the others are made
-    _work.append((options, state_of))
+    count = min(_cores(), MAX_PROCESSES, len(chunks))
+    readers: list[Connection] = []
+    workers: list[ForkProcess] = []
     try:
-        with context.Pool(min(_cores(), MAX_PROCESSES)) as pool:
-            yield from pool.imap(_forked, chunks)
+        for index in range(count):
+            reader, writer = context.Pipe(duplex=False)
+            readers.append(reader)
+            # What a forked process is given is not sent to it.
+            given = (tuple(readers), writer, chunks[index::count], options, state_of)
+            workers.append(context.Process(target=_work, args=given, daemon=True))
+            workers[-1].start()
+            writer.close()  # the other process has the only one: when it ends, whatever ends it, reading ends
+        for index, chunk in enumerate(chunks):
+            yield _received(readers[index % count]) or next(_serial([chunk], options, state_of))
     finally:
-        _work.pop()
+        for reader in readers:
+            reader.close()
+        for worker in workers:
+            worker.terminate()
+            worker.join()
 
 
-def _forked(chunk: Chunk) -> list[Judged]:
-    options, state_of = _work[-1]
-    return next(_serial([chunk], options, state_of))
+def _work(
+    readers: Sequence[Connection], writer: Connection, chunks: Sequence[Chunk], options: Options, state_of: StateOf
+) -> None:
+    """Judge chunks in another process, silently: what fails here fails again, and is said, where it is awaited."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is answered by the process that started this one
+    for other in readers:
+        other.close()  # or else this process would go on writing for one that is gone
+    with suppress(Exception):
+        for judged in _serial(chunks, options, state_of):
+            writer.send(judged)
+
+
+def _received(reader: Connection) -> list[Judged] | None:
+    """Return the next chunk of a process; None when it has ended and owes it."""
+    try:
+        judged: list[Judged] = reader.recv()
+    except (EOFError, OSError):
+        return None
+    return judged
 
 
 def _cores() -> int:
