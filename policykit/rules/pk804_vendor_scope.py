@@ -33,10 +33,12 @@ open certain policy.yaml:5:23 vendor `dashboards` holds key `reports`, which ven
 keys:
   reports: {purpose: tracking, scopes: [read]}
   copy-trade: {purpose: execution, scopes: [read, trade.spot]}
+  mm-exec: {purpose: execution, scopes: [read, trade.spot]}
 vendors:
   tax-report: {keys: [reports], asks_for: [read]}
   copy-inc: {keys: [copy-trade], asks_for: [read, trade]}
-  nobody: {keys: [reports-2]}
+  nobody: {keys: [reports-2], asks_for: [read]}
+  unasked: {keys: [mm-exec]}
 ```
 
 ## Source
@@ -78,8 +80,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             holders.setdefault(key, name)
 
 
-def _beyond(inputs: Inputs, key: str, asked: tuple[str, ...] | None) -> list[str]:
+def _beyond(inputs: Inputs, name: str, asked: tuple[str, ...] | None) -> list[str]:
     """Return the scopes of a key that were not asked for; an unanswered question (None) is PK802's."""
-    if asked is None or key not in inputs.keys:
-        return []
-    return [scope for scope in inputs.keys[key].scopes or () if scope.partition(".")[0] not in asked]
+    key = inputs.keys.get(name)
+    held = (key.scopes if key else None) or ()
+    return [scope for scope in held if asked is not None and scope.partition(".")[0] not in asked]
