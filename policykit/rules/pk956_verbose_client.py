@@ -30,6 +30,7 @@ open certain .env:1:43 `FREQTRADE__EXCHANGE__CCXT_CONFIG__VERBOSE` is on: signed
 {
     "stake_currency": "USDT",
     "verbose": true,
+    "logger": {"verbose": true},
     "exchange": {"name": "binance", "ccxt_config": {"verbose": false}}
 }
 ```

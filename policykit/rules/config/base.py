@@ -30,8 +30,6 @@ class Setting:
     path: tuple[str, ...]
     value: str = field(repr=False)
     place: Place
-    #: Whether it is text; a number, true and false are not.
-    text: bool = True
 
     @property
     def name(self) -> str:

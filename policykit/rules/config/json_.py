@@ -40,7 +40,7 @@ def read(text: str, file: str) -> list[Setting]:
             path[-1] = key
         else:
             value = _text(word) if kind == "text" else word
-            found.append(Setting(tuple(path), value, places.span(start, end, path), kind == "text"))
+            found.append(Setting(tuple(path), value, places.span(start, end, path)))
             if len(found) > MAX_SETTINGS:
                 raise Unreadable(f"it has over {MAX_SETTINGS} values")
     if boxes:

@@ -49,8 +49,8 @@ def kind_by_name(file: str) -> Kind:
 
 def format_of(file: str) -> Kind:
     """Return how a file is read whose content must tell whether it holds a bot's settings; nothing for any other."""
-    dot = file.rfind(".")
-    return _FORMATS.get(file[dot:].lower(), "") if dot >= 0 else ""
+    _, dot, ending = file.rpartition(".")
+    return _FORMATS.get(f"{dot}{ending}".lower(), "")
 
 
 def kind_by_content(file: str, head: bytes) -> Kind:

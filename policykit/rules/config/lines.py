@@ -30,7 +30,7 @@ def read(text: str, file: str) -> Iterator[Setting]:
             section = tuple(header[1].split("."))
             continue
         name = _NAME.match(text, start)
-        if name is None or name.end() > at:
+        if name is None:
             continue
         value, first, last = _value(text, name.end())
         at = max(at, text.find("\n", last) + 1 or len(text))

@@ -18,8 +18,6 @@ from policykit.rules.credentials import known
 _VALUE = re.compile(r"[:=,][ \t]*[rbuRBU]{0,2}(\"[^\"\n]{8,16000}\"|'[^'\n]{8,16000}')")
 #: ... and, read backwards from there, the name before it. A comma gives a value to a name in quotes only.
 _EMAN = re.compile(r"(?:[:=][ \t]*(?:rts[ \t]*:[ \t]*)?\]?[\"']?|,[ \t]*[\"'])(\w{0,100}[A-Za-z_])(?!\w)")
-#: How far before its value a name begins.
-_BEFORE = 140
 #: Texts of any name that may be a credential by their format.
 _TEXT = re.compile(
     r"[\"']([0-9]{8,10}:[\w-]{35}|xox\w-[\w-]+|gh\w_\w{36}|https://[^\"'\s]{40,300}|-----BEGIN[^\"']+)[\"']"
@@ -30,8 +28,9 @@ def read(text: str, file: str) -> list[Setting]:
     """Return the texts that source gives to names, in order."""
     places = Places(text, file)
     found: dict[int, tuple[str, str, int]] = {}
+    backwards = text[::-1]
     for value in _VALUE.finditer(text):
-        name = _EMAN.match(text[max(0, value.start() - _BEFORE) : value.start() + 1][::-1])
+        name = _EMAN.match(backwards, len(text) - value.start() - 1)
         if name is not None:
             found[value.start(1)] = (name[1][::-1], value[1][1:-1], value.end(1))
     for match in _TEXT.finditer(text):
@@ -46,9 +45,8 @@ def read(text: str, file: str) -> list[Setting]:
 def read_notebook(text: str, file: str) -> Iterator[Setting]:
     """Yield the texts that a notebook gives to names: in its code, and in what it printed. Raise Unreadable."""
     for line in json_.read(text, file):
-        if line.text and len(line.value) >= 8:
-            for inner in read(line.value, file):
-                yield replace(inner, place=_moved(line.place, inner.place))
+        for inner in read(line.value, file):
+            yield replace(inner, place=_moved(line.place, inner.place))
 
 
 def _moved(line: Place, inner: Place) -> Place:

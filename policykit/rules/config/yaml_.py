@@ -19,8 +19,6 @@ from _ruamel_yaml import (  # type: ignore[import-not-found]
 from policykit.place import Place
 from policykit.rules.config.base import MAX_DEPTH, MAX_SETTINGS, Setting, Unreadable, dotted
 
-#: Plain scalars that are no text.
-_TYPED = re.compile(r"(?i)(true|false|yes|no|on|off|null|~|[-+]?[0-9][0-9_]*(\.[0-9]*)?)\Z")
 #: An item of a list `- NAME=value`, as docker compose has it under `environment:`.
 _ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,200})=")
 
@@ -86,7 +84,7 @@ class _Reader:
             quote = event.style in ("'", '"')
             column, end_column = column + assigned.end() + quote, end_column - quote
         place = Place(self.file, start.line + 1, column, end.line + 1, end_column, dotted(path))
-        return Setting(path, value, place, event.style != "" or not _TYPED.match(value))
+        return Setting(path, value, place)
 
 
 def read(text: str, file: str) -> list[Setting]:
