@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 
 from policykit.finding import SEVERITIES, Finding
 from policykit.lint.discover import Target
@@ -69,13 +70,16 @@ def lint_targets(
 ) -> tuple[Report, list[Card]]:
     """Lint files; return the report, and what each policy shows to others.
 
-    A file of a folder that another one extends is part of that one and is not linted by itself. `alone`: in this
-    process.
+    A file of a folder that another one extends is part of that one: it is compared with no other, and is linted by
+    itself only if a guard could run it as it stands, with an exchange and a key. `alone`: in this process.
     """
     judged = judge_all(targets, options, state_of, alone=alone)
     parents = {parent for j in judged for parent in j.parents}
-    kept = [j for j in judged if j.target.named or not parents or os.path.realpath(j.target.file) not in parents]
-    cards = [j.card for j in kept if j.card is not None]
+    whole = [j.target.named or not parents or os.path.realpath(j.target.file) not in parents for j in judged]
+    apart = list(compress(judged, whole))
+    # What extends a policy may be stricter than it; that makes the policy itself no safer.
+    kept = [j for j, apart_too in zip(judged, whole, strict=True) if apart_too or (j.card is not None and j.card.keys)]
+    cards = [j.card for j in apart if j.card is not None]
     report = Report(
         options.now_ms,
         policies=sum(j.target.kind == "policy" for j in kept),
@@ -94,7 +98,7 @@ def lint_targets(
     for c in cards:
         for file in c.files:
             waivers[file] += c.waivers
-    found += [(f, waivers[f.primary.file]) for f in judge_fleet(kept, options)]
+    found += [(f, waivers[f.primary.file]) for f in judge_fleet(apart, options)]
     report.findings = _sorted(_waive(report, found, options))
     return report, cards
 

@@ -285,6 +285,19 @@ def test_profile_that_is_extended_is_part_of_its_child(run: Run, policy: Path) -
     )
 
 
+def test_policy_that_is_extended_is_linted_all_the_same(run: Run, policy: Path) -> None:
+    """A policy that could be run as it stands is not hidden by a stricter one that extends it."""
+    _edit(policy, "scopes: [read, trade.spot]", "scopes: [read, trade.spot, withdraw]")
+    child = "policykit: 1\nname: small\nextends: [mm.yaml]\n"
+    Path("small.yaml").write_text(f"{child}keys: {{mm-exec: {{purpose: execution, scopes: [read, trade.spot]}}}}\n")
+    said = run("lint", ".", "--format", "concise", "--now", NOW)
+    assert (said.code, said.out) == (
+        1,
+        "mm.yaml:11:32: critical[PK101 withdraw-scope] key `mm-exec` asks for withdraw; a bot's key never has it\n",
+    )
+    assert run("lint", "small.yaml", "--format", "concise", "--now", NOW) == Said(0, "", "")
+
+
 def test_output_goes_to_a_file(run: Run, policy: Path) -> None:
     """--output writes the report to a file and nothing to the terminal."""
     said = run("lint", policy, "--format", "json", "-o", "report.json", "--now", NOW)
