@@ -53,19 +53,21 @@ def shapes(section: type[Section]) -> dict[str, Shape]:
     return {name: _shape(field.annotation, table[name]) for name, field in section.model_fields.items()}
 
 
-def keys_at(root: type[Section], path: tuple[str | int, ...]) -> tuple[str, ...]:
-    """Return the keys that may stand at a path of a document; empty where keys are free (maps) or there are none."""
+def section_at(root: type[Section], path: tuple[str | int, ...]) -> type[Section] | None:
+    """Return the section that belongs at a path of a document; None where keys are free (maps) or there are none."""
     section: type[Section] | None = root
     steps = iter(path)
     for step in steps:
-        if section is None:
-            return ()
-        shape = shapes(section).get(str(step))
-        if shape is None:
-            return ()
-        if shape.kind in ("list", "map") and next(steps, None) is None:
-            return ()
+        shape = shapes(section).get(str(step)) if section is not None else None
+        if shape is None or (shape.kind in ("list", "map") and next(steps, None) is None):
+            return None
         section = shape.section
+    return section
+
+
+def keys_at(root: type[Section], path: tuple[str | int, ...]) -> tuple[str, ...]:
+    """Return the keys that may stand at a path of a document; empty where keys are free (maps) or there are none."""
+    section = section_at(root, path)
     return tuple(section.model_fields) if section is not None else ()
 
 

@@ -92,7 +92,7 @@ class _OneOrList(NamedTuple):
     of: Text
 
     def widen(self, value: object) -> object:
-        if value == []:
+        if value == [] or isinstance(value, int | dict):
             raise PydanticCustomError("policykit", self.of.needs)
         return [value] if isinstance(value, str) else value
 
@@ -109,8 +109,9 @@ class _OneOrMap:
 
     @staticmethod
     def widen(value: object) -> object:
-        if value == {}:
-            raise PydanticCustomError("policykit", 'a cap, or caps by symbol ("default", "BTC/USDT") are needed')
+        if value == {} or isinstance(value, int):
+            needs = 'a cap ("5000 USDT", "10% of equity"), or caps by symbol ("default", "BTC/USDT") are needed'
+            raise PydanticCustomError("policykit", needs)
         return {"default": value} if isinstance(value, str | list) else value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:

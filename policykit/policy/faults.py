@@ -13,6 +13,7 @@ from policykit.finding import Finding, Fix
 from policykit.model.policy import Policy
 from policykit.model.shape import keys_at
 from policykit.place import Place
+from policykit.policy.needs import form, wanted
 from policykit.source import Document, finding, shown
 from policykit.source.reader import MAX_FINDINGS
 
@@ -31,15 +32,11 @@ _WORD = re.compile(r"'([^']+)'")
 #: A whole number, a percentage of nothing, and a word that needs no quotes inside of brackets.
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?%\Z")
-_ITEM = re.compile(r"[a-z][a-z_.]{0,40}\Z")
+_ITEM = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}\Z")
 
 _NEEDS: Mapping[str, str] = {
     "int_type": "a whole number is needed",
     "bool_type": "`true` or `false` is needed",
-    "dict_type": "a section (`key: value`) is needed",
-    "model_type": "a section (`key: value`) is needed",
-    "model_attributes_type": "a section (`key: value`) is needed",
-    "tuple_type": "a list (`[a, b]`) is needed",
     "string_type": "text is needed",
 }
 
@@ -47,6 +44,7 @@ _NEEDS: Mapping[str, str] = {
 def faults(error: ValidationError, document: Document) -> list[Finding]:
     """Return one finding for each error, in the order of the file; none for what the reader has refused already."""
     found: dict[tuple[str, str], Finding] = {}
+    cut = any(one.rule == "PK002" for one in document.findings)
     for row in error.errors(include_input=False, include_url=False)[:MAX_FINDINGS]:
         path = _path(row["loc"], document.data)
         dotted = ".".join(str(part) for part in path)
@@ -54,6 +52,8 @@ def faults(error: ValidationError, document: Document) -> list[Finding]:
             continue
         if row["type"] == "too_short" and f"{dotted}.0" in document.places:
             continue  # pydantic does not count items that it refused; those have findings of their own
+        if cut and row["type"] == "missing":
+            continue  # it may stand behind the place where reading ended
         one = _fault(row, path, dotted, document)
         found.setdefault((one.rule, dotted), one)
     return sorted(found.values(), key=lambda f: (f.primary.line, f.primary.column))
@@ -89,9 +89,10 @@ def _fault(row: Any, path: tuple[str | int, ...], dotted: str, document: Documen
         parent = ".".join(str(part) for part in path[:-1])
         place = document.key_places.get(parent) or _nearest(document, parent)
         where = f"`{_safe(path[:-1])}` has no `{path[-1]}`" if parent else f"there is no `{path[-1]}`"
-        return finding("PK012", place._replace(path=_safe(path[:-1])), where, f"`{path[-1]}: ...` is needed here")
+        needs = f"`{path[-1]}: ...` is needed here, {wanted(path)}"
+        return finding("PK012", place._replace(path=_safe(path[:-1])), where, needs)
     context = row.get("ctx") or {}
-    needs = _needs(kind, row, context)
+    needs = form(path, kind) or _needs(kind, row, context)
     is_key = "[key]" in row["loc"]
     place = document.key_places[dotted] if is_key and dotted in document.key_places else _nearest(document, dotted)
     given = "the key" if is_key else _given(document.data, path)

@@ -21,6 +21,10 @@ class Fault(NamedTuple):
 
 
 _COMMENT = ("a comment without a blank before its #", "a blank before the #, or quotes around text that holds one")
+_OPEN = (
+    "a quote that is still open on a line that is not indented below it",
+    "the closing quote where the text ends, or more spaces before its further lines",
+)
 _LEFT = ("a line that is not indented with spaces below what it belongs to", "more spaces before it")
 
 
@@ -67,7 +71,7 @@ class Gaps:
         while offset:
             line = self.text[offset:end].partition("\n")[0]
             if line.strip() and len(line) - len(line.lstrip(" ")) <= indent:
-                return Fault(offset, *_LEFT)
+                return Fault(start, *_OPEN)
             offset = self.text.find("\n", offset, end) + 1
         return None
 

@@ -141,10 +141,14 @@ class _Reader:
         mark, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
         context = getattr(error, "context", None) or ""
         # What was never closed is wrong where it was opened, not on the line where that was noticed.
-        unclosed = mark is not None and opened is not None and opened.line != mark.line and "flow" in context
+        # So is a line without a colon, on the line after which that was noticed.
+        inside = "flow" in context or "simple key" in context
+        unclosed = mark is not None and opened is not None and opened.line != mark.line and inside
         mark = opened if mark is None or unclosed or "quoted" in context else mark
         place = Place(self.doc.file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else None
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+        if mark and self.text[mark.index : mark.index + 1] == "\t":
+            problem = _TAB
         self.doc.findings.append(
             finding("PK002", place or Place(self.doc.file), f"this is not YAML ({problem})", _HINTS.get(problem, _HINT))
         )
@@ -314,12 +318,14 @@ class _Reader:
 
 
 _HINT = "look at the indentation, quotes and brackets around here"
+_TAB = "a tab where the indentation belongs"
 _HINTS: Mapping[str, str] = {
+    _TAB: "spaces in the place of the tab",
     "mapping values are not allowed in this context": 'text that holds ": " in quotes, or a key on a line of its own',
     "found unexpected end of stream": "the closing quote or bracket",
     "could not find expected ':'": "`key: value`, with a blank after the colon",
-    "found character that cannot start any token": "quotes around text that starts with @, ` or %; spaces, no tabs",
-    "found unexpected ':'": 'quotes around text that holds ":", inside of [ ] and { }',
+    "found character that cannot start any token": "quotes around text that starts with @, ` or %",
+    "found unexpected ':'": 'a blank after the colon, or quotes around text that holds ":" (inside of [ ] and { })',
     "did not find expected ',' or ']'": "the closing `]` of this list, or a comma",
     "did not find expected ',' or '}'": "the closing `}` of this section, or a comma",
     "did not find expected key": "the same indentation as the keys above",

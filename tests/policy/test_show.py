@@ -80,7 +80,10 @@ def test_a_policy_that_does_not_load_is_said(tmp_path: Path, capsys: pytest.Capt
     out = capsys.readouterr()
     assert (out.out, out.err) == (
         "",
-        f"policykit: {tmp_path}/p.yaml:1:1: there is no `name`; `name: ...` is needed here\n",
+        (
+            f"policykit: {tmp_path}/p.yaml:1:1: there is no `name`; `name: ...` is needed here, "
+            'a name of letters, digits, ".", "_", "-"\n'
+        ),
     )
 
 

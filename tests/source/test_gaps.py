@@ -9,6 +9,11 @@ from policykit.source import read
 COMMENT = "a comment without a blank before its #); a blank before the #, or quotes around text that holds one"
 LEFT = "a line that is not indented with spaces below what it belongs to); more spaces before it"
 
+OPEN = (
+    "a quote that is still open on a line that is not indented below it); "
+    "the closing quote where the text ends, or more spaces before its further lines"
+)
+
 
 @pytest.mark.parametrize(
     ("text", "said"),
@@ -21,8 +26,8 @@ LEFT = "a line that is not indented with spaces below what it belongs to); more 
         ("a: [b,\nc]", f"2:1 this is not YAML ({LEFT}"),
         ("a:\n  - [b,\n    c]\n  - d: [e,\n  f]", f"5:3 this is not YAML ({LEFT}"),
         ("a:\n  - {b: c,\n\td: e}", f"3:2 this is not YAML ({LEFT}"),
-        ('a: "b\nc"', f"2:1 this is not YAML ({LEFT}"),
-        ("a: 'b\n\n\tc'", f"3:1 this is not YAML ({LEFT}"),
+        ('a: "b\nc"', f"1:4 this is not YAML ({OPEN}"),
+        ("a: 'b\n\n\tc'", f"1:4 this is not YAML ({OPEN}"),
         ("a: >\n\nb: 1", "1:4 this is not YAML (a text block that holds no text); the text, indented"),
         ("a: [-]", "1:5 a.0: this is not YAML (a dash alone); a dash in quotes"),
     ],

@@ -122,11 +122,19 @@ STRUCTURE = [
     ("a: 'x", ["PK002 1:4-1:5 this is not YAML (found unexpected end of stream); the closing quote or bracket"]),
     (
         "a: @b",
-        [f"{TOKEN} quotes around text that starts with @, ` or %; spaces, no tabs"],
+        [f"{TOKEN} quotes around text that starts with @, ` or %"],
+    ),
+    (
+        "a:\n\tb: 1",
+        ["PK002 2:1-2:2 this is not YAML (a tab where the indentation belongs); spaces in the place of the tab"],
+    ),
+    (
+        "a: 1\nb\nc: 2",
+        ["PK002 2:1-2:2 this is not YAML (could not find expected ':'); `key: value`, with a blank after the colon"],
     ),
     (
         "{a: b:://c}",
-        [f'{COLON} quotes around text that holds ":", inside of [ ] and {{ }}'],
+        [f'{COLON} a blank after the colon, or quotes around text that holds ":" (inside of [ ] and {{ }})'],
     ),
 ]
 
