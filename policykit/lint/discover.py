@@ -41,8 +41,8 @@ def discover(paths: tuple[str, ...]) -> Found:
     """Return every file to lint, each once, in the order given and sorted inside a folder.
 
     A file that is named is linted whatever it is called: `.py` as source, `.env`, JSON and the like as settings, else
-    as a policy. In a folder, YAML files with a key `policykit` are policies, and files that keep a bot's settings are
-    recognised (`rules/config`); links to folders and hidden folders are left out.
+    as a policy. In a folder, YAML and JSON files with a key `policykit` are policies, and files that keep a bot's
+    settings are recognised (`rules/config`); links to folders and hidden folders are left out.
     """
     targets: dict[str, Target] = {}
     problems: list[str] = []
@@ -71,8 +71,10 @@ def _folder(top: str, problems: list[str]) -> Iterator[Target]:
         problems.append(f"{error.filename}: the folder cannot be read ({error.strerror}); leave it out, or allow it")
 
     for folder, folders, files in os.walk(top, onerror=unreadable):
-        depth = len(Path(folder).parts) - len(Path(top).parts)
-        folders[:] = sorted(f for f in folders if depth < MAX_DEPTH and f not in _SKIPPED and not f.startswith("."))
+        folders[:] = sorted(f for f in folders if f not in _SKIPPED and not f.startswith("."))
+        if folders and len(Path(folder).parts) - len(Path(top).parts) >= MAX_DEPTH:
+            problems.append(f"{folder}: folders over {MAX_DEPTH} deep are not looked into; name those below it")
+            folders.clear()
         for name in sorted(files):
             path = str(Path(folder, name))
             kind = _kind(path)
@@ -84,13 +86,13 @@ def _kind(path: str) -> Literal["policy", "source", "config"] | None:
     """Tell what a file of a folder is: by its name, or by how it begins; None when it is none of ours."""
     if path.endswith((".py", ".ipynb")):
         return "source"
+    form = format_of(path)
+    head, size = _head(path, PROBE_BYTES if form == "yaml" else SETTINGS_PROBE_BYTES) if form else (b"", 0)
+    if form in ("yaml", "json") and is_policy(head):
+        return "policy"  # a guard takes it whatever it is called
     if kind_by_name(path):
         return "config"
-    if not format_of(path):
-        return None
-    yaml = path.endswith((".yaml", ".yml"))
-    head, size = _head(path, PROBE_BYTES if yaml else SETTINGS_PROBE_BYTES)
-    if yaml and (size < 0 or is_policy(head)):
+    if form == "yaml" and size < 0:
         return "policy"  # one that cannot be read is taken for a policy, so that it is reported
     return "config" if 0 < size <= MAX_BYTES and kind_by_content(path, head) else None
 
@@ -98,6 +100,8 @@ def _kind(path: str) -> Literal["policy", "source", "config"] | None:
 def _named(path: str) -> Literal["policy", "source", "config"]:
     """Tell what a file that was named is. What could be a policy and is no file of settings is linted as a policy."""
     kind = _kind(path)
+    if kind == "config" and is_policy(_head(path, PROBE_BYTES)[0]):
+        return "policy"
     if kind is not None:
         return kind
     return "config" if format_of(path) not in ("", "yaml") else "policy"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from policykit.rules.config.base import Kind
 
-_POLICY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?policykit[\"']?[ \t]*:", re.MULTILINE)
+_POLICY = re.compile(rb"^[\"']?policykit[\"']?[ \t]*:", re.MULTILINE)
+#: The same between braces, where another tool's file may have the word.
+_FLOW = re.compile(rb"[{,]\s*[\"']?policykit[\"']?\s*:\s*[0-9]")
+#: What stands before the first key: blank lines, comments, the mark of a document.
+_BEFORE = re.compile(rb"(?:[ \t]*+(?:---[ \t]*+)?(?:[#%][^\n]*+)?\n)*+")
 #: Sections that only a policy has, and how many of them make a policy of a file without the key `policykit`.
 _SECTIONS = re.compile(
     rb"^(rate_budgets|risk|retry|kill_switch|dead_man_switch|reconciliation|withdrawals|account_security|waivers|waivable"
@@ -14,6 +19,9 @@ _SECTIONS = re.compile(
     re.MULTILINE,
 )
 _ENOUGH = 3
+#: What other tools have, too, and that together only a policy has.
+_KEYS = re.compile(rb"^(keys|exchange)[ \t]*:", re.MULTILINE)
+_SCOPES = re.compile(rb"[ {,]scopes[ \t]*:")
 _COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml\Z")
 #: Names whose content decides, and how such a file is read.
 _FORMATS: dict[str, Kind] = {
@@ -38,7 +46,7 @@ _HUMMINGBOT = re.compile(rb"(?m)^(?:connector|instance_id|strategy|template_vers
 
 def kind_by_name(file: str) -> Kind:
     """Tell what a file is when its name alone is enough: `.env`, a compose file, a systemd unit; else nothing."""
-    folder, _, name = file.replace("\\", "/").rpartition("/")
+    folder, _, name = file.replace("\\", "/").lower().rpartition("/")
     if name == ".env" or name.startswith(".env.") or name.endswith(".env"):
         return "dotenv"
     if _COMPOSE.match(name):
@@ -67,7 +75,23 @@ def kind_by_content(file: str, head: bytes) -> Kind:
 
 def is_policy(head: bytes) -> bool:
     """Tell a policy by the beginning of a YAML file; one that lost its key `policykit` must not be passed over."""
-    return _POLICY.search(head) is not None or len(set(_SECTIONS.findall(head))) >= _ENOUGH
+    text = _outermost(head)
+    if _POLICY.search(text) or (text.startswith((b"{", b"--- {")) and _FLOW.search(text)):
+        return True
+    return len(set(_SECTIONS.findall(text))) >= _ENOUGH or (
+        len(set(_KEYS.findall(text))) > 1 and _SCOPES.search(text) is not None
+    )
+
+
+def _outermost(head: bytes) -> bytes:
+    """Return YAML from its first key on, as UTF-8, so that the outermost keys begin their lines."""
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        head = head.decode("utf-16", "replace").encode()
+    head = head.removeprefix(codecs.BOM_UTF8).replace(b"\r", b"\n")
+    before = _BEFORE.match(head)
+    text = head[before.end() :] if before else head
+    indent = text[: len(text) - len(text.lstrip(b" "))]
+    return text[len(indent) :].replace(b"\n" + indent, b"\n") if indent else text
 
 
 def may_hold_secrets(file: str) -> bool:
