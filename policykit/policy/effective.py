@@ -16,8 +16,9 @@ from policykit.policy.canonical import version
 from policykit.policy.layers import Layer, nearest
 from policykit.policy.stages import staged
 
-#: Rules that no waiver touches: a key that can withdraw, or transfer where the exchange can tell it apart.
-UNWAIVABLE: Final = frozenset(("PK101", "PK102"))
+#: Rules that no waiver touches: a key that can withdraw, or transfer where the exchange can tell it apart, and the
+#: ceiling of waivers, which would else waive itself.
+UNWAIVABLE: Final = frozenset(("PK101", "PK102", "PK718"))
 
 
 @dataclass(frozen=True, eq=False)

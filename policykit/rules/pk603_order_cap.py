@@ -3,7 +3,7 @@
 ## What it finds
 A cap on single orders above 2 % of equity, unless `risk_at_stop` bounds what one order may lose at its stop by as much.
 A cap that is only an amount of money is compared with `account.max_equity`, else with the equity that the exchange
-reports when live state is given.
+reports when live state is given; where that cannot be done, the share is unknown.
 
 ## Why
 One bad order is the most common accident; at 1-2 % of the account it is survivable (G33).
@@ -48,6 +48,22 @@ risk:
 ```finding
 open certain policy.yaml:3:23 one order may be 5000 USDT, 5% of equity; the guide's range is 1-2%
 open certain policy.yaml:4:17 one order may lose 3% of equity at its stop; the guide's range is 1-2%
+```
+```yaml
+account: {name: main, currency: USDT, max_equity: 100000 USDT}
+risk:
+  max_order_notional: 5000 BTC
+```
+```finding
+unknown policy.yaml:3:23 what share of equity one order may be is not known: the cap is not in USDT
+```
+```yaml
+account: {name: main, currency: USDT}
+risk:
+  max_order_notional: 5000 USDT
+```
+```finding
+unknown policy.yaml:3:23 what share of equity one order may be is not known: no `account.max_equity` is stated
 ```
 
 ## Good
@@ -109,7 +125,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             found.append(_over(inputs, name, bounds[said[0]], *said))
             continue
         # What was observed counts more than the most that there may be.
-        asked = inputs.snapshot is not None and not any(isinstance(bound, Share) for bound in bounds)
+        asked = said is None or (inputs.snapshot is not None and not any(isinstance(b, Share) for b in bounds))
         observed = list(_amount(inputs, name, bounds)) if asked else []
         if not observed and (said is not None or asked):
             return
@@ -136,11 +152,12 @@ def _amount(inputs: Inputs, name: str, bounds: tuple[Bound, ...]) -> Iterator[Fi
     cap = most(bounds, currency, None)
     equity = _equity(inputs, currency)
     if cap is None or equity is None:
-        reason = inputs.not_told("equity") if cap is not None else f"the cap is not in {currency}"
+        unstated = inputs.not_told("equity") if inputs.snapshot else "no `account.max_equity` is stated"
+        reason = unstated if cap is not None else f"the cap is not in {currency}"
         yield RULE.unknown(
             place,
             f"what share of equity {WORDS[name].format('').replace('  ', ' ').strip()} is not known: {reason}",
-            "take a snapshot with balances (without --keys-only), or add a share: [1.5% of equity, ...]",
+            "state `account.max_equity`, take a snapshot with balances, or add a share: [1.5% of equity, ...]",
         )
     elif cap > equity * MAX_SHARE.fraction:
         at = inputs.snapshot.taken_at if inputs.snapshot else ""

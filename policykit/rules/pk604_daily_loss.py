@@ -2,7 +2,7 @@
 
 ## What it finds
 A daily loss limit above 5 % of equity, or one whose breach only warns. An amount is compared with the equity that the
-policy states (`account.max_equity`).
+policy states (`account.max_equity`); where that cannot be done, the share is unknown.
 
 ## Why
 A strategy that has stopped working loses every day; beyond 3-5 % of capital all trading halts until a person has
@@ -39,6 +39,22 @@ risk:
 ```finding
 open certain policy.yaml:2:34 a day may lose 10% of equity; the guide's range is 3-5%
 ```
+```yaml
+account: {name: main, currency: USDT, max_equity: 10000 USDT}
+risk:
+  daily_loss: {limit: 5 BTC}
+```
+```finding
+unknown policy.yaml:3:23 what share of equity a day may lose is not known: the limit is not in USDT
+```
+```yaml
+account: {name: main, currency: USDT}
+risk:
+  daily_loss: {limit: 800 USDT}
+```
+```finding
+unknown policy.yaml:3:23 what share of equity a day may lose is not known: no `account.max_equity` is stated
+```
 
 ## Good
 ```yaml
@@ -58,7 +74,7 @@ from decimal import Decimal
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.caps import bound_place, judged, max_equity
-from policykit.units import Share
+from policykit.units import Amount, Share
 
 RULE = Rule("PK604", "daily-loss", "high", ("G36",), "a strategy that has stopped working loses every day (G36)")
 
@@ -71,8 +87,17 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     loss = inputs.model.risk.daily_loss if inputs.model.risk else None
     if loss is None:
         return
-    said = judged(loss.limit, inputs.model.account.currency, max_equity(inputs))
-    if said is not None and said[1].fraction > MAX_SHARE.fraction:
+    currency = inputs.model.account.currency
+    said = judged(loss.limit, currency, max_equity(inputs))
+    if said is None:
+        own = any(isinstance(b, Amount) and b.currency == currency for b in loss.limit)
+        reason = "no `account.max_equity` is stated" if own else f"the limit is not in {currency}"
+        yield RULE.unknown(
+            inputs.place("risk.daily_loss.limit"),
+            f"what share of equity a day may lose is not known: {reason}",
+            "state `account.max_equity`, or add a share: [3% of equity, ...]",
+        )
+    elif said[1].fraction > MAX_SHARE.fraction:
         index, share = said
         place, bound = bound_place(inputs, "risk.daily_loss.limit", index), loss.limit[index]
         yield RULE.finding(

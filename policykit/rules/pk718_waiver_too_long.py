@@ -2,6 +2,7 @@
 
 ## What it finds
 A waiver that expires further ahead than its rule's severity allows: critical 7 days, high 30, medium 90, low 365.
+Cannot be waived.
 
 ## Why
 A waiver gives time to mend, it is no second policy. The worse the finding, the sooner somebody looks again (G01).
@@ -51,7 +52,14 @@ from typing import Final
 from policykit.finding import Finding, Fix, Severity
 from policykit.rules.base import DAY_MS, Inputs, Rule, days, iso_ms
 
-RULE = Rule("PK718", "waiver-too-long", "medium", ("G01",), "a waiver gives time to mend, it is no second policy")
+RULE = Rule(
+    "PK718",
+    "waiver-too-long",
+    "medium",
+    ("G01",),
+    "a waiver gives time to mend, it is no second policy",
+    waivable=False,
+)
 
 #: The longest time for which a finding is accepted at once, in days, by its severity.
 CEILING_DAYS: Final[Mapping[Severity, int]] = {"critical": 7, "high": 30, "medium": 90, "low": 365}

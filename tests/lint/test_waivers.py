@@ -56,6 +56,14 @@ def test_both_roads_call_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_text("policykit: 1\nname: p\n").waived("PK101", "keys.k", NOW_MS) is waiver
 
 
+def test_no_waiver_lifts_the_ceiling_of_waivers(policy: Path) -> None:
+    """A waiver of the rule on long waivers, itself long, would accept everything for ever: it is refused."""
+    line = "  - {rule: PK718, at: waivers, owner: a, ticket: T-1, reason: for ever, expires: 2099-01-01}\n"
+    policy.write_text(policy.read_text() + "waivers:\n" + line)
+    ended = lint(Call((str(policy),)), Options(NOW_MS))
+    assert (ended.code, [f"{f.primary}: {f.rule}" for f in ended.report.findings]) == (2, ["mm.yaml:32:12: PK030"])
+
+
 def test_a_waiver_covers_what_lies_below_and_nothing_beside() -> None:
     """`keys.mm` covers `keys.mm.scopes`, not `keys.mm-exec`; nothing covers what cannot be waived, or the file."""
     rules = ("PK205", "PK101", "PK102", "PK011")

@@ -96,20 +96,19 @@ def test_declared_difference_is_said_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "reason", "static"),
     [
-        ("risk: {max_order_notional: 5000 EUR}\n", "the cap is not in USDT"),
-        ("risk: {max_order_notional: 5000 USDT}\n", "no price of BTC"),
+        ("risk: {max_order_notional: 5000 EUR}\n", "the cap is not in USDT", "the cap is not in USDT"),
+        ("risk: {max_order_notional: 5000 USDT}\n", "no price of BTC", "no `account.max_equity` is stated"),
     ],
 )
-def test_cap_that_cannot_be_compared_with_equity(text: str, reason: str) -> None:
-    """A cap in another currency, or an equity that was not read, is unknown with its reason; static lint is silent."""
+def test_cap_that_cannot_be_compared_with_equity(text: str, reason: str, static: str) -> None:
+    """A cap in another currency, or an equity that nobody states or has read, is unknown with its reason."""
     state = '{"account": {"equity": null, "unknown": {"equity": "no price of BTC"}, "balances": {}}}'
     text = PLAIN + text
-    assert _found("PK603", text, state) == [
-        f"unknown policy.yaml:2:28 what share of equity one order may be is not known: {reason}"
-    ]
-    assert _found("PK603", text) == []
+    said = "unknown policy.yaml:2:28 what share of equity one order may be is not known: "
+    assert _found("PK603", text, state) == [said + reason]
+    assert _found("PK603", text) == [said + static]
 
 
 def test_equity_in_another_currency_or_no_number_is_unknown() -> None:
