@@ -23,6 +23,15 @@ exchange.options["maxRetriesOnFailure"] = settings.retries
 ```finding
 open likely bot.py:1:43 `maxRetriesOnFailure` may be over 0: an order may be sent more than once; 0 is safe
 ```
+```python
+import ccxt
+
+spot = ccxt.okx({"options": {"maxRetriesOnFailure": 0}})
+swap = ccxt.okx({"options": {"maxRetriesOnFailure": 1, "defaultType": "swap"}})
+```
+```finding
+open certain bot.py:4:53 `maxRetriesOnFailure` is 1: one order may be sent 2 times; 0 is safe
+```
 
 ## Good
 ```python
@@ -40,7 +49,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 
 RULE = Rule(
@@ -67,10 +76,12 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             message = f"`{named.key}` is {int(value)}: one order may be sent {value + 1} times; 0 is safe"
         else:
             continue
+        place = inputs.code.place(named.value, named.key)
         yield RULE.finding(
-            inputs.code.place(named.value, named.key),
+            place,
             message,
             confidence="likely" if value is ... else "certain",
             label="retries of the library",
             next_step="set it to 0; the protected client looks an order up before anything is sent again",
+            fix=Fix.replace(place, "0", "0: no retry by the library", safe=value is not ...),
         )

@@ -46,7 +46,7 @@ open certain bot.py:1:8 a Slack token stands in the source
 import os
 import ccxt
 
-exchange = ccxt.binance({"apiKey": os.environ["MM_API_KEY"], "secret": os.environ["MM_API_SECRET"]})
+exchange = ccxt.binance({"apiKey": os.environ["MM_API_KEY"], "secret": os.getenv("MM_API_SECRET")})
 ```
 ```python
 API_SECRET = "YOUR_API_SECRET_0123456789"
@@ -122,15 +122,13 @@ def _named(code: Code) -> Iterator[tuple[str, ast.expr, bool]]:
 def _given(code: Code) -> Iterator[tuple[str, ast.expr, bool]]:
     """Yield what stands in the place of a look-up, and what a client is given without a name."""
     for call in code.calls:
-        node = call.node
-        if not isinstance(node, ast.Call) or not node.args:
-            continue
-        if _LOOK_UPS.search(dotted(call.function)) and len(node.args) > 1:
-            name = node.args[0]
+        given = call.node.args if isinstance(call.node, ast.Call) else []
+        if _LOOK_UPS.search(dotted(call.function)) and len(given) > 1:
+            name = given[0]
             if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                yield name.value, node.args[1], False
+                yield name.value, given[1], False
         elif client_of(origin(code, call.function)) is not None:
-            for argument in node.args:
+            for argument in given:
                 yield "secret", argument, True
 
 

@@ -36,6 +36,23 @@ retry_call(exchange.create_order, fargs=["BTC/USDT", "market", "buy", 1], tries=
 open certain bot.py:5:1 `retry_call` repeats `exchange.create_order`: one order may be sent several times
 ```
 
+```python
+import ccxt
+from policykit import enforce
+from tenacity import retry
+
+exchange = ccxt.binance()
+
+
+@enforce("order.create")
+@retry
+def buy(symbol, side, amount, price):
+    return exchange.create_order(symbol, "limit", side, amount, price)
+```
+```finding
+open certain bot.py:9:2 `retry` repeats `exchange.create_order`: one order may be sent several times
+```
+
 ## Good
 ```python
 import ccxt
@@ -79,9 +96,9 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.code.orders import Sent, orders, sends
+from policykit.rules.code.orders import Sent, last_name, orders, sends
 from policykit.rules.code.retries import Repeat, decorated, repeats
-from policykit.rules.code.tree import Code, Scope, dotted
+from policykit.rules.code.tree import Code, Scope
 
 RULE = Rule(
     "PK904",
@@ -122,11 +139,10 @@ def _decided(order: Sent, function: Scope, at: int) -> bool:
     """Tell whether a policy decides each try: `@enforce` stands inside of what repeats."""
     scope: Scope | None = order.call.scope
     while scope is not None:
-        for place, decorator in enumerate(scope.decorators):
-            name = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
-            if name.rpartition(".")[2] == "enforce":
-                return scope is not function or place > at
-        scope = scope.parent
+        inside = scope.decorators[at + 1 :] if scope is function else scope.decorators
+        if any(last_name(d) == "enforce" for d in inside):
+            return True
+        scope = None if scope is function else scope.parent
     return False
 
 
@@ -134,8 +150,6 @@ def _handed(code: Code) -> Iterator[tuple[Repeat, Sent]]:
     """Yield the orders that are handed to something that repeats them, also in a lambda."""
     known = {id(o.call.node): o for o in orders(code) if o.state != "protected"}
     for call in code.calls if known else ():
-        if not isinstance(call.node, ast.Call) or not call.arguments:
-            continue
         found = repeats(code, call.node)
         if found is not None:
             inside = (known.get(id(n)) for a in call.arguments for n in ast.walk(a))

@@ -59,7 +59,7 @@ from collections.abc import Iterator
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.code.orders import Sent, by_client, orders, others
-from policykit.rules.code.tree import Code, Scope, dotted
+from policykit.rules.code.tree import Scope, dotted
 
 RULE = Rule(
     "PK906",
@@ -80,7 +80,7 @@ _MORE = re.compile(r"(?i)param|extra|option|opts|kwargs|\Adata\Z|payload|request
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at the orders on each client that no guard protects."""
     code = inputs.code
-    bare = (o for o in orders(code) if o.state in ("raw", "likely") and not _may_have_id(code, o))
+    bare = (o for o in orders(code) if o.state in ("raw", "likely") and not _may_have_id(o))
     for group in by_client(bare):
         first = group[0]
         more = f"; nor {'has 1 call' if len(group) == 2 else f'have {len(group) - 1} calls'} more on it"
@@ -98,23 +98,23 @@ def _usual(order: Sent) -> str:
     return order.library.ids[0]
 
 
-def _may_have_id(code: Code, order: Sent) -> bool:
+def _may_have_id(order: Sent) -> bool:
     """Tell whether an id is given, or may be: also when what is given cannot be seen."""
     call = order.call.node
     if not isinstance(call, ast.Call) or _OTHER.search(order.call.method) or not order.library.ids:
         return True
     if any(isinstance(a, ast.Starred) for a in call.args):
         return True
+    given = call.args
     for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg in order.library.ids or _MORE.search(keyword.arg):
-            if keyword.arg is None or keyword.arg in order.library.ids:
-                return True
-            if _holds_id(code, keyword.value, order.call.scope, order.library.ids):
-                return True
-    return any(_holds_id(code, a, order.call.scope, order.library.ids) for a in call.args)
+        if keyword.arg is None or keyword.arg in order.library.ids:
+            return True
+        if _MORE.search(keyword.arg):
+            given = [*given, keyword.value]
+    return any(_holds_id(a, order.call.scope, order.library.ids) for a in given)
 
 
-def _holds_id(code: Code, node: ast.expr, scope: Scope, ids: tuple[str, ...]) -> bool:
+def _holds_id(node: ast.expr, scope: Scope, ids: tuple[str, ...]) -> bool:
     if isinstance(node, ast.Dict):
         keys = [k.value if isinstance(k, ast.Constant) else None for k in node.keys]
         return any(k is None or k in ids for k in keys)
@@ -126,5 +126,4 @@ def _holds_id(code: Code, node: ast.expr, scope: Scope, ids: tuple[str, ...]) ->
     given = scope.names.get(name)
     if not given or any(not isinstance(b.value, ast.Dict) for b in given):
         return True
-    later = (n.key for n in code.named if n.owner is not None and dotted(n.owner) == name)
-    return any(_holds_id(code, b.value, scope, ids) for b in given) or any(key in ids for key in later)
+    return any(_holds_id(b.value, scope, ids) for b in given)

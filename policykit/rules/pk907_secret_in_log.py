@@ -25,11 +25,18 @@ log.debug("signed request: %s", signature)
 ```finding
 open likely bot.py:1:33 `signature` goes to log.debug: what is logged is exposed
 ```
+```python
+print(config["password"], load()["password"])
+```
+```finding
+open likely bot.py:1:7 `config["password"]` goes to print: what is logged is exposed
+open likely bot.py:1:27 `password` goes to print: what is logged is exposed
+```
 
 ## Good
 ```python
 print(f"started with key {api_key[:4]}..., secret {'set' if api_secret else 'missing'}")
-log.info("secret of %d characters", len(api_secret))
+log.info("secret of %d characters at %s", len(api_secret), exchange.id)
 ```
 
 ## Source

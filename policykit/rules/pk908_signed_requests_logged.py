@@ -91,7 +91,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
 
 
 def _on(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value in (True, 1, 2)
+    return isinstance(node, ast.Constant) and node.value in (1, 2)  # True is 1
 
 
 def _switch(named: Named) -> str:
@@ -104,9 +104,7 @@ def _switch(named: Named) -> str:
         return ""
     if named.in_client:
         return "certain"
-    if named.owner is None or isinstance(named.owner, ast.Call):
-        return ""
-    atoms = flow.settle(flow.of(named.owner, named.scope))
+    atoms = flow.settle(flow.of(named.owner, named.scope)) if named.owner is not None else flow.NOTHING
     if any(a.library is not None and a.library.name == "ccxt" for a in atoms):
         return "certain"
     return ""

@@ -167,7 +167,7 @@ def _waits(loop: ast.While, attempt: ast.Try, scope: Scope) -> str | None:
         return "at once" if known else None
     values = [_constant(c.args[0], scope, loop) if c.args else None for c in sleeps]
     plain = [v for v in values if v is not None]
-    return f"always after {plain[0]:g} s" if plain and len(plain) == len(values) else None
+    return f"always after {plain[0]:g} s" if len(plain) == len(values) else None
 
 
 def _logs(call: ast.Call) -> bool:
@@ -180,7 +180,7 @@ def _constant(node: ast.expr, scope: Scope, loop: ast.While) -> float | None:
         return float(node.value)
     name = dotted(node)
     changed = any(isinstance(n, ast.AugAssign) and dotted(n.target) == name for n in ast.walk(loop))
-    owner = next((s.own_class for s in _outward(scope) if s.self_name and name.startswith(f"{s.self_name}.")), None)
+    owner = next((s.own_class for s in _outward(scope) if name.startswith(f"{s.self_name}.")), None)
     if owner is not None:
         given = owner.attributes.get(name.partition(".")[2], [])
         only = given[0].value if len(given) == 1 else None

@@ -71,6 +71,7 @@ RULE = Rule(
     ("source",),
 )
 
+_BACKOFF = ("backoff.on_exception", "backoff.on_predicate")
 #: The guide's most attempts.
 MAX_ATTEMPTS = 5
 _READS = re.compile(
@@ -108,19 +109,16 @@ def _faults(code: Code, decorator: ast.expr) -> list[str]:
     call = decorator if isinstance(decorator, ast.Call) else None
     where = origin(code, call.func if call is not None else decorator)
     given = {k.arg: k.value for k in call.keywords} if call is not None else {}
-    if None in given:
-        return []
-    if where == "tenacity.retry":
-        return _tenacity(given)
-    return _backoff(given) if where in ("backoff.on_exception", "backoff.on_predicate") else []
+    shape = _tenacity if where == "tenacity.retry" else _backoff if where in _BACKOFF else None
+    return shape(given) if shape is not None and None not in given else []
 
 
 def _tenacity(given: dict[str | None, ast.expr]) -> list[str]:
     faults = []
     if "stop" not in given:
         faults.append("never stops")
-    elif _attempts(given["stop"]) > MAX_ATTEMPTS:
-        faults.append(f"tries {_attempts(given['stop'])} times")
+    else:
+        faults += [f"tries {n} times" for n in _attempts(given["stop"]) if n > MAX_ATTEMPTS]
     if "wait" not in given:
         faults.append("does not wait")
     elif _names(given["wait"]) and not any("random" in n or "jitter" in n for n in _names(given["wait"])):
@@ -141,12 +139,12 @@ def _backoff(given: dict[str | None, ast.expr]) -> list[str]:
     return faults
 
 
-def _attempts(node: ast.expr) -> int:
+def _attempts(node: ast.expr) -> Iterator[int]:
+    """Yield how many tries a stop of tenacity allows, as far as that can be seen."""
     for part in ast.walk(node):
-        if isinstance(part, ast.Call) and dotted(part.func).endswith("stop_after_attempt") and part.args:
-            value = part.args[0]
-            return value.value if isinstance(value, ast.Constant) and isinstance(value.value, int) else 0
-    return 0
+        if isinstance(part, ast.Call) and dotted(part.func).endswith("stop_after_attempt"):
+            values = (a.value for a in part.args if isinstance(a, ast.Constant))
+            yield from (v for v in values if isinstance(v, int))
 
 
 def _names(node: ast.expr) -> list[str]:

@@ -23,18 +23,21 @@ makes a key no less real.
 open certain config.json:4:58 `exchange.secret` is a secret, in a file that git tracks
 ```
 ```settings deploy/.env tracked
+OKX_API_KEY=EXAMPLEexample9876543210EXAMPLEexample
 OKX_API_SECRET=EXAMPLEexample0123456789EXAMPLEexample
 NOTIFY=123456789:EXAMPLEexample0123456789EXAMPLEex-_
 ```
 ```finding
-open likely deploy/.env:1:16 `OKX_API_SECRET` is a secret, in a file that git tracks
-open certain deploy/.env:2:8 `NOTIFY` is a Telegram bot token, in a file that git tracks
+open likely deploy/.env:2:16 `OKX_API_SECRET` is a secret, in a file that git tracks
+open certain deploy/.env:3:8 `NOTIFY` is a Telegram bot token, in a file that git tracks
 ```
 ```settings .env unknown
 OKX_API_SECRET=EXAMPLEexample0123456789EXAMPLEexample
+OKX_PASSPHRASE=Example-Pass-0123
 ```
 ```finding
 unknown .env:1:16 `OKX_API_SECRET` is a secret; whether git tracks this file could not be asked
+unknown .env:2:16 `OKX_PASSPHRASE` is a passphrase; whether git tracks this file could not be asked
 ```
 
 ## Good

@@ -61,6 +61,12 @@ open certain conf/connectors/okx.yml:2:17 `okx_secret_key` is a secret in plain 
     "exchange": {"name": "okx", "key": "your_exchange_key", "secret": "your_exchange_secret", "password": ""}
 }
 ```
+```settings config.json tracked
+{"stake_currency": "USDT", "exchange": {"name": "okx", "secret": "EXAMPLEexample0123456789EXAMPLEexample"}}
+```
+```settings .env ignored
+OKX_API_SECRET=EXAMPLEexample0123456789EXAMPLEexample
+```
 ```settings docker-compose.yml outside
 services:
   bot:

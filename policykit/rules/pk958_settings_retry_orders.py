@@ -20,6 +20,14 @@ open certain config.json:3:69
   `exchange.ccxt_config.options.maxRetriesOnFailure` is 3: an order may be sent 4 times; 0 is safe
 ```
 
+```settings .env
+FREQTRADE__EXCHANGE__CCXT_CONFIG__OPTIONS__maxRetriesOnFailure=10
+```
+```finding
+open certain .env:1:64
+  `FREQTRADE__EXCHANGE__CCXT_CONFIG__OPTIONS__maxRetriesOnFailure` is 10: an order may be sent 11 times; 0 is safe
+```
+
 ## Good
 ```settings config.json
 {
@@ -34,6 +42,7 @@ GUIDE.md G26, G32; PITFALLS.md 18 and story 3; ccxt 4.5.90, `Exchange.fetch2`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from policykit.finding import Finding
@@ -49,12 +58,15 @@ RULE = Rule(
     ("config",),
 )
 
+_OVER_0 = re.compile(r"0*([1-9][0-9]{0,8})\Z")
+
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look at the options that are given to the client."""
     for name, setting in client_options(inputs.settings):
-        if name == "maxretriesonfailure" and setting.value.isdecimal() and int(setting.value[:6]) > 0:
-            times = int(setting.value[:6])
+        count = _OVER_0.match(setting.value) if name == "maxretriesonfailure" else None
+        if count is not None:
+            times = int(count[1])
             yield RULE.finding(
                 setting.place,
                 f"`{setting.place.path}` is {times}: an order may be sent {times + 1} times; 0 is safe",

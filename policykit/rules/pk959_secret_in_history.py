@@ -11,10 +11,11 @@ only a secret that no longer works is safe (G15, G19, G20).
 
 ## Bad
 ```settings .env commit=1f0c2a9b7d4e,gone
+OKX_API_KEY=EXAMPLEexample0123456789EXAMPLEexample
 OKX_API_SECRET=EXAMPLEexample0123456789EXAMPLEexample
 ```
 ```finding
-open likely .env@1f0c2a9b7d4e:1:16
+open likely .env@1f0c2a9b7d4e:2:16
   `OKX_API_SECRET` is a secret, added on 2026-03-01 and gone since; every clone still has it
 ```
 ```settings config.json commit=1f0c2a9b7d4e,present

@@ -201,7 +201,7 @@ def enforced(scope: Scope | None, depth: int = 0) -> bool:
     """Tell whether a function runs only under `@enforce`: its own, or that of each of its callers."""
     at = scope
     while at is not None:
-        if any(_last(d) == "enforce" for d in at.decorators):
+        if any(last_name(d) == "enforce" for d in at.decorators):
             return True
         at = at.parent
     if scope is None or isinstance(scope.node, ast.Module | ast.ClassDef) or depth >= MAX_CALLERS:
@@ -224,7 +224,8 @@ def others(code: Code, group: list[Sent]) -> tuple[tuple[str, Place], ...]:
     return tuple(("and here", code.place(s.call.node, s.call.method)) for s in group[1 : MAX_OTHERS + 1])
 
 
-def _last(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """Return the last part of the name of a decorator, or of what is called."""
     return dotted(node.func if isinstance(node, ast.Call) else node).rpartition(".")[2]
 
 
