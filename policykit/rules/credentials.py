@@ -42,9 +42,10 @@ _PLACEHOLDER = re.compile(
     r"|(?:insert|replace|enter|paste|put|fill|goes)[-_. ]?(?:me|here|this|in|with|your|the|key|secret)"
 )
 _LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
-_SEQUENCES = tuple(
-    run * 2
-    for run in (_DIGITS, _DIGITS + "abcdef", _LETTERS, _LETTERS + _DIGITS, _DIGITS + _LETTERS, "1234567890" + _LETTERS)
+#: What is typed in order instead of a secret, once or again and again.
+_SEQUENCES = (
+    *(_DIGITS, _DIGITS + "abcdef", _LETTERS),
+    *(_LETTERS + _DIGITS, _DIGITS + _LETTERS, "1234567890" + _LETTERS),
 )
 #: An address of an account or a contract is public.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
@@ -85,7 +86,7 @@ def placeholder(value: str) -> bool:
     if _REFERENCE.match(value) or _SUBSTITUTED.search(value) or _PLACEHOLDER.search(value):
         return True
     folded = value.lower()
-    return any(folded in sequence for sequence in _SEQUENCES)
+    return any(folded in run * (len(folded) // len(run) + 2) for run in _SEQUENCES)
 
 
 def known(value: str) -> str:
@@ -133,7 +134,7 @@ def random_run(run: str) -> bool:
     if _WORDLIKE.match(run):
         return False
     parts = [p for p in re.split(r"[-_/=+]", run) if p]
-    if all(p.isalpha() or p.isdigit() for p in parts) and len(parts) > 1:
+    if all(p.isalpha() or p.isdigit() for p in parts):
         return False
     return any(c.isdigit() for c in run) and any(c.isalpha() for c in run)
 

@@ -17,7 +17,7 @@ from policykit.place import Place
 from policykit.rules.base import Inputs
 from policykit.rules.budgets import most_in, order_costs
 from policykit.rules.caps import bound_place, max_equity, money, worth
-from policykit.units import Amount, Bound, Duration, Share, dimension
+from policykit.units import Bound, Duration, Share, dimension
 
 Caps = Mapping[str, tuple[Bound, ...]]
 
@@ -109,7 +109,7 @@ def _in_its_own_cap(inputs: Inputs, path: str, value: Any) -> Iterator[Dead]:
     for at, bounds in _caps(path, value).items():
         shares = tuple(b for b in bounds if isinstance(b, Share))
         for index, bound in enumerate(bounds):
-            tighter = _tighter(inputs, bound, shares) if shares and isinstance(bound, Amount) else None
+            tighter = _tighter(inputs, bound, shares)
             if tighter is not None:
                 by = bound_place(inputs, at, bounds.index(shares[0]))
                 yield Dead(f"{at} {bound}", f"beside it is {tighter[1]}", bound_place(inputs, at, index), by)

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from policykit.finding import Confidence, Finding, Severity, Status
+from policykit.place import Place
 from policykit.rules import Entry, Inputs, catalogue
 from policykit.testing.rules.examples import Example, all_examples, inputs_of
 
@@ -118,19 +119,27 @@ def test_each_open_finding_has_a_next_step() -> None:
 
 
 def _beside() -> list[str]:
-    """Return what stands beside the messages of each rule's bad examples: whether fixes are safe, and the evidence."""
+    """Return what stands beside the messages of each rule's bad examples: labels, next steps, evidence, fixes."""
     lines = set()
     for entry, _, example in BAD:
         for f in (f for f in _found(example) if f.rule == entry.rule.code):
-            if f.fix is not None:
-                lines.add(f"{f.rule} fix {'safe' if f.fix.safe else 'unsafe'}")
+            lines.add(f"{f.rule} says {f.label or '-'}; next: {f.next_step or '-'}")
+            lines |= {f"{f.rule} shows {what}: {_at(place)}" for what, place in f.context}
             if f.observed is not None:
                 lines.add(f"{f.rule} observed {f.observed.endpoint}: {f.observed.path} = {f.observed.value}")
+            for edit in f.fix.edits if f.fix is not None else ():
+                how = f"{'safe' if f.fix and f.fix.safe else 'unsafe'} fix"
+                lines.add(f"{f.rule} {how}: {edit.kind} {_at(edit.place)} {edit.text!r}")
     return sorted(lines)
 
 
-def test_fixes_and_evidence_are_those_of_the_list() -> None:
-    """A fix becomes safe or unsafe, and evidence another one, only with a change of beside.txt.
+def _at(place: Place) -> str:
+    """Return where something is without the lines of a policy, which every change of an example moves."""
+    return place.path or f"{place.file}:{place.line}:{place.column}"
+
+
+def test_what_stands_beside_the_messages_is_that_of_the_list() -> None:
+    """A label, a next step, evidence or a fix becomes another one only with a change of beside.txt.
 
     `python -m tests.rules.test_rule_set` writes it anew.
     """
