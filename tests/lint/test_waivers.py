@@ -59,9 +59,9 @@ def test_both_roads_call_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_waiver_lifts_the_ceiling_of_waivers(policy: Path) -> None:
     """A waiver of the rule on long waivers, itself long, would accept everything for ever: it is refused."""
     line = "  - {rule: PK718, at: waivers, owner: a, ticket: T-1, reason: for ever, expires: 2099-01-01}\n"
-    policy.write_text(policy.read_text() + "waivers:\n" + line)
+    policy.write_text("waivers:\n" + line + policy.read_text())
     ended = lint(Call((str(policy),)), Options(NOW_MS))
-    assert (ended.code, [f"{f.primary}: {f.rule}" for f in ended.report.findings]) == (2, ["mm.yaml:32:12: PK030"])
+    assert (ended.code, [f"{f.primary}: {f.rule}" for f in ended.report.findings]) == (2, ["mm.yaml:2:12: PK030"])
 
 
 def test_a_waiver_covers_what_lies_below_and_nothing_beside() -> None:
