@@ -82,7 +82,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 inputs.place(f"keys.{name}.ip_allowlist"),
                 f"key `{name}` is bound to no address",
                 label="no `ip_allowlist`" if key.ip_allowlist is None else "empty",
-                next_step="name the static address of the host that trades under `ip_allowlist`",
+                next_step="add `ip_allowlist: [{address: ..., why: ...}]` with the static address of the bot's host",
             )
     for name, _key, report in inputs.reports():
         place = inputs.place(f"keys.{name}.ip_allowlist")

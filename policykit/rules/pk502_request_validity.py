@@ -1,8 +1,8 @@
 """A signed request stays good for longer than its exchange accepts.
 
 ## What it finds
-`clock.request_validity` above what the exchange takes. Of an exchange whose bound is not in the traits it is
-unknown.
+`clock.request_validity` above what the exchange takes. Where policykit has no figure of it, it is unknown; of an id
+that ccxt does not have, PK730 says all.
 
 ## Why
 The validity is part of the fence behind which a lost order can no longer execute. One that the exchange refuses
@@ -20,11 +20,19 @@ exchange: kraken
 clock: {max_skew: 500ms, request_validity: 5s}
 ```
 ```finding
-unknown policy.yaml:2:44 how long kraken lets a request live is not known: its traits do not say
+unknown policy.yaml:2:44 how long kraken lets a request live is not known: policykit has no figure of it
 ```
 
 ## Good
 ```yaml
+clock: {max_skew: 500ms, request_validity: 5s}
+```
+```yaml
+clock: {max_skew: 500ms, request_validity: 60s}
+```
+
+```yaml
+exchange: binanse
 clock: {max_skew: 500ms, request_validity: 5s}
 ```
 
@@ -38,6 +46,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
+from policykit.traits.ccxt_ids import IDS
 from policykit.units import Duration
 
 RULE = Rule(
@@ -52,7 +61,7 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Compare the validity with the shortest bound of the exchange's order families."""
     validity = inputs.model.clock.request_validity if inputs.model.clock else None
-    if validity is None:
+    if validity is None or inputs.model.exchange not in IDS:
         return
     place = inputs.place("clock.request_validity")
     families = [f for p in inputs.traits.products.values() for f in p.families.values()] if inputs.traits else []
@@ -60,8 +69,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if not bounds:
         yield RULE.unknown(
             place,
-            f"how long {inputs.model.exchange} lets a request live is not known: its traits do not say",
-            "read the exchange's documents; until then a lost order is held for a person, never sent again",
+            f"how long {inputs.model.exchange} lets a request live is not known: policykit has no figure of it",
+            "nothing is to be done: while it is not known, a lost order is held for a person and never sent again",
         )
     elif validity.ms > min(bounds):
         longest = Duration(min(bounds))

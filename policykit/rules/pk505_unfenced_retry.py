@@ -3,7 +3,8 @@
 ## What it finds
 `retry.orders.when_absent: new_client_order_id` for a product of which the traits give no finite fence: a request's
 longest life, its processing time or the lag of look-ups is not known, or the exchange takes no client order id. So
-also where `clock.request_validity` is longer than the exchange takes.
+also where `clock.request_validity` is longer than the exchange takes. Of an id that ccxt does not have, PK730 says all:
+the right name may have a fence.
 
 ## Why
 "Not found" may only mean "not yet visible". Without a fence a second order can execute beside the first; a guard
@@ -42,6 +43,12 @@ retry:
   orders: {when_absent: hold}
 ```
 
+```yaml
+exchange: binanse
+retry:
+  orders: {when_absent: new_client_order_id, attempts: 2, expires_after: 30s}
+```
+
 ## Source
 GUIDE.md G26, G28, G38; DESIGN.md, section 7 (missing trait = no fence = no re-send).
 """
@@ -54,6 +61,7 @@ from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, words
 from policykit.rules.budgets import products
 from policykit.rules.fences import fences
+from policykit.traits.ccxt_ids import IDS
 
 RULE = Rule(
     "PK505",
@@ -67,7 +75,7 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Ask for the fence of each product that is traded, where a missing order may be sent again."""
     orders = inputs.model.retry.orders if inputs.model.retry else None
-    if orders is None or orders.when_absent != "new_client_order_id":
+    if orders is None or orders.when_absent != "new_client_order_id" or inputs.model.exchange not in IDS:
         return
     unfenced = [product for product in products(inputs) if fences(inputs, product) is None]
     if unfenced:

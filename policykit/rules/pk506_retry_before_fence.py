@@ -32,7 +32,7 @@ retry:
 ```
 ```yaml
 retry:
-  orders: {when_absent: hold, expires_after: 10s, wait: 20s}
+  orders: {when_absent: hold, expires_after: 10s, wait: 17500ms}
 ```
 
 ## Source
@@ -79,5 +79,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             f"a missing order expires after {orders.expires_after}, before it can be proved missing after {fence}: it "
             "is never sent again",
             label=f"over {fence}",
-            next_step="let it live longer, or say what happens: `when_absent: hold`",
+            next_step=f"set `expires_after` to more than {fence}, or say what happens: `when_absent: hold`",
         )

@@ -48,9 +48,7 @@ from policykit.finding import Finding
 from policykit.model.symbols import matches
 from policykit.rules.base import Inputs, Rule
 
-RULE = Rule(
-    "PK602", "symbols-open", "high", ("G01",), "a stolen key that only trades buys the thief's own coin (PITFALLS 29)"
-)
+RULE = Rule("PK602", "symbols-open", "high", ("G01",), "a stolen key that only trades buys the thief's own coin")
 
 #: A market that no list names: a pattern that matches it matches everything.
 _ANY = ("?/?", "?/?:?")

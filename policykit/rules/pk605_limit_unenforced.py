@@ -1,7 +1,9 @@
 """A limit is set that this version does not enforce.
 
 ## What it finds
-Every limit of the policy whose check or part of the guard is not there yet, in one finding.
+Every limit of the policy whose check or part of the guard is not there yet, in one finding. So also `max_leverage`
+where something else is traded than spot that is known not to borrow, and a collar around another price than the mark:
+this version sees neither.
 
 ## Why
 A set limit is never silently unenforced: a guard denies every increase while one of these is set. Cancels and
@@ -17,7 +19,28 @@ open certain policy.yaml:1:52 a guard of this version denies every increase: it 
   dead_man_switch.refresh, dead_man_switch.timeout, reconciliation.orders_every and 1 more
 ```
 
+```yaml
+exchange: binance
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade.derivatives]}
+risk: {symbols: ["BTC/USDT:USDT"], max_leverage: 3, price_collar: {max_deviation: 2%, reference: last}}
+```
+```finding
+open certain policy.yaml:4:50 a guard of this version denies every increase: it does not enforce risk.max_leverage
+  and risk.price_collar.reference
+```
+```yaml
+exchange: okx
+risk: {symbols: ["BTC/USDT"], max_leverage: 1}
+```
+```finding
+open certain policy.yaml:2:45 a guard of this version denies every increase: it does not enforce risk.max_leverage
+```
+
 ## Good
+```yaml
+risk: {symbols: ["BTC/USDT"], max_leverage: 1, price_collar: {max_deviation: 2%, reference: mark}}
+```
 ```yaml
 reconciliation: {on_start: required}
 retry:
@@ -33,8 +56,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.finding import Finding
+from policykit.model import Risk
 from policykit.model.enforced import unheld
 from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.budgets import products
 
 RULE = Rule(
     "PK605", "limit-unenforced", "low", ("G01",), "a guard denies increases rather than leave a set limit unenforced"
@@ -47,7 +72,7 @@ SHOWN = 3
 def check(inputs: Inputs) -> Iterator[Finding]:
     """List what is set and held by nothing, as the engine's check of the same name does."""
     effective = inputs.effective
-    paths = sorted({found.path for found in unheld(effective.model, effective.origins)})
+    paths = sorted({*(found.path for found in unheld(effective.model, effective.origins)), *_unseen(inputs)})
     if paths:
         places = {path: inputs.place(path) for path in paths}
         first = min(paths, key=lambda path: (places[path].file != effective.file, places[path]))
@@ -58,3 +83,18 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             label="not enforced by this version",
             next_step=f"to trade with this version, take out {words(paths)}",
         )
+
+
+def _unseen(inputs: Inputs) -> Iterator[str]:
+    """Yield the limits on what this version does not observe: their checks are there, and deny."""
+    risk = inputs.model.risk or Risk()
+    if risk.max_leverage is not None and any(_borrows(inputs, product) for product in products(inputs)):
+        yield "risk.max_leverage"
+    if risk.price_collar is not None and risk.price_collar.reference != "mark":
+        yield "risk.price_collar.reference"
+
+
+def _borrows(inputs: Inputs, product: str) -> bool:
+    """Tell whether a product may be held with borrowed money, as far as is known of it."""
+    known = inputs.traits.products.get(product) if inputs.traits else None
+    return product != "spot" or known is None or known.auto_borrow is not False

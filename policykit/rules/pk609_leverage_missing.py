@@ -6,7 +6,8 @@ A policy that trades derivatives (by its exchange, its symbols or its keys' scop
 
 ## Why
 Leverage decides how far the market has to move until the exchange closes the position for you; exchanges remember the
-last setting of whoever used the account (G01).
+last setting of whoever used the account (G01). Low, because this version cannot hold the bound: it sees no leverage,
+and a guard with `max_leverage` denies every increase in contracts (PK605).
 
 ## Bad
 ```yaml
@@ -56,7 +57,7 @@ from policykit.rules.budgets import products
 RULE = Rule(
     "PK609",
     "leverage-missing",
-    "medium",
+    "low",
     ("G01",),
     "leverage decides how soon the exchange closes the position for you",
 )
@@ -73,5 +74,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             inputs.place("risk.max_leverage"),
             f"{'a key may borrow' if borrows else 'contracts are traded'} and nothing bounds the leverage",
             label="no `max_leverage`",
-            next_step="add `max_leverage: 3`, or what the strategy needs",
+            next_step="set it at the exchange; under `max_leverage` a guard of this version denies every increase",
         )

@@ -23,6 +23,15 @@ kill_switch: {cancel: entries, rearm: {by: [desk-head]}, drill_every: 30d}
 ```finding
 unknown policy.yaml:1:71 when the kill switch was last drilled is not known: no record was given
 ```
+```yaml
+kill_switch: {cancel: entries, rearm: {by: [desk-head]}, drill_every: 30d}
+```
+```json record
+{"last_drill_at": "2062-11-10T10:00:00Z"}
+```
+```finding
+unknown policy.yaml:1:71 when the kill switch was last drilled is not known: 2062-11-10T10:00:00Z is no time of the past
+```
 
 ## Good
 ```yaml
@@ -41,7 +50,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.finding import Finding
-from policykit.rules.base import Inputs, Rule, days, iso_ms
+from policykit.rules.base import Inputs, Rule, days
 
 RULE = Rule(
     "PK702",
@@ -59,11 +68,16 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if switch is None or switch.drill_every is None:
         return
     place = inputs.place("kill_switch.drill_every")
-    last_ms = iso_ms(inputs.record.last_drill_at) if inputs.record else None
+    last = inputs.record.last_drill_at if inputs.record else None
+    last_ms = inputs.past_ms(last)
     if last_ms is None:
         reason = "the record knows of no drill" if inputs.record else "no record was given"
+        if last:
+            reason = f"{last} is no time of the past"
         yield RULE.unknown(
-            place, f"when the kill switch was last drilled is not known: {reason}", "give the journal's: --record FILE"
+            place,
+            f"when the kill switch was last drilled is not known: {reason}",
+            'give a record that says it, {"last_drill_at": "2026-11-10T10:00:00Z"}: --record FILE',
         )
     elif inputs.now_ms - last_ms > switch.drill_every.ms:
         yield RULE.finding(

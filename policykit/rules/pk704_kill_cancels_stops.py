@@ -31,9 +31,7 @@ from collections.abc import Iterator
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 
-RULE = Rule(
-    "PK704", "kill-cancels-stops", "medium", ("G37",), "a halt that removes stops leaves positions bare (PITFALLS 19)"
-)
+RULE = Rule("PK704", "kill-cancels-stops", "medium", ("G37",), "a halt that removes stops leaves positions bare")
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:

@@ -128,7 +128,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         yield RULE.unknown(
             place,
             f"whether {stage.current} was earned is not known: {reason}",
-            "give the journal's: --record FILE; or say `evidence: external`",
+            "give a record of its stages: --record FILE; or say `evidence: external`",
         )
     if stages is None:
         return

@@ -14,6 +14,17 @@ OKX_API_SECRET=EXAMPLEexample0123456789EXAMPLEexample
 open certain .env:1:16 git does not ignore this file, which holds a secret: the next `git add .` publishes it
 ```
 
+```settings docker-compose.yml untracked
+services:
+  bot:
+    environment:
+      - OKX_API_SECRET=EXAMPLEexample0123456789EXAMPLEexample
+```
+```finding
+open certain docker-compose.yml:4:24 git does not ignore this file, which holds a secret: the next `git add .` publishes
+  it
+```
+
 ## Good
 ```settings .env ignored
 OKX_API_SECRET=EXAMPLEexample0123456789EXAMPLEexample
@@ -48,5 +59,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             RULE,
             config,
             "git does not ignore this file, which holds {}: the next `git add .` publishes it",
-            "add its name to .gitignore",
+            "add its name to .gitignore" if config.kind == "dotenv" else "take it out, or add the file to .gitignore",
         )

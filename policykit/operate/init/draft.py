@@ -59,7 +59,8 @@ class Draft:
     order_types: Said
     max_order: Said
     max_position: Said
-    max_leverage: Said
+    #: None where this version cannot see leverage: a guard would deny every increase under a bound.
+    max_leverage: Said | None
     max_open_orders: Said
     max_orders: Said
     collar: Said
@@ -99,7 +100,7 @@ def starter(about: About, name: str, owner: str, today: str, symbols: Sequence[s
         order_types=guessed("[limit, market]", "what the bot sends"),
         max_order=Said("2% of equity", "G33: 1-2%"),
         max_position=Said("20% of equity", "G35"),
-        max_leverage=leverage(traded),
+        max_leverage=leverage(about.id, traded),
         max_open_orders=guessed("20", "the most that the bot needs (G34)"),
         max_orders=guessed(str(min(ORDERS, max(1, pace(about) // 2))), "the most that the bot needs (G34)"),
         collar=guessed("2%", "how far from the mark an order may cost you (G01)"),
@@ -138,11 +139,12 @@ def budgets(about: About) -> tuple[Budget, ...]:
     return (Budget("requests", f"limit: {count}, per: 1m, window: rolling, shared_by: ip", why),)
 
 
-def leverage(symbols: Sequence[str]) -> Said:
-    """Return the largest leverage: none on spot."""
-    return (
-        Said("1", "G01: spot") if trade_scope(symbols) == "trade.spot" else guessed("3", "the most you would set (G01)")
-    )
+def leverage(exchange: str, symbols: Sequence[str]) -> Said | None:
+    """Return the largest leverage: none on spot that is known not to borrow; elsewhere nothing can hold a bound."""
+    traits = load_traits(exchange)
+    product = traits.products.get(product_of(symbols[0])) if traits is not None else None
+    spot = trade_scope(symbols) == "trade.spot" and product is not None and product.auto_borrow is False
+    return Said("1", "G01: spot") if spot else None
 
 
 def resend(exchange: str, symbols: Sequence[str]) -> Said:

@@ -130,7 +130,7 @@ def _symbols(made: Draft, config: dict[str, Any]) -> Draft:
         made,
         symbols=symbols,
         scopes=Said(f"[read, {trade_scope(traded)}]", made.scopes.why),
-        max_leverage=leverage(traded),
+        max_leverage=leverage(made.exchange, traded),
         resend=resend(made.exchange, traded),
     )
     if left or unread:

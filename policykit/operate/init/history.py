@@ -202,7 +202,7 @@ def _symbols(made: Draft, orders: Sequence[Trade]) -> Draft:
         made,
         symbols=guessed(names(kept), why),
         scopes=Said(f"[read, {trade_scope(kept)}]", made.scopes.why),
-        max_leverage=leverage(kept),
+        max_leverage=leverage(made.exchange, kept),
         resend=resend(made.exchange, kept),
     )
 

@@ -71,7 +71,7 @@ def _head(draft: Draft) -> list[str]:
     return [
         f"# A starter policy for {draft.exchange}, made by `policykit init` on {draft.today}{made}.",
         f"# `{CHECK}` marks what was guessed: look at it, put it right, take the mark away. Figures without a mark are",
-        "# the guide's (G33 and the like: docs/rules.md says which rule asks for them); stricter is always fine.",
+        "# the guide's (`policykit explain G33` says which rules ask for one); stricter is always fine.",
         "# `policykit lint` says what is still missing: what only you can know is left out here.",
         "policykit: 1",
         f"name: {draft.name}",
@@ -126,11 +126,21 @@ def _risk(draft: Draft) -> list[str]:
         _value("  order_types", draft.order_types),
         _value("  max_order_notional", draft.max_order),
         _value("  max_position_notional", draft.max_position),
-        _value("  max_leverage", draft.max_leverage),
+        *_leverage(draft),
         _value("  max_open_orders", draft.max_open_orders),
         _value("  max_orders", draft.max_orders, "{{limit: {}, per: 1m}}"),
         _value("  price_collar", draft.collar, "{{max_deviation: {}, reference: mark, max_age: 5s}}"),
         _value("  daily_loss", draft.daily_loss, "{{limit: {}, on_breach: reduce_only}}"),
+    ]
+
+
+def _leverage(draft: Draft) -> list[str]:
+    if draft.max_leverage is not None:
+        return [_value("  max_leverage", draft.max_leverage)]
+    if ":" not in draft.symbols.value:
+        return []
+    return [
+        "  # max_leverage: set it at the exchange; this version sees none, and a bound denies increases (G01)",
     ]
 
 
