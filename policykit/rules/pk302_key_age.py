@@ -25,6 +25,7 @@ keys:
   mm-exec:
     purpose: execution
     rotation: {every: 90d}
+    declared: {scopes: [read], by: desk-head, at: 2026-11-20}
 ```
 ```json
 {"keys": [{"name": "mm-exec", "created_at": null}]}
@@ -56,6 +57,31 @@ keys:
 ```finding
 open certain policy.yaml:5:25 key `mm-exec` is 140 days old; it is rotated every 90d
 ```
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    rotation: {every: 90d}
+    declared: {created: 2062-07-04, by: desk-head, at: 2026-11-20}
+```
+```json
+{"keys": [{"name": "mm-exec", "created_at": "2062-07-04T10:00:00Z"}]}
+```
+```finding
+open certain policy.yaml:5:25 key `mm-exec` is declared to be made on 2062-07-04, which is no day of the past
+```
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    rotation: {every: 90d}
+```
+```json
+{"keys": [{"name": "mm-exec", "created_at": "2062-07-04T10:00:00Z"}]}
+```
+```finding
+unknown policy.yaml:4:23 how old key `mm-exec` is could not be read: 2062-07-04T10:00:00Z is no time of the past
+```
 
 ## Good
 ```yaml
@@ -79,7 +105,7 @@ from typing import TYPE_CHECKING
 
 from policykit.finding import Finding, Observed
 from policykit.place import Place
-from policykit.rules.base import Inputs, Rule, days, iso_ms
+from policykit.rules.base import Inputs, Rule, days
 from policykit.rules.pk301_rotation_interval import MAX_EVERY_MS
 
 if TYPE_CHECKING:
@@ -100,15 +126,19 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     for name, key in inputs.keys.items():
         report = inputs.report(name)
         place = inputs.place(f"keys.{name}.rotation.every")
-        made_ms = iso_ms(report.created_at) if report else None
+        made_ms = inputs.past_ms(report.created_at) if report else None
         said = key.declared.created if key.declared else None
         if report is not None and made_ms is not None:
             field = "createTime" if "createTime" in report.raw else "created_at"
             evidence = inputs.observed(report, field, report.created_at)
             yield from _old(inputs, name, key, place, made_ms, evidence)
         elif said is not None and key.declared is not None:
-            at = inputs.place(f"keys.{name}.declared.created")
-            yield from _old(inputs, name, key, at, iso_ms(said), None)
+            at, declared_ms = inputs.place(f"keys.{name}.declared.created"), inputs.past_ms(said)
+            if declared_ms is None:
+                what = f"key `{name}` is declared to be made on {said}, which is no day of the past"
+                yield RULE.finding(at, what, label="a slip", next_step="write the day it was")
+                continue
+            yield from _old(inputs, name, key, at, declared_ms, None)
             if report is not None:
                 by = f"{key.declared.by} declared"
                 yield RULE.finding(
@@ -116,6 +146,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 )
         elif report is not None:
             reason = report.unknown.get("created_at") or f"the answer of {report.endpoint} does not say"
+            if report.created_at:
+                reason = f"{report.created_at} is no time of the past"
             yield RULE.unknown(
                 place,
                 f"how old key `{name}` is could not be read: {reason}",
@@ -124,11 +156,11 @@ def check(inputs: Inputs) -> Iterator[Finding]:
 
 
 def _old(
-    inputs: Inputs, name: str, key: Key, place: Place, made_ms: int | None, evidence: Observed | None
+    inputs: Inputs, name: str, key: Key, place: Place, made_ms: int, evidence: Observed | None
 ) -> Iterator[Finding]:
     every = key.rotation.every if key.rotation else None
     limit_ms = every.ms if every else MAX_EVERY_MS
-    if made_ms is None or inputs.now_ms - made_ms <= limit_ms:
+    if inputs.now_ms - made_ms <= limit_ms:
         return
     yield RULE.finding(
         place,

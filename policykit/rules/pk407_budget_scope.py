@@ -12,11 +12,12 @@ Four bots with a budget of their own behind one address use four times the allow
 ```yaml
 rate_budgets:
   request-weight: {limit: 6000, per: 1m, window: fixed, shared_by: account, use_at_most: 80%}
+  orders-day: {limit: 160000, per: 24h, window: fixed, shared_by: account, use_at_most: 80%}
   orders: {limit: 50, per: 10s, window: fixed, shared_by: key, use_at_most: 80%}
 ```
 ```finding
 open certain policy.yaml:2:68 budget `request-weight` is counted for each account; binance counts it for each address
-open certain policy.yaml:3:59 budget `orders` is counted for each key; binance counts it for each account
+open certain policy.yaml:4:59 budget `orders` is counted for each key; binance counts it for each account
 ```
 ```yaml
 rate_budgets:

@@ -131,9 +131,8 @@ def _weight(inputs: Inputs, traits: Exchange, budget: str, poll: Poll) -> int:
 
 
 def _cost(inputs: Inputs, traits: Exchange, budget: str, call: str) -> int:
-    """Return what a call costs: for each symbol, or once for all where that is known and less."""
+    """Return what a call costs: for each symbol or once for all, whichever is less; one without symbols costs once."""
     symbols = wanted(inputs)
     one, every = cost(traits, budget, call), cost(traits, budget, call, "all")
-    if not symbols or any("*" in s for s in symbols):
-        return every
-    return one * len(symbols) if every == one else min(one * len(symbols), every)
+    by_symbol = bool(symbols) and not any("*" in s for s in symbols)
+    return min(one * len(symbols), every) if by_symbol else every

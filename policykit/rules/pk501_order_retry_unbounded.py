@@ -22,11 +22,19 @@ retry:
 ```finding
 open certain policy.yaml:2:3 an order that was missing may be sent again however old it is
 ```
+```yaml
+retry:
+  orders: {when_absent: new_client_order_id}
+```
+```finding
+open certain policy.yaml:2:3 one intent may be sent any number of times; at most 5
+open certain policy.yaml:2:3 an order that was missing may be sent again however old it is
+```
 
 ## Good
 ```yaml
 retry:
-  orders: {when_absent: new_client_order_id, attempts: 2, expires_after: 30s}
+  orders: {when_absent: new_client_order_id, attempts: 5, expires_after: 30s}
 ```
 ```yaml
 retry:

@@ -37,6 +37,12 @@ risk:
   price_collar: {max_deviation: 2%}
   daily_loss: {limit: [3% of equity, 500 USDT]}
 ```
+```yaml
+risk:
+  max_order_notional: 10% of equity
+  price_collar: {max_deviation: 30%}
+  daily_loss: {limit: 3% of equity}
+```
 
 ## Source
 GUIDE.md G36, G33.

@@ -27,6 +27,7 @@ open certain policy.yaml:2:12 no symbol may be traded: the exclusions take out a
 ```yaml
 rate_budgets:
   orders: {limit: 50, per: 10s, window: fixed, shared_by: account, use_at_most: 80%, keep_for_exits: 10%}
+  few: {limit: 2, per: 10s, window: fixed, shared_by: account, keep_for_exits: 50%, costs: {"POST /api/v3/order": 1}}
 risk:
   symbols: ["*/USDT", "!LUNA*"]
 ```

@@ -26,6 +26,22 @@ risk:
 open certain policy.yaml:3:51 max_position_notional caps LUNA/USDT, which `risk.symbols` does not allow
 open certain policy.yaml:3:78 max_position_notional caps BTC/USDT:USDT, which `risk.symbols` does not allow
 ```
+```yaml
+risk:
+  symbols: ["BTC/USDT:USDT", "ETH/USDC:USDC"]
+  max_position_notional: {default: 10% of equity, "BTC/USDT:USDT": 3% of equity, "BTC/USDC:USDC": 1% of equity}
+```
+```finding
+open certain policy.yaml:3:82 max_position_notional caps BTC/USDC:USDC, which `risk.symbols` does not allow
+```
+```yaml
+risk:
+  symbols: ["*/USDT:USDT"]
+  max_position_notional: {"BTC/USDT": 1% of equity, BTC: 1% of equity, "ETH/USDT:USDT": 1% of equity}
+```
+```finding
+open certain policy.yaml:3:27 max_position_notional caps BTC/USDT, which `risk.symbols` does not allow
+```
 
 ## Good
 ```yaml
@@ -77,7 +93,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             if place is None or key == "default" or _trades(inputs.traits, symbols, key):
                 continue
             free = [s for s in symbols if not set(s) & set("!*") and s not in by_symbol]
-            close = difflib.get_close_matches(key, free, n=1, cutoff=ALIKE)
+            close = difflib.get_close_matches(key, free, cutoff=ALIKE)
             yield RULE.finding(
                 place._replace(path=f"{path}.{key}"),
                 f"{path.removeprefix('risk.')} caps {key}, which `risk.symbols` does not allow",

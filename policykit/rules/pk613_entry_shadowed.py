@@ -49,7 +49,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
-from policykit.model.base import Strictness
+from policykit.model.base import SCOPES, SYMBOLS, Strictness
 from policykit.model.shape import walk
 from policykit.model.symbols import matches
 from policykit.rules.base import Inputs, Rule
@@ -91,10 +91,9 @@ def _covers(strictness: Strictness, other: str, item: str, earlier: bool) -> boo
     """Tell whether an entry changes nothing beside another one, by the strictness of the list."""
     if other == item:
         return earlier
-    how = strictness.order[:1] if strictness.kind == "subset" else ()
-    if how == ("scopes",):
+    if strictness == SCOPES:
         return item.startswith(f"{other}.")
-    if how != ("symbols",):
+    if strictness != SYMBOLS:
         return False
     if other.startswith("!"):
         return matches(other[1:], item.removeprefix("!"))
@@ -103,7 +102,7 @@ def _covers(strictness: Strictness, other: str, item: str, earlier: bool) -> boo
 
 def _all_taken_out(strictness: Strictness, value: tuple[str, ...]) -> bool:
     """Tell whether exclusions leave nothing of a list of symbols: PK611 says so once."""
-    if strictness.order[:1] != ("symbols",):
+    if strictness != SYMBOLS:
         return False
     wanted = [s for s in value if not s.startswith("!")]
     without = [s[1:] for s in value if s.startswith("!")]

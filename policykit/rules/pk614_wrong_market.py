@@ -31,7 +31,7 @@ open certain policy.yaml:2:13 BTC/USDT:USDT is a contract; the keys trade spot o
 ```yaml
 exchange: binanceusdm
 risk:
-  symbols: ["BTC/USDT:USDT", "*/USDT:USDT", "ETH*"]
+  symbols: ["BTC/USDT:USDT", "*/USDT:USDT", "ETH*", "XRP/*"]
 ```
 ```yaml
 keys:

@@ -10,13 +10,13 @@ What should be allowed is denied, order by order; and what `!` should keep out i
 ## Bad
 ```yaml
 risk:
-  symbols: [BTCUSDT, ETH-USDT, XRP, "!LUNAUSDT", "*/USDT"]
+  symbols: ["*/USDT", BTCUSDT, ETH-USDT, XRP, "!LUNAUSDT"]
 ```
 ```finding
-open certain policy.yaml:2:13 `BTCUSDT` is no name of ccxt and matches no market
-open certain policy.yaml:2:22 `ETH-USDT` is no name of ccxt and matches no market
-open certain policy.yaml:2:32 `XRP` is no name of ccxt and matches no market
-open certain policy.yaml:2:37 `!LUNAUSDT` is no name of ccxt and keeps no market out
+open certain policy.yaml:2:23 `BTCUSDT` is no name of ccxt and matches no market
+open certain policy.yaml:2:32 `ETH-USDT` is no name of ccxt and matches no market
+open certain policy.yaml:2:42 `XRP` is no name of ccxt and matches no market
+open certain policy.yaml:2:47 `!LUNAUSDT` is no name of ccxt and keeps no market out
 ```
 
 ## Good

@@ -55,7 +55,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if exchange in IDS:
         return
     place = inputs.place("exchange")
-    near = difflib.get_close_matches(exchange, sorted(IDS), n=1, cutoff=0.75)
+    near = difflib.get_close_matches(exchange, sorted(IDS), cutoff=0.75)
     if not near:
         yield RULE.unknown(
             place, f"ccxt 4.5 has no exchange `{exchange}`", "look it up in `ccxt.exchanges` of the ccxt that you run"

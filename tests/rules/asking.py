@@ -26,11 +26,16 @@ def lines_of(code: str, text: str, snapshot: str | None = None) -> list[str]:
     return [written(f) for f in findings_of(code, text, snapshot)]
 
 
-def lines_for(code: str, inputs: Inputs) -> list[str]:
-    """Return what a rule finds in inputs, as examples write it."""
+def findings_for(code: str, inputs: Inputs) -> list[Finding]:
+    """Return what a rule finds in inputs."""
     entry = find(code)
     assert entry is not None
-    return [written(f) for f in entry.check(inputs)]
+    return list(entry.check(inputs))
+
+
+def lines_for(code: str, inputs: Inputs) -> list[str]:
+    """Return the same as examples write it."""
+    return [written(f) for f in findings_for(code, inputs)]
 
 
 def key_card(

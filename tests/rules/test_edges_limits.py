@@ -201,6 +201,25 @@ def test_dead_limits_of_a_profile_are_its_own_affair() -> None:
     assert _found("PK610", LIVE + "extends: [base]\n", above=both) == [f"open certain base:3:28 {line}"]
 
 
+def test_a_dead_limit_of_a_profile_hides_none_of_the_policy() -> None:
+    """Behind a cap of the profile that the policy's own makes useless, a dead cap of the policy is found."""
+    above = "policykit: 1\nname: base\nrisk: {max_order_notional: 2% of equity, max_position_notional: 20% of equity}\n"
+    child = LIVE + "extends: [base]\nrisk: {max_position_notional: 1.5% of equity, max_gross_exposure: 1% of equity}\n"
+    line = "risk.max_position_notional.default 1.5% of equity never binds: risk.max_gross_exposure is 1% of equity"
+    assert _found("PK610", child, above=above) == [f"open certain policy.yaml:6:31 {line}"]
+
+
+def test_unenforced_limits_are_shown_where_the_policy_itself_says_one() -> None:
+    """Of limits that nothing enforces three are named, and the first of the policy's own is shown."""
+    above = "policykit: 1\nname: base\nreconciliation: {on_start: required, orders_every: 30s}\n"
+    child = LIVE + "extends: [base]\ndead_man_switch: {timeout: 60s, refresh: 15s}\n"
+    (line,) = _found("PK605", child, above=above)
+    assert line.startswith("open certain policy.yaml:6:28 ")
+    assert line.endswith(
+        "does not enforce dead_man_switch.refresh, dead_man_switch.timeout and reconciliation.orders_every"
+    )
+
+
 def test_what_a_stage_shadows_is_no_dead_limit() -> None:
     """Caps that only the stage goes under are not called dead, and one that is dead anyway is, at its own place."""
     text = LIVE + "stage: {current: %s}\nrisk: {max_order_notional: %s, max_position_notional: 10%% of equity}\n"

@@ -65,12 +65,20 @@ def test_how_long_and_how_mixed_a_secret_is() -> None:
     mixed = "aB1cD2eF3gHiJkLmNoPqRsTuVwXyZaBc"
     assert [len(mixed), _likely(mixed), _likely(mixed[:-1])] == [32, True, False]
     assert not _likely(mixed.replace("3", "x"))
-    # 41 characters have 40 places between two: 18 changes are 45 of 100.
-    enough = "1wV2ww3ww" + "wwVww" * 6 + "ww"
-    fewer = "1wV2ww3ww" + "wwVww" * 5 + "wwwww" + "wV"
-    for word, changes, found in ((enough, 18, True), (fewer, 17, False)):
+    # Of 41 characters 40 follow another: 18 changes are 45 of 100; of 50, 22 are a little less.
+    for length, changes, found in ((41, 18, True), (41, 17, False), (50, 22, False), (50, 23, True)):
+        word = _word(length, changes)
         kinds = ["u" if c.isupper() else "d" if c.isdigit() else "l" for c in word]
-        assert (len(word), sum(a != b for a, b in pairwise(kinds)), _likely(word)) == (41, changes, found)
+        assert (len(word), sum(a != b for a, b in pairwise(kinds)), _likely(word)) == (length, changes, found)
+
+
+def _word(length: int, changes: int) -> str:
+    """Return a word of three digits and small letters (five changes), with as many capitals as the other ones take."""
+    within, last = divmod(changes - 5, 2)
+    letters = "wxnecrvtbyumikolpazsxdcfvgbhnjmklqzwe"
+    mixed = "".join(f"{letter.upper()}{letter}" for letter in letters[:within])
+    word = f"7q3m9z{mixed}{letters}"
+    return word[: length - last] + "Q" * last
 
 
 def test_shortest_text_that_is_looked_at() -> None:
