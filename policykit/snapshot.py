@@ -175,16 +175,21 @@ class _Reader:
 def from_dict(data: object) -> Snapshot:
     """Read "Snapshot, version 1"; what is absent is unknown. Raise ValueError, saying where, for other data."""
     top = _Reader(data, "snapshot")
-    if top.data.get("version") != VERSION:
+    if type(top.data.get("version")) is not int or top.data["version"] != VERSION:
         raise ValueError(f"snapshot.version is not {VERSION}; take the snapshot anew with this version of policykit")
     addresses = top.data.get("withdrawal_addresses")
+    keys = [_key_from(row) for row in top.rows("keys")]
+    names = [key.name for key in keys]
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ValueError(f"snapshot.keys has two reports of {twice!r}; one report of each key is needed")
     return Snapshot(
         taken_at=top.text("taken_at"),
         exchange=top.text("exchange"),
         endpoint=top.maybe("endpoint"),
         cost={name: top.inner("cost").whole(name) for name in top.mapping("cost")},
         clock=top.mapping("clock"),
-        keys=[_key_from(row) for row in top.rows("keys")],
+        keys=keys,
         limits=[
             RateLimit(
                 row.text("name"),
@@ -206,6 +211,8 @@ def from_dict(data: object) -> Snapshot:
 def _key_from(row: _Reader) -> KeyReport:
     allowlist = row.inner("ip_allowlist")
     permissions = row.inner("permissions")
+    named = row.mapping("permissions")
+    others = [scope[:MAX_TEXT] for scope, said in named.items() if scope not in SCOPES and said != "denied"]
     unknown = {name: str(why)[:MAX_TEXT] for name, why in row.mapping("unknown").items()}
     read: dict[str, Granted] = {}
     for scope in SCOPES:
@@ -220,7 +227,7 @@ def _key_from(row: _Reader) -> KeyReport:
         addresses=None if allowlist.data.get("addresses") is None else allowlist.texts("addresses"),
         label=row.maybe("label"),
         raw=row.mapping("raw") if isinstance(row.data.get("raw"), Mapping) else {},
-        unrecognised=row.texts("unrecognised"),
+        unrecognised=list(dict.fromkeys((*row.texts("unrecognised"), *others))),
         created_at=row.maybe("created_at"),
         expires_at=row.maybe("expires_at"),
         last_used_at=row.maybe("last_used_at"),
@@ -244,7 +251,7 @@ def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
     errors: dict[str, dict[str, str]] = {}
     for one in ordered:
         for key in one.keys:
-            keys[key.name] = key
+            keys[key.name] = key if key.at else replace(key, at=one.taken_at)
             errors.pop(key.name, None)
         for error in one.errors:
             errors[error.get("key", "")] = error

@@ -127,17 +127,26 @@ def _filed(states: Sequence[State]) -> StateOf:
 
 
 def _read(files: Sequence[str], problems: list[str]) -> list[tuple[str, State]]:
-    """Read snapshot files; one that cannot be read is a problem of the call."""
+    """Read snapshot files; one that cannot be read, or that speaks of another key of the same name, is a problem."""
     if not files:
         return []
     from policykit.lint.state import StateUnreadable, read_state
 
     read: list[tuple[str, State]] = []
+    ids: dict[tuple[str, str], tuple[str, str]] = {}
     for file in files:
         try:
             read.append((file, read_state(file)))
         except StateUnreadable as error:
             problems.append(str(error))
+    for file, state in read:
+        for key in state.snapshot.keys:
+            known, other = ids.setdefault((state.snapshot.exchange, key.name), (key.id, file))
+            if "" not in (known, key.id) and known != key.id:
+                problems.append(
+                    f"{file}: its key `{key.name}` is not the key of that name in {other}; one report of each key is"
+                    " needed; lint each policy with its own snapshot, and leave out what was rotated away"
+                )
     return read
 
 

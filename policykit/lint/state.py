@@ -92,6 +92,8 @@ def complete(data: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     def rows(name: str) -> list[tuple[int, Any]]:
         return list(enumerate(data[name])) if isinstance(data[name], list) else []
 
+    if data.get("exchange") == "":
+        del data["exchange"]  # it would be the state of any exchange
     fill(data, _TOP, "")
     for name, fields in _SECTIONS.items():
         fill(data[name], fields, f"{name}.")

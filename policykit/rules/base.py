@@ -156,6 +156,11 @@ class Inputs(NamedTuple):
         place = self.effective.key_places.get(f"keys.{key}")
         return (("key declared here", place),) if place is not None else ()
 
+    def past_ms(self, text: object) -> int | None:
+        """Return UTC milliseconds of a time or date that has come; None for any other, which proves no age."""
+        at_ms = iso_ms(text)
+        return None if at_ms is None or at_ms >= self.now_ms + DAY_MS else at_ms
+
     def reports(self) -> Iterator[tuple[str, Key, KeyReport]]:
         """Yield (name, key of the policy, what the exchange says of it) for each key that was read."""
         for name, key in self.keys.items():

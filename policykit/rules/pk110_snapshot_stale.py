@@ -1,7 +1,7 @@
 """A snapshot is old.
 
 ## What it finds
-A snapshot that was taken more than 7 days ago, in the future, or at no stated time.
+A snapshot, or what it has of one key, that was taken more than 7 days ago, in the future, or at no stated time.
 
 ## Why
 Permissions and addresses are changed on a web page in seconds; what was true last month proves nothing today (G13).
@@ -34,6 +34,18 @@ exchange: binance
 ```finding
 unknown policy.yaml:1:11 how old the snapshot is, is not known: it has no readable time
 ```
+```yaml
+exchange: binance
+keys:
+  mm-exec: {purpose: execution}
+```
+```json
+{"keys": [{"name": "mm-exec", "source": {"endpoint": "GET /sapi/v1/account/apiRestrictions",
+  "at": "2026-10-01T10:00:00Z"}}]}
+```
+```finding
+open observed policy.yaml:3:12 what binance said of key `mm-exec` is 51 days old; at most 7 days
+```
 
 ## Good
 ```yaml
@@ -52,7 +64,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.clock import iso
-from policykit.finding import Finding
+from policykit.finding import Finding, Observed
+from policykit.place import Place
 from policykit.rules.base import DAY_MS, Inputs, Rule, days, iso_ms
 
 RULE = Rule(
@@ -71,7 +84,7 @@ MAX_AHEAD_MS = DAY_MS
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
-    """Compare the time of the snapshot with now."""
+    """Compare the time of the snapshot with now, then that of each key's report, which another host may have taken."""
     if inputs.snapshot is None:
         return
     place = inputs.place("exchange")
@@ -79,18 +92,33 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if taken_ms is None:
         yield RULE.unknown(place, "how old the snapshot is, is not known: it has no readable time", "take it anew")
         return
-    age_ms = inputs.now_ms - taken_ms
-    if age_ms > MAX_AGE_MS:
-        when = f"{days(age_ms)} old; at most {days(MAX_AGE_MS)}"
-    elif -age_ms > MAX_AHEAD_MS:
-        when = f"from the future (now is {iso(inputs.now_ms)})"
-    else:
+    exchange, taken_at = inputs.snapshot.exchange, inputs.snapshot.taken_at
+    when = _off(taken_ms, inputs.now_ms)
+    if when:
+        evidence = inputs.evidence("snapshot", "taken_at", taken_at, taken_at)
+        yield _stale(place, f"the snapshot of {exchange} is {when}", evidence)
         return
-    yield RULE.finding(
+    for name, _, report in inputs.reports():
+        when = _off(iso_ms(report.at), inputs.now_ms)
+        if when:
+            evidence = inputs.observed(report, "source.at", report.at)
+            yield _stale(inputs.place(f"keys.{name}"), f"what {exchange} said of key `{name}` is {when}", evidence)
+
+
+def _off(at_ms: int | None, now_ms: int) -> str:
+    """Say how an answer is not of now; nothing when it is, or when nobody knows."""
+    age_ms = 0 if at_ms is None else now_ms - at_ms
+    if age_ms > MAX_AGE_MS:
+        return f"{days(age_ms)} old; at most {days(MAX_AGE_MS)}"
+    return f"from the future (now is {iso(now_ms)})" if -age_ms > MAX_AHEAD_MS else ""
+
+
+def _stale(place: Place, message: str, observed: Observed) -> Finding:
+    return RULE.finding(
         place,
-        f"the snapshot of {inputs.snapshot.exchange} is {when}",
+        message,
         confidence="observed",
         label="as it was then",
-        observed=inputs.evidence("snapshot", "taken_at", inputs.snapshot.taken_at, inputs.snapshot.taken_at),
+        observed=observed,
         next_step="take it anew with `policykit snapshot`",
     )

@@ -32,6 +32,15 @@ kill_switch: {cancel: entries, rearm: {by: [desk-head]}, drill_every: 30d}
 ```finding
 unknown policy.yaml:1:71 when the kill switch was last drilled is not known: 2062-11-10T10:00:00Z is no time of the past
 ```
+```yaml
+kill_switch: {cancel: entries, rearm: {by: [desk-head]}, drill_every: 30d}
+```
+```json record
+{"last_drill_at": "2062-11-10T10:00:00Z"}
+```
+```finding
+unknown policy.yaml:1:71 when the kill switch was last drilled is not known: 2062-11-10T10:00:00Z is no time of the past
+```
 
 ## Good
 ```yaml

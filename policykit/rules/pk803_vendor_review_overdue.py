@@ -23,6 +23,14 @@ vendors:
 ```finding
 open certain policy.yaml:2:3 vendor `tax-report` is reviewed every 365d, and nothing says when it last was
 ```
+```yaml
+vendors:
+  tax-report: {asks_for: [read], ip_restricted_keys: true, activity_logs: true, revocable_at_once: true,
+    second_factor: true, incidents_disclosed: true, reviewed: 2026-02-31, review_every: 365d}
+```
+```finding
+open certain policy.yaml:3:63 vendor `tax-report` was last reviewed on 2026-02-31, which is no day of the past
+```
 
 ## Good
 ```yaml
@@ -44,7 +52,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policykit.finding import Finding
-from policykit.rules.base import Inputs, Rule, days, iso_ms
+from policykit.rules.base import Inputs, Rule, days
 
 RULE = Rule("PK803", "vendor-review-overdue", "medium", ("G46",), "an old answer is about another company (G46)")
 
@@ -55,8 +63,15 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         if vendor.review_every is None:
             continue
         place = inputs.place(f"vendors.{name}.reviewed")
-        last_ms = iso_ms(vendor.reviewed)
-        if last_ms is None:
+        last_ms = inputs.past_ms(vendor.reviewed)
+        if last_ms is None and vendor.reviewed:
+            yield RULE.finding(
+                place,
+                f"vendor `{name}` was last reviewed on {vendor.reviewed}, which is no day of the past",
+                label="a slip",
+                next_step="write the day it was",
+            )
+        elif last_ms is None:
             yield RULE.finding(
                 place,
                 f"vendor `{name}` is reviewed every {vendor.review_every}, and nothing says when it last was",

@@ -150,6 +150,14 @@ def test_I18_a_field_that_is_gone_or_odd_never_becomes_an_answer(change: str) ->
         (lambda d: d["limits"][0].update(limit=True), "snapshot.limits[0].limit is no whole number"),
         (lambda d: d["cost"].update(weight="1"), "snapshot.cost.weight is no whole number"),
         (lambda d: d.update(clock=[]), "snapshot.clock is no mapping; a snapshot of policykit is needed"),
+        (
+            lambda d: d.update(version=True),
+            "snapshot.version is not 1; take the snapshot anew with this version of policykit",
+        ),
+        (
+            lambda d: d.update(keys=[d["keys"][0], d["keys"][0]]),
+            "snapshot.keys has two reports of 'mm-exec'; one report of each key is needed",
+        ),
     ],
 )
 def test_what_is_wrong_is_placed(change: Callable[[dict[str, Any]], object], message: str) -> None:
@@ -169,6 +177,19 @@ def test_what_is_no_snapshot_at_all(data: object) -> None:
     with pytest.raises(ValueError) as caught:
         from_dict(data)
     assert str(caught.value) == "snapshot is no mapping; a snapshot of policykit is needed"
+
+
+def test_a_permission_of_no_known_name_is_not_recognised() -> None:
+    """A scope that this version does not know is named like any permission that it does not understand."""
+    data = to_dict(_snapshot(keys=[_key("a", unrecognised=["x"])]))
+    data["keys"][0]["permissions"] |= {"Withdraw": "granted", "lend": "unknown", "mint": "denied", "x": "granted"}
+    assert from_dict(data).keys[0].unrecognised == ["x", "Withdraw", "lend"]
+
+
+def test_a_report_without_a_time_is_as_old_as_its_snapshot() -> None:
+    """Joined to a newer snapshot, a report keeps its own age."""
+    early = _snapshot(taken_at="2026-01-20T10:00:00.000Z", keys=[_key("a", at="")])
+    assert [key.at for key in merge([_snapshot(keys=[]), early]).keys] == ["2026-01-20T10:00:00.000Z"]
 
 
 def test_snapshots_of_several_hosts_are_joined() -> None:

@@ -107,6 +107,30 @@ def test_pk0_ends_with_2_in_every_format(run: Run, policy: Path) -> None:
         assert said.err == ""
 
 
+def test_two_keys_of_one_name_are_not_taken_for_one(run: Run, policy: Path, snapshot: Write) -> None:
+    """A newer snapshot of another account does not answer for a key that only has the same name."""
+    bad = snapshot(lambda data: data["keys"][0]["permissions"].update(withdraw="granted"), "a.json")
+    good = snapshot(lambda data: (data["keys"][0].update(id="sha256:0"), data.update(taken_at=NOW)), "b.json")
+    said = run("lint", policy, "--state", bad, "--state", good, "--now", NOW)
+    assert (said.code, said.err) == (
+        2,
+        (
+            "policykit: b.json: its key `mm-exec` is not the key of that name in a.json; one report of each key is needed;"
+            " lint each policy with its own snapshot, and leave out what was rotated away\n"
+        ),
+    )
+
+
+def test_a_snapshot_of_no_exchange_proves_nothing(run: Run, policy: Path, snapshot: Write) -> None:
+    """An exchange that is empty text is missing, and said."""
+    state = snapshot(lambda data: data.update(exchange=""))
+    said = run("lint", policy, "--state", state, "--now", NOW, "--strict", "--format", "concise")
+    assert (said.code, said.out) == (
+        1,
+        "mm.yaml:4:11: unknown[PK109 snapshot-incomplete] `exchange` is not known: the snapshot does not have it\n",
+    )
+
+
 def test_state_with_errors_ends_with_3(run: Run, policy: Path, snapshot: Write) -> None:
     """A snapshot in which a key could not be read ends with 3, and the key's rules are unknown, not passed."""
 
