@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -44,11 +45,9 @@ def _any() -> bool:
     needle = f"[{GROUP}]".encode()
     for folder in dict.fromkeys(sys.path):
         for file in Path(folder or ".").glob("*-info/entry_points.txt"):
-            try:
+            with suppress(OSError):  # one that nobody can read names no rule
                 if needle in file.read_bytes():
                     return True
-            except OSError:
-                continue
     return False
 
 

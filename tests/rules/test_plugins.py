@@ -87,6 +87,13 @@ def test_without_such_a_package_nothing_of_it_is_there() -> None:
     assert (find("ACME001"), "ACME001" in codes(), plugins()) == (None, False, ())
 
 
+def test_metadata_are_read_only_where_a_package_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading what all packages bring takes longer than lint: without such a package nobody does."""
+    monkeypatch.setattr("importlib.metadata.entry_points", None)
+    plugins.cache_clear()
+    assert plugins() == ()
+
+
 @pytest.mark.parametrize(
     ("modules", "said"),
     [
