@@ -120,17 +120,17 @@ def test_each_open_finding_has_a_next_step() -> None:
 
 def _beside() -> list[str]:
     """Return what stands beside the messages of each rule's bad examples: labels, next steps, evidence, fixes."""
-    lines = set()
+    lines = []
     for entry, _, example in BAD:
         for f in (f for f in _found(example) if f.rule == entry.rule.code):
-            lines.add(f"{f.rule} says {f.label or '-'}; next: {f.next_step or '-'}")
-            lines |= {f"{f.rule} shows {what}: {_at(place)}" for what, place in f.context}
+            lines.append(f"{f.rule} says {f.label or '-'}; next: {f.next_step or '-'}")
+            lines += [f"{f.rule} shows {what}: {_at(place)}" for what, place in f.context]
             if f.observed is not None:
-                lines.add(f"{f.rule} observed {f.observed.endpoint}: {f.observed.path} = {f.observed.value}")
+                lines.append(f"{f.rule} observed {f.observed.endpoint}: {f.observed.path} = {f.observed.value}")
             for edit in f.fix.edits if f.fix is not None else ():
                 how = f"{'safe' if f.fix and f.fix.safe else 'unsafe'} fix"
-                lines.add(f"{f.rule} {how}: {edit.kind} {_at(edit.place)} {edit.text!r}")
-    return sorted(lines)
+                lines.append(f"{f.rule} {how}: {edit.kind} {_at(edit.place)} {edit.text!r}")
+    return lines
 
 
 def _at(place: Place) -> str:
