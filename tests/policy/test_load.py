@@ -30,11 +30,6 @@ def under(above: str, text: str) -> EffectivePolicy:
     return load_text(f"{HEAD}extends: [p.yaml]\n{text}", "c.yaml", resolve=lambda name: HEAD + above)
 
 
-#: What keys that must be there are said to need.
-MISSING_PER = (
-    "PK012 3:8 `risk.max_orders` has no `per`; `per: ...` is needed here, "
-    'a duration ("500ms", "30s", "5m", "24h", "90d")'
-)
 NO_NAME = 'PK012 1:1 there is no `name`; `name: ...` is needed here, a name of letters, digits, ".", "_", "-"'
 
 FORM = [
@@ -57,55 +52,7 @@ FORM = [
     ),
     ("risk: {max_open_orders: 5s}", ['PK011 3:25 risk.max_open_orders is "5s"; a whole number is needed']),
     ("risk: {max_open_orders: -1}", ["PK011 3:25 risk.max_open_orders is -1; at least 0 is needed"]),
-    (
-        "risk: {daily_loss: 3}",
-        [
-            "PK011 3:20 risk.daily_loss is 3; a section (`limit: ...`) is needed; here may be: limit, day_starts, "
-            "on_breach"
-        ],
-    ),
-    (
-        "risk: {max_order_notional: 5000}",
-        ['PK011 3:28 risk.max_order_notional is 5000; an amount ("5000 USDT") or a share ("1.5% of equity") is needed'],
-    ),
-    (
-        "risk: {max_position_notional: 5000}",
-        [
-            'PK011 3:31 risk.max_position_notional is 5000; a cap ("5000 USDT", "10% of equity"), or caps by symbol '
-            '("default", "BTC/USDT") are needed'
-        ],
-    ),
-    (
-        "keys: {k: {purpose: execution, ip_allowlist: [192.0.2.1]}}",
-        [
-            'PK011 3:47 keys.k.ip_allowlist.0 is "192.0.2.1"; a section (`address: ...`) is needed; here may be: '
-            "address, why"
-        ],
-    ),
-    (
-        "keys: {k: {purpose: execution, ip_allowlist: 192.0.2.1}}",
-        [
-            'PK011 3:46 keys.k.ip_allowlist is "192.0.2.1"; a list (`[{address: ...}]`) is needed; in an item may be: '
-            "address, why"
-        ],
-    ),
-    (
-        "rate_budgets: {w: {limit: 1, per: 1m, shared_by: ip}}",
-        ["PK012 3:16 `rate_budgets.w` has no `window`; `window: ...` is needed here, one of `fixed` or `rolling`"],
-    ),
-    (
-        "rate_budgets: {w: {per: 1m, shared_by: ip, window: fixed}}",
-        ["PK012 3:16 `rate_budgets.w` has no `limit`; `limit: ...` is needed here, a whole number"],
-    ),
-    (
-        'risk: {daily_loss: {day_starts: "00:00 UTC"}}',
-        [
-            "PK012 3:8 `risk.daily_loss` has no `limit`; `limit: ...` is needed here, "
-            'an amount ("5000 USDT") or a share ("1.5% of equity")'
-        ],
-    ),
     ("risk: {order_types: limit}", ['PK011 3:21 risk.order_types is "limit"; a list (`[a, b]`) is needed']),
-    ("risk: {max_orders: {limit: 3}}", [MISSING_PER]),
     ("store: {share: hosts}", ['PK011 3:16 store.share is "hosts"; one of `process`, `host` or `fleet` is needed']),
     (
         "kill_switch: {rearm: {reason_required: 1}}",
@@ -147,13 +94,6 @@ def test_a_document_that_is_no_section_and_one_without_a_name() -> None:
     assert told("[1]") == ["PK011 1:1 the policy is a list; a section (`key: value`) is needed"]
     assert told("policykit: 1") == [NO_NAME]
     assert told("policykit: 2\nname: x") == ["PK011 1:12 policykit is 2; at most 1 is allowed"]
-
-
-def test_what_may_stand_behind_an_error_is_not_said_to_be_missing() -> None:
-    """A policy of which only a part could be read has the finding that ended the reading, and no other for it."""
-    assert told("policykit: 1\nname x\nowner: y") == [
-        "PK002 2:1 this is not YAML (could not find expected ':'); `key: value`, with a blank after the colon"
-    ]
 
 
 def test_many_findings_come_at_once_in_the_order_of_the_file() -> None:
