@@ -16,6 +16,7 @@ from policykit.lint.report.quote import clean, mask
 #: How many lines around a change a diff shows.
 AROUND = 3
 _TAB = "\t"
+_ANY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 def write(file: Edited) -> str:
@@ -28,6 +29,8 @@ def write(file: Edited) -> str:
         if Path(file.real).read_bytes() != file.old:
             return f"{file.name}: it has changed meanwhile; nothing was written to it; run --fix again"
         was = os.stat(file.real)
+        if not (was.st_mode & _ANY_WRITES and os.access(file.real, os.W_OK)):  # though a new file could take its name
+            return f"{file.name}: it is read-only; a writable file is needed; nothing was changed"
         folder, name = os.path.split(file.real)
         handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".part")
         with os.fdopen(handle, "wb") as stream:
@@ -38,12 +41,14 @@ def write(file: Edited) -> str:
                 os.fchown(stream.fileno(), was.st_uid, was.st_gid)
             os.fsync(stream.fileno())
         os.replace(beside, file.real)
+        beside = ""
         _settle(folder)
     except OSError as error:
+        return f"{file.name}: it cannot be written ({error.strerror}); a writable file is needed; nothing was changed"
+    finally:
         if beside:
             with suppress(OSError):
                 os.unlink(beside)
-        return f"{file.name}: it cannot be written ({error.strerror}); a writable file is needed; nothing was changed"
     return ""
 
 

@@ -174,6 +174,28 @@ def test_mode_link_and_owner_stay(policy: Path) -> None:
     assert sorted(os.listdir()) == ["in", "mm.yaml"]
 
 
+def test_a_read_only_file_is_not_replaced(run: Run, policy: Path) -> None:
+    """Who takes the leave to write from a file means it, also where its folder could be written."""
+    text = _break(policy, CAP)
+    policy.chmod(0o444)
+    said = run("lint", policy, "--fix", "--now", NOW)
+    assert said.err.startswith("policykit: mm.yaml: it is read-only; a writable file is needed; nothing was changed\n")
+    assert (said.code, policy.read_text()) == (2, text)
+
+
+def test_ctrl_c_while_writing_leaves_nothing_behind(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted write leaves the old file, and no other one beside it."""
+    text = _break(policy, CAP)
+
+    def stopped(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rewrite.os, "fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        rewrite.write(Edited("mm.yaml", os.path.realpath(policy), text.encode(), b"new"))
+    assert (os.listdir(), policy.read_text()) == (["mm.yaml"], text)
+
+
 def test_a_file_that_changed_meanwhile_is_not_written(policy: Path) -> None:
     """What somebody else wrote between reading and writing is not lost."""
     _break(policy, CAP)
