@@ -30,6 +30,26 @@ risk:
 ```finding
 open certain policy.yaml:5:3 no cap on the position in ETH/USDT
 ```
+```yaml
+risk:
+  symbols: [BTC/USDT]
+  max_order_notional: 1% of equity
+  max_orders: {limit: 30, per: 1m}
+  daily_loss: {limit: 3% of equity}
+```
+```finding
+open certain policy.yaml:1:1 no cap on the position in any symbol
+```
+```yaml
+risk:
+  max_order_notional: 1% of equity
+  max_orders: {limit: 30, per: 1m}
+  max_position_notional: {BTC/USDT: 10% of equity}
+  daily_loss: {limit: 3% of equity}
+```
+```finding
+open certain policy.yaml:4:3 no cap on the position in any symbol
+```
 
 ## Good
 ```yaml

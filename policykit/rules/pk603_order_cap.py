@@ -58,6 +58,17 @@ risk:
 unknown policy.yaml:3:23 what share of equity one order may be is not known: the cap is not in USDT
 ```
 ```yaml
+account: {name: main, currency: USDT, max_equity: 500000 USDT}
+risk:
+  max_order_notional: 5000 USDT
+```
+```json
+{}
+```
+```finding
+open observed policy.yaml:3:23 one order may be 5000 of 100000 USDT; the guide's range is 1-2%
+```
+```yaml
 account: {name: main, currency: USDT}
 risk:
   max_order_notional: 5000 USDT
@@ -76,13 +87,21 @@ risk:
 risk:
   max_order_notional: [2% of equity, 50000 USDT]
 ```
+```json
+{}
+```
 ```yaml
 account: {name: main, currency: USDT, max_equity: 200000 USDT}
 risk:
-  max_order_notional: 1500 USDT
+  max_order_notional: 2000 USDT
 ```
 ```json
 {"account": {"equity": "100000 USDT", "balances": {}, "positions": [], "open_orders": []}}
+```
+```yaml
+account: {name: main, currency: USDT, max_equity: 200000 USDT}
+risk:
+  max_order_notional: 2000 USDT
 ```
 
 ## Source
@@ -127,7 +146,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         # What was observed counts more than the most that there may be.
         asked = said is None or (inputs.snapshot is not None and not any(isinstance(b, Share) for b in bounds))
         observed = list(_amount(inputs, name, bounds)) if asked else []
-        if not observed and (said is not None or asked):
+        if not observed:
             return
         found += observed
     yield from found

@@ -10,7 +10,9 @@ import pytest
 
 from policykit.finding import Confidence, Finding, Severity, Status
 from policykit.place import Place
-from policykit.rules import Entry, Inputs, catalogue
+from policykit.rules import Entry, Inputs, catalogue, codes
+from policykit.rules.base import Subject
+from policykit.source.codes import CODES
 from policykit.testing.rules.examples import Example, all_examples, inputs_of
 
 ENTRIES = catalogue()
@@ -97,6 +99,19 @@ def test_every_finding_speaks_the_vocabulary() -> None:
     assert wrong == []
 
 
+def test_every_code_is_known_without_its_rule_being_loaded() -> None:
+    """The codes that a waiver may name are those of the loader and those of the catalogue."""
+    assert [*codes()] == [*CODES, *(e.rule.code for e in ENTRIES)]
+
+
+def test_rules_of_a_subject_are_loaded_alone() -> None:
+    """Lint of a policy loads no rule that reads Python, and all subjects together have every rule."""
+    subjects: tuple[Subject, ...] = get_args(Subject)
+    by_subject = [catalogue(subject) for subject in subjects]
+    assert [{e.rule.subject for e in found} for found in by_subject] == [{subject} for subject in subjects]
+    assert sorted(e.rule.code for found in by_subject for e in found) == [e.rule.code for e in ENTRIES]
+
+
 def test_what_was_observed_says_so() -> None:
     """A finding with evidence of the exchange is observed, one from the policy alone is certain or likely."""
     assert [
@@ -126,7 +141,8 @@ def _beside() -> list[str]:
             lines.append(f"{f.rule} says {f.label or '-'}; next: {f.next_step or '-'}")
             lines += [f"{f.rule} shows {what}: {_at(place)}" for what, place in f.context]
             if f.observed is not None:
-                lines.append(f"{f.rule} observed {f.observed.endpoint}: {f.observed.path} = {f.observed.value}")
+                seen = f.observed
+                lines.append(f"{f.rule} observed {seen.endpoint} at {seen.at}: {seen.path} = {seen.value}")
             for edit in f.fix.edits if f.fix is not None else ():
                 how = f"{'safe' if f.fix and f.fix.safe else 'unsafe'} fix"
                 lines.append(f"{f.rule} {how}: {edit.kind} {_at(edit.place)} {edit.text!r}")
