@@ -51,6 +51,8 @@ TEST = (
 )
 PROVE = (
     Stage("prove", tool(*PYTEST, "-m", "prove"), (("POLICYKIT_PROVE", "1"),)),
+    # I20: half an hour of inputs that coverage guides.
+    Stage("fuzz", tool("python", "tests/project/fuzz.py", "--seconds", "1800")),
     # 1,000 of the rules' mutants, drawn with a fixed seed; none starts after 20 minutes.
     Stage("mutation of rules", tool("python", "tests/project/mutation.py", "--sample", "1000", "--seconds", "1200")),
 )

@@ -7,7 +7,7 @@ from math import ceil, floor
 from typing import Annotated, Final, Literal
 
 from policykit.model.base import HIGHER, IDENTITY, LOWER, Meta, Section, pointwise
-from policykit.model.types import Count, DurationText, Line, PercentText, PositiveCount
+from policykit.model.types import Count, Line, PercentText, PositiveCount, SpanText
 from policykit.units import Percent
 
 _ALL: Final = Percent(Decimal(1))
@@ -18,7 +18,7 @@ class CountWindow(Section):
     """So many in such a span; the window rolls."""
 
     limit: Annotated[PositiveCount, Meta("The most in one window.", LOWER, unit="count", held_by=("section",))]
-    per: Annotated[DurationText, Meta("The span of the window.", IDENTITY, unit="duration", held_by=("section",))]
+    per: Annotated[SpanText, Meta("The span of the window.", IDENTITY, unit="duration", held_by=("section",))]
 
 
 class RateBudget(Section):
@@ -35,7 +35,7 @@ class RateBudget(Section):
         ),
     ]
     per: Annotated[
-        DurationText,
+        SpanText,
         Meta(
             "The span of the window.",
             IDENTITY,

@@ -144,6 +144,11 @@ DurationText = Annotated[
     Duration,
     Text(r"[0-9]{1,9}(ms|s|m|h|d)", 'a duration ("500ms", "30s", "5m", "24h", "90d") is needed', parse_duration),
 ]
+#: The span of a window: in none of no length anything can be counted.
+SpanText = Annotated[
+    Duration,
+    Text(r"[1-9][0-9]{0,8}(ms|s|m|h|d)", 'a span longer than nothing ("10s", "1m", "1d") is needed', parse_duration),
+]
 PercentText = Annotated[
     Percent, Text(r"([0-9]{1,2}(\.[0-9]{1,12})?|100)%", 'a percentage ("2%", at most "100%") is needed', parse_percent)
 ]

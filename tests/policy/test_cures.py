@@ -99,3 +99,11 @@ def test_a_key_given_twice_has_no_fix() -> None:
     """Which of the two is meant cannot be told."""
     found: list[Finding] = read("a: 1\na: 2\n", "p.yaml").findings
     assert [(f.rule, f.fix) for f in found] == [("PK005", None)]
+
+
+@pytest.mark.parametrize("bad", ["risk: {max_orders: {limit: 3, per: 0s}}", "risk: {max_orders: {limit: 3, per: 00m}}"])
+def test_a_window_of_no_length_is_none(bad: str) -> None:
+    """Nothing can be counted in it: every rule and check that divides by the span would fail."""
+    (found,) = _findings_of(f"{HEAD}{bad}\n")
+    said = '; a span longer than nothing ("10s", "1m", "1d") is needed'
+    assert (found.rule, found.message.partition("; ")[1] + found.message.partition("; ")[2]) == ("PK011", said)
