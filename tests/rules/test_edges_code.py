@@ -156,3 +156,54 @@ def test_what_the_library_retries_is_set_to_0() -> None:
         (True, "0", 1),
         (False, "0", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("decorator", "found"),
+    [
+        ("tenacity.retry(stop=tenacity.stop_after_attempt(1))", 0),
+        ("tenacity.retry(stop=tenacity.stop_after_attempt(2))", 1),
+        ("retrier(retries=0)", 0),
+        ("retrier(tries=1)", 0),
+        ("backoff.on_exception(backoff.expo)", 1),
+    ],
+)
+def test_how_often_an_order_is_tried(decorator: str, found: int) -> None:
+    """One try is no retry, whether the first is counted or not."""
+    source = f"import tenacity, backoff\n{RAW}@{decorator}\ndef buy():\n    ex.create_market_buy_order('a', 1)\n"
+    assert len(said("PK904", source)) == found
+
+
+TRY = "try:\n        ex.create_market_buy_order('a', 1)\n        break\n    except OSError:\n        pass\n"
+NESTED = "try:\n        try:\n            ex.create_market_buy_order('a', 1)\n            break\n"
+
+
+@pytest.mark.parametrize(
+    ("loop", "text"),
+    [
+        ("for attempt in range(3)", "for attempt in range(3)"),
+        ("for symbol in SYMBOLS", ""),
+        ("for i in DELAYS", ""),
+        ("for next_attempt_at in DELAYS", "for next_attempt_at in DELAYS"),
+        (f"for {'a' * 30} in range({'9' * 50})", f"for {'a' * 20} in range({'9' * 34}"),
+        (f"while {'go' * 30}", f"while {'go' * 20}"),
+        ("while i < 3", "while i < 3"),
+    ],
+)
+def test_how_a_loop_is_shown(loop: str, text: str) -> None:
+    """A loop over something is none; of one that counts tries, 20 characters of its name and 40 of its end are shown."""
+    shown = f"`{text}` repeats `ex.create_market_buy_order` after an error"
+    assert said("PK905", f"{RAW}{loop}:\n    {TRY}") == ([shown] if text else [])
+
+
+def test_the_try_that_swallows_is_the_inner_one() -> None:
+    """What an inner handler swallows is tried again, whatever an outer one raises."""
+    source = f"{RAW}while True:\n    {NESTED}        except OSError:\n            pass\n    except ValueError:\n        raise\n"
+    assert len(said("PK905", source)) == 1
+
+
+def test_a_function_of_a_module_is_not_the_method_of_that_name() -> None:
+    """A function of another module sends no order because a method here has its name and does."""
+    method = "class Bot:\n    def buy(self):\n        ex.create_market_buy_order('a', 1)\n"
+    source = f"{RAW}import lib\nfrom tenacity import retry\n{method}@retry\ndef go():\n    lib.buy()\n"
+    assert said("PK904", source) == []

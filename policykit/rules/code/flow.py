@@ -60,7 +60,7 @@ def of(node: ast.expr, scope: Scope, depth: int = 0) -> Atoms:
     cuts = memory.cuts
     found = _of(node, scope, depth + 1)
     memory.open.discard(key)
-    if cuts == memory.cuts or depth == 0:
+    if cuts == memory.cuts or not memory.open:
         memory.known[key] = found  # what was cut short inside a circle does not stay
     return found
 
@@ -101,7 +101,7 @@ def _name(name: str, scope: Scope, depth: int) -> Atoms:
     if found is not None:
         return found
     origin = scope.code.imports.get(name)
-    return _UNKNOWN if origin is None else _imported(origin, scope.code, depth + 1)
+    return _UNKNOWN if origin is None else _imported(origin, scope.code, depth)
 
 
 def _bound(name: str, scope: Scope, depth: int) -> Atoms | None:
@@ -150,9 +150,9 @@ def _attribute(node: ast.Attribute, scope: Scope, depth: int) -> Atoms:
 def member(atom: Atom, name: str, depth: int) -> Atoms:
     """Return what an attribute of a thing may be."""
     if atom.kind == "module" and atom.scope is not None:
-        return _walk_in(name, atom.scope, depth + 1)
+        return _walk_in(name, atom.scope, depth)
     if atom.kind == "import":
-        return _imported(f"{atom.name}.{name}", atom.scope.code if atom.scope else None, depth + 1)
+        return _imported(f"{atom.name}.{name}", atom.scope.code if atom.scope else None, depth)
     if atom.kind in ("instance", "class") and atom.scope is not None:
         return _of_class(atom.scope, name, depth)
     if atom.kind == "parameter":
@@ -182,10 +182,11 @@ def _of_class(cls: Scope, name: str, depth: int) -> Atoms:
     return found or _UNKNOWN
 
 
-def bases(cls: Scope, depth: int = 0) -> Atoms:
+def bases(cls: Scope, depth: int) -> Atoms:
     """Return what a class is made from."""
-    nodes = cls.node.bases if isinstance(cls.node, ast.ClassDef) else []
-    return _union(nodes, cls.parent or cls, depth + 1)
+    if cls.parent is None or not isinstance(cls.node, ast.ClassDef):
+        return NOTHING
+    return _union(cls.node.bases, cls.parent, depth)
 
 
 def client_class(cls: Scope, depth: int = 0) -> Library | None:
@@ -217,7 +218,7 @@ def _walk_in(rest: str, scope: Scope, depth: int) -> Atoms:
     head, *others = rest.split(".")
     atoms = _name(head, scope, depth)
     for name in others:
-        atoms = frozenset(a for atom in atoms for a in member(atom, name, depth + 1))
+        atoms = frozenset(a for atom in atoms for a in member(atom, name, depth))
     return atoms
 
 
@@ -278,8 +279,7 @@ def argument(function: Scope, node: ast.Call, name: str) -> ast.expr | None:
     for keyword in node.keywords:
         if keyword.arg == name:
             return keyword.value
-    names = [p.arg for p in function.parameters]
-    at = (names.index(name) if name in names else -1) - (1 if function.self_name else 0)
+    at = [p.arg for p in function.parameters].index(name) - (1 if function.self_name else 0)
     if 0 <= at < len(node.args):
         return node.args[at]
     return None
@@ -298,9 +298,7 @@ def callers(function: Scope) -> Iterator[Call]:
 
 def _calls_in(code: Code, name: str, function: Scope, cls: Scope | None) -> Iterator[Call]:
     for call in code.calls_of(name):
-        if any(
-            a.scope is (cls or function) and a.kind in ("class", "function") for a in of(call.function, call.scope, 1)
-        ):
+        if any(a.scope is (cls or function) and a.kind in ("class", "function") for a in of(call.function, call.scope)):
             yield call
 
 
@@ -315,7 +313,7 @@ def settle(atoms: Atoms, depth: int = 0) -> Atoms:
         for call in callers(atom.scope) if depth < MAX_DEPTH else ():
             value = argument(atom.scope, call.node, atom.name) if isinstance(call.node, ast.Call) else None
             if value is not None:
-                found_here |= settle(of(value, call.scope, depth + 1), depth + 4)
+                found_here |= settle(of(value, call.scope, depth), depth + 4)
         found |= found_here if found_here and found_here != _UNKNOWN else annotated(atom)
     return found
 
@@ -328,7 +326,7 @@ def annotated(atom: Atom) -> Atoms:
             text = parameter.annotation
             if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value.isidentifier():
                 text = ast.Name(text.value, ast.Load())
-            for kind in of(text, scope.parent or scope, 1):
+            for kind in of(text, scope.parent or scope):
                 library = client_of(_client_name(kind.name)) if kind.kind == "import" else None
                 if library is not None:
                     return frozenset((Atom("typed", library),))

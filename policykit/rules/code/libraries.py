@@ -13,6 +13,8 @@ class Library(NamedTuple):
     """One library. Patterns match whole names."""
 
     name: str
+    #: The first parts of its modules.
+    roots: tuple[str, ...]
     #: Dotted names whose call makes a client.
     clients: re.Pattern[str]
     orders: re.Pattern[str]
@@ -26,6 +28,7 @@ class Library(NamedTuple):
 
 def _library(  # a table's row
     name: str,
+    roots: str,
     clients: str,
     orders: str,
     withdraws: str = "(?!)",
@@ -38,6 +41,7 @@ def _library(  # a table's row
 
     return Library(
         name,
+        tuple(roots.split()),
         whole(clients),
         whole(orders),
         whole(withdraws),
@@ -51,6 +55,7 @@ def _library(  # a table's row
 #: (`private_post_order`, `fapiPrivatePostOrder`, `private_post_v5_order_create`).
 CCXT = _library(
     "ccxt",
+    "ccxt ccxtpro",
     r"ccxt(?:pro)?(?:\.(?:async_support|pro))?(?:\.(?:[a-z0-9_]+|\*)){1,2}",
     r"(?:create|edit)_(?:(?:market|limit|buy|sell|stop|loss|take|profit|trigger|trailing|amount|percent|post|only|reduce"
     r"|twap|spot|contract|swap)_)*orders?(?:_with_[a-z_]+)?(?:_ws)?"
@@ -74,6 +79,7 @@ LIBRARIES: tuple[Library, ...] = (
     CCXT,
     _library(  # python-binance 1.0.37, `binance/async_client.py`
         "python-binance",
+        "binance",
         r"binance\.(?:client\.|async_client\.)?(?:Async)?Client(?:\.create)?",
         r"(?:ws_)?(?:futures_(?:coin_)?)?(?:create|edit|modify)_(?:margin_|algo_)?(?:oco_|oto_|otoco_|sor_)?order"
         r"|(?:ws_)?order_(?:limit|market|oco)(?:_buy|_sell)?|futures_(?:limit|market)(?:_buy|_sell)?_order"
@@ -86,6 +92,7 @@ LIBRARIES: tuple[Library, ...] = (
     ),
     _library(  # binance-connector 3.13.0, binance-futures-connector 4.2.0, binance-sdk-spot 13.3.0
         "binance-connector",
+        "binance binance_sdk_spot binance_sdk_derivatives_trading_usds_futures",
         r"binance\.(?:spot\.|um_futures\.|cm_futures\.)?(?:Spot|UMFutures|CMFutures)"
         r"|binance\.websocket\.[a-z_.]*SpotWebsocketAPIClient|binance_sdk_[a-z_]+(?:\.[a-z_]+)*\.[A-Z][A-Za-z]+",
         r"new_(?:margin_)?(?:oco_|oto_|otoco_|batch_)?order|margin_new_(?:oto|otoco)_order|modify_(?:batch_)?order"
@@ -97,6 +104,7 @@ LIBRARIES: tuple[Library, ...] = (
     ),
     _library(  # pybit 5.17.0, `pybit/_v5_trade.py`, `_v5_asset.py`
         "pybit",
+        "pybit",
         r"pybit\.(?:unified_trading\.)?(?:HTTP|WebSocketTrading)|pybit\.(?:inverse_perpetual|usdt_perpetual|spot)\.HTTP",
         r"place_(?:batch_|active_|conditional_)?order|amend_(?:batch_)?order|replace_(?:active|conditional)_order"
         r"|close_position|spread_(?:place|amend)_order",
@@ -105,6 +113,7 @@ LIBRARIES: tuple[Library, ...] = (
         "orderLinkId order_link_id",
     ),
     _library(  # python-okx 0.4.4, `okx/Trade.py`, `okx/Funding.py`; okx 2.1.2
+        "okx",
         "okx",
         r"okx\.(?:Trade\.TradeAPI|Funding\.FundingAPI|SubAccount\.SubAccountAPI|app\.OkxSPOT|app\.OkxSWAP)"
         r"|okx\.api(?:\.[a-z_]+)?\.(?:Trade|FundingAccount)|(?:TradeAPI|FundingAPI)",
@@ -116,6 +125,7 @@ LIBRARIES: tuple[Library, ...] = (
     ),
     _library(  # python-kucoin 2.2.0, `kucoin/client.py`; kucoin-python 1.0.26, `kucoin/trade/trade.py`
         "kucoin",
+        "kucoin kucoin_futures",
         r"kucoin\.client\.(?:Client|Trade|User|Margin)|kucoin\.(?:async_client|asyncio)\.(?:Async)?Client"
         r"|kucoin_futures\.client\.Trade",
         r"(?:sync_)?(?:hf_|margin_|oco_|futures_|hf_margin_)?create_(?:limit_|market_|hf_|stop_|bulk_|oco_)*(?:margin_|hf_)?"
@@ -126,6 +136,7 @@ LIBRARIES: tuple[Library, ...] = (
     ),
     _library(  # krakenex 2.2.2, `krakenex/api.py`
         "krakenex",
+        "krakenex",
         r"krakenex\.(?:api\.)?API",
         r"AddOrder|AddOrderBatch|EditOrder|AmendOrder",
         r"Withdraw",
@@ -135,6 +146,7 @@ LIBRARIES: tuple[Library, ...] = (
     ),
     _library(  # python-kraken-sdk 3.5.1, `kraken/spot/trade.py`, `kraken/futures/trade.py`
         "python-kraken-sdk",
+        "kraken",
         r"kraken\.(?:spot|futures)(?:\.[a-z_]+)?\.(?:Trade|Funding|SpotWSClient|[A-Z][A-Za-z]*Client)",
         r"create_order(?:_batch)?|create_batch_order|edit_order|amend_order",
         r"withdraw_funds|initiate_withdrawal_to_spot_wallet",
@@ -142,6 +154,7 @@ LIBRARIES: tuple[Library, ...] = (
         "userref cl_ord_id cliOrdId clientOrderId",
     ),
     _library(  # hyperliquid-python-sdk 0.24.0, `hyperliquid/exchange.py`
+        "hyperliquid",
         "hyperliquid",
         r"hyperliquid\.exchange\.Exchange",
         r"order|bulk_orders|modify_order|bulk_modify_orders_new|market_open|market_close",
@@ -151,6 +164,7 @@ LIBRARIES: tuple[Library, ...] = (
     ),
     _library(  # coinbase-advanced-py 1.8.4, `coinbase/rest/orders.py`: the id is the first parameter of every order
         "coinbase",
+        "coinbase",
         r"coinbase\.rest\.RESTClient",
         r"create_order|edit_order|close_position"
         r"|(?:market|(?:stop_)?limit|trigger_bracket)_order(?:_(?:gtc|gtd|ioc|fok))?(?:_buy|_sell)?",
@@ -159,6 +173,7 @@ LIBRARIES: tuple[Library, ...] = (
     ),
     _library(  # bitmex 0.2.x (bravado): methods are made from the exchange's own description
         "bitmex",
+        "bitmex",
         r"bitmex\.bitmex",
         r"Order_(?:new|amend|newBulk|amendBulk|closePosition)",
         r"User_requestWithdrawal",
@@ -166,22 +181,10 @@ LIBRARIES: tuple[Library, ...] = (
         "clOrdID",
     ),
 )
-#: First parts of the modules of each library.
+#: First parts of modules to the libraries that have such.
 ROOTS: dict[str, tuple[Library, ...]] = {
-    "ccxt": (CCXT,),
-    "ccxtpro": (CCXT,),
-    "binance": (LIBRARIES[1], LIBRARIES[2]),
-    "binance_sdk_spot": (LIBRARIES[2],),
-    "binance_sdk_derivatives_trading_usds_futures": (LIBRARIES[2],),
-    "pybit": (LIBRARIES[3],),
-    "okx": (LIBRARIES[4],),
-    "kucoin": (LIBRARIES[5],),
-    "kucoin_futures": (LIBRARIES[5],),
-    "krakenex": (LIBRARIES[6],),
-    "kraken": (LIBRARIES[7],),
-    "hyperliquid": (LIBRARIES[8],),
-    "coinbase": (LIBRARIES[9],),
-    "bitmex": (LIBRARIES[10],),
+    root: tuple(library for library in LIBRARIES if root in library.roots)
+    for root in (root for library in LIBRARIES for root in library.roots)
 }
 
 

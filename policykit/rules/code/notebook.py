@@ -7,6 +7,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 #: The longest notebook that is read: most of one is what its cells printed.
@@ -32,12 +33,8 @@ class Spot(NamedTuple):
 
     def at(self, column: int) -> tuple[int, int]:
         """Return the physical line and column of a column of the cell's line."""
-        width = 0
-        for count, part in enumerate(_PART.finditer(self.raw), 1):
-            if count >= column:
-                break
-            width = part.end()
-        return self.line, self.column + width
+        before = islice(_PART.finditer(self.raw), column - 1)
+        return self.line, self.column + sum(len(part[0]) for part in before)
 
 
 class Cells(NamedTuple):
@@ -108,7 +105,7 @@ def _add(result: Cells, number: int, text: str, place: tuple[int, int], breaks: 
             line = bisect_right(breaks, at)
             start = at - (breaks[line - 1] if line else -1)
             if piece:
-                lines.append(json.loads(f'"{piece}"', strict=False).rstrip("\r\n"))
+                lines.append(json.loads(f'"{piece}"').rstrip("\r\n"))
                 spots.append(Spot(number, line + 1, start, piece))
             at += len(piece)
     result.lines.extend(_python(lines))

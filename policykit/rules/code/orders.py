@@ -122,12 +122,12 @@ def _through(
 ) -> Sent | None:
     """Tell through which library a call goes, by what it is called on, else by its name and arguments."""
     atoms = flow.settle(_receiver(call, function))
-    inherited = {a: flow.client_class(a.scope) for a in atoms if a.kind == "instance" and a.scope is not None}
-    libraries = {a.library for a in atoms if a.library is not None} | {x for x in inherited.values() if x is not None}
+    inherited = {flow.client_class(a.scope) for a in atoms if a.scope is not None}
+    libraries = {a.library for a in atoms} | inherited
     known = next((library for library in candidates if library in libraries), None)
     own = any(a.scope is not None and function.attr in a.scope.parts for a in atoms if a.kind in ("instance", "client"))
     guarded = flow.PROTECTED in atoms
-    if own or (libraries and known is None):
+    if own or (known is None and any(libraries)):
         return None
     if known is not None:
         made = any(a.kind == "client" for a in atoms)
@@ -145,7 +145,7 @@ def _through(
 def _receiver(call: Call, function: ast.Attribute) -> flow.Atoms:
     """Return what a method is called on, as it is at that line where order is plain: in one function, in no loop."""
     name = dotted(function.value)
-    given = call.scope.names.get(name, ()) if name and not _loops(call) else ()
+    given = call.scope.names.get(name, ()) if not _loops(call) else ()
     before = [b for b in given if b.line <= function.lineno]
     if before and len(before) < len(given):
         return flow.given(before, 1)
@@ -237,8 +237,8 @@ def sends(scope: Scope, depth: int = 0) -> Sent | None:
     if depth < MAX_CALLERS:
         names = scope.code.function_names
         for call in scope.code.calls_in(scope):
-            for atom in flow.of(call.function, scope, 1) if call.method in names else ():
-                if atom.kind == "function" and atom.scope is not None and atom.scope is not scope:
+            for atom in flow.of(call.function, scope) if call.method in names else ():
+                if atom.kind == "function" and atom.scope is not None:
                     found = sends(atom.scope, depth + 1)
                     if found is not None:
                         return found

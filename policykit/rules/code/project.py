@@ -103,5 +103,5 @@ def _normal(file: str) -> str:
 
 def _above(folder: str, levels: int) -> str:
     """Return the folder so many levels up; empty for the one that relative paths start from."""
-    top = posixpath.normpath(posixpath.join(folder, *[".."] * levels)) if levels > 0 else folder
+    top = posixpath.normpath(posixpath.join(folder, *[".."] * levels))
     return "" if top == "." else top

@@ -46,7 +46,9 @@ _LOOK_UP = re.compile(
     r"(?i)(?:\A|_)(?:fetch|get|query|find|look_?up|check|confirm|reconcile|recover|resolve)\w*orders?\w*\Z|open_?orders"
     r"|order_?status|reconcile|order_?exists|look_?up\w*order"
 )
-_TRY_NAMES = re.compile(r"(?i)attempt|retr(?:y|ies)|tries|\Atry|backoff|\A_\Z|\Ai\Z|\An\Z")
+_TRY_NAMES = re.compile(r"(?i)attempt|retr(?:y|ies)|tries|\Atry|backoff")
+#: Names of counters: a `while` on one counts its tries.
+_COUNTERS = frozenset("_inIN")
 
 
 class Repeat(NamedTuple):
@@ -126,8 +128,7 @@ def looped(call: Call) -> Repeat | None:
     a condition. A handler that looks the order up, raises or leaves does not count, nor one for errors that say that
     nothing was executed.
     """
-    for at in range(len(call.around) - 1, -1, -1):
-        step = call.around[at]
+    for at, step in reversed(tuple(enumerate(call.around))):
         if not isinstance(step.node, ast.For | ast.AsyncFor | ast.While) or step.part != "body":
             continue
         inside = call.around[at + 1 :]
@@ -158,7 +159,8 @@ def _by_hand(call: Call, loop: ast.For | ast.AsyncFor | ast.While, inside: tuple
         plain = not any(isinstance(s.node, ast.If | ast.match_case | ast.For | ast.AsyncFor) for s in inside)
         if isinstance(loop, ast.While):
             endless = isinstance(loop.test, ast.Constant) and bool(loop.test.value)
-            counted = any(_TRY_NAMES.search(n.id) for n in ast.walk(loop.test) if isinstance(n, ast.Name))
+            names = [n.id for n in ast.walk(loop.test) if isinstance(n, ast.Name)]
+            counted = any(name in _COUNTERS or _TRY_NAMES.search(name) for name in names)
             if leaves or (plain and (endless or counted)) or _changed(loop.test, attempt):
                 return Repeat(loop.test, f"`while {ast.unparse(loop.test)[:40]}`", leaves)
         elif leaves and _counts(loop):
@@ -172,7 +174,7 @@ def _counts(loop: ast.For | ast.AsyncFor) -> bool:
     """Tell whether a loop counts tries and goes through nothing: `range(3)`, `count()`, delays under such a name."""
     if isinstance(loop.iter, ast.Call) and dotted(loop.iter.func).rpartition(".")[2] in ("range", "count", "repeat"):
         return True
-    return any(_TRY_NAMES.search(n.id) and len(n.id) > 1 for n in ast.walk(loop.target) if isinstance(n, ast.Name))
+    return any(_TRY_NAMES.search(n.id) for n in ast.walk(loop.target) if isinstance(n, ast.Name))
 
 
 def _swallows(handler: ast.ExceptHandler) -> bool:
@@ -203,10 +205,7 @@ def _leaves(loop: ast.For | ast.AsyncFor | ast.While, attempt: ast.Try | ast.Try
     """Tell whether success leaves the loop: by a `break` or `return` in the `try`, its `else`, or behind it."""
     if any(_ends(s) for s in (*attempt.body, *attempt.orelse)):
         return True
-    if inside:
-        return False
-    behind = loop.body[loop.body.index(attempt) + 1 :] if attempt in loop.body else []
-    return any(isinstance(s, ast.Break | ast.Return) for s in behind)
+    return not inside and any(isinstance(s, ast.Break | ast.Return) for s in loop.body)
 
 
 def _ends(node: ast.stmt) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from policykit.place import Place
+from policykit.rules.credentials import MIN_LENGTH
 
 if TYPE_CHECKING:
     from policykit.finding import Finding
@@ -188,7 +189,8 @@ class Code:
 
     def in_cell(self, finding: Finding) -> Finding:
         """Return a finding on a notebook with the cell in its message."""
-        cell = next((s.cell for s in reversed(self.spots) if s.line <= finding.primary.line), 0)
+        at = (finding.primary.line, finding.primary.column)
+        cell = next((s.cell for s in reversed(self.spots) if (s.line, s.column) <= at), 0)
         return replace(finding, message=f"cell {cell}: {finding.message}") if cell else finding
 
     def _spot(self, line: int, offset: int) -> tuple[int, int]:
@@ -232,8 +234,6 @@ _BRANCHES = (
 )
 #: A method's name that is worth a look when it is handed on.
 _HANDED = re.compile(r"(?i)order|withdraw")
-#: Text that is looked at by what it holds: as long as a key in PEM, or a token.
-MIN_TEXT = 16
 
 #: A node, the scope it is in, the statements around it, and whether a client is being made around it.
 _Item = tuple[ast.AST, Scope, Around, bool]
@@ -270,7 +270,7 @@ class _Indexer:
         for name in reversed(node._fields):
             child = getattr(node, name, None)
             if isinstance(child, list):
-                inside = (*around, Step(node, name)) if branch and child else around
+                inside = (*around, Step(node, name)) if branch else around
                 for item in reversed(child):
                     if not isinstance(item, _LEAVES) and isinstance(item, ast.AST):
                         push((item, scope, inside, client))
@@ -282,7 +282,7 @@ class _Indexer:
                 push((child, scope, around, client))
 
     def _text(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str) and len(node.value) >= MIN_TEXT:
+        if isinstance(node.value, str) and len(node.value) >= MIN_LENGTH:
             self.code.texts.append(node)
 
     def _function(self, node: Function, scope: Scope, around: Around, client: bool) -> _Place:
