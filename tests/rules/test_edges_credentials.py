@@ -90,6 +90,8 @@ def test_words_that_repeat_are_no_seed_phrase(different: int, fits: bool) -> Non
         ("abcdefghij", False),
         ("1234567890", False),
         ("executionHost12", False),
+        ("some.name.of.a.key", False),
+        ("12:30:45.678", False),
     ],
 )
 def test_runs_that_a_report_hides(run: str, secret: bool) -> None:
