@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 #: Rules of the file itself that look at a requirement: with a literal in the place of a reference it is no policy.
 _OF_THE_FILE = {"G15": ("PK011",), "G14": ("PK011",)}
-_NOTHING = "not in this version"
+NOTHING = "not in this version"
+#: What the numbers are, for who meets one in a message.
+GUIDE_IS = 'The guide is "API trading safety" (BloFin Academy, April 2026), restated as requirements G01 to G47.'
 #: A finding of a bad example that needs neither live state nor a record.
 _STATIC = re.compile(r"^open (certain|likely) ", re.MULTILINE)
 
@@ -110,9 +112,10 @@ def table() -> str:
         for letter, column in COLUMNS.items():
             said = getattr(row, column)
             if said or column in row.where:
-                lines.append(f"  {letter}  {', '.join(said) or _NOTHING}")
+                lines.append(f"  {letter}  {', '.join(said) or NOTHING}")
     legend = ", ".join(f"{letter} {column.replace('_', ' ')}" for letter, column in COLUMNS.items())
-    return "\n".join([*lines, "", f"{legend}; policykit explain CODE says what a rule finds", ""])
+    told = f"{legend}; policykit explain CODE says what a rule finds, policykit explain G01 what looks at a requirement"
+    return "\n".join([*lines, "", GUIDE_IS, told, ""])
 
 
 def page() -> str:
@@ -123,9 +126,10 @@ def page() -> str:
         "",
         "<!-- Made by `make docs` from the rules, the model and `policykit/rules/guide.py`; do not edit. -->",
         "",
-        "Each requirement of the guide, and what looks at it: rules on the policy alone, rules on live state or the",
-        "journal's record, what holds it at run time, rules on the bot's source and settings, commands. An empty cell",
-        f"does not apply; *{_NOTHING}* says that it does, and a test allows it in the middle columns only.",
+        GUIDE_IS,
+        "The table has what looks at each: rules on the policy alone, rules on live state or a record, what holds it",
+        "at run time, rules on the bot's source and settings, commands. An empty cell",
+        f"does not apply; *{NOTHING}* says that it does, and a test allows it in the middle columns only.",
         "",
         "| | requirement | static | live | run time | source | command |",
         "|---|---|---|---|---|---|---|",
@@ -139,7 +143,7 @@ def page() -> str:
 def _cell(row: Row, column: str, known: dict[str, str]) -> str:
     said = getattr(row, column)
     if not said:
-        return f"*{_NOTHING}*" if column in row.where else ""
+        return f"*{NOTHING}*" if column in row.where else ""
     if column == "run_time":
         return ", ".join(f"`{s}`" if ":" in s and " " not in s else s for s in said)
     if column == "operator":

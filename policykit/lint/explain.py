@@ -7,7 +7,11 @@ import inspect
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from policykit.lint.coverage import GUIDE_IS, NOTHING
+from policykit.lint.coverage import rows as requirements
+from policykit.policy.page import describe
 from policykit.rules import Entry, catalogue, find
+from policykit.rules.guide import COLUMNS
 from policykit.source.codes import CODES
 
 if TYPE_CHECKING:
@@ -26,6 +30,14 @@ _FAMILIES = {
     "PK9": "bot source",
 }
 _READS = {"snapshot": "live", "record": "record", "source": "source"}
+#: The columns of what is covered, in words.
+_COLUMNS = {
+    "static": "rules on the policy alone",
+    "live": "rules on live state (--live, --state) or a record (--record)",
+    "run_time": "what holds it while a bot trades",
+    "source": "rules on a bot's source and settings",
+    "operator": "commands",
+}
 #: What GitHub colours a fence as; a language that is not here is coloured as itself.
 _LANGUAGES = {"finding": "text", "settings": "text"}
 
@@ -75,14 +87,15 @@ def table() -> str:
 
 
 def explain(code: str) -> str | None:
-    """Return the explanation of a rule (code or name), a reason code, or a check (`risk.max_order_notional`)."""
+    """Return the explanation of a rule (code or name), a requirement of the guide, a reason, a check or a field."""
     entry = find(code)
     if entry is not None:
         return _rule(entry)
     if code.upper() in CODES:
         found = CODES[code.upper()]
         return f"{code.upper()} {found.name} (high, cannot be waived)\n\n{_sentence(found.why)}\n{_file_words()}"
-    return _reason(code) or _check(code)
+    said = (_requirement(code), _reason(code), _check(code), describe(code))
+    return "\n".join(text for text in said if text) or None
 
 
 def _file_words() -> str:
@@ -118,6 +131,24 @@ def _plain(doc: str) -> str:
         else:
             lines.append(f"    {line}".rstrip() if inside else line.removeprefix("## "))
     return "\n".join(lines) + "\n"
+
+
+def _requirement(number: str) -> str | None:
+    """Return what looks at a requirement of the guide, column by column."""
+    found = next((row for row in requirements() if row.number == number.upper()), None)
+    if found is None:
+        return None
+    lines = [f"{found.number} {found.title} (a requirement of the guide)", "", GUIDE_IS]
+    for column in COLUMNS.values():
+        said = getattr(found, column)
+        if said or column in found.where:
+            lines += ["", _COLUMNS[column], *(f"  {_held(one)}" for one in said or (NOTHING,))]
+    return "\n".join([*lines, ""])
+
+
+def _held(name: str) -> str:
+    entry = find(name)
+    return name if entry is None else f"{name} {entry.rule.name}: {entry.doc.partition(chr(10))[0]}"
 
 
 def _reason(code: str) -> str | None:

@@ -13,6 +13,9 @@ from policykit.policy.stages import MICRO, SMALL
 from policykit.source.codes import CODES
 from policykit.source.reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_SCALAR
 
+#: How many fields of one name are described at once: `limit` and `by` stand in many sections.
+MAX_DESCRIBED = 10
+
 _HEAD = f"""\
 # The policy language
 
@@ -156,6 +159,25 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def describe(name: str) -> str | None:
+    """Return what the language says of the fields called so: a whole path, or the end of one (`ip_allowlist`)."""
+    every = list(_fields(Policy, ""))
+    found = [item for item in every if item[0] == name] or [item for item in every if item[0].endswith(f".{name}")]
+    return "\n".join(_described(*item) for item in found[:MAX_DESCRIBED]) or None
+
+
+def _described(path: str, shape: Shape, field: Any) -> str:
+    _, holds, doc, stricter, guide, _ = (cell.replace("`", "") for cell in _row(path, shape, field))
+    holds = holds.replace(" **required**", "; required")
+    if shape.section is not None:
+        holds += f": {', '.join(shape.section.model_fields)}"
+    told = {"Holds": holds, "Stricter": stricter.replace("neutral", ""), "Guide": guide}
+    held = [holder.replace(":", " ") for holder in shape.meta.held_by if holder != "section"]
+    told["Held by"] = ", ".join(held)
+    lines = [f"{label}: {text}" for label, text in told.items() if text]
+    return "\n".join([f"{path} (a field of a policy)", "", doc, "", *lines, ""])
 
 
 def page() -> str:

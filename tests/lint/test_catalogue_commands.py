@@ -11,6 +11,7 @@ import pytest
 
 from policykit.engine import REASONS
 from policykit.engine.checks import all_checks
+from policykit.lint.coverage import NOTHING
 from policykit.lint.explain import explain, page, rows
 from policykit.rules import catalogue
 from policykit.source.codes import CODES
@@ -66,12 +67,49 @@ def test_everything_with_a_code_can_be_explained(code: str) -> None:
     assert "```" not in text
 
 
+def test_a_requirement_is_explained_by_what_looks_at_it(run: Run) -> None:
+    """What messages cite as G09 can be looked up: its title, what the guide is, and each rule and check by column."""
+    assert run("explain", "g05") == Said(
+        0,
+        "G05 no internal transfer (a requirement of the guide)\n\n"
+        'The guide is "API trading safety" (BloFin Academy, April 2026), restated as requirements G01 to G47.\n\n'
+        "rules on the policy alone\n"
+        "  PK102 transfer-scope: A bot's key can move money between accounts.\n"
+        "  PK103 transfer-bundled: A bot's key can move money between accounts because its exchange bundles that "
+        "with trade.\n\n"
+        "rules on live state (--live, --state) or a record (--record)\n"
+        "  PK102 transfer-scope: A bot's key can move money between accounts.\n"
+        "  PK103 transfer-bundled: A bot's key can move money between accounts because its exchange bundles that "
+        "with trade.\n\n"
+        "what holds it while a bot trades\n"
+        "  gate: transfer calls are refused\n\n"
+        "rules on a bot's source and settings\n"
+        "  PK910 transfer-call: A bot calls a method that transfers between accounts.\n",
+        "",
+    )
+    assert all(f"\n  {NOTHING}\n" in (explain(number) or "") for number in ("G40", "G45"))
+
+
+def test_a_field_is_explained_by_its_path_or_its_last_word(run: Run) -> None:
+    """A field of the language is looked up by its name; one that is a check as well is both."""
+    assert run("explain", "egress").out == (
+        "account.egress (a field of a policy)\n\n"
+        "The name of the address that requests leave from; address budgets are counted by it.\n\n"
+        "Holds: text\nGuide: G25\n"
+    )
+    assert (explain("address") or "").startswith("keys.NAME.ip_allowlist.N.address (a field of a policy)\n")
+    both = explain("risk.max_order_notional") or ""
+    assert both.startswith("risk.max_order_notional (a check of the engine)\n")
+    assert "\nrisk.max_order_notional (a field of a policy)\n" in both
+
+
 def test_explain_of_nothing_is_a_wrong_call(run: Run) -> None:
     """Something that is no code ends with 2, one line, and the nearest code."""
     said = run("explain", "order-ca")
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines()[0] == (
-        "policykit: order-ca is no rule, reason or check; did you mean order-cap?; `policykit rules` lists the rules"
+        "policykit: order-ca is no rule, requirement, reason, check or field; did you mean order-cap?; "
+        "`policykit rules` lists the rules"
     )
 
 
