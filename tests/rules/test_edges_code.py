@@ -191,14 +191,15 @@ NESTED = "try:\n        try:\n            ex.create_market_buy_order('a', 1)\n  
     ],
 )
 def test_how_a_loop_is_shown(loop: str, text: str) -> None:
-    """A loop over something is none; of one that counts tries, 20 characters of its name and 40 of its end are shown."""
+    """A loop over something is none; of one that counts tries, 20 characters of its name and 40 behind are shown."""
     shown = f"`{text}` repeats `ex.create_market_buy_order` after an error"
     assert said("PK905", f"{RAW}{loop}:\n    {TRY}") == ([shown] if text else [])
 
 
 def test_the_try_that_swallows_is_the_inner_one() -> None:
     """What an inner handler swallows is tried again, whatever an outer one raises."""
-    source = f"{RAW}while True:\n    {NESTED}        except OSError:\n            pass\n    except ValueError:\n        raise\n"
+    handlers = "        except OSError:\n            pass\n    except ValueError:\n        raise\n"
+    source = f"{RAW}while True:\n    {NESTED}{handlers}"
     assert len(said("PK905", source)) == 1
 
 
