@@ -57,7 +57,9 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 @click.option("--live", is_flag=True, help="Read the live state of the keys, here and now; read-only.")
 @click.option("--state", "states", multiple=True, metavar="FILE", help="Read live state from a snapshot (repeatable).")
 @click.option("--endpoint", metavar="URL", help="With --live: send every URL of the exchange to this origin.")
-@click.option("--record", metavar="FILE", help="Facts from the journal: last drill, stage evidence.")
+@click.option(
+    "--record", metavar="FILE", help="JSON: when the kill switch was last drilled, what earlier stages showed."
+)
 @click.option("--git-history", is_flag=True, help="Look for secrets in past versions of the repository's files, too.")
 @click.option("--select", multiple=True, callback=_codes, metavar="CODE,..", help="Only these rules (PK101, PK2).")
 @click.option("--ignore", multiple=True, callback=_codes, metavar="CODE,..", help="Not these rules.")
@@ -78,7 +80,9 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 @output_option
 @now_option
 def command(paths: tuple[str, ...], output: Path | None, output_format: str, **asked: Any) -> None:
-    """Lint policies, folders of them, and bots' sources (.py); by default the folder policies/.
+    """Lint policies, bots' source (.py, .ipynb) and the files where bots keep secrets; by default the folder policies/.
+
+    PATHS are files and folders; `policykit lint .` reads all of a project.
 
     Exit code: 2 the call or a policy is wrong; 1 findings at or over --fail-on; 3 live state could not be read;
     4 nothing to check; 0 clean.
@@ -110,7 +114,10 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
     _on_job_page(output_format, ended.report, style)
     if ended.code == Exit.NOTHING:
         where = ", ".join(paths) or f"{DEFAULT}/"
-        click.echo(f"policykit: {where}: nothing to check; a policy or a bot's .py is needed; {_FIRST}", err=True)
+        click.echo(
+            f"policykit: {where}: nothing to check; a policy, a bot's .py or its settings are needed; {_FIRST}",
+            err=True,
+        )
     leave(ended.code)
 
 

@@ -16,7 +16,10 @@ from tests.lint.conftest import NOW, Said
 Run = Callable[..., Said]
 Write = Callable[..., Path]
 
-NOTHING = "nothing to check; a policy or a bot's .py is needed; policykit init --exchange ID writes a first policy"
+NOTHING = (
+    "nothing to check; a policy, a bot's .py or its settings are needed; "
+    "policykit init --exchange ID writes a first policy"
+)
 
 
 def _edit(policy: Path, old: str, new: str) -> None:

@@ -213,7 +213,13 @@ def summary(report: Report, style: Style) -> str:
         said.insert(0, "no findings" if report.files or report.versions else "nothing was checked")
     asked = report.live or not report.policies
     static = "" if asked else "; nothing was asked of the exchange (--live or --state does)"
-    return f"{', '.join(sizes)}{took}: {', '.join(said)}{_fixes(report)}{static}"
+    return f"{', '.join(sizes)}{took}: {', '.join(said)}{_fixes(report)}{_unloaded(report)}{static}"
+
+
+def _unloaded(report: Report) -> str:
+    """Return that policies with a fault in the file itself have been through no other rule."""
+    files = {f.primary.file for f in report.findings if f.rule.startswith("PK0") and f.status == "open"}
+    return f"; {_count(len(files), 'policy')} did not load, so no other rule has looked there" if files else ""
 
 
 def _fixes(report: Report) -> str:
