@@ -104,6 +104,11 @@ SHAPES = {
         f"def same(c):\n    return c\nsafe = same({GUARDED})\nraw = same({OKX})\nsafe.{BUY}raw.{BUY}same().{BUY}",
         ["7 certain", "8 likely"],
     ),
+    "a parameter of the function around": (
+        f"def outer(ex):\n    def inner():\n        return ex\n    inner().{BUY}outer({OKX})\n",
+        ["5 certain"],
+    ),
+    "a function that has a method": (f"def run():\n    pass\nrun.{BUY}", []),
     "methods of one name": (
         (
             f"class A:\n    def go(self, x):\n        pass\nclass B:\n    def go(self, ex):\n        ex.{BUY}"
