@@ -10,6 +10,7 @@ import binascii
 import json
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 #: Shorter values are words or test data more often than credentials; no exchange gives out shorter ones.
@@ -42,10 +43,10 @@ _PLACEHOLDER = re.compile(
     r"|(?:insert|replace|enter|paste|put|fill|goes)[-_. ]?(?:me|here|this|in|with|your|the|key|secret)"
 )
 _LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
-#: What is typed in order instead of a secret, once or again and again.
-_SEQUENCES = (
-    *(_DIGITS, _DIGITS + "abcdef", _LETTERS),
-    *(_LETTERS + _DIGITS, _DIGITS + _LETTERS, "1234567890" + _LETTERS),
+#: What follows what where somebody types in order instead of a secret; behind the last one it begins anew.
+_FOLLOWS = tuple(
+    dict(zip(run, run[1:] + run[:1], strict=True))
+    for run in (_DIGITS, _DIGITS + "abcdef", _LETTERS, _LETTERS + _DIGITS, _DIGITS + _LETTERS, "1234567890" + _LETTERS)
 )
 #: An address of an account or a contract is public.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
@@ -85,8 +86,7 @@ def placeholder(value: str) -> bool:
     """Tell what stands in for a credential (`YOUR_SECRET`, `changeme`, `${SECRET}`, `vault://...`) from one."""
     if _REFERENCE.match(value) or _SUBSTITUTED.search(value) or _PLACEHOLDER.search(value):
         return True
-    folded = value.lower()
-    return any(folded in run * (len(folded) // len(run) + 2) for run in _SEQUENCES)
+    return any(all(follows.get(a) == b for a, b in pairwise(value.lower())) for follows in _FOLLOWS)
 
 
 def known(value: str) -> str:

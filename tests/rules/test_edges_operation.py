@@ -72,6 +72,12 @@ def test_a_waiver_ends_at_its_moment() -> None:
     assert _found("PK709", swapped) == [unused.replace(":2:", ":3:").replace("PK205", "PK204")]
 
 
+def test_a_ticket_is_asked_of_a_waiver_that_still_holds() -> None:
+    """From the moment of its expiry on a waiver without a ticket is PK708's alone."""
+    ends = WAIVER.replace("ticket: T-1, ", "") % "2026-11-21T10:00:00Z"
+    assert [len(_found("PK719", ends, now_ms=NOW_MS + ms)) for ms in (-1, 0)] == [1, 0]
+
+
 @pytest.mark.parametrize(("code", "days"), [("PK601", 7), ("PK214", 30), ("PK705", 90), ("PK204", 365)])
 def test_each_severity_has_its_ceiling(code: str, days: int) -> None:
     """A waiver may run for exactly its ceiling; a second more is a finding whose fix names the last day."""

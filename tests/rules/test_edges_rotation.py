@@ -103,6 +103,13 @@ def test_each_key_is_looked_at(code: str, first: str, second: str) -> None:
     assert [f.primary.path.split(".")[1] for f in findings_of(code, text)] == ["b"]
 
 
+def test_a_slip_of_a_day_hides_no_old_key() -> None:
+    """Behind a key that is declared to be made tomorrow, one that is old is found."""
+    row = "  {}: {{purpose: execution, declared: {{created: {}, by: me, at: 2026-11-20}}}}\n"
+    found = findings_of("PK302", "keys:\n" + row.format("a", "2027-01-01") + row.format("b", "2026-07-04"))
+    assert [f.label for f in found] == ["a slip", "as declared"]
+
+
 def test_labels_of_life() -> None:
     """What is missing and what is empty, what was seen and what was said, are told apart under the span."""
     assert [findings_of("PK305", KEY + more)[0].label for more in ("", "    holders: []\n")] == [

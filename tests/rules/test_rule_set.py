@@ -143,9 +143,9 @@ def _beside() -> list[str]:
             if f.observed is not None:
                 seen = f.observed
                 lines.append(f"{f.rule} observed {seen.endpoint} at {seen.at}: {seen.path} = {seen.value}")
-            for edit in f.fix.edits if f.fix is not None else ():
-                how = f"{'safe' if f.fix and f.fix.safe else 'unsafe'} fix"
-                lines.append(f"{f.rule} {how}: {edit.kind} {_at(edit.place)} {edit.text!r}")
+            if f.fix is not None:
+                how = f"{'safe' if f.fix.safe else 'unsafe'} fix ({f.fix.label})"
+                lines += [f"{f.rule} {how}: {edit.kind} {_at(edit.place)} {edit.text!r}" for edit in f.fix.edits]
     return lines
 
 
