@@ -90,7 +90,7 @@ def _account(draft: Draft) -> list[str]:
         _line("  egress: host-1", f"{CHECK} a name for the address; bots behind it share its rate budgets (G25)"),
         _line("  max_age: 10s", "older equity and positions allow no increase"),
         _value("environment", draft.environment),
-        _line("store: {share: host}", "all bots of this host count together; `fleet` over several hosts"),
+        _line("store: {share: host}", "all bots of this host count together"),
     ]
 
 
