@@ -127,9 +127,14 @@ def _draft(asked: dict[str, Any]) -> Draft:
 
 
 def _next(file: str, draft: Draft) -> str:
-    """Return what to type next."""
+    """Return what to type next, and where no guard of this version can run."""
+    from policykit.exchanges import ADAPTERS
+
+    following = f"\nnext:\n  policykit lint {file}\n  policykit show {file}\n"
+    if draft.exchange not in ADAPTERS:
+        known = ", ".join(ADAPTERS)
+        return (
+            f"{following}no guard of this version trades on {draft.exchange} (only on {known}): lint reads all the same"
+        )
     exports = "\n".join(f"  export {draft.prefix}_{name}=..." for name in draft.credentials)
-    return (
-        f"\nnext:\n  policykit lint {file}\n  policykit show {file}\n"
-        f"and where the bot runs:\n{exports}\n  export POLICYKIT_POLICY={file}"
-    )
+    return f"{following}and where the bot runs:\n{exports}\n  export POLICYKIT_POLICY={file}"

@@ -37,11 +37,14 @@ def test_what_it_says(run: Run) -> None:
         "next:\n"
         "  policykit lint policies/okx.yaml\n"
         "  policykit show policies/okx.yaml\n"
+        "no guard of this version trades on okx (only on binance): lint reads all the same\n"
+    )
+    assert run("init", "--exchange", "binance", "--ci", "none").out.endswith(
+        "  policykit show policies/binance.yaml\n"
         "and where the bot runs:\n"
-        "  export OKX_API_KEY=...\n"
-        "  export OKX_API_SECRET=...\n"
-        "  export OKX_PASSPHRASE=...\n"
-        "  export POLICYKIT_POLICY=policies/okx.yaml\n"
+        "  export BINANCE_API_KEY=...\n"
+        "  export BINANCE_API_SECRET=...\n"
+        "  export POLICYKIT_POLICY=policies/binance.yaml\n"
     )
 
 
@@ -193,7 +196,7 @@ def test_names_symbols_and_owner_are_taken(run: Run) -> None:
     assert model.risk is not None
     assert model.risk.symbols == ("ETH/USDT:USDT",)
     assert (model.keys or {})["perp-1-bot"].scopes == ("read", "trade.derivatives")
-    assert "PERP_1_API_KEY" in said.out
+    assert "# Read from PERP_1_API_KEY and PERP_1_API_SECRET." in Path("new/policies/perp-1.yaml").read_text()
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
