@@ -196,6 +196,13 @@ def test_how_a_loop_is_shown(loop: str, text: str) -> None:
     assert said("PK905", f"{RAW}{loop}:\n    {TRY}") == ([shown] if text else [])
 
 
+@pytest.mark.parametrize(("test", "found"), [("n < 3", 1), ("tries < 3", 1), ("running", 0)])
+def test_a_loop_that_counts_its_tries(test: str, found: int) -> None:
+    """A `while` on a counter repeats an order that fails, also when nothing in it leaves."""
+    source = f"{RAW}while {test}:\n    {TRY}".replace("        break\n", "")
+    assert len(said("PK905", source)) == found
+
+
 def test_the_try_that_swallows_is_the_inner_one() -> None:
     """What an inner handler swallows is tried again, whatever an outer one raises."""
     handlers = "        except OSError:\n            pass\n    except ValueError:\n        raise\n"

@@ -341,6 +341,7 @@ def test_a_notebook_in_another_language() -> None:
     """What is no Python by the notebook's own word is no fault."""
     for metadata in ({"kernelspec": {"language": "R"}}, {"language_info": {"name": "R"}}):
         assert read(notebook(["if (x) {\n"], **metadata), "a.ipynb").skipped == []
+    assert len(read(notebook(["if (x) {\n"], language_info={"name": "Python"}), "a.ipynb").skipped) == 1
     code = read(json.dumps({"cells": [], "metadata": None}), "a.ipynb")
     assert (code.unreadable, code.skipped) == (None, [])
 
