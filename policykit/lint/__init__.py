@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from policykit.lint.discover import discover
+from policykit.lint.hush import hushed
 from policykit.lint.judge import Options
 from policykit.lint.run import Report, add, exit_code, lint_targets
 
@@ -88,6 +89,7 @@ def lint(call: Call, options: Options) -> Ended:
             notes.append(f"the baseline {call.write_baseline} is not written; mend the call first")
             call = call._replace(write_baseline=None)
         baseline = noted(call, options, report, notes)
+    report.findings = [hushed(finding) for finding in report.findings]
     report.unreachable |= any(state.snapshot.errors for _, state in files)
     code = 2 if problems else exit_code(report, options)
     if diff and code != 2:

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 from policykit.errors import PolicyError
 from policykit.finding import Edit, Finding, Status
 from policykit.lint.discover import Target
+from policykit.lint.hush import star
 from policykit.lint.judge import reader
 from policykit.lint.proof import key, looser, new_findings
 from policykit.policy import EffectivePolicy, load
@@ -271,7 +272,7 @@ class _Fixer:
             f for f in new_findings(before, after, (real,)) if f.rule != UNKNOWN_KEY or f.primary.path not in freed
         ]
         if fresh:
-            return f"it would make a new finding, {fresh[0].rule} at {fresh[0].primary.path or fresh[0].primary}"
+            return f"it would make a new finding, {fresh[0].rule} at {star(fresh[0].primary.path) or fresh[0].primary}"
         were, are = (Counter(key(f) for f in found if f.status == "open") for found in (before, after))
         meant = Counter(key(c.finding) for c in made)
         if any(are[k] > were[k] - count for k, count in meant.items()):

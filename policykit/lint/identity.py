@@ -8,6 +8,7 @@ import warnings
 from functools import lru_cache
 
 from policykit.finding import Finding
+from policykit.lint.hush import star
 from policykit.lint.report.quote import mask
 
 #: Hex digits of a hash of content, and of a fingerprint.
@@ -34,7 +35,7 @@ def fingerprint(finding: Finding, text: str) -> str:
 
 def path_of(finding: Finding, text: str) -> str:
     """Return the path in the document with `*` for each place in a list; in Python, after the function around it."""
-    path = ".".join("*" if part.isdigit() else part for part in finding.primary.path.split("."))
+    path = ".".join("*" if part.isdigit() else part for part in star(finding.primary.path).split("."))
     if not finding.primary.file.endswith(".py"):
         return path
     around = _function(text, finding.primary.line)
