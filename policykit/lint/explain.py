@@ -194,6 +194,8 @@ def page() -> str:
         "",
         "Each rule is one file in `policykit/rules/`. An example's fragment stands in the place of the same sections",
         "of a clean policy, JSON in the place of fields of a clean snapshot; places count in the fragment.",
+        "Under Source, GUIDE is the guide ([coverage.md](coverage.md)); DESIGN and PITFALLS are the notes from which",
+        "policykit was built, and are not kept here.",
         "",
         "| code | name | severity | reads | guide | finds |",
         "|---|---|---|---|---|---|",
