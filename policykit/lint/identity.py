@@ -39,7 +39,7 @@ def path_of(finding: Finding, text: str) -> str:
     if not finding.primary.file.endswith(".py"):
         return path
     around = _function(text, finding.primary.line)
-    return f"{around}:{path}" if around else path
+    return f"{star(around)}:{path}" if around else path
 
 
 def content_of(finding: Finding, text: str) -> str:
