@@ -41,10 +41,7 @@ def _keys(path: tuple[str | int, ...]) -> tuple[str, str]:
 
 def wanted(path: tuple[str | int, ...]) -> str:
     """Return what a key that must be there may hold: ``one of `fixed` or `rolling```, `a duration ("30s")`."""
-    section = section_at(Policy, path[:-1])
-    if section is None:
-        return "a value"
-    field = section.model_fields[str(path[-1])]
+    field = (section_at(Policy, path[:-1]) or Policy).model_fields[str(path[-1])]
     if get_origin(field.annotation) is Literal:
         words = [f"`{word}`" for word in get_args(field.annotation)]
         return f"one of {', '.join(words[:-1])} or {words[-1]}"

@@ -51,6 +51,10 @@ environment: sandbox
 store: {share: fleet}
 ```
 ```yaml
+exchange: binanse
+risk: {symbols: ["BTC/USDT"], max_leverage: 1}
+```
+```yaml
 risk: {symbols: ["BTC/USDT"], max_leverage: 1, price_collar: {max_deviation: 2%, reference: mark}}
 ```
 ```yaml
@@ -72,6 +76,7 @@ from policykit.model import Risk
 from policykit.model.enforced import unheld
 from policykit.rules.base import Inputs, Rule, words
 from policykit.rules.budgets import products
+from policykit.traits.ccxt_ids import IDS
 
 RULE = Rule(
     "PK605", "limit-unenforced", "low", ("G01",), "a guard denies increases rather than leave a set limit unenforced"
@@ -111,4 +116,5 @@ def _unseen(inputs: Inputs) -> Iterator[str]:
 def _borrows(inputs: Inputs, product: str) -> bool:
     """Tell whether a product may be held with borrowed money, as far as is known of it."""
     known = inputs.traits.products.get(product) if inputs.traits else None
-    return product != "spot" or known is None or known.auto_borrow is not False
+    held = product == "spot" and known is not None and known.auto_borrow is False
+    return not held and inputs.model.exchange in IDS
