@@ -36,9 +36,7 @@ class Leak(NamedTuple):
 def leaks(config: Config) -> Iterator[Leak]:
     """Yield the credentials of a file in their order; placeholders, references and encrypted values are none."""
     structured = config.kind != "python"  # there, only names are known, not what stands beside them
-    beside_secret = {
-        s.path[:-1] for s in config.settings if structured and "".join(s.path[-1:]).lower() == "secret"
-    }
+    beside_secret = {s.path[:-1] for s in config.settings if structured and "".join(s.path[-1:]).lower() == "secret"}
     off = {s.path[:-1] for s in config.settings if s.name == "enabled" and s.value.lower() == "false"}
     for setting in config.settings:
         if setting.path[:-1] in off and setting.path[:1] == (_SERVER,):
