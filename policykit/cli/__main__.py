@@ -53,7 +53,8 @@ def _run(arguments: list[str]) -> int:
         return 2
     except Exception as error:  # noqa: BLE001  # ours are told apart there, others go on to `main`
         return _known(error)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # there is none after `>&-`
+        sys.stdout.flush()
     return code if isinstance(code, int) else 0
 
 

@@ -86,7 +86,14 @@ def write_output(text: str, output: Path | None = None) -> None:
     if not text.endswith("\n"):
         text += "\n"
     if output is None:
-        click.echo(text, nl=False)
+        try:
+            click.echo(text, nl=False)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise click.ClickException(
+                f"standard output: cannot be written ({error.strerror}); a place with room is needed; give --output"
+            ) from None
         return
     beside: Path | None = None
     try:
@@ -133,7 +140,7 @@ def use_colour(stream: Any = None) -> bool:
     stream = sys.stdout if stream is None else stream
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return bool(stream.isatty())
+    return stream is not None and bool(stream.isatty())
 
 
 def leave(code: Exit | int) -> None:

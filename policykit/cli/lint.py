@@ -216,4 +216,5 @@ def _columns(output: Path | None) -> int:
     """Return the width of the terminal; a fixed one when the report goes elsewhere, so that it is the same anywhere."""
     import shutil
 
-    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else 120
+    terminal = output is None and sys.stdout is not None and sys.stdout.isatty()  # there is none after `>&-`
+    return shutil.get_terminal_size().columns if terminal else 120

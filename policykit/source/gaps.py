@@ -67,12 +67,9 @@ class Gaps:
         return not before.strip() and len(before) - len(before.lstrip(" ")) <= indent
 
     def _quoted(self, start: int, end: int, indent: int) -> Fault | None:
-        offset = self.text.find("\n", start, end) + 1
-        while offset:
-            line = self.text[offset:end].partition("\n")[0]
+        for line in self.text[start:end].split("\n")[1:]:
             if line.strip() and len(line) - len(line.lstrip(" ")) <= indent:
                 return Fault(start, *_OPEN)
-            offset = self.text.find("\n", offset, end) + 1
         return None
 
     def _block(self, event: Any) -> Fault | None:

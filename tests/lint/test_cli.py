@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,8 +120,8 @@ def test_two_keys_of_one_name_are_not_taken_for_one(run: Run, policy: Path, snap
     assert (said.code, said.err) == (
         2,
         (
-            "policykit: b.json: its key `mm-exec` is not the key of that name in a.json; one report of each key is needed;"
-            " lint each policy with its own snapshot, and leave out what was rotated away\n"
+            "policykit: b.json: its key `mm-exec` is not the key of that name in a.json; one report of each key is"
+            " needed; lint each policy with its own snapshot, and leave out what was rotated away\n"
         ),
     )
 
@@ -323,6 +325,28 @@ def test_policy_that_is_extended_is_linted_all_the_same(run: Run, policy: Path) 
         "mm.yaml:11:32: critical[PK101 withdraw-scope] key `mm-exec` asks for withdraw; a bot's key never has it\n",
     )
     assert run("lint", "small.yaml", "--format", "concise", "--now", NOW) == Said(0, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("to", "code", "said"),
+    [
+        (
+            ">/dev/full",
+            2,
+            (
+                "policykit: standard output: cannot be written (No space left on device);"
+                " a place with room is needed; give --output\n"
+            ),
+        ),
+        (">&-", 0, ""),
+    ],
+)
+def test_output_that_goes_nowhere(policy: Path, to: str, code: int, said: str) -> None:
+    """A full disk behind standard output is one line; without standard output the exit code is the answer."""
+    line = f"{sys.executable} -m policykit.cli lint mm.yaml --now {NOW} {to}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
 
 
 def test_output_goes_to_a_file(run: Run, policy: Path) -> None:

@@ -262,6 +262,8 @@ CORPUS: dict[str, bytes] = {
     "wide.py": "x = '東'; ".encode() + b"y.create_order('buy');" * 5_000,
     "huge.py": b"x = 1\n" * 1_000_000,
     "python2.py": b"print 'x'\n",
+    "blanks.ipynb": b'{"cells": [{"cell_type": "code", "source": ["' + b" " * 100_000 + b'"]}]}',
+    "lines.yaml": b'policykit: 1\nname: "' + b"\n " * 125_000 + b'"\n',
     "escapes.py": b"x = '\\d'\n",
 }
 

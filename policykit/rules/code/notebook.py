@@ -17,8 +17,8 @@ _SOURCE = re.compile(r'"source"\s*:\s*(?=["\[])')
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _PART = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)
 #: A line that IPython takes and Python does not: a magic, a shell command, a question.
-_MAGIC = re.compile(r"(\s*)(?:[%!?].*|[\w.]+\?\??\s*)\Z")
-_MAGIC_VALUE = re.compile(r"(\s*[\w., ]+=\s*)[%!].*\Z")
+_MAGIC = re.compile(r"(\s*+)(?:[%!?].*|[\w.]+\?\??\s*)\Z")
+_MAGIC_VALUE = re.compile(r"(\s*+[\w., ]++=\s*+)[%!].*\Z")
 #: Magics of a whole cell whose rest is Python all the same.
 _PYTHON_CELLS = frozenset(("%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%python3"))
 
