@@ -17,7 +17,7 @@ from bench._peers import program
 TOP = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 MAIN = "import sys; from policykit.cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
-LINT = (PYTHON, "-c", MAIN, "lint", "--now", "2026-11-21", "--format", "json", "--output", os.devnull)
+LINT = (PYTHON, "-c", MAIN, "lint", "--now", "2026-11-21", "--output", os.devnull)
 ROUNDS = 5
 #: Files of the larger run; what one file costs is the slope between it and a run of FEW.
 FEW = 2

@@ -94,6 +94,8 @@ class Finding:
     context: tuple[tuple[str, Place], ...] = ()
     observed: Observed | None = None
     fix: Fix | None = None
+    #: False: no waiver and no baseline accepts it.
+    waivable: bool = True
     extra: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from policykit.finding import Finding
 from policykit.lint.identity import content_of, fingerprint, path_of
-from policykit.policy import UNWAIVABLE
 
 __all__ = ["Baseline", "BaselineUnreadable", "Entry", "acceptable", "fingerprint", "matched", "of", "read", "text_of"]
 
@@ -71,8 +70,7 @@ class Baseline(NamedTuple):
 
 def acceptable(finding: Finding) -> bool:
     """Tell whether a baseline may hold a finding: an open one, of a rule that can be waived."""
-    kept = finding.status in ("open", "baseline")
-    return kept and not finding.rule.startswith("PK0") and finding.rule not in UNWAIVABLE
+    return finding.waivable and finding.status in ("open", "baseline")
 
 
 def of(findings: Iterable[Finding], folder: str, text: TextOf) -> Baseline:

@@ -113,7 +113,8 @@ def _waive(report: Report, found: Iterable[tuple[Finding, Sequence[Waiver]]], op
     for finding, waivers in found:
         if not options.wants(finding.rule):
             continue
-        waiver = accepted(waivers, finding.rule, finding.primary.path, options.now_ms)
+        known = waivers if finding.waivable else ()
+        waiver = accepted(known, finding.rule, finding.primary.path, options.now_ms)
         if waiver is None or finding.status not in ("open", "unknown"):
             yield finding
             continue

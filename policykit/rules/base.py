@@ -74,6 +74,7 @@ class Rule(NamedTuple):
             context=context,
             observed=observed,
             fix=fix,
+            waivable=self.waivable,
         )
 
     def unknown(self, place: Place, message: str, next_step: str) -> Finding:

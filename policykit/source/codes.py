@@ -50,4 +50,5 @@ def finding(
         why=row.why,
         next_step=do or may,
         fix=fix,
+        waivable=False,
     )

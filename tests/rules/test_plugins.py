@@ -74,6 +74,20 @@ def test_rule_of_another_package_is_one_of_ours(install: Install, run: Callable[
     assert "ACME  rules of other packages\n  ACME001  ticket" in run("rules").out
 
 
+def test_rule_of_another_package_that_no_waiver_touches(
+    install: Install, run: Callable[..., Said], policy: Path
+) -> None:
+    """What a package's rule finds is as un-waivable as what ours find: no waiver and no baseline accepts it."""
+    install(acme_g=RULE.replace('("policy",))', '("policy",), waivable=False)'))
+    waiver = "waivers:\n  - {rule: ACME001, at: name, owner: a, ticket: T-1, reason: agreed, expires: 2026-12-01}\n"
+    policy.write_text(policy.read_text() + waiver)
+    lint = ("lint", policy, "--select", "ACME", "--format", "concise", "--now", NOW)
+    line = "mm.yaml:2:7: high[ACME001 ticket] the name has no ticket\n"
+    assert run(*lint) == Said(1, line, "")
+    assert run(*lint, "--write-baseline", "b.json")[:2] == (1, line)
+    assert run(*lint, "--baseline", "b.json") == Said(1, line, "")
+
+
 def test_package_whose_files_cannot_be_read_has_no_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be read names nothing: a folder in the place of the file hinders no lint."""
     (tmp_path / "odd-1.0.dist-info" / "entry_points.txt").mkdir(parents=True)

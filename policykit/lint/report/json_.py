@@ -21,10 +21,12 @@ def write(report: Report, style: Style) -> str:
     }
     now = iso(report.now_ms).replace(".000Z", "Z")
     head = {"version": VERSION, "now": now, "summary": summary, "findings": []}
-    # One finding at a time: the data of all of them would take more memory than the text.
-    findings = ",\n".join("  " + _text(finding.to_dict()).replace("\n", "\n  ") for finding in report.findings)
-    text = _text(head) + "\n"
-    return text.replace("[]\n}", f"[\n{findings}\n ]\n}}") if findings else text
+    # One finding at a time, joined once: the data of all of them would take more memory than the text.
+    before, _, after = f"{_text(head)}\n".rpartition("]\n}")
+    parts = [before]
+    for index, finding in enumerate(report.findings):
+        parts += (",\n  " if index else "\n  ", _text(finding.to_dict()).replace("\n", "\n  "))
+    return "".join([*parts, "\n ]\n}" if report.findings else "]\n}", after])
 
 
 def _text(data: object) -> str:
