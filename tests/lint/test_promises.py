@@ -258,7 +258,7 @@ CORPUS: dict[str, bytes] = {
     "minus.py": b"x = " + b"-" * 20_000 + b"1",
     "attributes.py": b"x" + b".a" * 20_000,
     "calls.py": b"x.create_order(" * 90 + b")" * 90,
-    "dense.py": b"a=1\n" * 32_000,
+    "dense.py": b"a=1\n" * 19_900,
     "wide.py": "x = '東'; ".encode() + b"y.create_order('buy');" * 5_000,
     "huge.py": b"x = 1\n" * 1_000_000,
     "python2.py": b"print 'x'\n",

@@ -18,7 +18,7 @@ __all__ = ["MAX_SOURCE_BYTES", "MAX_TOKENS", "Code", "Project", "limit", "read",
 
 #: The longest source that is read, and the most words and signs in it: the tree of more takes over a second or 200 MiB.
 MAX_SOURCE_BYTES = 1024 * 1024
-MAX_TOKENS = 100_000
+MAX_TOKENS = 60_000
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
