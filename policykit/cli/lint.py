@@ -162,11 +162,12 @@ def _baseline(asked: dict[str, Any]) -> Any:
         raise click.UsageError("--diff and --write-baseline are both given; --diff writes nothing; leave one out")
     if asked["baseline"] is None:
         return None
-    from policykit.lint.baseline import BaselineUnreadable, read
+    from policykit.lint.baseline import read
+    from policykit.lint.state import StateUnreadable
 
     try:
         return read(asked["baseline"])
-    except BaselineUnreadable as error:
+    except StateUnreadable as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from policykit.finding import Finding
 from policykit.lint.identity import content_of, fingerprint, path_of
+from policykit.lint.state import read_json
 
-__all__ = ["Baseline", "BaselineUnreadable", "Entry", "acceptable", "fingerprint", "matched", "of", "read", "text_of"]
+__all__ = ["Baseline", "Entry", "acceptable", "fingerprint", "matched", "of", "read", "text_of"]
 
 VERSION = 1
 #: The longest baseline that is read, and the most findings that one holds.
@@ -25,13 +26,9 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_ENTRIES = 100_000
 #: The longest file that is looked into to recognise a finding; no file that is linted is longer.
 MAX_FILE_BYTES = 1024 * 1024
-_NEEDED = "a baseline (policykit lint --write-baseline FILE) is needed"
+_NEEDED = "a baseline (policykit lint --write-baseline FILE)"
 
 TextOf = Callable[[str], str]
-
-
-class BaselineUnreadable(Exception):
-    """A baseline cannot be read: one line `PLACE: what is; what may be; what to do`."""
 
 
 class Entry(NamedTuple):
@@ -116,33 +113,14 @@ def text_of(file: str) -> str:
 
 
 def read(path: str) -> Baseline:
-    """Read a baseline. Raise BaselineUnreadable."""
-    try:
-        file = Path(path)
-        if not file.is_file():
-            what = "it is no file" if file.exists() else "there is no such file"
-            raise BaselineUnreadable(f"{path}: {what}; {_NEEDED}")
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise BaselineUnreadable(f"{path!r}: cannot be read ({reason}); {_NEEDED}") from None
-    if len(raw) > MAX_BYTES:
-        raise BaselineUnreadable(f"{path}: over {MAX_BYTES // 2**20} MiB; {_NEEDED}")
-    try:
-        return Baseline(os.path.dirname(os.path.abspath(path)), _entries(json.loads(raw.decode("utf-8-sig"))))
-    except json.JSONDecodeError as error:
-        raise BaselineUnreadable(f"{path}:{error.lineno}:{error.colno}: not JSON; {_NEEDED}") from None
-    except UnicodeDecodeError:
-        raise BaselineUnreadable(f"{path}: not UTF-8; {_NEEDED}") from None
-    except (ValueError, RecursionError) as error:
-        reason = str(error) if type(error) is ValueError else "nested too deep"
-        raise BaselineUnreadable(f"{path}: {reason}; {_NEEDED}") from None
+    """Read a baseline. Raise StateUnreadable."""
+    folder = os.path.dirname(os.path.abspath(path))
+    return read_json(path, _NEEDED, lambda data: Baseline(folder, _entries(data)), MAX_BYTES)
 
 
-def _entries(data: Any) -> Counter[Entry]:
+def _entries(data: dict[str, Any]) -> Counter[Entry]:
     """Return the entries of a baseline's data. Raise ValueError with what is wrong."""
-    if not isinstance(data, dict) or "version" not in data:
+    if "version" not in data:
         raise ValueError("not a JSON object with a version")
     if data["version"] != VERSION or isinstance(data["version"], bool):
         raise ValueError(f"not version {VERSION}")

@@ -1,4 +1,4 @@
-"""Read what lint is given beside policies: snapshots (`--state`) and the journal's record (`--record`)."""
+"""Read what lint is given beside policies: snapshots (`--state`), the journal's record (`--record`), any JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class StateUnreadable(Exception):
-    """A snapshot or a record cannot be read: one line `PLACE: what is; what may be; what to do`."""
+    """A snapshot, a record or a baseline cannot be read: one line `PLACE: what is; what may be; what to do`."""
 
 
 class State(NamedTuple):
@@ -121,12 +121,12 @@ def read_state(path: str) -> State:
         whole, missing = complete(data)
         return State(from_dict(whole), missing)
 
-    return _read(path, "a snapshot (policykit snapshot -o FILE)", build)
+    return read_json(path, "a snapshot (policykit snapshot -o FILE)", build)
 
 
 def read_record(path: str) -> Record:
     """Read the record of a journal (see `record_of`). Raise StateUnreadable."""
-    return _read(path, "a record (policykit journal export --record)", record_of)
+    return read_json(path, "a record (policykit journal export --record)", record_of)
 
 
 def record_of(data: Mapping[str, Any]) -> Record:
@@ -159,19 +159,20 @@ def _is_moment(value: Any) -> bool:
     return isinstance(value, str) and iso_ms(value) is not None
 
 
-def _read(path: str, needed: str, build: Callable[[dict[str, Any]], T]) -> T:
+def read_json(path: str, needed: str, build: Callable[[dict[str, Any]], T], most: int = MAX_BYTES) -> T:
+    """Read a JSON object of at most `most` bytes and build from it. Raise StateUnreadable with what is `needed`."""
     try:
         file = Path(path)
         if not file.is_file():
             what = "it is no file" if file.exists() else "there is no such file"
             raise StateUnreadable(f"{path}: {what}; {needed} is needed")
         with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            raw = stream.read(most + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise StateUnreadable(f"{path}: cannot be read ({reason}); {needed} is needed") from None
-    if len(raw) > MAX_BYTES:
-        raise StateUnreadable(f"{path}: over {MAX_BYTES // 2**20} MiB; {needed} is needed")
+    if len(raw) > most:
+        raise StateUnreadable(f"{path}: over {most // 2**20} MiB; {needed} is needed")
     try:
         data = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
         if not isinstance(data, dict):

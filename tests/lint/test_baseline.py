@@ -13,8 +13,9 @@ import pytest
 
 from policykit.finding import Finding, Observed
 from policykit.lint import Call, Options, lint
-from policykit.lint.baseline import MAX_BYTES, BaselineUnreadable, Entry, fingerprint, read, text_of
+from policykit.lint.baseline import MAX_BYTES, Entry, fingerprint, read, text_of
 from policykit.lint.identity import content_of, path_of
+from policykit.lint.state import StateUnreadable
 from policykit.model.contracts import contracts
 from policykit.place import Place
 from tests.lint.conftest import NOW, NOW_MS, Said
@@ -196,7 +197,7 @@ def _bad() -> Iterator[tuple[Any, str]]:
     entry = {"rule": "PK1", "file": "a", "path": "", "content": "x"}
     yield b"\0\xff\xfe", "not UTF-8"
     yield b"{", ":1:2: not JSON"
-    yield b"[]", "not a JSON object with a version"
+    yield b"[]", "not a JSON object; "
     yield b"[" * 100_000, "nested too deep"
     yield b" " * (MAX_BYTES + 1), "over 16 MiB"
     yield {"findings": []}, "not a JSON object with a version"
@@ -225,7 +226,7 @@ def test_a_bad_baseline_is_one_line_and_exit_code_2(run: Run, policy: Path, cont
 def test_a_baseline_that_is_no_file_is_one_line(run: Run, policy: Path) -> None:
     """A folder, nothing, and a name that is no path."""
     for name, message in ((".", "it is no file"), ("gone", "there is no such file"), ("a\0b", "")):
-        with pytest.raises(BaselineUnreadable) as error:
+        with pytest.raises(StateUnreadable) as error:
             read(name)
         assert message in str(error.value)
     assert run("lint", policy, "--baseline", "gone").code == 2
