@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, cast
 
 Granted = Literal["granted", "denied", "unknown"]
+_Told = Literal["yes", "no", "unknown"]
+_TOLD: Final = ("yes", "no", "unknown")
 #: The version of the format that is written, and the only one read.
 VERSION: Final = 1
 #: How many keys, limits, addresses, errors one snapshot holds; more is refused.
@@ -45,6 +47,15 @@ class KeyReport:
     created_at: str | None = None
     expires_at: str | None = None
     last_used_at: str | None = None
+    #: Whose key it is, hashed; keys with one hash are of one account.
+    account_id: str | None = None
+    sub_account: Literal["yes", "no", "unknown"] = "unknown"
+    #: Whether it is bound to somebody's application (a vendor's).
+    third_party: Literal["yes", "no", "unknown"] = "unknown"
+    #: "live" when a sandbox policy's key opened the live exchange.
+    environment: Literal["live", "sandbox", "unknown"] = "unknown"
+    #: Other keys of the account that the answer names: `{"id": "sha256:...", "label": "..."}`.
+    others: list[dict[str, str]] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
     endpoint: str = ""
     at: str = ""
@@ -113,6 +124,11 @@ def _key_to_dict(key: KeyReport) -> dict[str, Any]:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "last_used_at": key.last_used_at,
+        "account_id": key.account_id,
+        "sub_account": key.sub_account,
+        "third_party": key.third_party,
+        "environment": key.environment,
+        "others": [dict(one) for one in key.others],
         "unknown": dict(key.unknown),
         "source": _source(key.endpoint, key.at),
     }
@@ -223,7 +239,7 @@ def _key_from(row: _Reader) -> KeyReport:
         name=row.text("name"),
         id=row.text("id", needed=False),
         permissions=read,
-        restricted=cast("Literal['yes', 'no', 'unknown']", allowlist.choice("restricted", ("yes", "no", "unknown"))),
+        restricted=cast("_Told", allowlist.choice("restricted", _TOLD)),
         addresses=None if allowlist.data.get("addresses") is None else allowlist.texts("addresses"),
         label=row.maybe("label"),
         raw=row.mapping("raw") if isinstance(row.data.get("raw"), Mapping) else {},
@@ -231,6 +247,11 @@ def _key_from(row: _Reader) -> KeyReport:
         created_at=row.maybe("created_at"),
         expires_at=row.maybe("expires_at"),
         last_used_at=row.maybe("last_used_at"),
+        account_id=row.maybe("account_id"),
+        sub_account=cast("_Told", row.choice("sub_account", _TOLD)),
+        third_party=cast("_Told", row.choice("third_party", _TOLD)),
+        environment=cast("Any", row.choice("environment", ("live", "sandbox", "unknown"))),
+        others=[{"id": one.text("id"), "label": one.text("label", needed=False)} for one in row.rows("others")],
         unknown=unknown,
         endpoint=row.inner("source").text("endpoint", needed=False),
         at=row.inner("source").text("at", needed=False),

@@ -128,13 +128,14 @@ def _draft(asked: dict[str, Any]) -> Draft:
 
 def _next(file: str, draft: Draft) -> str:
     """Return what to type next, and where no guard of this version can run."""
-    from policykit.exchanges import ADAPTERS
+    from policykit.exchanges import trading
 
     following = f"\nnext:\n  policykit lint {file}\n  policykit show {file}\n"
-    if draft.exchange not in ADAPTERS:
-        known = ", ".join(ADAPTERS)
+    known = trading()
+    if draft.exchange not in known:
+        only = ", ".join(known)
         return (
-            f"{following}no guard of this version trades on {draft.exchange} (only on {known}): lint reads all the same"
+            f"{following}no guard of this version trades on {draft.exchange} (only on {only}): lint reads all the same"
         )
     exports = "\n".join(f"  export {draft.prefix}_{name}=..." for name in draft.credentials)
     return f"{following}and where the bot runs:\n{exports}\n  export POLICYKIT_POLICY={file}"

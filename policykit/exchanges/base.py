@@ -1,4 +1,4 @@
-"""The one interface an exchange's adapter fills. Adapters are pure: what they ask is data, what they read is data.
+"""What adapters speak in, and the two drivers. Adapters are pure: what they ask is data, what they read is data.
 
 A read is a generator of `Read`s: it yields one request at a time and is sent the `Answer`, or has a `CallFailed` thrown
 in. `run` (sync) and `arun` (asyncio) are the two drivers over the same steps:
@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from policykit.clock import Clock
 from policykit.errors import ExchangeUnavailable
-from policykit.order import Order
-from policykit.snapshot import KeyReport, RateLimit
+
+if TYPE_CHECKING:
+    from policykit.exchanges.adapter import Adapter
 
 T = TypeVar("T")
 
@@ -111,91 +112,6 @@ class LiveAccount:
     balances: dict[str, Decimal]
     open_orders: tuple[OrderState, ...] = ()
     errors: tuple[str, ...] = field(default=())
-
-
-class Adapter(Protocol):
-    """One exchange, stateless. `client` is a stock ccxt client, sync or async; settings and last answer are used."""
-
-    id: str
-
-    def call(self, method: str, url: str, body: str | None) -> Call:
-        """Tell what a request is."""
-        ...
-
-    def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
-        """Read signing time and validity from the signed request; None: it is not signed."""
-        ...
-
-    def set_validity(self, client: Any, validity_ms: int) -> None:
-        """Make the client put this request validity on the wire."""
-        ...
-
-    def failure(self, error: Exception, client: Any) -> Failure:
-        """Read a ccxt exception; its text never comes through."""
-        ...
-
-    def usage(self, headers: dict[str, str]) -> dict[str, int]:
-        """Read used amounts from response headers by budget and window: `request-weight|60000`, `orders|10000`."""
-        ...
-
-    def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
-        """Return ccxt params that carry the client order id."""
-        ...
-
-    def differs(self, order: Order, url: str, body: str | None) -> str | None:
-        """Tell how the order in a request to create one is another than `order` (larger, worse), or None: it is not."""
-        ...
-
-    def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
-        """Read one order as the exchange writes it (the answer of a create, too; ccxt keeps it under `info`).
-
-        `order` fills in what a short acknowledgement leaves out. Raise CallFailed when it is no order.
-        """
-        ...
-
-    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
-        """Look an order up by its client order id in every place where it can show; None: the exchange has none now.
-
-        Not `thorough`: ask only the cheapest place; good enough to find, never to conclude absent. Raise CallFailed
-        when it cannot be asked.
-        """
-        ...
-
-    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
-        """List open orders of every family: of these symbols, or of the whole account (dearer) when there is none."""
-        ...
-
-    def cancel(self, order: OrderState) -> Steps[bool]:
-        """Cancel one order; False when the exchange says it is not open."""
-        ...
-
-    def account(self) -> Steps[LiveAccount]:
-        """Read balances."""
-        ...
-
-    def marks(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
-        """Read a fresh price of each symbol (mid of bid and ask on spot); one without both sides is left out."""
-        ...
-
-    def server_time(self) -> Steps[int]:
-        """Read the exchange's clock, UTC ms."""
-        ...
-
-    def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
-        """Return deposits less withdrawals since a moment, in `currency`; an asset without a mark counts 0."""
-        ...
-
-    def key_report(self) -> Steps[KeyReport]:
-        """Read what the key may do; `name` and `id` are the caller's to fill in."""
-        ...
-
-    def rate_limits(self) -> Steps[tuple[RateLimit, ...]]:
-        """Read the limits that the exchange publishes."""
-        ...
-
-    def withdrawal_addresses(self) -> Steps[list[dict[str, Any]]]:
-        """Read the withdrawal allowlist, as far as the key may see it."""
-        ...
 
 
 def run(adapter: Adapter, client: Any, steps: Steps[T], clock: Clock) -> T:

@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from policykit import traits
 from policykit.clock import iso
-from policykit.exchanges import binance_calls, binance_failures, binance_keys, binance_orders
+from policykit.exchanges import binance_calls, binance_keys, binance_orders
+from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import (
     Answer,
     Call,
@@ -26,9 +26,9 @@ from policykit.exchanges.base import (
     Signed,
     Steps,
 )
+from policykit.exchanges.forms import flag
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
-from policykit.traits.base import Exchange
 from policykit.units import exact
 
 #: enums.md "Order status": no more can fill.
@@ -81,32 +81,28 @@ _INTERVAL_MS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DA
 _NAMES: Final = {"REQUEST_WEIGHT": "request-weight", "ORDERS": "orders", "RAW_REQUESTS": "raw-requests"}
 
 
-def _facts() -> Exchange:
-    exchange = traits.load("binance")
-    if exchange is None:  # the file beside this room's is gone
-        raise ImportError("policykit.traits.binance is missing: the installation is damaged")
-    return exchange
-
-
-class Binance:
-    """The adapter; see `base.Adapter`. Stateless: one instance serves every client and thread."""
+class Binance(TradingAdapter):
+    """The adapter of spot. Stateless: one instance serves every client and thread."""
 
     id = "binance"
+    public = binance_calls.PUBLIC
+    reads = binance_calls.READS
+    asks: ClassVar = {
+        "server_time": ("GET /api/v3/time",),
+        "key_report": (binance_keys.ENDPOINT,),
+        "rate_limits": ("GET /api/v3/exchangeInfo",),
+        "withdrawal_addresses": ("GET /sapi/v1/capital/withdraw/address/list",),
+        "account": ("GET /api/v3/account", "GET /api/v3/openOrders", "GET /api/v3/ticker/bookTicker"),
+    }
 
     def __init__(self) -> None:
-        self._facts = _facts()
         self._limit_names = {
-            (window.name.removesuffix("-day"), window.per_ms): window.name for window in self._facts.rate_windows
-        }
-        self._headers = {
-            window.header.lower(): f"{window.name}|{window.per_ms}"
-            for window in self._facts.rate_windows
-            if window.header
+            (window.name.removesuffix("-day"), window.per_ms): window.name for window in self.facts.rate_windows
         }
 
     def call(self, method: str, url: str, body: str | None) -> Call:
         """Tell what a request is."""
-        return binance_calls.classify(self._facts, method, url, body)
+        return binance_calls.classify(self.facts, method, url, body)
 
     def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
         """Read `timestamp` and `recvWindow`; the query wins over the body, as at the exchange (rest-api.md)."""
@@ -122,22 +118,6 @@ class Binance:
         """Set `recvWindow`, which ccxt signs as 10 s otherwise whatever the policy says."""
         client.options["recvWindow"] = validity_ms
 
-    def failure(self, error: Exception, client: Any) -> Failure:
-        """Read a ccxt exception; headers of the last answer are used only when that answer is this error's."""
-        body = getattr(client, "last_http_response", None)
-        headers: Mapping[str, str] = {}
-        if body is not None and str(body) in str(error):
-            headers = getattr(client, "last_response_headers", None) or {}
-        return binance_failures.read(error, headers, int(client.milliseconds()))
-
-    def usage(self, headers: dict[str, str]) -> dict[str, int]:
-        """Read `X-MBX-USED-WEIGHT-1M` and `X-MBX-ORDER-COUNT-10S`/`-1D`."""
-        return {
-            self._headers[name.lower()]: int(value)
-            for name, value in headers.items()
-            if name.lower() in self._headers and re.fullmatch(r"[0-9]{1,9}", str(value))
-        }
-
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id (ccxt would put its broker's prefix in its place)."""
         return {"newClientOrderId": client_order_id}
@@ -149,7 +129,7 @@ class Binance:
     def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
         """Read one order; `order` fills in what an ACK answer leaves out. Raise CallFailed when it is no order."""
         if not isinstance(answer, Mapping) or "orderId" not in answer:
-            raise bad_answer("an order")
+            raise _bad_answer("an order")
         status = str(answer.get("status", ""))
         side = str(answer.get("side", order.side if order else "")).lower()
         quantity = answer.get("origQty", order.quantity if order else None)
@@ -167,7 +147,7 @@ class Binance:
                 raw={name: answer[name] for name in _ORDER_FIELDS if name in answer},
             )
         except ValueError:
-            raise bad_answer("an order") from None
+            raise _bad_answer("an order") from None
 
     def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
         """Look an order up: by id (weight 4), then, when thorough, in open orders (6) and history (20)."""
@@ -218,7 +198,7 @@ class Binance:
         """Read balances, free and locked together; zero ones are left out."""
         answer = yield Read("privateGetAccount")
         if not isinstance(answer.data, Mapping):
-            raise bad_answer("an account")
+            raise _bad_answer("an account")
         totals: dict[str, Decimal] = {}
         for row in _rows(answer._replace(data=answer.data.get("balances")), "balances"):
             total = _number(row.get("free")) + _number(row.get("locked"))
@@ -253,7 +233,7 @@ class Binance:
         answer = yield Read("publicGetTime")
         stamp = answer.data.get("serverTime") if isinstance(answer.data, Mapping) else None
         if not re.fullmatch(r"[0-9]{13}", str(stamp)):
-            raise bad_answer("the time")
+            raise _bad_answer("the time")
         return int(str(stamp))
 
     def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
@@ -266,7 +246,7 @@ class Binance:
             answer = yield Read(method, {"startTime": since_ms, "limit": MAX_ROWS})
             rows = _rows(answer, "transfers")
             if len(rows) >= MAX_ROWS:
-                raise bad_answer(f"under {MAX_ROWS} transfers")
+                raise _bad_answer(f"under {MAX_ROWS} transfers")
             for row in rows:
                 status = str(row.get("status"))
                 if (status in _CREDITED) if sign > 0 else (status not in _RETURNED):
@@ -277,9 +257,7 @@ class Binance:
     def key_report(self) -> Steps[KeyReport]:
         """Read what the key may do."""
         answer = yield Read("sapiGetAccountApiRestrictions")
-        if not isinstance(answer.data, Mapping):
-            raise bad_answer("a key report")
-        return binance_keys.report(answer.data, answer.sent_ms)
+        return binance_keys.report(self.mapping(answer.data), answer.sent_ms)
 
     def rate_limits(self) -> Steps[tuple[RateLimit, ...]]:
         """Read `exchangeInfo.rateLimits`, of one symbol where it exists: the whole answer is megabytes."""
@@ -308,7 +286,7 @@ class Binance:
                 "coin": str(row.get("coin", "")),
                 "network": str(row.get("network", "")),
                 "address": str(row.get("address", "")),
-                "allowlisted": binance_keys.flag(row.get("whiteStatus")),
+                "allowlisted": flag(row.get("whiteStatus")),
             }
             for row in _rows(answer, "addresses")
         ]
@@ -331,14 +309,13 @@ def unified(market: str) -> str:
     return f"{market.removesuffix(quote)}/{quote}" if quote else market
 
 
-def bad_answer(what: str) -> CallFailed:
-    """Return the failure of an answer that is not what was asked for (HTML of a proxy, say)."""
-    return CallFailed(Failure("unknown", "BAD_ANSWER", f"binance: the answer is not {what}; check the endpoint"))
+def _bad_answer(what: str) -> CallFailed:
+    return ADAPTER.bad_answer(what)
 
 
 def _rows(answer: Answer, what: str) -> list[Mapping[str, Any]]:
     if not isinstance(answer.data, list) or not all(isinstance(row, Mapping) for row in answer.data):
-        raise bad_answer(f"a list of {what}")
+        raise _bad_answer(f"a list of {what}")
     return answer.data
 
 
@@ -346,7 +323,7 @@ def _number(value: object) -> Decimal:
     try:
         return exact(value)
     except ValueError:
-        raise bad_answer("made of numbers") from None
+        raise _bad_answer("made of numbers") from None
 
 
 def _side(text: str) -> Literal["buy", "sell"]:

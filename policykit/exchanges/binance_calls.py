@@ -7,9 +7,9 @@ github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3), read 2026-11.
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
 
 from policykit.exchanges.base import Call
+from policykit.exchanges.calls import calls, name_of, params_of
 from policykit.traits.base import Exchange, cost
 
 _SPOT_PUBLIC: Final = (
@@ -38,23 +38,19 @@ _FUTURES_READ: Final = (
 )
 
 
-def _calls(verb: str, prefix: str, names: str) -> frozenset[str]:
-    return frozenset(f"{verb} {prefix}{name}" for name in names.split())
-
-
 PUBLIC: Final = frozenset(
-    _calls("GET", "/api/v3/", _SPOT_PUBLIC)
-    | _calls("GET", "/fapi/v1/", _FUTURES_PUBLIC)
-    | _calls("GET", "/dapi/v1/", _FUTURES_PUBLIC)
-    | _calls("GET", "/eapi/v1/", "ping time exchangeInfo depth trades klines mark index ticker openInterest")
-    | _calls("GET", "/sapi/v1/", "system/status")
+    calls("GET", "/api/v3/", _SPOT_PUBLIC)
+    | calls("GET", "/fapi/v1/", _FUTURES_PUBLIC)
+    | calls("GET", "/dapi/v1/", _FUTURES_PUBLIC)
+    | calls("GET", "/eapi/v1/", "ping time exchangeInfo depth trades klines mark index ticker openInterest")
+    | calls("GET", "/sapi/v1/", "system/status")
 )
 # INVARIANT I19: the read-only client sends what is listed here and in PUBLIC, and nothing else.
 READS: Final = frozenset(
-    _calls("GET", "/api/v3/", _SPOT_READ)
-    | _calls("GET", "/sapi/v1/", _SAPI_READ)
-    | frozenset().union(*(_calls("GET", f"/fapi/v{n}/", _FUTURES_READ) for n in (1, 2, 3)))
-    | frozenset().union(*(_calls("GET", f"/dapi/v{n}/", _FUTURES_READ) for n in (1, 2)))
+    calls("GET", "/api/v3/", _SPOT_READ)
+    | calls("GET", "/sapi/v1/", _SAPI_READ)
+    | frozenset().union(*(calls("GET", f"/fapi/v{n}/", _FUTURES_READ) for n in (1, 2, 3)))
+    | frozenset().union(*(calls("GET", f"/dapi/v{n}/", _FUTURES_READ) for n in (1, 2)))
 )
 
 #: Method and path -> (action, order family). Families that traits do not know have no fence.
@@ -116,16 +112,6 @@ REFUSED: Final[dict[str, str]] = {
 }
 
 
-def name_of(method: str, url: str) -> str:
-    """Return `METHOD /path` with the `/@host` of an `--endpoint` taken off; empty for a path that is not plain."""
-    path = urlsplit(url).path
-    if path.startswith("/@"):
-        path = path[path.find("/", 1) :] if path.find("/", 1) > 0 else ""
-    if not path or "//" in path or ".." in path or "%" in path:
-        return ""
-    return f"{method.upper()} {path}"
-
-
 def classify(exchange: Exchange, method: str, url: str, body: str | None) -> Call:
     """Tell what a request is and what it weighs."""
     name = name_of(method, url)
@@ -143,9 +129,7 @@ def classify(exchange: Exchange, method: str, url: str, body: str | None) -> Cal
 
 
 def _variant(url: str, body: str | None) -> str:
-    params = dict(parse_qsl(urlsplit(url).query))
-    if body:
-        params |= dict(parse_qsl(body))
+    params = params_of(url, (body,))
     if "limit" in params and params["limit"].isdigit():
         limit = int(params["limit"])
         return next((f"<={step}" for step in (100, 500, 1000, 5000) if limit <= step), "<=5000")

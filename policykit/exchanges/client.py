@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from policykit.clock import Clock, SystemClock
 from policykit.errors import ExchangeUnavailable, SecretUnavailable
-from policykit.exchanges import load
-from policykit.exchanges.base import Adapter, Call, CallFailed, Failure
+from policykit.exchanges import known, load
+from policykit.exchanges.adapter import Adapter
+from policykit.exchanges.base import Call, CallFailed, Failure
 from policykit.exchanges.imports import exchange_class
 from policykit.redact import Secret
 
@@ -37,10 +38,11 @@ _FIELDS: Final = {
 
 
 class Budget:
-    """What may be spent of a request-weight allowance: fixed windows, shared by every client it is given to."""
+    """What may be spent of the allowance that reads count against: fixed windows, shared by every client given it."""
 
-    def __init__(self, limit: int, per_ms: int, clock: Clock) -> None:
-        """Take the weight that may be used in one window, and the window's span in ms."""
+    def __init__(self, limit: int, per_ms: int, clock: Clock, name: str = "request-weight") -> None:
+        """Take the weight that may be used in one window, the window's span in ms, and the allowance's name."""
+        self.name = name
         self.limit = limit
         self.per_ms = per_ms
         self._clock = clock
@@ -136,7 +138,8 @@ def plain_client(
     asynchronous: bool = False,
 ) -> Any:
     """Return a stock ccxt client, which can write as well. `sandbox` is left out with an `endpoint`, which decides."""
-    return _make(exchange_class(exchange_id, asynchronous=asynchronous), credentials, endpoint, sandbox)
+    base = exchange_class(exchange_id, asynchronous=asynchronous)
+    return _make(base, load(exchange_id), credentials, endpoint, sandbox)
 
 
 def make_client(
@@ -152,11 +155,13 @@ def make_client(
     """Return a ccxt client that can only read. Raise ExchangeUnavailable without an adapter for the exchange."""
     adapter = load(exchange_id)
     if adapter is None:
-        words = f"this version has no adapter for {exchange_id}; binance may be; choose it or wait for a later version"
+        words = (
+            f"this version has no adapter for {exchange_id}; {', '.join(known())} may be; declare what its keys may do"
+        )
         raise ExchangeUnavailable(words, "NOT_SUPPORTED")
-    base = exchange_class(exchange_id, asynchronous=asynchronous)
+    base = adapter.client_class(asynchronous=asynchronous)
     wrap: Callable[[Any], type[Any]] = _read_only_async if asynchronous else _read_only
-    client = _make(wrap(base), credentials, endpoint, sandbox)
+    client = _make(wrap(base), adapter, credentials, endpoint, sandbox)
     client.policykit_adapter = adapter
     client.policykit_budget = budget
     client.policykit_clock = clock or SystemClock()
@@ -164,12 +169,22 @@ def make_client(
     return client
 
 
-def _make(cls: type[Any], credentials: Mapping[str, Secret] | None, endpoint: str | None, sandbox: bool) -> Any:
+def _make(
+    cls: type[Any],
+    adapter: Adapter | None,
+    credentials: Mapping[str, Secret] | None,
+    endpoint: str | None,
+    sandbox: bool,
+) -> Any:
     client = cls({"timeout": TIMEOUT_MS, "enableRateLimit": False})
+    if adapter is not None:
+        adapter.prepare(client)
     if sandbox and endpoint is None:
         client.set_sandbox_mode(True)
     if endpoint is not None:
         point(client, endpoint)
+        if adapter is not None:
+            adapter.pointed(client, check_endpoint(endpoint))
     session: Any = getattr(client, "session", None)
     if hasattr(session, "max_redirects"):
         session.max_redirects = 0  # a redirect would carry the key's header to another host
@@ -226,7 +241,7 @@ def _note(client: Any) -> None:
     budget: Budget | None = client.policykit_budget
     headers = client.last_response_headers
     if budget is not None and headers:
-        used = client.policykit_adapter.usage(dict(headers)).get(f"request-weight|{budget.per_ms}")
+        used = client.policykit_adapter.usage(dict(headers)).get(f"{budget.name}|{budget.per_ms}")
         if used is not None:
             budget.note(used)
 

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from policykit import traits
 from policykit.clock import Clock, SystemClock, iso
 from policykit.errors import ExchangeUnavailable, SecretUnavailable
-from policykit.exchanges import load
-from policykit.exchanges.base import Adapter, CallFailed, LiveAccount, Steps, run
+from policykit.exchanges import known, load
+from policykit.exchanges.adapter import Adapter, TradingAdapter
+from policykit.exchanges.base import CallFailed, LiveAccount, Steps, run
+from policykit.exchanges.calls import weight_of
 from policykit.exchanges.client import Budget, make_client
+from policykit.exchanges.forms import hashed
 from policykit.policy import EffectivePolicy
 from policykit.redact import Secret, texts
 from policykit.snapshot import KeyReport, RateLimit, Snapshot, from_dict, to_dict
-from policykit.traits.base import cost
+from policykit.traits.base import RateWindow
 from policykit.units import plain
 
 #: How many keys are read at once.
 MAX_AT_ONCE: Final = 8
 #: The share of a published allowance that a snapshot uses when the policy names no budget.
 DEFAULT_SHARE: Final = Decimal("0.5")
+#: What is kept to on an exchange of which no allowance is known: 60 requests a minute.
+UNKNOWN_WINDOW: Final = RateWindow("requests", 120, 60_000, "fixed", "ip")
 #: Codes after which another call would meet the same: the rest is not tried.
 HOPELESS: Final = frozenset(("NETWORK", "BANNED", "RATE_LIMIT", "ADDRESS_NOT_ALLOWED", "MAINTENANCE"))
 
@@ -64,15 +67,14 @@ class _Taking:
 
 def plan(effective: EffectivePolicy, *, keys: Sequence[str] | None = None, keys_only: bool = False) -> dict[str, int]:
     """Return what `take` will cost, `weight` and `calls`, before anything is sent."""
-    facts = traits.load(effective.model.exchange)
-    if facts is None:
+    adapter = load(effective.model.exchange)
+    if adapter is None:
         return {"weight": 0, "calls": 0}
-    calls = ["GET /api/v3/time"] + ["GET /sapi/v1/account/apiRestrictions"] * len(_chosen(effective, keys))
+    asks = adapter.asks
+    calls = [*asks.get("server_time", ()), *asks.get("key_report", ()) * len(_chosen(effective, keys))]
     if not keys_only:
-        calls += ["GET /api/v3/exchangeInfo", "GET /api/v3/account", "GET /api/v3/openOrders"]
-        calls += ["GET /api/v3/ticker/bookTicker", "GET /sapi/v1/capital/withdraw/address/list"]
-    weight = sum(cost(facts, "request-weight", call, "all") for call in calls)
-    return {"weight": weight, "calls": len(calls)}
+        calls += [call for step in ("rate_limits", "account", "withdrawal_addresses") for call in asks.get(step, ())]
+    return {"weight": sum(weight_of(adapter.facts, call, "all") for call in calls), "calls": len(calls)}
 
 
 def take(
@@ -121,19 +123,22 @@ def _chosen(effective: EffectivePolicy, keys: Sequence[str] | None) -> dict[str,
 def _taking(effective: EffectivePolicy, endpoint: str | None, clock: Clock) -> _Taking:
     exchange = effective.model.exchange
     adapter = load(exchange)
-    facts = traits.load(exchange)
-    if adapter is None or facts is None:
+    if adapter is None:
         place = effective.place("exchange")
-        words = f"{place}: exchange is {exchange}; this version reads binance; lint it without --live"
+        words = f"{place}: exchange is {exchange}; this version reads {', '.join(known())}; lint it without --live"
         raise ExchangeUnavailable(words, "NOT_SUPPORTED")
-    window = next(one for one in facts.rate_windows if one.name == "request-weight")
+    return _taking_of(effective, adapter, endpoint, clock)
+
+
+def _taking_of(effective: EffectivePolicy, adapter: Adapter, endpoint: str | None, clock: Clock) -> _Taking:
+    window = adapter.facts.rate_windows[0] if adapter.facts.rate_windows else UNKNOWN_WINDOW
     own = (effective.model.rate_budgets or {}).get(window.name)
     if own is None:
-        return _Taking(
-            effective, adapter, endpoint, clock, Budget(int(window.limit * DEFAULT_SHARE), window.per_ms, clock)
-        )
-    share = own.use_at_most.fraction if own.use_at_most is not None else Decimal(1)
-    return _Taking(effective, adapter, endpoint, clock, Budget(int(own.limit * share), own.per.ms, clock))
+        limit, per_ms = max(1, int(window.limit * DEFAULT_SHARE)), window.per_ms
+    else:
+        share = own.use_at_most.fraction if own.use_at_most is not None else Decimal(1)
+        limit, per_ms = int(own.limit * share), own.per.ms
+    return _Taking(effective, adapter, endpoint, clock, Budget(limit, per_ms, clock, window.name))
 
 
 def _read_clock(taking: _Taking, client: Any, snapshot: Snapshot) -> CallFailed | None:
@@ -184,13 +189,14 @@ def _read_key(
     except ExchangeUnavailable as error:
         return None, None, {"key": name, "code": error.code, "message": str(error)}
     report.name = name
-    report.id = key_id(credentials["api_key"])
+    report.id = key_id(credentials)
     return report, client, None
 
 
-def key_id(api_key: Secret) -> str:
-    """Name a key without showing it: the first 12 hex digits of its SHA-256."""
-    return "sha256:" + hashlib.sha256(api_key.reveal().encode()).hexdigest()[:12]
+def key_id(credentials: Mapping[str, Secret]) -> str:
+    """Name a key without showing it: the first 12 hex digits of the SHA-256 of its public part."""
+    public = next((credentials[name] for name in ("api_key", "wallet") if name in credentials), None)
+    return "" if public is None else str(hashed(public.reveal()))
 
 
 def _read_limits(taking: _Taking, client: Any, snapshot: Snapshot) -> None:
@@ -212,12 +218,16 @@ def _read_account(taking: _Taking, signed: Sequence[tuple[KeyReport, Any]]) -> d
         for name in ("equity", "balances", "positions", "open_orders"):
             unknown[name] = "no key could be read"
         return account
+    if not isinstance(taking.adapter, TradingAdapter):
+        for name in ("equity", "balances", "positions", "open_orders"):
+            unknown[name] = f"{taking.adapter.id}: this version reads keys only"
+        return account
     try:
         live = taking.read(client, taking.adapter.account())
         account["balances"] = {asset: plain(total) for asset, total in sorted(live.balances.items())}
         account["positions"] = []
         account["source"] = {"endpoint": "GET /api/v3/account", "at": iso(live.as_of_ms)}
-        account["equity"] = _equity(taking, client, live, unknown)
+        account["equity"] = _equity(taking, taking.adapter, client, live, unknown)
     except CallFailed as failed:
         for name in ("equity", "balances", "positions"):
             unknown[name] = str(failed)
@@ -239,13 +249,15 @@ def _read_account(taking: _Taking, signed: Sequence[tuple[KeyReport, Any]]) -> d
     return account
 
 
-def _equity(taking: _Taking, client: Any, live: LiveAccount, unknown: dict[str, str]) -> str | None:
+def _equity(
+    taking: _Taking, adapter: TradingAdapter, client: Any, live: LiveAccount, unknown: dict[str, str]
+) -> str | None:
     """Value the balances in the account's currency; assets without a price count 0 and are named."""
     currency = taking.effective.model.account.currency
     symbols = tuple(f"{asset}/{currency}" for asset in sorted(live.balances) if asset != currency)
     marks: dict[str, Decimal] = {}
     try:
-        marks = taking.read(client, taking.adapter.marks(symbols))
+        marks = taking.read(client, adapter.marks(symbols))
     except CallFailed as failed:
         unknown["equity"] = str(failed)
         return None

@@ -59,11 +59,11 @@ class Guard(Deciding):
         testing: bool = False,
     ) -> None:
         traits = traits_room.load(policy.model.exchange)
-        adapter = exchanges.load(policy.model.exchange)
+        adapter = exchanges.load_trading(policy.model.exchange)
         if traits is None or adapter is None:
             raise PolicykitError(
                 f'{policy.file}: exchange is "{policy.model.exchange}"; an exchange with an adapter is needed: '
-                + ", ".join(exchanges.ADAPTERS)
+                + ", ".join(exchanges.trading())
             )
         self.policy = policy
         self.key = key

@@ -8,7 +8,41 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
+
+#: What an error means, in one word; `exchanges.base.Failure` says what each asks of its reader.
+FailureCode = Literal[
+    "KEY_REJECTED",
+    "ADDRESS_NOT_ALLOWED",
+    "PERMISSION_MISSING",
+    "CLOCK",
+    "RATE_LIMIT",
+    "BANNED",
+    "MAINTENANCE",
+    "NETWORK",
+    "ORDER_REJECTED",
+    "DUPLICATE_ID",
+    "ORDER_NOT_FOUND",
+    "NOT_SUPPORTED",
+    "BAD_SYMBOL",
+    "BAD_ANSWER",
+    "NO_MARK",
+    "READ_ONLY",
+    "UNKNOWN",
+]
+
+
+class ErrorMeaning(NamedTuple):
+    """What one of an exchange's error codes means.
+
+    `executed`: "no" only where the exchange's documents prove that the request had no effect. `coarse`: the code is
+    given for several things, and the text beside it (`Exchange.error_texts`) tells which.
+    """
+
+    code: FailureCode
+    executed: Literal["no", "unknown"]
+    words: str
+    coarse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +54,73 @@ class ClientOrderId:
     unique: Literal["forever", "open", "none"]
     encode: Callable[[str], str]
     retention_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """How all open orders of a family are cancelled.
+
+    `how`: one call for the whole account, one call a symbol, or a loop over lists of orders until nothing is open.
+    `most`: how many orders one call takes; None: all of them.
+    """
+
+    call: str
+    how: Literal["account", "symbol", "loop"]
+    most: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadManSwitch:
+    """The exchange's own timer that cancels open orders when it is not re-armed.
+
+    `unit`: of the number on the wire; `at_ms` is a moment (UTC ms), not a span. `least_ms` and `most_ms` bound the
+    time-out; `off`: the number that disarms it. `rearm_after_fired`: whether it must be set anew once it has fired.
+    `on`: a REST countdown, or the loss of a connection.
+    """
+
+    call: str
+    unit: Literal["ms", "s", "at_ms"]
+    scope: Literal["symbol", "account", "session"]
+    least_ms: int | None = None
+    most_ms: int | None = None
+    off: int | None = None
+    rearm_after_fired: bool | None = None
+    on: Literal["countdown", "disconnect"] = "countdown"
+    #: How often a UTC day it may fire or be set; None: no such limit is known.
+    most_a_day: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyExpiry:
+    """When an exchange ends a key by its own rule.
+
+    `counts_from`: the key's creation, or its last use. `only_without_address`: keys bound to addresses are spared.
+    """
+
+    after_ms: int
+    counts_from: Literal["creation", "last_use"]
+    only_without_address: bool
+    #: Scopes of which the key must have one for the rule to bite; empty: any key.
+    scopes: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """How a key is revoked.
+
+    `own`: the call by which a key ends itself, with the scopes of which it must have one (`own_needs`); "" when there
+    is none. `by_master`: the call by which the main account ends a sub-account's key. `steps`: for a person, in the
+    exchange's web page.
+    """
+
+    own: str = ""
+    own_needs: tuple[str, ...] = ()
+    by_master: str = ""
+    steps: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +136,8 @@ class Family:
     processing_ms: int | None = None
     #: How long an executed order may be missing from look-ups.
     visibility_lag_ms: int | None = None
+    #: How all open orders of this family are cancelled; None: not known.
+    cancel_all: CancelAll | None = None
     source: str = ""
 
 
@@ -53,6 +156,8 @@ class Product:
     polls: Mapping[str, str] = field(default_factory=dict)
     #: The least notional that its markets take, by quote currency.
     min_notional: Mapping[str, Decimal] = field(default_factory=dict)
+    #: The exchange's own timer; None: there is none on this product, or it is not known.
+    dead_man_switch: DeadManSwitch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +169,9 @@ class RateWindow:
     per_ms: int
     window: Literal["fixed", "rolling"]
     scope: Literal["ip", "account", "key"]
+    #: The response header that tells of it, and whether it counts up (used) or down (remaining).
     header: str | None = None
+    reports: Literal["used", "remaining"] = "used"
     source: str = ""
 
 
@@ -85,7 +192,14 @@ class Exchange:
 
     id: str
     products: Mapping[str, Product]
+    #: The first is the one that reads are counted against, when any is.
     rate_windows: tuple[RateWindow, ...] = ()
+    #: What its errors mean: by its own code as text, and `http:403` for a status without a code that is known.
+    errors: Mapping[str, ErrorMeaning] = field(default_factory=dict)
+    #: What the text of an error means where codes are too coarse: (a part of the text, meaning), first match counts.
+    error_texts: tuple[tuple[str, ErrorMeaning], ...] = ()
+    #: How long a ban lasts when the answer does not say, ms.
+    ban_ms: int | None = None
     #: Budget name -> ("POST /api/v3/order" -> cost); a call that is not listed costs `default_cost`.
     costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     default_cost: int = 1
@@ -101,7 +215,13 @@ class Exchange:
     scope_labels: Mapping[str, str] = field(default_factory=dict)
     #: Whether a key's allowed addresses can be read (True), only that there is a restriction (False), or unknown.
     addresses_readable: bool | None = None
-    dead_man_switch: Mapping[str, str] = field(default_factory=dict)
+    #: The exchange's own rules by which keys end; empty: none is known.
+    key_expiries: tuple[KeyExpiry, ...] = ()
+    revocation: Revocation | None = None
+    #: How many addresses one key's allowlist takes; None: not known.
+    most_addresses: int | None = None
+    #: "documented": the key report has a source that was read; "declared": there is none, so a policy has to declare.
+    evidence: Literal["documented", "declared"] = "documented"
 
 
 def cost(exchange: Exchange, budget: str, call: str, variant: str = "") -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 from policykit.traits.base import ClientOrderId, Exchange, Family, Product, RateWindow, SymbolAllowlist
 from policykit.traits.binance_costs import WEIGHTS
+from policykit.traits.binance_errors import ERRORS, TEXTS
 
 _REST: Final = "github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3, read 2026-11)"
 
@@ -108,6 +109,9 @@ EXCHANGE: Final = Exchange(
     ),
     costs={"request-weight": WEIGHTS, "orders": ORDERS_PLACED, "orders-day": ORDERS_PLACED},
     default_cost=1,
+    errors=ERRORS,
+    error_texts=TEXTS,
+    ban_ms=120_000,  # rest-api.md "IP Limits": from 2 minutes to 3 days
     transfer_separable=True,  # apiRestrictions has enableInternalTransfer and permitsUniversalTransfer of their own
     sub_accounts=True,  # wallet SDK, /sapi/v1/sub-account/*: keys of sub-accounts, made by the main account
     symbol_allowlist=SymbolAllowlist(
@@ -129,5 +133,4 @@ EXCHANGE: Final = Exchange(
         "ip_allowlist": "Restrict access to trusted IPs only",
     },
     addresses_readable=False,  # apiRestrictions has only the boolean ipRestrict
-    dead_man_switch={},  # none on spot; countdownCancelAll is USD-M's (PITFALLS 19)
 )

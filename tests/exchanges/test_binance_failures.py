@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from policykit.exchanges import binance_failures
+from policykit.exchanges import failures
 from policykit.exchanges.base import Failure
 from policykit.exchanges.binance import ADAPTER
 from tests.canary import assert_clean, canaries
@@ -74,7 +74,7 @@ def _error(code: int, message: str = "words") -> dict[str, object]:
         (408, _error(-1007, "Timeout waiting for response from backend server."), "unknown", "UNKNOWN"),
         (400, _error(-9999), "unknown", "UNKNOWN"),
         (503, "Service Unavailable", "unknown", "UNKNOWN"),
-        (502, "<html>bad gateway</html>", "unknown", "UNKNOWN"),
+        (502, "<html>bad gateway</html>", "unknown", "NETWORK"),
         (403, "<html>blocked</html>", "unknown", "ADDRESS_NOT_ALLOWED"),
         (451, "<html>not here</html>", "unknown", "ADDRESS_NOT_ALLOWED"),
         (429, "", "no", "RATE_LIMIT"),
@@ -177,6 +177,7 @@ def test_I23_no_foreign_text_comes_through() -> None:
 def test_every_documented_request_issue_is_a_refusal() -> None:
     """All of -1100..-1199 are refused before the matching engine."""
     codes = {
-        binance_failures.read(ccxt.BadRequest(f'binance {{"code":{n}}}'), {}, 0).executed for n in range(-1199, -1099)
+        failures.read(ADAPTER.facts, ccxt.BadRequest(f'binance {{"code":{n}}}'), {}, 0).executed
+        for n in range(-1199, -1099)
     }
     assert codes == {"no"}

@@ -58,7 +58,7 @@ def test_the_shape_is_that_of_the_interface() -> None:
     ]  # fmt: skip
     assert list(data["keys"][0]) == [
         "name", "id", "label", "permissions", "raw", "unrecognised", "ip_allowlist", "created_at", "expires_at",
-        "last_used_at", "unknown", "source",
+        "last_used_at", "account_id", "sub_account", "third_party", "environment", "others", "unknown", "source",
     ]  # fmt: skip
     assert tuple(data["keys"][0]["permissions"]) == SCOPES
     assert data["keys"][0]["ip_allowlist"] == {"restricted": "yes", "addresses": ["203.0.113.7"]}

@@ -176,7 +176,7 @@ def test_without_any_key_the_account_is_unknown(sim: SimServer) -> None:
         ({"at": "account", "do": "lost_reply"}, "NETWORK"),
         ({"at": "account", "do": "unknown"}, "UNKNOWN"),
         ({"at": "account", "do": "timeout"}, "UNKNOWN"),
-        ({"at": "account", "do": "garbage"}, "UNKNOWN"),
+        ({"at": "account", "do": "garbage"}, "NETWORK"),
         ({"at": "account", "do": "garbage", "status": 200}, "BAD_ANSWER"),
     ],
 )

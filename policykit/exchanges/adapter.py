@@ -1,0 +1,205 @@
+"""The one interface that an exchange's file fills: `Adapter` to be read, `TradingAdapter` to be traded on as well.
+
+class Okx(Adapter):
+    id = "okx"
+    public = calls("GET", "/api/v5/", "public/time public/instruments")
+    reads = calls("GET", "/api/v5/", "account/config account/balance")
+    asks = {"server_time": ("GET /api/v5/public/time",), "key_report": ("GET /api/v5/account/config",)}
+
+    def key_report(self):
+        answer = yield Read("privateGetAccountConfig")
+        ...
+
+ADAPTER = Okx()
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+from policykit import traits
+from policykit.exchanges import failures
+from policykit.exchanges.base import Call, CallFailed, Failure, LiveAccount, OrderState, Signed, Steps
+from policykit.exchanges.calls import classify
+from policykit.exchanges.forms import Fields
+from policykit.exchanges.imports import exchange_class
+from policykit.order import Order
+from policykit.snapshot import KeyReport, RateLimit
+from policykit.traits.base import Exchange
+
+
+class LiveReads(NamedTuple):
+    """What of one product (`spot`, `swap`) is read for a snapshot, over ccxt's unified calls.
+
+    Each is a tuple of params, one call each. `orders` are (family, params): every family that an order can be in, a
+    conditional one as well; with `by_symbol` the calls need a symbol and are made for each of the policy's.
+    """
+
+    balances: tuple[dict[str, Any], ...] = ({},)
+    positions: tuple[dict[str, Any], ...] = ()
+    orders: tuple[tuple[str, dict[str, Any]], ...] = (("order", {}),)
+    by_symbol: bool = False
+
+
+class Adapter(ABC):
+    """One exchange, stateless: what is read of it. `client` is a ccxt client, sync or async; its settings are used.
+
+    A class says its `id`, its read allowlist (`public`, `reads`), what each read costs (`asks`), and reads the key
+    report; everything else has the careful default: it cannot be read, and says so.
+    """
+
+    #: The ccxt id.
+    id: ClassVar[str]
+    #: Calls without a key, and calls with one that change nothing: `GET /api/v3/time`; `*` is any one part of a path.
+    public: ClassVar[frozenset[str]] = frozenset()
+    reads: ClassVar[frozenset[str]] = frozenset()
+    #: The calls that a read makes, so that its cost is known before: "server_time", "key_report", "rate_limits",
+    #: "withdrawal_addresses", and "account" (a list for the unified calls of `live`, markets included).
+    asks: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Product -> what of it is read for a snapshot.
+    live: ClassVar[Mapping[str, LiveReads]] = {}
+    #: Where the exchange writes its error code, when not where most do.
+    error_code: ClassVar[re.Pattern[str]] = failures.CODE
+
+    @cached_property
+    def facts(self) -> Exchange:
+        """The exchange's traits."""
+        exchange = traits.load(self.id)
+        if exchange is None:
+            raise ImportError(f"policykit.traits.{self.id} is missing: the installation is damaged")
+        return exchange
+
+    def client_class(self, *, asynchronous: bool = False) -> type[Any]:
+        """Return the client's class: ccxt's, unless ccxt has none."""
+        return exchange_class(self.id, asynchronous=asynchronous)
+
+    def prepare(self, client: Any) -> None:  # noqa: B027 - most need nothing
+        """Set a new client up: options without which it would do something else than read."""
+
+    def pointed(self, client: Any, origin: str) -> None:  # noqa: B027 - most need nothing
+        """Finish pointing a client at another origin: what is signed beside the path, like a host name."""
+
+    def call(self, method: str, url: str, body: str | None) -> Call:
+        """Tell what a request is."""
+        return classify(self.facts, self.public, self.reads, method, url)
+
+    def failure(self, error: Exception, client: Any) -> Failure:
+        """Read a ccxt exception; its text never comes through.
+
+        Headers of the last answer are used only when that answer is this error's.
+        """
+        body = getattr(client, "last_http_response", None)
+        headers: Mapping[str, str] = {}
+        if body is not None and str(body) in str(error):
+            headers = getattr(client, "last_response_headers", None) or {}
+        return failures.read(self.facts, error, headers, int(client.milliseconds()), self.error_code)
+
+    def usage(self, headers: Mapping[str, str]) -> dict[str, int]:
+        """Read used amounts from response headers by budget and window: `request-weight|60000`, `orders|10000`."""
+        told = {name.lower(): str(value) for name, value in headers.items()}
+        used: dict[str, int] = {}
+        for window in self.facts.rate_windows:
+            text = told.get((window.header or "").lower(), "")
+            if re.fullmatch(r"[0-9]{1,9}", text):
+                number = int(text) if window.reports == "used" else max(0, window.limit - int(text))
+                used[f"{window.name}|{window.per_ms}"] = number
+        return used
+
+    @abstractmethod
+    def key_report(self) -> Steps[KeyReport]:
+        """Read what the key may do; `name` and `id` are the caller's to fill in."""
+
+    def server_time(self) -> Steps[int]:
+        """Read the exchange's clock, UTC ms. Without a call for it the `Date` header of any answer has to do."""
+        raise self.not_supported("a time call")
+        yield  # pragma: no cover - makes a generator of it
+
+    def rate_limits(self) -> Steps[tuple[RateLimit, ...]]:
+        """Read the limits that the exchange publishes."""
+        raise self.not_supported("a call for its limits")
+        yield  # pragma: no cover
+
+    def withdrawal_addresses(self) -> Steps[list[dict[str, Any]]]:
+        """Read the withdrawal allowlist, as far as the key may see it."""
+        raise self.not_supported("a call for its withdrawal allowlist")
+        yield  # pragma: no cover
+
+    def not_supported(self, what: str) -> CallFailed:
+        """Return the failure of a read that the exchange, or this version, does not have."""
+        return CallFailed(Failure("no", "NOT_SUPPORTED", f"{self.id} has no {what[2:]} that policykit knows"))
+
+    def bad_answer(self, what: str) -> CallFailed:
+        """Return the failure of an answer that is not what was asked for (HTML of a proxy, say)."""
+        words = f"{self.id}: the answer is not {what}; check the endpoint"
+        return CallFailed(Failure("unknown", "BAD_ANSWER", words))
+
+    def mapping(self, data: Any, *path: str | int, what: str = "a key report") -> Fields:
+        """Return the fields at a path inside an answer; raise CallFailed when there is no mapping."""
+        for part in path:
+            if isinstance(part, int):
+                data = data[part] if isinstance(data, list) and -len(data) <= part < len(data) else None
+            else:
+                data = Fields(data).get(part)
+        if not isinstance(data, Mapping):
+            raise self.bad_answer(what)
+        return Fields(data)
+
+
+class TradingAdapter(Adapter):
+    """One exchange on which a guard can trade: how orders are written, found, cancelled, and what is polled."""
+
+    @abstractmethod
+    def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
+        """Read signing time and validity from the signed request; None: it is not signed."""
+
+    @abstractmethod
+    def set_validity(self, client: Any, validity_ms: int) -> None:
+        """Make the client put this request validity on the wire."""
+
+    @abstractmethod
+    def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
+        """Return ccxt params that carry the client order id."""
+
+    @abstractmethod
+    def differs(self, order: Order, url: str, body: str | None) -> str | None:
+        """Tell how the order in a request to create one is another than `order` (larger, worse), or None: it is not."""
+
+    @abstractmethod
+    def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
+        """Read one order as the exchange writes it (the answer of a create, too; ccxt keeps it under `info`).
+
+        `order` fills in what a short acknowledgement leaves out. Raise CallFailed when it is no order.
+        """
+
+    @abstractmethod
+    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
+        """Look an order up by its client order id in every place where it can show; None: the exchange has none now.
+
+        Not `thorough`: ask only the cheapest place; good enough to find, never to conclude absent. Raise CallFailed
+        when it cannot be asked.
+        """
+
+    @abstractmethod
+    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
+        """List open orders of every family: of these symbols, or of the whole account (dearer) when there is none."""
+
+    @abstractmethod
+    def cancel(self, order: OrderState) -> Steps[bool]:
+        """Cancel one order; False when the exchange says it is not open."""
+
+    @abstractmethod
+    def account(self) -> Steps[LiveAccount]:
+        """Read balances."""
+
+    @abstractmethod
+    def marks(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
+        """Read a fresh price of each symbol (mid of bid and ask on spot); one without both sides is left out."""
+
+    @abstractmethod
+    def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
+        """Return deposits less withdrawals since a moment, in `currency`; an asset without a mark counts 0."""
