@@ -5,7 +5,7 @@ Exchanges write the same thing in many ways, and change them: `createdTime` and 
 is not understood is unknown, with the reason: never a crash, and never "denied".
 
     form = KeyForm("okx", ENDPOINT, Fields(answer.data["data"][0]), answer.sent_ms)
-    form.names("perm", {"read_only": ("read",), "trade": ("trade.spot", ...), "withdraw": ("withdraw",)})
+    form.permissions("perm", {"read_only": ("read",), "trade": ("trade.spot", ...), "withdraw": ("withdraw",)})
     form.addresses("ip")
     return form.report("perm")
 
@@ -121,6 +121,11 @@ def addresses_of(value: object) -> tuple[Literal["yes", "no", "unknown"], list[s
     return "yes", None if hidden else found
 
 
+def as_text(value: object) -> str:
+    """Return text or a number as text; empty for anything else."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
 def plain_name(name: object) -> str:
     """Return a field's or permission's name when it can be shown, else words that say that it cannot."""
     text = str(name) if isinstance(name, str | int) else ""
@@ -219,14 +224,7 @@ class KeyForm:
         else:
             self.scope(scope, all(values) if how == "all" else any(values))
 
-    def names(
-        self,
-        field: str,
-        known: Mapping[str, Iterable[str]],
-        *,
-        given: object = None,
-        prefix: str = "",
-    ) -> None:
+    def permissions(self, field: str, known: Mapping[str, Iterable[str]], *, given: object = None) -> None:
         """Read a list (or comma text) of permission names; each known one grants its scopes, maybe none.
 
         A scope that some known name grants, and none that was given, is denied - unless a name is not known: that one
@@ -242,7 +240,7 @@ class KeyForm:
             return
         folded = {_folded(name): tuple(scopes) for name, scopes in known.items()}
         self._words |= set(folded)
-        strange = [plain_name(f"{prefix}{name}") for name in listed if _folded(name) not in folded]
+        strange = [plain_name(name) for name in listed if _folded(name) not in folded]
         self._unrecognised += strange
         for scope in {scope for name in listed for scope in folded.get(_folded(name), ())}:
             self.scope(scope, True)
@@ -251,6 +249,10 @@ class KeyForm:
         for scope in covered - self._doubted:
             if self._report.permissions[scope] != "granted":
                 self.scope(scope, False)
+
+    def strange(self, *names: object) -> None:
+        """Report permission names that are not understood (G08) and stand where no scope of ours does."""
+        self._unrecognised += [plain_name(name) for name in names]
 
     def _doubt(self, scopes: Iterable[str], why: str) -> None:
         """Leave scopes that are not granted unknown, whatever a later list leaves out."""
@@ -343,6 +345,7 @@ class KeyForm:
     def report(self, *raw: str) -> KeyReport:
         """Return the report. `raw` names fields to keep as evidence: yes, no, whole numbers, known permission names."""
         report = self._report
+        self._known |= {_folded(name) for name in raw}
         report.raw = {name: kept for name in raw if (kept := self._kept(name)) is not None}
         report.unrecognised = sorted({*self._unrecognised, *self._strange_fields()})
         report.unknown = self._why

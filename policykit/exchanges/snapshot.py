@@ -58,7 +58,7 @@ class _Taking:
             clock=self.clock,
         )
         # Reads are signed by the exchange's clock, so that a wrong clock here is a finding and not a failure.
-        client.options["timeDifference"] = self.skew_ms
+        client.milliseconds = lambda: self.clock.now_ms() - self.skew_ms
         return client
 
     def read(self, client: Any, steps: Steps[T]) -> T:

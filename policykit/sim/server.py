@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +16,12 @@ from typing import Any, Self, TypedDict, Unpack
 from urllib.parse import unquote
 
 from policykit.clock import Clock, SystemClock
-from policykit.sim.dialects.base import Dialect, Reply, Request, World
-from policykit.sim.dialects.binance import Binance
+from policykit.sim import dialects
+from policykit.sim.dialects.base import Reply, Request, World
+from policykit.sim.drift import Drift
 from policykit.sim.exchange import Exchange, Outcome
 from policykit.sim.faults import Fault, Faults
-from policykit.sim.keys import SimKey, make_key
+from policykit.sim.keys import CAREFUL_GRANTS, DAY_MS, SimKey, make_key
 from policykit.sim.later import Later
 from policykit.sim.limits import Limits, LimitSizes
 from policykit.sim.market import DEFAULT_SYMBOLS, PricePath, Symbol
@@ -27,6 +29,8 @@ from policykit.sim.truth import Truth
 from policykit.sim.venue import Venue
 
 HOST = "127.0.0.1"
+#: The allowlist of the key that a run begins with.
+OUR_ADDRESS = (HOST,)
 #: Connections served at once; the next one waits in the listen queue.
 MAX_CONNECTIONS = 128
 MAX_BODY = 64 * 1024
@@ -34,7 +38,6 @@ MAX_BODY = 64 * 1024
 MAX_STALL_S = 120.0
 #: A connection on which nothing is asked for so long is closed, wall seconds.
 IDLE_S = 60.0
-DIALECTS: dict[str, type[Dialect]] = {"binance": Binance}
 DEFAULT_BALANCES: Mapping[str, Decimal] = {"USDT": Decimal(100_000), "BTC": Decimal(0)}
 DEFAULT_FEE = "0.001"
 DEFAULT_AMPLITUDE = 0.01
@@ -45,7 +48,8 @@ class Setup(TypedDict, total=False):
 
     `balances` the account starts with; `symbols` that are traded; `fee` of a fill, as a share of what is received;
     `limits` that are kept and published; `amplitude` of the price path, a share of the start price (0 is a flat
-    market); `lag_balances`: balances lag like look-ups do; `latency` of a request in seconds of the exchange's clock.
+    market); `lag_balances`: balances lag like look-ups do; `latency` of a request in seconds of the exchange's clock;
+    `drift`: how answers differ in form from what is documented.
     """
 
     balances: Mapping[str, Decimal | str | int]
@@ -55,6 +59,18 @@ class Setup(TypedDict, total=False):
     amplitude: float
     lag_balances: bool
     latency: float
+    drift: Drift
+
+
+class KeySetup(TypedDict, total=False):
+    """What may be set of a key by keyword; see `SimKey`. Days are from now, back or ahead."""
+
+    grants: Iterable[str]
+    addresses: Iterable[str]
+    expires_in_days: float | None
+    used_days_ago: float | None
+    label: str
+    refused: str | None
 
 
 class SimServer:
@@ -74,8 +90,7 @@ class SimServer:
         port: int = 0,
         **setup: Unpack[Setup],
     ) -> None:
-        if dialect not in DIALECTS:
-            raise ValueError(f"sim: dialect is {dialect!r}; may be {', '.join(DIALECTS)}")
+        self._dialect = dialects.load(dialect)()
         self.clock: Clock = clock or SystemClock()
         self.seed = seed
         self.dialect = dialect
@@ -89,10 +104,16 @@ class SimServer:
         self.venue = Venue(path, now_ms, held, symbols, Decimal(setup.get("fee", DEFAULT_FEE)))
         self._keys: dict[str, SimKey] = {}
         sizes = setup.get("limits", LimitSizes())
-        self._world = World(self.venue, Limits(sizes), self._keys, lag_balances=setup.get("lag_balances", False))
+        self._world = World(
+            self.venue,
+            Limits(sizes),
+            self._keys,
+            lag_balances=setup.get("lag_balances", False),
+            drift=setup.get("drift", Drift()),
+        )
         self._later = Later(self.clock)
-        self._exchange = Exchange(DIALECTS[dialect](), self._world, Faults(faults, seed), self.truth, self._later)
-        self.main_key = self.add_key()
+        self._exchange = Exchange(self._dialect, self._world, Faults(faults, seed), self.truth, self._later)
+        self.main_key = self.grant_key(addresses=OUR_ADDRESS)
         self._http: _Http | None = None
         self._thread: threading.Thread | None = None
 
@@ -144,8 +165,27 @@ class SimServer:
         return self.main_key.secret
 
     def add_key(self, age_days: float = 1, **flags: bool) -> SimKey:
-        """Make a key of the account; `flags` are those of the key report (`enableWithdrawals=True`)."""
+        """Make a key of the account on Binance; `flags` are those of its key report (`enableWithdrawals=True`)."""
         return self.adopt(make_key(self.clock.now_ms(), age_days, **flags))
+
+    def grant_key(self, age_days: float = 1, **setup: Unpack[KeySetup]) -> SimKey:
+        """Make a key of the account in any dialect: `grants={"read", "withdraw"}, addresses=["203.0.113.7"]`."""
+        now_ms = self.clock.now_ms()
+        grants, addresses = frozenset(setup.get("grants", CAREFUL_GRANTS)), tuple(setup.get("addresses", ()))
+        key = self._dialect.new_key(now_ms, grants, bool(addresses))
+        ends, used = setup.get("expires_in_days"), setup.get("used_days_ago")
+        return self.adopt(
+            replace(
+                key,
+                created_ms=now_ms - int(age_days * DAY_MS),
+                grants=grants,
+                addresses=addresses,
+                expires_ms=None if ends is None else now_ms + int(ends * DAY_MS),
+                used_ms=None if used is None else now_ms - int(used * DAY_MS),
+                label=setup.get("label", "sim"),
+                refused=setup.get("refused"),
+            )
+        )
 
     def adopt(self, key: SimKey) -> SimKey:
         """Let a key made elsewhere open the account."""

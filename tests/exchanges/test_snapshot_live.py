@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from policykit.errors import ExchangeUnavailable, SecretUnavailable
-from policykit.exchanges import binance_calls
+from policykit.exchanges import binance_calls, known
 from policykit.exchanges.snapshot import plan, take
 from policykit.redact import Secret, forget
 from policykit.sim import SimClock, SimServer
@@ -225,10 +225,12 @@ def test_a_key_without_a_reference_says_so(sim: SimServer) -> None:
 
 def test_another_exchange_is_not_read() -> None:
     """Without an adapter the snapshot is refused with the policy's place."""
-    loaded = policy(TEXT.replace("exchange: binance", "exchange: kraken"))
+    loaded = policy(TEXT.replace("exchange: binance", "exchange: bitstamp"))
     with pytest.raises(ExchangeUnavailable) as caught:
         take(loaded, secret_source=_source())
-    assert str(caught.value) == ("mm.yaml:4:11: exchange is kraken; this version reads binance; lint it without --live")
+    assert str(caught.value) == (
+        f"mm.yaml:4:11: exchange is bitstamp; this version reads {', '.join(known())}; lint it without --live"
+    )
     assert caught.value.code == "NOT_SUPPORTED"
     assert plan(loaded) == {"weight": 0, "calls": 0}
 

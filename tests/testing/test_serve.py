@@ -9,7 +9,7 @@ import pytest
 
 from policykit.cli.__main__ import main
 from policykit.errors import PolicyError
-from policykit.sim import Fault
+from policykit.sim import Fault, dialects
 from policykit.testing import SimServer
 from policykit.testing.serve import read_faults, serve
 from policykit.units import Duration
@@ -91,12 +91,12 @@ def test_a_taken_port_and_an_unknown_dialect_are_wrong_calls(capsys: pytest.Capt
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["sim", "--port", str(port), "--for", "1ms"]) == 2
-    assert main(["sim", "--dialect", "kraken", "--for", "1ms"]) == 2
+    assert main(["sim", "--dialect", "nowhere", "--for", "1ms"]) == 2
     assert main(["sim", "--for", "soon"]) == 2
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("policykit: ")]
     assert told == [
         f"policykit: port {port} cannot be used (Address already in use); give another, or none",
-        "policykit: sim: dialect is 'kraken'; may be binance",
+        f"policykit: sim: dialect is 'nowhere'; may be {', '.join(dialects.known())}",
         'policykit: a duration ("500ms", "30s", "5m", "24h", "90d") is needed',
     ]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+from policykit.sim.drift import Drift
 from policykit.sim.keys import SimKey
 from policykit.sim.limits import Limits, Refusal
 from policykit.sim.venue import Quirks, Venue
@@ -44,6 +45,7 @@ class World:
     deposits: list[dict[str, Any]] = field(default_factory=list)
     withdrawals: list[dict[str, Any]] = field(default_factory=list)
     lag_balances: bool = False
+    drift: Drift = field(default_factory=Drift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,11 @@ class Call:
 class Dialect(Protocol):
     """One exchange's REST interface."""
 
-    id: str
+    id: ClassVar[str]
+
+    def new_key(self, now_ms: int, grants: frozenset[str], restricted: bool) -> SimKey:
+        """Make the credentials of a key in the form that the exchange gives them; the server fills in the rest."""
+        ...
 
     def read(self, request: Request) -> Call | Reply:
         """Route a request and read its parameters, or answer that there is no such endpoint."""

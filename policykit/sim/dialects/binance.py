@@ -10,13 +10,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from typing import ClassVar
 from urllib.parse import parse_qsl
 
 from policykit.clock import iso
 from policykit.sim.dialects import binance_account, binance_market, binance_wallet
 from policykit.sim.dialects.base import Call, Reply, Request, Route, World
 from policykit.sim.dialects.binance_forms import WHOLE, Bad, bad, missing
-from policykit.sim.keys import SimKey
+from policykit.sim.keys import CAREFUL, FLAGS, SimKey, make_key
 from policykit.sim.limits import Refusal
 from policykit.sim.venue import Quirks, Rejected
 
@@ -42,7 +43,7 @@ _CODES = {"filter": -1013, "order": -2010, "cancel": -2011, "lookup": -2013}
 class Binance:
     """The dialect `binance`."""
 
-    id = "binance"
+    id: ClassVar = "binance"
 
     def __init__(self) -> None:
         self._routes: dict[tuple[str, str], Route] = {
@@ -50,6 +51,10 @@ class Binance:
             **binance_account.ROUTES,
             **binance_wallet.ROUTES,
         }
+
+    def new_key(self, now_ms: int, grants: frozenset[str], restricted: bool) -> SimKey:
+        flags = dict.fromkeys(CAREFUL, False) | {flag: True for grant in grants for flag in FLAGS[grant]}
+        return make_key(now_ms, 0, **flags | {"ipRestrict": restricted})
 
     def read(self, request: Request) -> Call | Reply:
         route = self._routes.get((request.method, request.path))
@@ -159,3 +164,6 @@ def _signed(call: Call, key: SimKey) -> bool:
     total = _SIGNATURE.sub("", call.request.query) + _SIGNATURE.sub("", call.request.body)
     right = hmac.new(key.secret.encode(), total.encode(), hashlib.sha256).hexdigest()
     return hmac.compare_digest(right, call.params["signature"].lower())
+
+
+DIALECT = Binance

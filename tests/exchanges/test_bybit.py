@@ -1,0 +1,107 @@
+"""Bybit's key report: the documented examples, read whole; groups, `readOnly`, and how no restriction is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policykit.exchanges.bybit import ADAPTER
+from tests.exchanges.reading import report_of
+
+#: bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5/user/apikey-info.mdx, Response Example.
+DOCUMENTED: dict[str, Any] = {
+    "retCode": 0,
+    "retMsg": "",
+    "result": {
+        "id": "2208369",
+        "note": "testnet",
+        "apiKey": "XXXXXXXX",
+        "readOnly": 1,
+        "secret": "",
+        "permissions": {
+            "ContractTrade": ["Order", "Position"],
+            "Spot": ["SpotTrade"],
+            "Wallet": ["AccountTransfer", "SubMemberTransfer"],
+            "Options": [],
+            "Derivatives": ["DerivativesTrade"],
+            "CopyTrading": [],
+            "BlockTrade": [],
+            "Exchange": ["ExchangeHistory"],
+            "NFT": [],
+            "Affiliate": [],
+            "Earn": ["Earn"],
+            "FiatP2P": ["FiatP2POrder", "Advertising"],
+            "FiatConvertBroker": ["FiatConvertBrokerOrder"],
+            "FiatGlobalPay": [],
+            "FiatBitPay": ["FaitPayOrder"],
+            "BitCard": ["BitCard"],
+            "ByXPost": ["ByXPost"],
+        },
+        "ips": ["18.181.170.164", "13.212.45.47", "13.212.45.48"],
+        "type": 1,
+        "deadlineDay": -2,
+        "expiredAt": "1970-01-01T00:00:00Z",
+        "createdAt": "2025-10-13T03:20:45Z",
+        "unified": 0,
+        "uta": 1,
+        "userID": 1448939,
+        "isMaster": True,
+        "parentUid": "0",
+    },
+    "retExtInfo": {},
+    "time": 1776149990532,
+}
+
+
+def _with(**fields: Any) -> dict[str, Any]:
+    return {**DOCUMENTED, "result": {**DOCUMENTED["result"], **fields}}
+
+
+def test_the_documented_example() -> None:
+    """`readOnly: 1` takes every permission away that is not read; 1970 is no end; the list of addresses is read."""
+    report = report_of(ADAPTER, DOCUMENTED)
+    assert report.permissions == {
+        "read": "granted",
+        "trade.spot": "denied",
+        "trade.margin": "denied",
+        "trade.derivatives": "denied",
+        "trade.options": "denied",
+        "trade.other": "denied",
+        "transfer": "denied",
+        "withdraw": "denied",
+        "key_admin": "unknown",
+    }
+    assert (report.restricted, report.addresses) == ("yes", ["18.181.170.164", "13.212.45.47", "13.212.45.48"])
+    assert (report.created_at, report.expires_at, report.label) == ("2025-10-13T03:20:45.000Z", None, "testnet")
+    assert (report.sub_account, report.third_party, report.unrecognised) == ("no", "no", [])
+    assert report.unknown == {
+        "permissions.key_admin": "bybit does not report it",
+        "last_used_at": "bybit does not report it",
+    }
+    assert report.raw == {"readOnly": 1, "type": 1, "deadlineDay": -2}
+
+
+def test_what_it_may_do_when_it_may_write() -> None:
+    """Each group grants its scopes; what stands in no group is denied."""
+    report = report_of(ADAPTER, _with(readOnly=0))
+    assert [scope for scope, said in report.permissions.items() if said == "granted"] == [
+        "read", "trade.spot", "trade.margin", "trade.derivatives", "trade.other", "transfer",
+    ]  # fmt: skip
+    assert report.permissions["withdraw"] == "denied"
+
+
+def test_a_name_that_is_not_known_leaves_its_group_unknown() -> None:
+    """Something new in Wallet may be a withdrawal: unknown and reported, never denied; other groups stand."""
+    permissions = {**DOCUMENTED["result"]["permissions"], "Wallet": ["AccountTransfer", "PayOut"], "Pay": ["QrPay"]}
+    report = report_of(ADAPTER, _with(readOnly=0, permissions=permissions))
+    assert report.permissions["withdraw"] == "unknown"
+    assert report.unknown["permissions.withdraw"] == "PayOut is not understood and may grant it"
+    assert report.permissions["transfer"] == "granted"
+    assert report.permissions["trade.options"] == "denied"
+    assert report.unrecognised == ["Pay", "PayOut"]
+
+
+def test_a_vendors_key_of_a_sub_account_from_anywhere() -> None:
+    """`type: 2` is bound to an application; a parent makes it a sub-account's; `["*"]` is no restriction."""
+    report = report_of(ADAPTER, _with(type=2, parentUid="17", ips=["*"], expiredAt="2026-12-22T07:20:25Z"))
+    assert (report.third_party, report.sub_account) == ("yes", "yes")
+    assert (report.restricted, report.addresses, report.expires_at) == ("no", [], "2026-12-22T07:20:25.000Z")
