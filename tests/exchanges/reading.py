@@ -15,6 +15,10 @@ from policykit.snapshot import KeyReport
 NOW_MS = 1_795_255_200_000
 
 
+class MoreAsked(Exception):
+    """A read asked for more than was answered."""
+
+
 def answered(steps: Steps[Any], *answers: Any) -> Any:
     """Return what a read makes of these answers; an exception is thrown into it."""
     next(steps)
@@ -26,7 +30,7 @@ def answered(steps: Steps[Any], *answers: Any) -> Any:
                 steps.send(Answer(answer, NOW_MS, NOW_MS))
     except StopIteration as stop:
         return stop.value
-    raise AssertionError("the read asked for more than was answered")
+    raise MoreAsked
 
 
 def report_of(adapter: Adapter, *answers: Any) -> KeyReport:
@@ -39,3 +43,16 @@ def client_of(sim: SimServer, key: SimKey, **more: Any) -> Any:
     """Return the read-only client that holds a key of the simulated exchange."""
     secrets = {name: Secret(value) for name, value in key.credentials().items()}
     return make_client(sim.dialect, secrets, endpoint=sim.url, clock=sim.clock, **more)
+
+
+def recorded(adapter: Adapter, client: Any) -> list[Any]:
+    """Return the answers of which a key report is made, as they came over HTTP."""
+    steps = adapter.key_report()
+    answers: list[Any] = []
+    read = next(steps)
+    try:
+        while True:
+            answers.append(getattr(client, read.method)(dict(read.params)))
+            read = steps.send(Answer(answers[-1], NOW_MS, NOW_MS))
+    except StopIteration:
+        return answers
