@@ -1,9 +1,10 @@
-"""`policykit sim`: a simulated exchange that runs until it is told to stop."""
+"""`policykit sim`: simulated exchanges that run until they are told to stop."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from policykit.errors import PolicyError
 from policykit.sim import Fault, SimServer
 from policykit.sim.faults import DEMO, read_fault
 from policykit.source import read_file
+from policykit.testing.sim_keys import MAIN, KeySpec, make, show
 from policykit.units import Duration, parse_duration, parse_percent
 
 #: The name of the built-in faults, for `--faults demo`.
@@ -54,23 +56,51 @@ def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def serve(sim: SimServer, run_for: Duration | None, say: Callable[[str], None]) -> None:
-    """Start, print how to reach it, and stop after `run_for` or at Ctrl-C; print what happened."""
-    with sim:
-        say(f"policykit sim: {sim.dialect} spot at {sim.url}, seed {sim.seed}; stop with Ctrl-C")
+def serve(
+    sims: Sequence[SimServer],
+    run_for: Duration | None,
+    say: Callable[[str], None],
+    keys: Sequence[KeySpec] = (),
+) -> None:
+    """Start, print how to reach each, and stop after `run_for` or at Ctrl-C; print what happened.
+
+    Raise ValueError for a key of a dialect that is not served.
+    """
+    served = {sim.dialect for sim in sims}
+    for spec in keys:
+        if spec.dialect and spec.dialect not in served:
+            raise ValueError(f"key {spec.prefix}: {spec.dialect} is not served; may be {', '.join(sorted(served))}")
+    with ExitStack() as running:
+        for sim in sims:
+            running.enter_context(sim)
+            what = "spot" if sim.dialect == "binance" else "reads only"
+            say(f"policykit sim: {sim.dialect} {what} at {sim.url}, seed {sim.seed}; stop with Ctrl-C")
         say("# keys made for this run; they open nothing else")
-        say(f"export MM_EXEC_API_KEY={sim.key}")
-        say(f"export MM_EXEC_API_SECRET={sim.secret}")
-        say(f"# then: policykit lint --live --endpoint {sim.url} POLICY")
-        say(f"# or in a bot: policykit.testing.point(client, {sim.url!r})")
+        for sim in sims:
+            _show_keys(sim, keys, len(sims) > 1, say)
+        origins = " ".join(f"--endpoint {sim.dialect}={sim.url}" for sim in sims)
+        say(f"# then: policykit lint --live {origins if len(sims) > 1 else f'--endpoint {sims[0].url}'} POLICY")
+        if sims[0].dialect == "binance":
+            say(f"# or in a bot: policykit.testing.point(client, {sims[0].url!r})")
         try:
             _wait(None if run_for is None else run_for.ms / 1000)
         except KeyboardInterrupt:
             say("")
-    counts = sim.truth.summary()
-    worst = counts["worst_minute"]
-    say(f"{counts['executed']} orders executed, {counts['duplicates']} of them alike, {counts['bans']} bans,")
-    say(f"{worst['weight']} weight in the worst minute, {counts['connections_cut']} connections cut")
+    for sim in sims:
+        counts = sim.truth.summary()
+        worst = counts["worst_minute"]
+        name = f"{sim.dialect}: " if len(sims) > 1 else ""
+        say(f"{name}{counts['executed']} orders executed, {counts['duplicates']} of them alike, {counts['bans']} bans,")
+        say(f"{worst['weight']} weight in the worst minute, {counts['connections_cut']} connections cut")
+
+
+def _show_keys(sim: SimServer, keys: Sequence[KeySpec], several: bool, say: Callable[[str], None]) -> None:
+    """Print the run's own key, and those that were asked for of this dialect."""
+    show(f"{sim.dialect.upper()}_{MAIN}" if several else MAIN, sim.main_key, say)
+    for spec in keys:
+        if spec.dialect in ("", sim.dialect):
+            prefix = f"{sim.dialect.upper()}_{spec.prefix}" if several and not spec.dialect else spec.prefix
+            show(prefix, make(sim, spec), say)
 
 
 def _wait(seconds: float | None) -> None:

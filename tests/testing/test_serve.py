@@ -12,6 +12,7 @@ from policykit.errors import PolicyError
 from policykit.sim import Fault, dialects
 from policykit.testing import SimServer
 from policykit.testing.serve import read_faults, serve
+from policykit.testing.sim_keys import KeySpec, read_key
 from policykit.units import Duration
 
 FAULTS = """\
@@ -109,5 +110,61 @@ def test_ctrl_c_ends_it_with_the_counts(monkeypatch: pytest.MonkeyPatch) -> None
         raise KeyboardInterrupt
 
     monkeypatch.setattr("policykit.testing.serve._wait", interrupt)
-    serve(SimServer(), Duration(60_000), said.append)
+    serve([SimServer()], Duration(60_000), said.append)
     assert said[-1] == "0 weight in the worst minute, 0 connections cut"
+
+
+def test_several_exchanges_at_once_with_keys_that_are_bad_in_their_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has its own origin; a key of one dialect is made there, one of none on each; the endpoints are spelt out."""
+    assert main([
+        "sim", "--dialect", "bybit,binance", "--for", "1ms",
+        "--key", "bybit:BAD=read,withdraw,refused=address", "--key", "OLD=read,age=140d,from=203.0.113.7",
+    ]) == 0  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" at ")[0] for line in lines[:2]] == [
+        "policykit sim: bybit reads only",
+        "policykit sim: binance spot",
+    ]
+    prefixes = [line.removeprefix("export ").partition("=")[0] for line in lines if line.startswith("export ")]
+    assert prefixes == [
+        f"{name}_{part}"
+        for name in ("BYBIT_MM_EXEC", "BAD", "BYBIT_OLD", "BINANCE_MM_EXEC", "BINANCE_OLD")
+        for part in ("API_KEY", "API_SECRET")
+    ]
+    urls = [line.split(" at ")[1].split(",")[0] for line in lines[:2]]
+    then = f"# then: policykit lint --live --endpoint bybit={urls[0]} --endpoint binance={urls[1]} POLICY"
+    assert then in lines
+
+
+def test_a_key_as_a_person_writes_it() -> None:
+    """Grants, addresses, ages and how it is refused are words; days are counted from now."""
+    assert read_key("okx:A=read,withdraw,from=203.0.113.7,age=140d,expires=36h,used=2d,label=x,refused=ban") == KeySpec(
+        "okx",
+        "A",
+        140.0,
+        {
+            "grants": ["read", "withdraw"],
+            "addresses": ["203.0.113.7"],
+            "expires_in_days": 1.5,
+            "used_days_ago": 2.0,
+            "label": "x",
+            "refused": "ban",
+        },
+    )
+    assert read_key("A=age=1d") == KeySpec("", "A", 1.0, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("A", "key 'A' has no form [DIALECT:]PREFIX=WORD,...; MM_EXEC=read,trade.spot may be"),
+        ("a=read", "key 'a=read' has no form [DIALECT:]PREFIX=WORD,...; MM_EXEC=read,trade.spot may be"),
+        ("A=fly", "key A: 'fly' is no word of a key; may be read, trade.spot, "),
+        ("A=refused=never", "key A: 'refused=never' is no word of a key; may be read, trade.spot, "),
+        ("okx:A=read", "key A: okx is not served; may be binance"),
+    ],
+)
+def test_a_wrong_key_is_told(text: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line with what may be, exit code 2."""
+    assert main(["sim", "--for", "1ms", "--key", text]) == 2
+    assert capsys.readouterr().err.startswith(f"policykit: {told}")
