@@ -1,0 +1,24 @@
+"""Make the unified calls that an adapter names for a snapshot, over HTTP, and count what they asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from policykit.exchanges.adapter import Adapter
+from policykit.sim import SimServer
+
+
+def live_calls(adapter: Adapter, sim: SimServer, client: Any, symbols: tuple[str, ...] = ()) -> Counter[str]:
+    """Return how often each endpoint was asked by markets, balances, positions and open orders of every product."""
+    before = sim.truth.by_route.copy()
+    client.load_markets()
+    for reads in adapter.live.values():
+        for params in reads.balances:
+            client.fetch_balance(dict(params))
+        for params in reads.positions:
+            client.fetch_positions(None, dict(params))
+        for _, params in reads.orders:
+            for symbol in symbols if reads.by_symbol else (None,):
+                client.fetch_open_orders(symbol, None, None, dict(params))
+    return sim.truth.by_route - before
