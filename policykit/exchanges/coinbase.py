@@ -47,12 +47,13 @@ class Coinbase(Adapter):
     asks: ClassVar = {
         "server_time": (f"GET {_API}time",),
         "key_report": (_KEY,),
-        # Markets: ccxt reads products twice (spot, futures) and the fees; then accounts, orders, futures.
+        # Markets: ccxt reads products twice (spot, futures) and the fees; then spot, then futures.
         "account": (
             f"GET {_API}market/products",
             f"GET {_API}market/products",
             f"GET {_API}transaction_summary",
             f"GET {_API}accounts",
+            f"GET {_API}orders/historical/batch",
             f"GET {_API}orders/historical/batch",
             f"GET {_API}cfm/balance_summary",
             f"GET {_API}cfm/positions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from policykit.exchanges.client import make_client
 from policykit.exchanges.coinbase import ADAPTER
 from policykit.redact import Secret
 from policykit.sim import SimClock, SimKey, SimServer
+from tests.exchanges.live_calls import live_calls
 from tests.exchanges.reading import client_of, report_of
 
 #: docs.cdp.coinbase.com .../data-api/get-api-key-permissions (exchanges.json): the example, its portfolio filled in.
@@ -172,6 +174,19 @@ def test_a_token_for_another_request_is_refused(sim: SimServer) -> None:
     with pytest.raises(CallFailed) as caught:
         run(ADAPTER, client, ADAPTER.key_report(), sim.clock)
     assert caught.value.failure.message == WHY
+
+
+def test_a_wrong_private_key_is_refused(sim: SimServer) -> None:
+    """A token of the right key's name that another private key signed opens nothing."""
+    key, other = sim.grant_key(), sim.grant_key()
+    assert _failure(sim, SimKey(key.key, other.secret, 0)) == ("KEY_REJECTED", WHY)
+
+
+def test_the_account_is_read_by_the_calls_that_were_told(sim: SimServer) -> None:
+    """Balances, positions and orders of spot and futures make the calls that their cost was told of."""
+    client = client_of(sim, sim.grant_key())
+    assert live_calls(ADAPTER, sim, client) == Counter(ADAPTER.asks["account"])
+    assert client.fetch_balance({"v3": True})["total"]["USDT"] == 100_000
 
 
 def test_nothing_is_written(sim: SimServer) -> None:

@@ -12,6 +12,7 @@ import binascii
 import json
 import secrets
 import uuid
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from policykit.sim.dialects.base import Reply, Request, World
@@ -66,6 +67,11 @@ def _accounts(world: World, request: Request, key: SimKey | None, now_ms: int) -
     return {"accounts": rows, "has_next": False, "cursor": "", "size": len(rows)}
 
 
+def _empty(name: str) -> Callable[..., Any]:
+    """Return the handler of a list without rows."""
+    return lambda world, request, key, now_ms: {name: [], "has_next": False, "cursor": ""}
+
+
 class Coinbase(Reading):
     """The dialect `coinbase`."""
 
@@ -74,6 +80,11 @@ class Coinbase(Reading):
         ("GET", "/api/v3/brokerage/time"): Endpoint(_time, public=True),
         ("GET", "/api/v3/brokerage/key_permissions"): Endpoint(_key),
         ("GET", "/api/v3/brokerage/accounts"): Endpoint(_accounts, needs="read"),
+        ("GET", "/api/v3/brokerage/market/products"): Endpoint(_empty("products"), public=True),
+        ("GET", "/api/v3/brokerage/transaction_summary"): Endpoint(_empty("fee_tiers"), needs="read"),
+        ("GET", "/api/v3/brokerage/orders/historical/batch"): Endpoint(_empty("orders"), needs="read"),
+        ("GET", "/api/v3/brokerage/cfm/balance_summary"): Endpoint(_empty("balances"), needs="read"),
+        ("GET", "/api/v3/brokerage/cfm/positions"): Endpoint(_empty("positions"), needs="read"),
     }
     errors: ClassVar = {
         "key": Reply(401, "Unauthorized", code=401),
