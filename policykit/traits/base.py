@@ -5,7 +5,7 @@ Every fact in the files beside this one has its source (page or file, and date) 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -205,6 +205,8 @@ class Exchange:
     default_cost: int = 1
     #: Whether internal transfer is a permission of its own (else it is bundled with trade).
     transfer_separable: bool | None = None
+    #: Scopes that one box of the exchange grants together; a policy that asks for one of them gets them all.
+    bundles: tuple[tuple[str, ...], ...] = ()
     #: Whether an account can have sub-accounts with keys of their own.
     sub_accounts: bool | None = None
     #: The exchange's own list of symbols for a key; None: there is none, or it is not known.
@@ -238,6 +240,12 @@ def cost(exchange: Exchange, budget: str, call: str, variant: str = "") -> int:
         return listed
     by_address = any(window.name == budget and window.scope == "ip" for window in exchange.rate_windows)
     return exchange.default_cost if by_address else 0
+
+
+def comes_with(exchange: Exchange | None, scopes: Collection[str]) -> frozenset[str]:
+    """Return the scopes that the exchange grants together with these, beside them."""
+    bundles = exchange.bundles if exchange is not None else ()
+    return frozenset(scope for bundle in bundles if set(bundle) & set(scopes) for scope in bundle) - frozenset(scopes)
 
 
 def fence_length_ms(family: Family, validity_ms: int, clock_bound_ms: int) -> int | None:

@@ -103,6 +103,7 @@ EXCHANGE: Final = Exchange(
     },
     ban_ms=600_000,
     transfer_separable=True,
+    bundles=(("trade.spot", "trade.margin"),),  # margin orders of a unified account are spot orders with isLeverage
     sub_accounts=True,
     key_page="Bybit > Account & Security > API Management > Edit",
     scope_labels={
