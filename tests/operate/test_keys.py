@@ -133,7 +133,7 @@ def test_an_exchange_nobody_knows_is_planned_with_care(project: Path, capsys: py
     [
         ("mm-exe", "mm-exe: no policy of policies names this key; did you mean mm-exec?"),
         ("zzz", "zzz: no policy of policies names this key; mm-exec may be"),
-        ("other/mm-exec", "other/mm-exec: no policy of policies names this key; mm-exec may be"),
+        ("other/mm-exec", "other/mm-exec: no policy of policies names this key; mm/mm-exec may be"),
     ],
 )
 def test_a_key_nobody_names(project: Path, name: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

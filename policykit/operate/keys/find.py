@@ -61,9 +61,10 @@ def one(paths: Sequence[str], name: str) -> Found:
         return hits[0]
     where = ", ".join(paths)
     if hits:
-        spelt = ", ".join(f"{hit.policy.name}/{hit.name}" for hit in hits)
-        raise KeyNotFound(f"{name}: {len(hits)} policies of {where} name this key; one of {spelt} may be")
-    near = get_close_matches(name, [found.name for found in keys], n=1)
-    may = f"did you mean {near[0]}?" if near else f"{', '.join(found.name for found in keys) or 'none'} may be"
+        both = ", ".join(f"{hit.policy.name}/{hit.name}" for hit in hits)
+        raise KeyNotFound(f"{name}: {len(hits)} policies of {where} name this key; one of {both} may be")
+    spelt = [f"{found.policy.name}/{found.name}" if slash else found.name for found in keys]
+    near = [] if slash else get_close_matches(name, spelt, n=1)
+    may = f"did you mean {near[0]}?" if near else f"{', '.join(spelt) or 'none'} may be"
     problem = f" ({problems[0]})" if problems and not keys else ""
     raise KeyNotFound(f"{name}: no policy of {where} names this key; {may}{problem}")
