@@ -59,6 +59,21 @@ def exchange_class(exchange_id: str, *, asynchronous: bool = False) -> type[Any]
     return found
 
 
+def base_class(*, asynchronous: bool = False) -> type[Any]:
+    """Return the class that every exchange of ccxt is made of: for one that ccxt does not have."""
+    package = "ccxt.async_support" if asynchronous else "ccxt"
+    with _lock:
+        try:
+            _defer("ccxt")
+            if asynchronous:
+                _defer("ccxt.async_support")
+            module = importlib.import_module(f"{package}.base.exchange")
+        except ImportError:
+            raise ExchangeUnavailable("ccxt is not installed; pip install ccxt", "NOT_SUPPORTED") from None
+    found: type[Any] = module.Exchange
+    return found
+
+
 def _defer(name: str) -> None:
     """Put a package in place unexecuted, unless it is there already."""
     if name in sys.modules:
