@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from policykit.exchanges.about import About
+from policykit.rules.fences import CLOCK_BOUND_MS, VALIDITY_MS
 from policykit.traits import load as load_traits
-from policykit.traits.base import product_of
+from policykit.traits.base import fence_length_ms, product_of
 from policykit.units import Duration
 
 #: Marks a value that was guessed; a person looks at each and takes the mark away.
@@ -121,6 +122,10 @@ def paper(made: Draft, why: str) -> Draft:
     )
 
 
+#: An allowance of fewer calls a window cannot be shared out: 80 % of it, less what exits keep, would be none.
+LEAST_SHARED: Final = 3
+
+
 def budgets(about: About) -> tuple[Budget, ...]:
     """Return the exchange's allowances as traits have them; without traits, ccxt's own pace."""
     traits = load_traits(about.id)
@@ -133,6 +138,7 @@ def budgets(about: About) -> tuple[Budget, ...]:
                 "what it publishes",
             )
             for window in traits.rate_windows
+            if window.limit >= LEAST_SHARED
         )
     count = pace(about)
     why = f"{CHECK} ccxt's own pace, a request every {about.wait_ms:g} ms; every call counts one"
@@ -151,7 +157,8 @@ def resend(exchange: str, symbols: Sequence[str]) -> Said:
     """Return what follows a missing order: sent again only where a fence is known that proves it missing."""
     traits = load_traits(exchange)
     product = traits.products.get(product_of(symbols[0])) if traits is not None else None
-    if product is None:
+    families = product.families.values() if product is not None else ()
+    if not families or any(fence_length_ms(family, VALIDITY_MS, CLOCK_BOUND_MS) is None for family in families):
         return Said(
             "{when_absent: hold}", "a person decides: no fence is known here that proves an order missing (G26)"
         )
