@@ -69,7 +69,8 @@ _SPOT: Final = {
     "order.create": "POST /api/v1/spot/trade/order",
     "order.cancel": "POST /api/v1/spot/trade/cancel-order",
 }
-_ORDERS: Final = {call: 1 for call in (*_SWAP.values(), *_SPOT.values())}
+_ORDERS: Final = dict.fromkeys((*_SWAP.values(), *_SPOT.values()), 1)
+_RATE: Final = ErrorMeaning("RATE_LIMIT", "no", "too many requests; BloFin answers nothing for 5 minutes at least")
 _CLOCK: Final = "set this host's clock"
 
 EXCHANGE: Final = Exchange(

@@ -125,7 +125,8 @@ def test_a_wrong_secret_or_passphrase_is_told_apart(sim: SimServer) -> None:
     code, words = _failure(sim, SimKey(key.key, other.secret, 0, passphrase=key.passphrase))
     assert (code, words) == ("KEY_REJECTED", "blofin: the signature is wrong; check the secret of this key (152409)")
     code, words = _failure(sim, SimKey(key.key, key.secret, 0, passphrase=other.passphrase))
-    assert (code, words) == ("KEY_REJECTED", "blofin: the passphrase is wrong; check the passphrase of this key (152408)")  # fmt: skip
+    assert code == "KEY_REJECTED"
+    assert words == "blofin: the passphrase is wrong; check the passphrase of this key (152408)"
 
 
 def test_the_account_is_read_by_the_calls_that_were_told(sim: SimServer) -> None:

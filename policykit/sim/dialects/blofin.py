@@ -43,7 +43,7 @@ def _key(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any
             "createTime": drift.time(key.created_ms, "ms_text"),
             "referralCode": "blofin",
             "parentUid": "0",
-            **{name: 1 for name in drift.strange},
+            **dict.fromkeys(drift.strange, 1),
         }
     )
 
