@@ -153,6 +153,9 @@ class Adapter(ABC):
 class TradingAdapter(Adapter):
     """One exchange on which a guard can trade: how orders are written, found, cancelled, and what is polled."""
 
+    #: The products (`traits`) that it can trade; of the others a guard knows nothing, so nothing is sent there.
+    trades: ClassVar[frozenset[str]] = frozenset(("spot",))
+
     @abstractmethod
     def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
         """Read signing time and validity from the signed request; None: it is not signed."""

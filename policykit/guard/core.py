@@ -74,7 +74,9 @@ class Guard(Deciding):
         self.bot = os.environ.get("POLICYKIT_BOT") or policy.name
         self.host = socket.gethostname()
         self.account = policy.account_key
-        self.traits = traits
+        # What is known of a product that the adapter cannot trade is for lint: a guard must not send there by it.
+        tradable = {name: product for name, product in traits.products.items() if name in adapter.trades}
+        self.traits = traits = replace(traits, products=tradable)
         self.adapter = adapter
         self.engine: Engine = compile_policy(policy, traits, key)
         self.telemetry: Telemetry = shared()

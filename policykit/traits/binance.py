@@ -1,18 +1,32 @@
 """Binance: what its documents and its client library say, each fact with source and date.
 
-Products that are not here (USD-M, COIN-M, options) are unknown to this version: no fence, so no re-send.
+`swap` are its USD-M contracts; those of COIN-M are alike but for the host (binancecoinm.py). Both have hosts, windows
+and cost tables of their own, which are those of `binanceusdm` and `binancecoinm`: here the windows are spot's.
+Options are unknown to this version: no fence, so no re-send.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from policykit.traits.base import ClientOrderId, Exchange, Family, Product, RateWindow, SymbolAllowlist
+from policykit.traits.base import (
+    CancelAll,
+    ClientOrderId,
+    Exchange,
+    Family,
+    Product,
+    RateWindow,
+    Revocation,
+    SymbolAllowlist,
+)
 from policykit.traits.binance_costs import WEIGHTS
 from policykit.traits.binance_errors import ERRORS, TEXTS
+from policykit.traits.binance_futures import ORDER_ID, encode_id, families, switch
 
 _REST: Final = "github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3, read 2026-11)"
+_WS: Final = "github.com/binance/binance-spot-api-docs web-socket-api.md (a5e0bc3, read 2026-11)"
 
 #: Orders that one call places: what the ORDERS allowance counts (rest-api.md, "Unfilled Order Count").
 ORDERS_PLACED: Final[dict[str, int]] = {
@@ -28,19 +42,9 @@ ORDERS_PLACED: Final[dict[str, int]] = {
 }
 
 
-def encode_id(identity: str) -> str:
-    """Render our 26-character id: `pk` in front, so that our orders are told from a person's."""
-    return f"pk{identity}"
-
-
-CLIENT_ORDER_ID: Final = ClientOrderId(
-    param="newClientOrderId",
-    # The range that Binance's own -1100 names ("legal range is '^[a-zA-Z0-9-_]{1,36}$'") is narrower on some servers;
-    # ours uses only letters and digits.
-    pattern=r"[.A-Z:/a-z0-9_-]{1,36}",
-    unique="open",  # errors.md: -2010 "Duplicate order sent." only while the earlier order is open
-    encode=encode_id,
-)
+#: The range that Binance's own -1100 names ("legal range is '^[a-zA-Z0-9-_]{1,36}$'") is narrower on some servers; ours
+#: uses only letters and digits. errors.md: -2010 "Duplicate order sent." only while the earlier order is open.
+CLIENT_ORDER_ID: Final = ORDER_ID
 
 ORDER: Final = Family(
     client_order_id=CLIENT_ORDER_ID,
@@ -50,14 +54,38 @@ ORDER: Final = Family(
     processing_ms=10_000,  # "General Information": a request times out after 10 s at the matching engine (-1007)
     # Not documented ("some delay in the response is normal and expected", "Data Sources"): an assumed bound.
     visibility_lag_ms=2_000,
+    # "Cancels all active orders on a symbol. This includes orders that are part of an order list."
+    cancel_all=CancelAll("DELETE /api/v3/openOrders", "symbol", source=_REST),
     source=_REST,
+)
+#: OCO, OTO, OTOCO, OPO, OPOCO: their legs are orders in the same engine, with ids of their own, and in its open orders.
+ORDER_LIST: Final = replace(
+    ORDER,
+    client_order_id=ClientOrderId(
+        param="listClientOrderId",
+        pattern=r"[a-zA-Z0-9_-]{1,36}",  # the length is not documented; from memory, the narrowest
+        unique="open",  # rest-api.md: "accepted only when the previous one is filled or completely expired"
+        encode=encode_id,
+    ),
+)
+#: The same orders over the websocket: `order.place`, timing security and ids as over REST.
+WS_API: Final = replace(ORDER, cancel_all=CancelAll("openOrders.cancelAll", "symbol", source=_WS), source=_WS)
+#: Where a person ends a key. No call of the wallet SDK (13.3.0) ends a key of the main account.
+REVOCATION: Final = Revocation(
+    by_master="DELETE /sapi/v1/sub-account/subAccountApi",
+    steps=(
+        "Binance > Profile > API Management",
+        "Delete, beside the key",
+        "confirm with the second factor",
+    ),
+    source="binance/binance-connector-python@29da3291 (2026-08-21) clients/sub_account; the steps are from memory",
 )
 
 EXCHANGE: Final = Exchange(
     id="binance",
     products={
         "spot": Product(
-            families={"order": ORDER},
+            families={"order": ORDER, "list": ORDER_LIST, "ws-api": WS_API},
             position_key="base",
             auto_borrow=False,  # POST /api/v3/order has no borrowing; sideEffectType is of /sapi/v1/margin/order only
             calls={
@@ -77,6 +105,8 @@ EXCHANGE: Final = Exchange(
             # cap below it that nothing can be bought, so the lowest figure is the careful one.
             min_notional={"USDT": Decimal(5)},
         ),
+        # No calls and polls: they count against windows that are not here.
+        "swap": Product(families=families("fapi"), position_key="symbol", dead_man_switch=switch("fapi")),
     },
     rate_windows=(
         RateWindow(
@@ -133,4 +163,9 @@ EXCHANGE: Final = Exchange(
         "ip_allowlist": "Restrict access to trusted IPs only",
     },
     addresses_readable=False,  # apiRestrictions has only the boolean ipRestrict
+    # The trade authority of keys without an address ended after 30 days (announcement cda0a4b5, 2021-07-08), 90 in 2022
+    # (freqtrade#6783); since 2026 such keys "will be deleted", no span named (freqtrade#13089, 2026-04-25). No span is
+    # sure, and the key report tells when the authority ends.
+    key_expiries=(),
+    revocation=REVOCATION,
 )

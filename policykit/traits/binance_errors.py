@@ -1,7 +1,8 @@
 """Binance's error codes: what each means, and whether an order can have executed.
 
-Source: github.com/binance/binance-spot-api-docs errors.md (2025-01-09) and rest-api.md "HTTP Return Codes"; PITFALLS 10
-and 20. The futures documents give the same meanings to the codes that are here.
+Source: github.com/binance/binance-spot-api-docs errors.md (2025-01-09) and rest-api.md "HTTP Return Codes"; PITFALLS
+10 and 20; of sapi what ccxt 4.5.90 notes of them. Futures have a table of their own (binance_futures.py), because they
+give some of these codes another meaning.
 """
 
 from __future__ import annotations
@@ -36,22 +37,24 @@ CODES: Final[dict[str, ErrorMeaning]] = {
     "-2026": ErrorMeaning("ORDER_NOT_FOUND", "unknown", "the order is archived: over 90 days old, nothing executed"),
 }
 #: errors.md, "11xx - Request issues": the request was malformed and is refused before the matching engine.
-_MALFORMED: Final = ErrorMeaning("ORDER_REJECTED", "no", "the request is malformed and was refused")
+MALFORMED: Final = ErrorMeaning("ORDER_REJECTED", "no", "the request is malformed and was refused")
 #: The matching engine's refusals, told apart by their text only.
 _REFUSED: Final = ErrorMeaning("ORDER_REJECTED", "no", "the matching engine refused the order", coarse=True)
-_UNPROVEN: Final = ErrorMeaning("UNKNOWN", "unknown", "an error whose documents do not say what became of the request")
+UNPROVEN: Final = ErrorMeaning("UNKNOWN", "unknown", "an error whose documents do not say what became of the request")
 ERRORS: Final[dict[str, ErrorMeaning]] = {
-    **{str(code): _MALFORMED for code in range(-1199, -1099)},
+    **{str(code): MALFORMED for code in range(-1199, -1099)},
     **CODES,
-    "-1000": _UNPROVEN,
-    "-1001": _UNPROVEN,
-    "-1006": _UNPROVEN,
-    "-1007": _UNPROVEN,
-    "-1010": ErrorMeaning("UNKNOWN", "unknown", _UNPROVEN.words, coarse=True),
+    "-1000": UNPROVEN,
+    "-1001": UNPROVEN,
+    "-1006": UNPROVEN,
+    "-1007": UNPROVEN,
+    "-1010": ErrorMeaning("UNKNOWN", "unknown", UNPROVEN.words, coarse=True),
     "-2010": _REFUSED,
+    # sapi; ccxt 4.5.90 notes "Margin account does not exist."
+    "-3003": ErrorMeaning("NOT_SUPPORTED", "no", "the account has no margin account"),
     "http:403": ErrorMeaning("ADDRESS_NOT_ALLOWED", "unknown", "the web application firewall refuses this address"),
     # rest-api.md, "HTTP Return Codes": a 503 may be a failure, or an execution whose status is unknown.
-    "http:503": _UNPROVEN,
+    "http:503": UNPROVEN,
 }
 #: errors.md, "Messages for -1010, -2010, -2011": matching-engine messages, and what of them is shown.
 TEXTS: Final[tuple[tuple[str, ErrorMeaning], ...]] = (

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import ccxt
 import pytest
 
 from policykit import traits
-from policykit.traits.base import Exchange, cost, product_of
-from policykit.traits.binance_costs import WEIGHTS
-from tests.traits.make_costs import table
+from policykit.traits.base import Exchange, cost, fence_length_ms, product_of
+from policykit.traits.binance_costs import COSTS
+from tests.traits.make_costs import module, tables
 
 
-def _binance() -> Exchange:
-    exchange = traits.load("binance")
+def _load(exchange_id: str) -> Exchange:
+    exchange = traits.load(exchange_id)
     assert exchange is not None
     return exchange
 
 
+def _binance() -> Exchange:
+    return _load("binance")
+
+
 def test_an_exchange_without_a_file_is_unknown() -> None:
     """Unknown, odd and hostile ids give None, the careful behaviour, and import nothing."""
-    for name in ("kraken", "", "base", "binance_costs", "../binance", "os", "Binance", "__init__"):
+    for name in ("nowhere", "", "base", "binance_costs", "binance_futures", "../binance", "os", "Binance", "__init__"):
         assert traits.load(name) is None
-    assert traits.known() == ("binance",)
+    assert {"binance", "binanceusdm", "binancecoinm"} <= set(traits.known())
 
 
 def test_the_fence_of_a_spot_order_is_finite() -> None:
@@ -45,9 +50,36 @@ def test_rendered_ids_fit_the_exchange() -> None:
     assert (identity.param, identity.unique) == ("newClientOrderId", "open")
 
 
-def test_the_weights_are_those_of_the_installed_client() -> None:
-    """The committed table equals the one made from ccxt: a new ccxt with other weights fails here."""
-    assert table(ccxt.binance().api) == WEIGHTS
+def test_the_weights_are_those_of_the_installed_client(top: Path) -> None:
+    """The committed file is the one made from ccxt, all 825 endpoints: a new ccxt with other weights fails here."""
+    api = ccxt.binance().api
+    made = tables(api)
+    assert made == COSTS
+    assert module(ccxt.__version__, made) == (top / "policykit/traits/binance_costs.py").read_text()
+    assert sum(len(paths) for verbs in api.values() for paths in verbs.values()) == 825
+    plain = [call for row in COSTS.values() for call in row if call.count(" ") == 1]
+    assert len(plain) == 824  # GET /fapi/v1/apiTradingStatus is in two of ccxt's parts
+
+
+@pytest.mark.parametrize(
+    ("family", "call", "weight"),
+    [
+        ("api", "GET /api/v3/depth <=500", 25),
+        ("fapi", "GET /fapi/v1/openOrders all", 40),
+        ("fapi", "POST /fapi/v1/countdownCancelAll", 10),
+        ("fapi", "GET /fapi/v2/ticker/price", 1),
+        ("dapi", "GET /dapi/v1/pmAccountInfo", 5),
+        ("sapi", "GET /sapi/v1/asset/wallet/balance", 60),
+        ("sapi", "GET /sapi/v1/account/apiRestrictions", 1),
+        ("sapi-uid", "POST /sapi/v1/margin/borrow-repay", 3_000),
+        ("sapi-uid", "GET /sapi/v1/fiat/orders", 90_000),
+        ("sapi-uid", "GET /sapi/v1/capital/withdraw/history", 18_000),
+        ("papi", "GET /papi/v1/account", 20),
+    ],
+)
+def test_a_weight_is_in_the_exchange_s_own_units(family: str, call: str, weight: int) -> None:
+    """Ccxt's throttler units are read back into what Binance documents: by address, by account, never nothing."""
+    assert COSTS[family][call] == weight
 
 
 @pytest.mark.parametrize(
@@ -79,6 +111,70 @@ def test_the_published_windows() -> None:
         "orders": (50, 10_000, "fixed", "account"),
         "orders-day": (160_000, 86_400_000, "fixed", "account"),
     }
+
+
+def test_the_windows_of_futures() -> None:
+    """2,400 of weight a minute by address, 300 orders in 10 s and 1,200 a minute by account, headers that count up."""
+    for exchange_id in ("binanceusdm", "binancecoinm"):
+        windows = _load(exchange_id).rate_windows
+        assert [(w.name, w.limit, w.per_ms, w.window, w.scope, w.header) for w in windows] == [
+            ("request-weight", 2_400, 60_000, "fixed", "ip", "X-MBX-USED-WEIGHT-1M"),
+            ("orders", 300, 10_000, "fixed", "account", "X-MBX-ORDER-COUNT-10S"),
+            ("orders-minute", 1_200, 60_000, "fixed", "account", "X-MBX-ORDER-COUNT-1M"),
+        ]
+    usdm = _load("binanceusdm")
+    assert cost(usdm, "request-weight", "GET /fapi/v1/openAlgoOrders", "all") == 40
+    assert cost(usdm, "request-weight", "GET /sapi/v1/account/apiRestrictions") == 1
+    assert cost(usdm, "orders", "POST /fapi/v1/batchOrders") == 5
+
+
+@pytest.mark.parametrize(
+    ("exchange_id", "api"), [("binance", "fapi"), ("binanceusdm", "fapi"), ("binancecoinm", "dapi")]
+)
+def test_futures_have_no_fence(exchange_id: str, api: str) -> None:
+    """What is not documented of futures is None: no family has a fence, and each has a way of its own to cancel all."""
+    product = _load(exchange_id).products["swap"]
+    assert sorted(product.families) == ["algo", "order", "ws-api"]
+    for family in product.families.values():
+        assert (family.validity_default_ms, family.ahead_ms) == (5_000, 1_000)
+        assert (family.validity_max_ms, family.processing_ms, family.visibility_lag_ms) == (None, None, None)
+        assert fence_length_ms(family, 5_000, 1_000) is None
+    ids = {name: family.client_order_id for name, family in product.families.items()}
+    assert {name: found and found.param for name, found in ids.items()} == {
+        "order": "newClientOrderId",
+        "algo": "clientAlgoId",
+        "ws-api": "newClientOrderId",
+    }
+    ways = {name: family.cancel_all and family.cancel_all.call for name, family in product.families.items()}
+    assert ways == {
+        "order": f"DELETE /{api}/v1/allOpenOrders",
+        "algo": f"DELETE /{api}/v1/algoOpenOrders",
+        "ws-api": None,
+    }
+    switch = product.dead_man_switch
+    assert switch is not None
+    assert (switch.call, switch.unit, switch.scope, switch.off) == (
+        f"POST /{api}/v1/countdownCancelAll",
+        "ms",
+        "symbol",
+        0,
+    )
+
+
+def test_a_code_of_spot_may_mean_something_else_on_futures() -> None:
+    """-2026 is an archived order on spot, a wrong type of reduce-only order on futures; -1013 proves nothing there."""
+    spot, usdm = _binance().errors, _load("binanceusdm").errors
+    assert (spot["-2026"].code, usdm["-2026"].code) == ("ORDER_NOT_FOUND", "ORDER_REJECTED")
+    assert (spot["-1013"].executed, usdm.get("-1013")) == ("no", None)
+    assert usdm["-2015"] == spot["-2015"]
+    assert usdm["-4116"].code == "DUPLICATE_ID"
+
+
+def test_spot_s_families_share_one_engine() -> None:
+    """Order lists and the websocket have the timing of orders, so the fence of spot is what it was."""
+    families = _binance().products["spot"].families
+    assert {fence_length_ms(family, 5_000, 1_000) for family in families.values()} == {18_000}
+    assert sorted(families) == ["list", "order", "ws-api"]
 
 
 def test_products_by_the_form_of_a_symbol() -> None:

@@ -1,0 +1,166 @@
+"""What Binance's futures have in common, USD-M (fapi) and COIN-M (dapi): each fact with source and date.
+
+Not documented, so None and no fence: the longest recvWindow (spot's 60,000 is not taken over), how long a request may
+take to the matching engine, the lag of look-ups (an algo order was acknowledged and not found for 40 s, PITFALLS 24).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, Literal
+
+from policykit.traits.base import (
+    CancelAll,
+    ClientOrderId,
+    DeadManSwitch,
+    ErrorMeaning,
+    Exchange,
+    Family,
+    Product,
+    RateWindow,
+)
+from policykit.traits.binance_costs import COSTS
+from policykit.traits.binance_errors import CODES, MALFORMED, UNPROVEN
+
+#: Which futures: USD-M, COIN-M.
+Api = Literal["fapi", "dapi"]
+_PAGES: Final[Mapping[str, str]] = {"fapi": "usds-margined-futures", "dapi": "coin-margined-futures"}
+_DOCS: Final = "developers.binance.com/docs/derivatives"
+#: Rate limits on Binance Futures: 2,400 a minute by address, 1,200 orders a minute and 300 in 10 s by account.
+_FAQ: Final = "binance.com/en/support/faq/rate-limits-on-binance-futures-281596e222414cdd9051664ea621cdc3 (2023-08-04)"
+_RETENTION_MS: Final = 3 * 86_400_000
+
+
+def encode_id(identity: str) -> str:
+    """Render our 26-character id: `pk` in front, so that our orders are told from a person's."""
+    return f"pk{identity}"
+
+
+#: Of orders on spot and futures alike. New-Order (read 2026-11): "A unique id among open orders", this range.
+ORDER_ID: Final = ClientOrderId(
+    param="newClientOrderId", pattern=r"[.A-Z:/a-z0-9_-]{1,36}", unique="open", encode=encode_id
+)
+
+
+def _source(api: Api, page: str) -> str:
+    return f"{_DOCS}/{_PAGES[api]}/{page} (as kept 2026-06-26, read 2026-11)"
+
+
+def families(api: Api) -> dict[str, Family]:
+    """Return the order families; conditional orders are in the algo service only since 2025-12-09 (-4120)."""
+    order = Family(
+        # Query-Order: a cancelled or expired order without a fill is not found 3 days after it was made.
+        client_order_id=replace(ORDER_ID, retention_ms=_RETENTION_MS),
+        validity_default_ms=5_000,  # general-info "Timing security": recvWindow defaults to 5000
+        ahead_ms=1_000,  # ibid.: timestamp < serverTime + 1000
+        cancel_all=CancelAll(
+            f"DELETE /{api}/v1/allOpenOrders", "symbol", source=_source(api, "trade/rest-api/Cancel-All-Open-Orders")
+        ),
+        source=_source(api, "general-info"),
+    )
+    algo = replace(
+        order,
+        client_order_id=replace(ORDER_ID, param="clientAlgoId"),  # New-Algo-Order: unique among open orders, same range
+        cancel_all=CancelAll(
+            f"DELETE /{api}/v1/algoOpenOrders",
+            "symbol",
+            source=_source(api, "trade/rest-api/Cancel-All-Algo-Open-Orders"),
+        ),
+        source=_source(api, "trade/rest-api/New-Algo-Order"),
+    )
+    # The websocket has order.place and algoOrder.place, and no call that cancels all.
+    return {
+        "order": order,
+        "algo": algo,
+        "ws-api": replace(order, cancel_all=None, source=_source(api, "websocket-api-general-info")),
+    }
+
+
+def switch(api: Api) -> DeadManSwitch:
+    """Return the countdown of one symbol. Whether algo orders go with it is not documented: suppose that they stay."""
+    return DeadManSwitch(
+        call=f"POST /{api}/v1/countdownCancelAll",
+        unit="ms",
+        scope="symbol",
+        off=0,  # "0 to cancel the timer"; neither the least nor the most is documented (example: 120000 every 30 s)
+        source=_source(api, "trade/rest-api/Auto-Cancel-All-Open-Orders"),
+    )
+
+
+#: general-info, "HTTP Return Codes": -1008 is "100% failure"; error-code, 10xx to 40xx. What the pages do not say of an
+#: order is "unknown": a guard does not trade here in this version.
+ERRORS: Final[dict[str, ErrorMeaning]] = {
+    **{str(code): MALFORMED for code in range(-1199, -1099)},
+    **{code: CODES[code] for code in ("-1002", "-1003", "-1008", "-1014", "-1015", "-1016", "-1020", "-1021", "-1022")},
+    **{code: CODES[code] for code in ("-1099", "-1121", "-2008", "-2014", "-2015")},
+    "-1000": UNPROVEN,
+    "-1001": UNPROVEN,
+    "-1006": UNPROVEN,
+    "-1007": UNPROVEN,
+    "-1010": UNPROVEN,
+    "-1011": ErrorMeaning("ADDRESS_NOT_ALLOWED", "no", "this address may not use this call"),
+    "-2010": ErrorMeaning("ORDER_REJECTED", "unknown", "the order was rejected"),
+    "-2011": ErrorMeaning("ORDER_NOT_FOUND", "unknown", "the order to cancel is not open"),
+    "-2013": ErrorMeaning("ORDER_NOT_FOUND", "unknown", "no such order"),
+    "-2017": ErrorMeaning("PERMISSION_MISSING", "no", "the keys of this account are locked"),  # ccxt 4.5.90
+    "-2018": ErrorMeaning("ORDER_REJECTED", "unknown", "the balance is insufficient"),
+    "-2019": ErrorMeaning("ORDER_REJECTED", "unknown", "the margin is insufficient"),
+    "-2021": ErrorMeaning("ORDER_REJECTED", "unknown", "the stop price would trigger at once"),
+    "-2022": ErrorMeaning("ORDER_REJECTED", "unknown", "reduce-only, and it would not only reduce"),
+    "-2023": ErrorMeaning("ORDER_REJECTED", "unknown", "the account is being liquidated"),
+    "-2025": ErrorMeaning("ORDER_REJECTED", "unknown", "too many open orders"),
+    "-2026": ErrorMeaning("ORDER_REJECTED", "unknown", "this order type cannot be reduce-only"),
+    "-2027": ErrorMeaning("ORDER_REJECTED", "unknown", "the position would be over what the leverage allows"),
+    "-4059": ErrorMeaning("ORDER_REJECTED", "no", "the position mode is so already"),
+    "-4061": ErrorMeaning("ORDER_REJECTED", "unknown", "the order's position side is not that of the account's mode"),
+    "-4067": ErrorMeaning("ORDER_REJECTED", "no", "the position mode cannot change while orders are open"),
+    "-4068": ErrorMeaning("ORDER_REJECTED", "no", "the position mode cannot change while a position is open"),
+    "-4116": ErrorMeaning("DUPLICATE_ID", "unknown", "the client order id is that of an open order"),  # ccxt 4.5.90
+    "-4120": ErrorMeaning("ORDER_REJECTED", "no", "conditional orders are taken by the algo service only"),
+    "-4164": ErrorMeaning("ORDER_REJECTED", "unknown", "the notional is under the symbol's minimum"),  # ccxt 4.5.90
+    "http:403": ErrorMeaning("ADDRESS_NOT_ALLOWED", "unknown", "the web application firewall refuses this address"),
+    "http:408": UNPROVEN,
+    "http:503": UNPROVEN,
+}
+#: Orders that one call places at most; a batch takes five.
+_PLACED: Final = {"order": 1, "batchOrders": 5, "algoOrder": 1}
+
+
+def exchange(of: Exchange, exchange_id: str, api: Api) -> Exchange:
+    """Return the facts of an id that has futures only; `of` is Binance itself, whose account and keys they share."""
+    placed = {f"POST /{api}/v1/{name}": count for name, count in _PLACED.items()}
+    return replace(
+        of,
+        id=exchange_id,
+        products={
+            "swap": Product(
+                families=families(api),
+                position_key="symbol",
+                calls={
+                    "order.create": f"POST /{api}/v1/order",
+                    "order.amend": f"PUT /{api}/v1/order",
+                    "order.cancel": f"DELETE /{api}/v1/order",
+                    "orders.cancel_all": f"DELETE /{api}/v1/allOpenOrders",
+                },
+                polls={
+                    "orders": f"GET /{api}/v1/openOrders",
+                    "order": f"GET /{api}/v1/order",
+                    "account": "GET /fapi/v3/account" if api == "fapi" else "GET /dapi/v1/account",
+                    "prices": f"GET /{api}/v1/ticker/bookTicker",
+                    "time": f"GET /{api}/v1/time",
+                    "dead_man": f"POST /{api}/v1/countdownCancelAll",
+                },
+                dead_man_switch=switch(api),
+            )
+        },
+        rate_windows=(
+            RateWindow("request-weight", 2_400, 60_000, "fixed", "ip", header="X-MBX-USED-WEIGHT-1M", source=_FAQ),
+            RateWindow("orders", 300, 10_000, "fixed", "account", header="X-MBX-ORDER-COUNT-10S", source=_FAQ),
+            RateWindow("orders-minute", 1_200, 60_000, "fixed", "account", header="X-MBX-ORDER-COUNT-1M", source=_FAQ),
+        ),
+        errors=ERRORS,
+        error_texts=(),
+        costs={"request-weight": COSTS[api], "orders": placed, "orders-minute": placed},
+        symbol_allowlist=None,  # it is of spot and margin
+    )
