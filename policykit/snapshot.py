@@ -86,6 +86,9 @@ class Snapshot:
     account: dict[str, Any] = field(default_factory=dict)
     withdrawal_addresses: list[dict[str, Any]] | None = None
     errors: list[dict[str, str]] = field(default_factory=list)
+    #: Whose keys these are: the policy's name, and its account's; None in files that do not say it.
+    policy: str | None = None
+    account_name: str | None = None
 
 
 def to_dict(snapshot: Snapshot) -> dict[str, Any]:
@@ -94,6 +97,8 @@ def to_dict(snapshot: Snapshot) -> dict[str, Any]:
         "version": VERSION,
         "taken_at": snapshot.taken_at,
         "exchange": snapshot.exchange,
+        "policy": snapshot.policy,
+        "account_name": snapshot.account_name,
         "endpoint": snapshot.endpoint,
         "cost": dict(snapshot.cost),
         "clock": dict(snapshot.clock),
@@ -221,6 +226,8 @@ def from_dict(data: object) -> Snapshot:
         errors=[
             {name: row.text(name, needed=False) for name in ("key", "code", "message")} for row in top.rows("errors")
         ],
+        policy=top.maybe("policy"),
+        account_name=top.maybe("account_name"),
     )
 
 
@@ -258,14 +265,31 @@ def _key_from(row: _Reader) -> KeyReport:
     )
 
 
+def belonging(snapshots: Sequence[Snapshot], exchange: str, account: str, policy: str) -> list[Snapshot]:
+    """Return what snapshots say of one policy: its keys, and its account as any policy of that account saw it.
+
+    A key is named by its policy: what another policy of the account says of a key of that name is left out. A snapshot
+    that names no account or no policy is taken for this one's, as is one without an exchange.
+    """
+    found: list[Snapshot] = []
+    for one in snapshots:
+        if one.exchange not in ("", exchange) or one.account_name not in (None, account):
+            continue
+        mine = one.policy in (None, policy)
+        found.append(replace(one, exchange=exchange) if mine else replace(one, exchange=exchange, keys=[], errors=[]))
+    return found
+
+
 def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
     """Join snapshots that hosts took of their own keys: the newest report of each key, the newest account.
 
     An error stays beside an older report of the same key: the key may have been revoked since.
-    Raise ValueError for none, or for two exchanges.
+    Raise ValueError for none, for two exchanges, and for two accounts.
     """
     if len({one.exchange for one in snapshots}) != 1:
         raise ValueError("snapshots of one exchange are needed; group them by exchange first")
+    if len({one.account_name for one in snapshots if one.account_name is not None}) > 1:
+        raise ValueError("snapshots of one account are needed; group them by account first")
     ordered = sorted(snapshots, key=lambda one: one.taken_at)
     newest = ordered[-1]
     keys: dict[str, KeyReport] = {}

@@ -24,10 +24,14 @@ T = TypeVar("T")
 
 
 class Read(NamedTuple):
-    """One request: the name of ccxt's implicit method (the same on sync and async clients) and its params."""
+    """One request: the name of ccxt's implicit method (the same on sync and async clients) and its params.
+
+    Of a unified method (`fetch_open_orders`) `args` are what stands before the params.
+    """
 
     method: str
     params: dict[str, Any] = {}  # noqa: RUF012 - never changed: `run` hands over a copy
+    args: tuple[Any, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -123,7 +127,7 @@ def run(adapter: Adapter, client: Any, steps: Steps[T], clock: Clock) -> T:
             failed: CallFailed | None = None
             data: Any = None
             try:
-                data = getattr(client, read.method)(dict(read.params))
+                data = getattr(client, read.method)(*read.args, dict(read.params))
             except Exception as error:  # noqa: BLE001 - every foreign exception ends here
                 failed = _read_error(adapter, client, error)
             read = steps.throw(failed) if failed else steps.send(Answer(data, sent, clock.now_ms()))
@@ -141,7 +145,7 @@ async def arun(adapter: Adapter, client: Any, steps: Steps[T], clock: Clock) -> 
             failed: CallFailed | None = None
             data: Any = None
             try:
-                data = await getattr(client, read.method)(dict(read.params))
+                data = await getattr(client, read.method)(*read.args, dict(read.params))
             except Exception as error:  # noqa: BLE001 - every foreign exception ends here
                 failed = _read_error(adapter, client, error)
             read = steps.throw(failed) if failed else steps.send(Answer(data, sent, clock.now_ms()))

@@ -7,10 +7,10 @@ report = run(adapter, client, adapter.key_report(), clock)
 from __future__ import annotations
 
 import ipaddress
-import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from policykit.clock import Clock, SystemClock
@@ -18,6 +18,7 @@ from policykit.errors import ExchangeUnavailable, SecretUnavailable
 from policykit.exchanges import known, load
 from policykit.exchanges.adapter import Adapter
 from policykit.exchanges.base import Call, CallFailed, Failure
+from policykit.exchanges.budget import Budget, Spends
 from policykit.exchanges.imports import exchange_class
 from policykit.redact import Secret
 
@@ -25,6 +26,10 @@ from policykit.redact import Secret
 TIMEOUT_MS: Final = 10_000
 #: How long a read waits at most for its budget's window to turn, ms.
 MAX_WAIT_MS: Final = 120_000
+#: How many requests of one client are remembered.
+MAX_SEEN: Final = 200
+
+__all__ = ["Budget", "check_endpoint", "make_client", "plain_client", "point"]
 
 #: Names of a secret source's fields -> ccxt's.
 _FIELDS: Final = {
@@ -35,49 +40,6 @@ _FIELDS: Final = {
     "uid": "uid",
     "wallet": "walletAddress",
 }
-
-
-class Budget:
-    """What may be spent of the allowance that reads count against: fixed windows, shared by every client given it."""
-
-    def __init__(self, limit: int, per_ms: int, clock: Clock, name: str = "request-weight") -> None:
-        """Take the weight that may be used in one window, the window's span in ms, and the allowance's name."""
-        self.name = name
-        self.limit = limit
-        self.per_ms = per_ms
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._window = -1
-        self._used = 0
-        #: Everything that was ever spent through this budget.
-        self.calls = 0
-        self.weight = 0
-
-    def wait_ms(self, weight: int) -> int:
-        """Spend and return 0, or return how long to wait, ms. Raise CallFailed for a call over the whole budget."""
-        if weight > self.limit:
-            words = f"a call of weight {weight} is over the policy's budget of {self.limit}; raise the budget's limit"
-            raise CallFailed(Failure("no", "RATE_LIMIT", words))
-        with self._lock:
-            now = self._clock.now_ms()
-            self._turn(now)
-            if self._used + weight > self.limit:
-                return self.per_ms - now % self.per_ms
-            self._used += weight
-            self.calls += 1
-            self.weight += weight
-            return 0
-
-    def note(self, used: int) -> None:
-        """Take in what the exchange says was used in this window: others behind the same address spend too."""
-        with self._lock:
-            self._turn(self._clock.now_ms())
-            self._used = max(self._used, used)
-
-    def _turn(self, now_ms: int) -> None:
-        window = now_ms // self.per_ms
-        if window != self._window:
-            self._window, self._used = window, 0
 
 
 def check_endpoint(endpoint: str) -> str:
@@ -149,7 +111,7 @@ def make_client(
     endpoint: str | None = None,
     sandbox: bool = False,
     asynchronous: bool = False,
-    budget: Budget | None = None,
+    budget: Spends | None = None,
     clock: Clock | None = None,
 ) -> Any:
     """Return a ccxt client that can only read. Raise ExchangeUnavailable without an adapter for the exchange."""
@@ -165,8 +127,19 @@ def make_client(
     client.policykit_adapter = adapter
     client.policykit_budget = budget
     client.policykit_clock = clock or SystemClock()
+    client.policykit_seen = deque(maxlen=MAX_SEEN)
     client.milliseconds = client.policykit_clock.now_ms
     return client
+
+
+class Seen(NamedTuple):
+    """One request that was sent: its call, when (UTC ms), and the `Date` header of its answer, if there was one."""
+
+    name: str
+    kind: str
+    sent_ms: int
+    received_ms: int
+    date: str | None
 
 
 def _make(
@@ -180,7 +153,7 @@ def _make(
     if adapter is not None:
         adapter.prepare(client)
     if sandbox and endpoint is None:
-        client.set_sandbox_mode(True)
+        _to_sandbox(client)
     if endpoint is not None:
         point(client, endpoint)
         if adapter is not None:
@@ -191,6 +164,15 @@ def _make(
     if credentials is not None:
         _sign_in(client, credentials)
     return client
+
+
+def _to_sandbox(client: Any) -> None:
+    """Send a client to the exchange's test hosts. Raise ExchangeUnavailable: ccxt knows none, or fails at it."""
+    try:
+        client.set_sandbox_mode(True)
+    except Exception:  # noqa: BLE001 - ccxt raises NotSupported, TypeError, KeyError, as the exchange has it
+        words = f"{client.id}: ccxt knows no sandbox of it; give one with --endpoint, or say environment: live"
+        raise ExchangeUnavailable(words, "NOT_SUPPORTED") from None
 
 
 def _sign_in(client: Any, credentials: Mapping[str, Secret]) -> None:
@@ -217,19 +199,19 @@ def _admit(client: Any, method: str, url: str, body: str | None) -> Call:
     return call
 
 
-class _Wait(CallFailed):
+class OverBudget(CallFailed):
     """The budget has no room now; `fetch2` waits and signs anew, because a signature does not keep."""
 
 
 def _spend(client: Any, call: Call) -> None:
-    budget: Budget | None = client.policykit_budget
-    wait = 0 if budget is None else budget.wait_ms(call.weight)
+    budget: Spends | None = client.policykit_budget
+    wait = 0 if budget is None else budget.spend(call)
     if wait:
         words = f"{client.id}: the policy's rate budget is used up; wait or raise use_at_most"
-        raise _Wait(Failure("no", "RATE_LIMIT", words, wait))
+        raise OverBudget(Failure("no", "RATE_LIMIT", words, wait))
 
 
-def _patience(refused: _Wait, waited_ms: int) -> int:
+def _patience(refused: OverBudget, waited_ms: int) -> int:
     """Return how long to wait, ms; raise the refusal when that is longer than anybody should wait."""
     wait = refused.failure.retry_after_ms or 0
     if waited_ms + wait > MAX_WAIT_MS:
@@ -237,13 +219,14 @@ def _patience(refused: _Wait, waited_ms: int) -> int:
     return wait
 
 
-def _note(client: Any) -> None:
-    budget: Budget | None = client.policykit_budget
+def _note(client: Any, call: Call, sent_ms: int) -> None:
+    """Keep what this answer tells beside its body: what was called, when, the server's date, and what was used."""
     headers = client.last_response_headers
+    told = {str(name).lower(): str(value) for name, value in dict(headers or {}).items()}
+    client.policykit_seen.append(Seen(call.name, call.kind, sent_ms, client.policykit_clock.now_ms(), told.get("date")))
+    budget: Spends | None = client.policykit_budget
     if budget is not None and headers:
-        used = client.policykit_adapter.usage(dict(headers)).get(f"{budget.name}|{budget.per_ms}")
-        if used is not None:
-            budget.note(used)
+        budget.told(client.policykit_adapter.usage(dict(headers)))
 
 
 @cache
@@ -252,18 +235,20 @@ def _read_only(base: type[Any]) -> type[Any]:
 
     class ReadOnly(base):  # type: ignore[misc]
         def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-            _spend(self, _admit(self, method, url, body))
+            call = _admit(self, method, url, body)
+            _spend(self, call)
+            sent_ms = self.policykit_clock.now_ms()
             try:
                 return super().fetch(url, method, headers, body)
             finally:
-                _note(self)
+                _note(self, call, sent_ms)
 
         def fetch2(self, *args: Any, **more: Any) -> Any:
             waited = 0
             while True:
                 try:
                     return super().fetch2(*args, **more)
-                except _Wait as refused:
+                except OverBudget as refused:
                     wait = _patience(refused, waited)
                 self.policykit_clock.sleep(wait / 1000)
                 waited += wait
@@ -278,18 +263,20 @@ def _read_only_async(base: type[Any]) -> type[Any]:
 
     class ReadOnly(base):  # type: ignore[misc]
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-            _spend(self, _admit(self, method, url, body))
+            call = _admit(self, method, url, body)
+            _spend(self, call)
+            sent_ms = self.policykit_clock.now_ms()
             try:
                 return await super().fetch(url, method, headers, body)
             finally:
-                _note(self)
+                _note(self, call, sent_ms)
 
         async def fetch2(self, *args: Any, **more: Any) -> Any:
             waited = 0
             while True:
                 try:
                     return await super().fetch2(*args, **more)
-                except _Wait as refused:
+                except OverBudget as refused:
                     wait = _patience(refused, waited)
                 await self.policykit_clock.asleep(wait / 1000)
                 waited += wait

@@ -104,7 +104,11 @@ def _snapshot() -> dict[str, Any]:
             "account": {"type": "object"},
             "withdrawal_addresses": {"type": ["array", "null"]},
             "errors": _list(_object({"code": _TEXT, "message": _TEXT})),
-        }
+            "policy": {"type": ["string", "null"]},
+            "account_name": {"type": ["string", "null"]},
+            "signature": _object({"algorithm": {"const": "ed25519"}, "key": _TEXT, "value": _TEXT}),
+        },
+        optional=("policy", "account_name", "signature"),
     )
 
 

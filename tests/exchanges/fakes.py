@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 
@@ -44,3 +45,25 @@ class ScriptedAsync(Scripted):
             return call(params)
 
         return awaited
+
+
+class JumpClock:
+    """A clock on which any thread's wait is over at once and moves the time: for reads that wait in worker threads."""
+
+    def __init__(self, start_ms: int = 1_795_255_200_000) -> None:
+        self._lock = threading.Lock()
+        self._start_ms = start_ms
+        self._elapsed_ms = 0.0
+
+    def now_ms(self) -> int:
+        return int(self._start_ms + self._elapsed_ms)
+
+    def monotonic_ms(self) -> float:
+        return self._elapsed_ms
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._elapsed_ms += seconds * 1000
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)

@@ -73,7 +73,7 @@ Drive = Callable[[Scripted, Steps[Any]], Any]
 def test_adapters_by_exchange() -> None:
     """Binance is there; other exchanges have no adapter in this version."""
     assert load("binance") is ADAPTER
-    assert load("kraken") is None
+    assert load("bitstamp") is None
     assert load("../binance") is None
 
 

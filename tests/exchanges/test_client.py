@@ -234,7 +234,7 @@ def test_a_missing_credential_is_named() -> None:
 def test_an_exchange_without_adapter_has_no_read_only_client() -> None:
     """Without an adapter nothing is known to be a read."""
     with pytest.raises(ExchangeUnavailable) as caught:
-        make_client("kraken")
+        make_client("bitstamp")
     assert caught.value.code == "NOT_SUPPORTED"
 
 

@@ -20,6 +20,7 @@ from policykit.sim import SimClock, SimServer
 from policykit.sim.keys import SimKey
 from policykit.snapshot import Snapshot, to_dict
 from tests.canary import assert_clean, canaries, leaks
+from tests.exchanges.fakes import JumpClock
 from tests.exchanges.policies import TEXT, policy
 
 Source = Callable[[str], Mapping[str, Secret]]
@@ -180,9 +181,9 @@ def test_without_any_key_the_account_is_unknown(sim: SimServer) -> None:
         ({"at": "account", "do": "garbage", "status": 200}, "BAD_ANSWER"),
     ],
 )
-def test_every_fault_ends_in_a_clear_code(clock: SimClock, fault: dict[str, Any], code: str) -> None:
+def test_every_fault_ends_in_a_clear_code(fault: dict[str, Any], code: str) -> None:
     """Throttled, banned, cut, garbled: errors with a code and a sentence, and an account that is unknown, not flat."""
-    with SimServer(clock=clock, faults=[{**fault, "ratio": 1}]) as sim:
+    with SimServer(clock=JumpClock(), faults=[{**fault, "ratio": 1}]) as sim:
         taken = _take(sim, _source(MM=sim.main_key, TR=sim.main_key))
     assert {error["code"] for error in taken.errors} == {code}
     assert all("binance: " in error["message"] for error in taken.errors)

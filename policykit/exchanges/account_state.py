@@ -1,0 +1,162 @@
+"""The account of a policy, read once in a run: with the first key that may, over the adapter's own reads or ccxt's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from policykit.clock import iso
+from policykit.exchanges.adapter import TradingAdapter
+from policykit.exchanges.base import CallFailed, LiveAccount
+from policykit.exchanges.holdings import spot_rows
+from policykit.exchanges.live_account import LISTS, AccountReader, Wanted, kind_of, wanted
+from policykit.exchanges.session import Line
+from policykit.snapshot import KeyReport
+from policykit.units import plain
+
+#: A key's report, and the client that it was read with (None: it may read nothing of this account).
+Signed = tuple[KeyReport, Any]
+
+
+def unread(why: str) -> dict[str, Any]:
+    """Return an account of which nothing is known, and why."""
+    return {**dict.fromkeys(LISTS), "unknown": dict.fromkeys(LISTS, why)}
+
+
+def read_account(line: Line, signed: Sequence[Signed]) -> dict[str, Any]:
+    """Read the account with the first key that may read; say why for each part that is not known."""
+    clients = [client for report, client in signed if client is not None and report.permissions["read"] != "denied"]
+    once = line.session.account(line.effective, line.place)
+    with once.lock:
+        if once.read is None and clients:
+            once.read = _read(line, clients[0])
+        if once.read is None:
+            return unread("no key could be read")
+        return {**once.read, "unknown": dict(once.read["unknown"])}
+
+
+def _read(line: Line, client: Any) -> dict[str, Any]:
+    adapter = line.adapter
+    need = wanted(adapter, line.session.sharing(line.effective))
+    native = isinstance(adapter, TradingAdapter) and all(kind_of(product) != "spot" for product in adapter.live)
+    if not native:
+        if not adapter.live:
+            return unread(f"{adapter.id}: this version reads keys only")
+        return _unified(line, client, need)
+    assert isinstance(adapter, TradingAdapter)
+    need = need._replace(missing=tuple(kind for kind in need.missing if kind != "spot"))
+    account = _spot(line, adapter, client, need)
+    return _beside(account, need, _unified(line, client, need)) if need.products or need.missing else account
+
+
+def _unified(line: Line, client: Any, need: Wanted) -> dict[str, Any]:
+    """Read over ccxt's unified calls; numbers stay text meanwhile, whatever the exchange writes them as."""
+    own = client.number, client.has, client.on_json_response
+    client.number = str
+    client.has = {**client.has, "fetchCurrencies": False}  # a call more, often a private one, for nothing we read
+    client.on_json_response = lambda body: json.loads(body, parse_float=str)
+    try:
+        return AccountReader(line.adapter, need, lambda read: line.ask(client, read), client.has).read()
+    finally:
+        client.number, client.has, client.on_json_response = own
+
+
+def _beside(spot: dict[str, Any], need: Wanted, other: dict[str, Any]) -> dict[str, Any]:
+    """Join the adapter's own reading of spot with that of its other products; what one does not know stays unknown."""
+    joined = {**other, **{name: value for name, value in spot.items() if name not in ("unknown", "sources")}}
+    joined["sources"] = {**other.get("sources", {}), **spot["sources"]}
+    unknown = {**spot["unknown"]}
+    for name, why in other["unknown"].items():
+        unknown[name if name not in unknown else f"{name}.other"] = why
+    for name in ("positions", "open_orders", "markets"):
+        parts = (spot[name], other[name])
+        joined[name] = None if name == "positions" and None in parts else _sum(parts)
+    for name in ("equity", "balances"):
+        # Two wallets of which only one is shown would pass for all there is.
+        unknown.setdefault(f"{name}.other", "balances of other products are not in it")
+    joined["position_mode"] = other["position_mode"]
+    joined["unknown"] = unknown
+    return joined
+
+
+def _sum(parts: Sequence[Any]) -> list[Any] | None:
+    lists = [part for part in parts if part is not None]
+    return [row for part in lists for row in part] if lists else None
+
+
+def _spot(line: Line, adapter: TradingAdapter, client: Any, need: Wanted) -> dict[str, Any]:
+    """Read a spot account as the guard reads it."""
+    unknown: dict[str, str] = {}
+    account: dict[str, Any] = dict.fromkeys(LISTS)
+    sources: dict[str, dict[str, str]] = {}
+    account.update(unknown=unknown, sources=sources)
+    try:
+        live = line.read(client, adapter.account())
+        account["balances"] = {asset: plain(total) for asset, total in sorted(live.balances.items())}
+        account["source"] = sources["balances"] = _source(client, live.as_of_ms)
+        _worth(line, adapter, client, need, live, account)
+    except CallFailed as failed:
+        for name in ("equity", "balances", "positions"):
+            unknown.setdefault(name, str(failed))
+    try:
+        at_ms = line.clock.now_ms()
+        orders = line.read(client, adapter.open_orders())
+        sources["open_orders"] = _source(client, at_ms)
+        account["open_orders"] = [
+            {
+                "symbol": one.symbol,
+                "side": one.side,
+                "quantity": plain(one.quantity),
+                "filled": plain(one.filled),
+                **_priced(one.raw.get("price"), one.quantity - one.filled, one.symbol),
+                "family": "order",
+                "reduce_only": None,
+                "client_order_id": one.client_order_id,
+                "order_id": one.order_id,
+            }
+            for one in orders
+        ]
+    except CallFailed as failed:
+        unknown["open_orders"] = str(failed)
+    named = [symbol for symbol in need.symbols if ":" not in symbol and not symbol.startswith("!")]
+    if named:
+        unknown["markets"] = f"{adapter.id}: this version does not list its spot markets"
+    return account
+
+
+def _priced(price: Any, left: Decimal, symbol: str) -> dict[str, Any]:
+    """Return price, notional and its currency of what can still fill; a market order has no price."""
+    from policykit.exchanges.numbers import decimal
+
+    read = decimal(price)
+    quote = symbol.partition("/")[2] or None
+    if not read:
+        return {"price": None, "notional": None, "currency": quote}
+    return {"price": plain(read), "notional": plain(read * left), "currency": quote}
+
+
+def _source(client: Any, at_ms: int) -> dict[str, str]:
+    return {"endpoint": client.policykit_seen[-1].name if client.policykit_seen else "", "at": iso(at_ms)}
+
+
+def _worth(
+    line: Line, adapter: TradingAdapter, client: Any, need: Wanted, live: LiveAccount, account: dict[str, Any]
+) -> None:
+    """Value the balances in the account's currency; assets without a price count 0 and are named."""
+    currency, unknown = need.currency, account["unknown"]
+    symbols = tuple(f"{asset}/{currency}" for asset in sorted(live.balances) if asset != currency)
+    try:
+        marks = line.read(client, adapter.marks(symbols))
+    except CallFailed as failed:
+        unknown["equity"] = unknown["positions"] = str(failed)
+        return
+    prices = {symbol.partition("/")[0]: price for symbol, price in marks.items()}
+    unpriced = [asset for asset in sorted(live.balances) if asset != currency and asset not in prices]
+    if unpriced:
+        unknown["equity.unpriced"] = ", ".join(unpriced)
+    total = sum((prices.get(asset, Decimal(0)) * held for asset, held in live.balances.items()), Decimal(0))
+    account["equity"] = f"{plain(total + live.balances.get(currency, Decimal(0)))} {currency}"
+    account["positions"] = spot_rows(live.balances, prices, currency, [s for s in need.symbols if "*" not in s])
+    account["sources"]["positions"] = account["sources"]["balances"]
