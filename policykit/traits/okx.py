@@ -24,6 +24,8 @@ from policykit.traits.base import (
 
 _DOCS: Final = "okx.com/docs-v5 (2026-11-21)"
 _DAY_MS: Final = 86_400_000
+#: "REST Authentication": the server rejects what differs from its time by more.
+_WINDOW_MS: Final = 30_000
 #: Everything that the one permission `trade` grants (docs-v5 "API key permissions").
 TRADE: Final = ("trade.spot", "trade.margin", "trade.derivatives", "trade.options", "trade.other", "transfer")
 
@@ -40,8 +42,10 @@ ORDER: Final = Family(
         unique="open",  # 51016 "Duplicated client order ID"; for how long an id stays taken is not said
         encode=encode_id,
     ),
-    # The header `expTime` is the moment after which a request is not processed; there is none unless it is given, its
-    # longest span is not said, nor are the time to the engine and the lag of look-ups: no fence.
+    # A request whose OK-ACCESS-TIMESTAMP is over 30 s away from the server's time is refused (50102). The header
+    # `expTime` bounds it further; its longest span is not said, nor the time to the engine and the lag of look-ups.
+    validity_default_ms=_WINDOW_MS,
+    ahead_ms=_WINDOW_MS,
     cancel_all=CancelAll(
         "POST /api/v5/trade/cancel-batch-orders", "loop", most=20, source=f"{_DOCS}: cancel multiple orders"
     ),
@@ -54,6 +58,8 @@ ALGO: Final = Family(
         unique="open",
         encode=encode_id,
     ),
+    validity_default_ms=_WINDOW_MS,
+    ahead_ms=_WINDOW_MS,
     cancel_all=CancelAll("POST /api/v5/trade/cancel-algos", "loop", most=10, source="10 a call from memory"),
     source="coincise@1dd4f2058 docs/okx get_algo_order_list.md (2026-11-21)",
 )
