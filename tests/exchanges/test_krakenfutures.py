@@ -147,7 +147,7 @@ def test_over_http() -> None:
         client = client_of(sim, key)
         report = run(ADAPTER, client, ADAPTER.key_report(), clock)
         assert (report.permissions["withdraw"], report.addresses) == ("granted", ["203.0.113.7"])
-        assert client.fetch_balance({"type": "cash"})["total"] == {"USDT": 100000.0, "BTC": 0.0}
+        assert client.fetch_balance({"type": "cash"})["total"] == {"USDT": 100000.0, "BTC": 0.0, "ETH": 0.0}
         for refusal, (code, words) in REFUSED.items():
             with pytest.raises(CallFailed) as caught:
                 run(ADAPTER, client_of(sim, sim.grant_key(refused=refusal)), ADAPTER.key_report(), clock)
