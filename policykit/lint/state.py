@@ -47,7 +47,8 @@ _TOP: dict[str, Any] = {
 _SECTIONS: dict[str, dict[str, Any]] = {
     "cost": {"weight": 0, "calls": 0},
     "clock": {"server_time": None, "skew_ms": None, "round_trip_ms": None},
-    "account": {"equity": None, "balances": {}, "positions": [], "open_orders": []},
+    # INVARIANT I18: null stays null. An empty list would say that there are none.
+    "account": dict.fromkeys(("equity", "balances", "positions", "open_orders", "position_mode", "markets")),
 }
 _KEY: dict[str, Any] = {
     "name": "",
@@ -60,6 +61,11 @@ _KEY: dict[str, Any] = {
     "created_at": None,
     "expires_at": None,
     "last_used_at": None,
+    "account_id": None,
+    "sub_account": "unknown",
+    "third_party": "unknown",
+    "environment": "unknown",
+    "others": [],
     "unknown": {},
     "source": {},
 }
@@ -70,6 +76,17 @@ _IN_KEY: dict[str, dict[str, Any]] = {
     "source": {"endpoint": "", "at": ""},
 }
 _LIMIT: dict[str, Any] = {"name": "", "limit": 0, "per_ms": 0, "source": {}}
+_OTHER: dict[str, Any] = {"id": "", "label": ""}
+#: What rows of the account have. A field that many rows lack is named once.
+_ROWS: dict[str, dict[str, Any]] = {
+    "positions": dict.fromkeys(
+        ("symbol", "side", "quantity", "notional", "currency", "leverage", "margin_mode", "mark")
+    ),
+    "open_orders": dict.fromkeys(
+        ("symbol", "side", "quantity", "filled", "price", "notional", "family", "reduce_only")
+    ),
+    "markets": dict.fromkeys(("symbol", "active", "min_notional", "currency")),
+}
 _ERROR: dict[str, Any] = {"key": "", "code": "", "message": ""}
 
 
@@ -80,33 +97,51 @@ def complete(data: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """
     data = copy.deepcopy(data)
     missing: list[str] = []
-
-    def fill(box: Any, fields: Mapping[str, Any], path: str) -> None:
-        if not isinstance(box, dict):
-            return
-        for name, stand_in in fields.items():
-            if box.get(name) is None and (name not in box or stand_in is not None):
-                box[name] = copy.deepcopy(stand_in)
-                missing.append(f"{path}{name}")
-
-    def rows(name: str) -> list[tuple[int, Any]]:
-        return list(enumerate(data[name])) if isinstance(data[name], list) else []
-
     if data.get("exchange") == "":
         del data["exchange"]  # it would be the state of any exchange
-    fill(data, _TOP, "")
+    _fill(data, _TOP, "", missing)
     for name, fields in _SECTIONS.items():
-        fill(data[name], fields, f"{name}.")
-    for index, key in rows("keys"):
-        fill(key, _KEY, f"keys.{index}.")
-        for name, fields in _IN_KEY.items():
-            fill(key.get(name) if isinstance(key, dict) else None, fields, f"keys.{index}.{name}.")
-    for index, limit in rows("limits"):
-        fill(limit, _LIMIT, f"limits.{index}.")
-        fill(limit.get("source") if isinstance(limit, dict) else None, _IN_KEY["source"], f"limits.{index}.source.")
-    for index, error in rows("errors"):
-        fill(error, _ERROR, f"errors.{index}.")
+        _fill(data[name], fields, f"{name}.", missing)
+    for index, key in _rows(data, "keys"):
+        _fill_key(key, f"keys.{index}.", missing)
+    for name, fields in _ROWS.items():
+        asked = dict(fields)
+        for index, row in _rows(data["account"], name):
+            lacks = [field for field in asked if isinstance(row, dict) and field not in row]
+            _fill(row, asked, f"account.{name}.{index}.", missing)
+            for field in lacks:
+                del asked[field]
+    for index, limit in _rows(data, "limits"):
+        _fill(limit, _LIMIT, f"limits.{index}.", missing)
+        if isinstance(limit, dict):
+            _fill(limit["source"], _IN_KEY["source"], f"limits.{index}.source.", missing)
+    for index, error in _rows(data, "errors"):
+        _fill(error, _ERROR, f"errors.{index}.", missing)
     return data, _outermost(missing)
+
+
+def _fill(box: Any, fields: Mapping[str, Any], path: str, missing: list[str]) -> None:
+    """Put what stands in for a missing field in its place, and note its name."""
+    if not isinstance(box, dict):
+        return
+    for name, stand_in in fields.items():
+        if box.get(name) is None and (name not in box or stand_in is not None):
+            box[name] = copy.deepcopy(stand_in)
+            missing.append(f"{path}{name}")
+
+
+def _fill_key(key: Any, path: str, missing: list[str]) -> None:
+    _fill(key, _KEY, path, missing)
+    if isinstance(key, dict):
+        for name, fields in _IN_KEY.items():
+            _fill(key[name], fields, f"{path}{name}.", missing)
+        for index, other in _rows(key, "others"):
+            _fill(other, _OTHER, f"{path}others.{index}.", missing)
+
+
+def _rows(box: Any, name: str) -> list[tuple[int, Any]]:
+    listed = box.get(name) if isinstance(box, dict) else None
+    return list(enumerate(listed)) if isinstance(listed, list) else []
 
 
 def _outermost(missing: list[str]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class KeyCard(NamedTuple):
     secret: str | None
     addresses: tuple[tuple[str, Place], ...]
     observed: Observed | None
+    #: Other keys of its account that its report names: what they are identified by, and what a person called them.
+    others: tuple[tuple[Observed, str], ...] = ()
 
 
 class BudgetCard(NamedTuple):
@@ -74,7 +76,9 @@ def card(inputs: Inputs) -> Card:
         listed = enumerate(key.ip_allowlist or ())
         addresses = tuple((a.address, inputs.place(f"keys.{name}.ip_allowlist.{i}.address")) for i, a in listed)
         seen = inputs.observed(report, "id", report.id) if report and report.id else None
-        keys.append(KeyCard(name, key.purpose, key.secret, addresses, seen))
+        others = report.others if report else ()
+        named = tuple((inputs.observed(report, "others", row["id"]), row["label"]) for row in others if report)
+        keys.append(KeyCard(name, key.purpose, key.secret, addresses, seen, named))
     given = {"policy"} | {n for n in ("snapshot", "record") if getattr(inputs, n) is not None}
     return Card(
         file=inputs.effective.file,

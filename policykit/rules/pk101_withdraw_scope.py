@@ -2,7 +2,7 @@
 
 ## What it finds
 A key whose `scopes` include `withdraw`, that has it as a person declared, or that can withdraw as the exchange reports
-it. Cannot be waived.
+it. Where the exchange does not tell it is unknown, or declared, when `declared.scopes` leaves it out. Cannot be waived.
 
 ## Why
 Whoever holds a key that withdraws can empty the account in one call, whatever any cap says. No bot needs it (G04).
@@ -53,6 +53,19 @@ keys:
 ```finding
 open certain policy.yaml:5:43 key `mm-exec` can withdraw, as was declared; a bot's key never has it
 ```
+```yaml
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+    declared: {scopes: [read, trade.spot], by: desk-head, at: 2026-11-20}
+```
+```json
+{"keys": [{"name": "mm-exec", "permissions": {"withdraw": "unknown"}}]}
+```
+```finding
+declared policy.yaml:5:24 that `mm-exec` cannot withdraw is what desk-head declared on 2026-11-20; not verified
+```
 
 ## Good
 ```yaml
@@ -75,7 +88,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.scopes import admitted_scope, declared_scope, granted, may, not_told
+from policykit.rules.scopes import admitted_scope, declared_scope, granted, may, undeclared
 
 RULE = Rule(
     "PK101",
@@ -121,8 +134,4 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 next_step=f"{inputs.key_page()} > untick {inputs.on_page('withdraw')}",
             )
         elif state == "unknown":
-            yield RULE.unknown(
-                place,
-                f"whether `{name}` can withdraw could not be read: {not_told(inputs, report, 'withdraw')}",
-                f"look at {inputs.key_page()}",
-            )
+            yield undeclared(inputs, RULE, name, report, "withdraw", "withdraw")

@@ -76,7 +76,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.scopes import admitted_scope, declared_scope, granted, may, not_told
+from policykit.rules.scopes import admitted_scope, declared_scope, granted, may, undeclared
 
 RULE = Rule(
     "PK102",
@@ -124,8 +124,4 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 next_step=f"{inputs.key_page()} > untick {inputs.on_page('transfer')}",
             )
         elif state == "unknown":
-            yield RULE.unknown(
-                place,
-                f"whether `{name}` can transfer could not be read: {not_told(inputs, report, 'transfer')}",
-                f"look at {inputs.key_page()}",
-            )
+            yield undeclared(inputs, RULE, name, report, "transfer", "transfer")

@@ -57,7 +57,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.scopes import admitted_scope, declared_scope, granted, not_told
+from policykit.rules.scopes import admitted_scope, declared_scope, granted, undeclared
 
 RULE = Rule(
     "PK103",
@@ -95,8 +95,4 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 next_step="keep this key on a sub-account that holds only what the bot needs, then waive this there",
             )
         elif state == "unknown":
-            yield RULE.unknown(
-                place,
-                f"whether `{name}` can transfer could not be read: {not_told(inputs, report, 'transfer')}",
-                f"look at {inputs.key_page()}",
-            )
+            yield undeclared(inputs, RULE, name, report, "transfer", "transfer")

@@ -2,8 +2,8 @@
 
 ## What it finds
 A permission that the exchange grants, or that a person declared, and that is not in the key's `scopes` (withdraw and
-transfer have rules of their own). A permission that the exchange does not tell is unknown; `declared.scopes` records
-what its page shows.
+transfer have rules of their own, and that a key for reading can trade is PK118's). A permission that the exchange does
+not tell is unknown; `declared.scopes` records what its page shows.
 
 ## Why
 The policy is what people read and approve; a key that may do more makes it untrue, and a leak costs more than
@@ -84,6 +84,7 @@ from typing import TYPE_CHECKING
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.pk105_purpose_scope import READS_ONLY
 from policykit.rules.scopes import allows, granted, may, not_told, of_this_key
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         place = inputs.place(f"keys.{name}.scopes")
         others = [s for s in SCOPES if s not in _OWN_RULES and not allows(key.scopes, s)]
         for scope in others:
-            if report.permissions.get(scope) == "granted":
+            of_pk118 = scope.startswith("trade.") and key.purpose in READS_ONLY
+            if report.permissions.get(scope) == "granted" and not of_pk118:
                 yield RULE.finding(
                     place,
                     f"key `{name}` has {scope} at the exchange; the policy allows {may(key)}",

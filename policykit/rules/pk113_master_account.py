@@ -1,8 +1,8 @@
 """A bot trades on the main account though the exchange has sub-accounts.
 
 ## What it finds
-A key with a trade scope on an account that is a main account, as `account.kind` says or as the exchange reports it
-(Bybit's key report: `isMaster`), where the exchange has sub-accounts. Live, an account of which neither says what it
+A key with a trade scope on an account that is a main account, as `account.kind` says or as the exchange reports it,
+where the exchange has sub-accounts. Live, an account of which neither says what it
 is, and whose `account.max_equity` is not stated either, is unknown.
 
 ## Why
@@ -20,7 +20,7 @@ open certain policy.yaml:1:45 key `mm-exec` trades on the main account; binance 
 exchange: bybit
 ```
 ```json
-{"exchange": "bybit", "keys": [{"name": "mm-exec", "raw": {"isMaster": true}}]}
+{"exchange": "bybit", "keys": [{"name": "mm-exec", "sub_account": "no"}]}
 ```
 ```finding
 open observed policy.yaml:5:1 key `mm-exec` trades on the main account; bybit has sub-accounts
@@ -55,7 +55,7 @@ keys:
 ```
 
 ## Source
-GUIDE.md G01; exchanges.json, `key_info` of Bybit (isMaster, parentUid) and `revoke.subaccount` of each exchange.
+GUIDE.md G01; exchanges.json, `key_info` of Bybit (parentUid) and `revoke.subaccount` of each exchange.
 """
 
 from __future__ import annotations
@@ -78,9 +78,6 @@ RULE = Rule(
     ("policy", "snapshot"),
 )
 
-#: The field of a key report that says whether the key is of a main account.
-MASTER_FIELD = "isMaster"
-
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Take what the exchange says of the account, else what the policy says."""
@@ -88,10 +85,10 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if not trading or (inputs.traits is not None and inputs.traits.sub_accounts is False):
         return
     reports = [report for name in trading if (report := inputs.report(name)) is not None]
-    told = next((report for report in reports if isinstance(report.raw.get(MASTER_FIELD), bool)), None)
+    told = next((report for report in reports if report.sub_account != "unknown"), None)
     kind = inputs.model.account.kind
     if told is not None:
-        kind = "master" if told.raw[MASTER_FIELD] else "sub"
+        kind = "master" if told.sub_account == "no" else "sub"
     if kind == "master" and (told is not None or inputs.traits is not None):
         yield _master(inputs, trading, told)
     elif kind != "sub" and reports and not inputs.model.account.max_equity:
@@ -111,6 +108,6 @@ def _master(inputs: Inputs, trading: list[str], told: KeyReport | None) -> Findi
         confidence="observed" if told else "certain",
         label="all that the account holds is within reach",
         context=tuple(span for name in trading for span in inputs.declared_at(name)),
-        observed=inputs.observed(told, MASTER_FIELD, told.raw[MASTER_FIELD]) if told else None,
+        observed=inputs.observed(told, "sub_account", told.sub_account) if told else None,
         next_step="make a sub-account, move to it what the bot needs, and give the bot a key of it",
     )

@@ -116,7 +116,8 @@ from decimal import Decimal
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.caps import bound_place, judged, max_equity, most
-from policykit.units import Bound, Share, exact, plain
+from policykit.rules.holdings import equity
+from policykit.units import Bound, Share, plain
 
 RULE = Rule(
     "PK603",
@@ -169,8 +170,8 @@ def _amount(inputs: Inputs, name: str, bounds: tuple[Bound, ...]) -> Iterator[Fi
     currency = inputs.model.account.currency
     place = inputs.place(f"risk.{name}")
     cap = most(bounds, currency, None)
-    equity = _equity(inputs, currency)
-    if cap is None or equity is None:
+    equity_now = equity(inputs)
+    if cap is None or equity_now is None:
         unstated = inputs.not_told("equity") if inputs.snapshot else "no `account.max_equity` is stated"
         reason = unstated if cap is not None else f"the cap is not in {currency}"
         yield RULE.unknown(
@@ -178,23 +179,13 @@ def _amount(inputs: Inputs, name: str, bounds: tuple[Bound, ...]) -> Iterator[Fi
             f"what share of equity {WORDS[name].format('').replace('  ', ' ').strip()} is not known: {reason}",
             "state `account.max_equity`, take a snapshot with balances, or add a share: [1.5% of equity, ...]",
         )
-    elif cap > equity * MAX_SHARE.fraction:
+    elif cap > equity_now * MAX_SHARE.fraction:
         at = inputs.snapshot.taken_at if inputs.snapshot else ""
         yield RULE.finding(
             place,
-            f"{WORDS[name].format(f'{plain(cap)} of {plain(equity)} {currency}')}; the guide's range is 1-2%",
+            f"{WORDS[name].format(f'{plain(cap)} of {plain(equity_now)} {currency}')}; the guide's range is 1-2%",
             confidence="observed",
             label=f"over {MAX_SHARE}",
-            observed=inputs.evidence("account", "account.equity", f"{plain(equity)} {currency}", at),
+            observed=inputs.evidence("account", "account.equity", f"{plain(equity_now)} {currency}", at),
             next_step=f"lower it to {MAX_SHARE} or less",
         )
-
-
-def _equity(inputs: Inputs, currency: str) -> Decimal | None:
-    """Read `100000` or `100000 USDT`; None when it is absent, no number or of another currency."""
-    said = inputs.snapshot.account.get("equity") if inputs.snapshot else None
-    number, _, unit = str(said).partition(" ")
-    try:
-        return exact(number) if unit in ("", currency) else None
-    except ValueError:
-        return None

@@ -48,7 +48,8 @@ GUIDE.md G42, G44; Binance, GET /sapi/v1/capital/withdraw/address/list (exchange
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
@@ -87,16 +88,25 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         )
         return
     for row in inputs.snapshot.withdrawal_addresses:
-        address = str(row.get("address"))
+        address = address_of(row)
         if address not in (section.addresses or ()):
-            shown = address if len(address) <= 24 else f"{address[:8]}...{address[-6:]}"
             yield RULE.finding(
                 place,
-                f"money may be withdrawn to {shown}, which the policy does not name",
+                f"money may be withdrawn to {shown(address)}, which the policy does not name",
                 confidence="observed",
                 label="not one of these",
                 observed=inputs.evidence(
-                    "withdrawal addresses", "withdrawal_addresses", shown, inputs.snapshot.taken_at
+                    "withdrawal addresses", "withdrawal_addresses", shown(address), inputs.snapshot.taken_at
                 ),
                 next_step="if nobody knows it: this is an incident, see the runbook; else name it here",
             )
+
+
+def address_of(row: Mapping[str, Any]) -> str:
+    """Return the address of one row of the exchange's list."""
+    return str(row.get("address"))
+
+
+def shown(address: str) -> str:
+    """Shorten an address to what tells it from others."""
+    return address if len(address) <= 24 else f"{address[:8]}...{address[-6:]}"

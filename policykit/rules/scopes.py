@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from policykit.finding import Observed
+from policykit.finding import Finding, Observed
 from policykit.place import Place
-from policykit.rules.base import DAY_MS, Inputs, iso_ms, words
+from policykit.rules.base import DAY_MS, Inputs, Rule, iso_ms, words
 
 if TYPE_CHECKING:
     from policykit.model import Declared, Key
@@ -50,6 +50,24 @@ def admitted_scope(inputs: Inputs, scope: str) -> Iterator[tuple[str, Place]]:
         for index, seen in enumerate((key.declared.scopes if key.declared else None) or ()):
             if seen == scope:
                 yield name, inputs.place(f"keys.{name}.declared.scopes.{index}")
+
+
+def undeclared(inputs: Inputs, rule: Rule, name: str, report: KeyReport, scope: str, can: str) -> Finding:
+    """Return the finding on a scope that the exchange does not tell: what was declared of it, else unknown.
+
+    `can`: the claim in words, `withdraw` say. Only a declaration that leaves the scope out is one that it is absent.
+    """
+    declared = inputs.keys[name].declared
+    if declared is not None and declared.scopes is not None and of_this_key(declared, report):
+        place = inputs.place(f"keys.{name}.declared.scopes")
+        if scope not in declared.scopes:
+            by = f"{declared.by} declared on {declared.at}"
+            return rule.finding(place, f"that `{name}` cannot {can} is what {by}; not verified", status="declared")
+    return rule.unknown(
+        inputs.place(f"keys.{name}.scopes"),
+        f"whether `{name}` can {can} could not be read: {not_told(inputs, report, scope)}",
+        f"look at {inputs.key_page()}, then record it under `declared:`",
+    )
 
 
 def of_this_key(declared: Declared, report: KeyReport) -> bool:

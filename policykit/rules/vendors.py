@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from policykit.model import Vendor
+    from policykit.rules.base import Inputs
 
 #: The field of each answer, and the question in words.
 QUESTIONS: Final[Mapping[str, str]] = {
@@ -22,3 +23,8 @@ QUESTIONS: Final[Mapping[str, str]] = {
 def unanswered(vendor: Vendor) -> list[str]:
     """Return the questions without an answer, in words."""
     return [question for field, question in QUESTIONS.items() if getattr(vendor, field) is None]
+
+
+def held_by_vendors(inputs: Inputs) -> frozenset[str]:
+    """Return the keys that vendors of the policy hold."""
+    return frozenset(key for vendor in (inputs.model.vendors or {}).values() for key in vendor.keys or ())

@@ -94,7 +94,8 @@ def test_unknown_counts_only_under_strict(run: Run, policy: Path, snapshot: Writ
             "unknown[PK101 withdraw-scope]: whether `mm-exec` can withdraw could not be read:"
             " the answer of GET /sapi/v1/account/apiRestrictions does not say\n"
             "  --> mm.yaml:11:13\n"
-            "   = next: look at Binance > Profile > API Management > Edit restrictions\n"
+            "   = next: look at Binance > Profile > API Management > Edit restrictions, then record it under"
+            " `declared:`\n"
             "\n"
             "1 policy, 1 key, 1 exchange: no findings, 1 unknown\n"
         ),

@@ -35,7 +35,30 @@ ASKING = (
     .read_text()
     .replace("1.5% of equity", "1500 USDT")
     .replace("withdrawals: {allowlist: required}", "withdrawals: {allowlist: required, addresses: []}")
+    .replace("risk:\n", "risk:\n  max_gross_exposure: 20% of equity\n  max_leverage: 3\n  max_open_orders: 5\n")
+    .replace("egress: fra-1", "egress: fra-1, position_mode: one_way")
 )
+#: One row of each list of the account, within every cap.
+POSITION = {
+    "symbol": "BTC/USDT",
+    "side": "long",
+    "quantity": "0.01",
+    "notional": "900",
+    "currency": "USDT",
+    "leverage": "1",
+    "margin_mode": "cross",
+    "mark": "90000",
+}
+OPEN_ORDER = {
+    "symbol": "BTC/USDT",
+    "side": "buy",
+    "quantity": "0.01",
+    "filled": "0",
+    "price": "80000",
+    "notional": "800",
+    "family": "order",
+    "reduce_only": False,
+}
 #: What a journal says that proves everything that the policy asks of it.
 RECORD = record_of(json.loads((RULES / "record.json").read_text()))
 
@@ -48,6 +71,9 @@ Completed = tuple[dict[str, Any], tuple[str, ...]]
 def _whole() -> dict[str, Any]:
     """Return a snapshot with every field of the format, one row in each list."""
     data = snapshot_data("{}")
+    data["keys"][0]["others"] = [{"id": "sha256:77ce01aa93b2", "label": "hedge"}]
+    data["account"]["positions"] = [POSITION]
+    data["account"]["open_orders"] = [OPEN_ORDER]
     data["errors"] = [{"key": "other", "code": "KEY_REJECTED", "message": "refused"}]
     return data
 
@@ -129,8 +155,9 @@ def test_I18_each_fact_of_the_record_removed_gives_unknown_or_a_finding() -> Non
 def test_I18_covers_every_field_of_the_format() -> None:
     """The fields above are those of INTERFACE's snapshot: all that the reader knows, and none of them forgotten."""
     names = {".".join("*" if isinstance(p, int) else str(p) for p in path) for path in FIELDS}
-    assert len(FIELDS) == len(set(FIELDS)) == 60
+    assert len(FIELDS) == len(set(FIELDS)) == 89
     assert {"keys.*.permissions.withdraw", "keys.*.ip_allowlist.restricted", "limits.*.per_ms", "errors.*.key"} < names
+    assert {"keys.*.third_party", "account.positions.*.notional", "account.markets.*.active"} < names
     assert complete({})[1] == tuple(name for name in _whole())
 
 

@@ -255,10 +255,10 @@ def test_account_of_no_said_kind() -> None:
     assert found.message == "keys `a` and `b` trade on the main account; binance has sub-accounts"
     assert len(found.context) == 2
     sub = "account: {name: main, currency: USDT, kind: sub}\n"
-    seen = '{"keys": [{"name": "mm-exec", "raw": {"isMaster": true}}]}'
+    seen = '{"keys": [{"name": "mm-exec", "sub_account": "no"}]}'
     assert [f.confidence for f in findings_of("PK113", sub, seen)] == ["observed"]
-    assert lines_of("PK113", sub.replace("sub", "master"), seen.replace("true", "false")) == []
-    assert len(lines_of("PK113", sub.replace("sub", "master"), seen.replace("true", '"yes"'))) == 1
+    assert lines_of("PK113", sub.replace("sub", "master"), seen.replace('"no"', '"yes"')) == []
+    assert len(lines_of("PK113", sub.replace("sub", "master"), seen.replace('"no"', '"unknown"'))) == 1
 
 
 # -- what the exchange says -------------------------------------------------------------------------------------------

@@ -14,19 +14,40 @@ from policykit.finding import Finding
 from policykit.lint.state import complete, record_of
 from policykit.policy import load_text
 from policykit.rules import Entry, Inputs
+from policykit.rules.base import DAY_MS
 from policykit.rules.code import read
 from policykit.rules.config import Config, Git, Past
 from policykit.rules.config import read as read_settings
 from policykit.rules.fleet import card
 from policykit.snapshot import from_dict
 from policykit.traits import load as load_traits
-from policykit.traits.base import Exchange
+from policykit.traits.base import Exchange, KeyExpiry
 
 HERE = Path(__file__).parent
 NOW_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z
 #: What the file of an example is called when it does not say: ```settings .env says it.
 _FILES = {"yaml": "policy.yaml", "python": "bot.py"}
 HEADINGS = ["What it finds", "Why", "Bad", "Good", "Source"]
+_STUBS = {
+    stub.id: stub
+    for stub in (
+        Exchange(id="okx", products={}, transfer_separable=False, key_page="OKX > API"),
+        Exchange(
+            id="bybit",
+            products={},
+            sub_accounts=True,
+            key_page="Bybit > API",
+            key_expiries=(KeyExpiry(90 * DAY_MS, "creation", only_without_address=True),),
+        ),
+        Exchange(
+            id="htx",
+            products={},
+            key_page="HTX > API",
+            key_expiries=(KeyExpiry(30 * DAY_MS, "last_use", only_without_address=False, scopes=("trade.spot",)),),
+        ),
+        Exchange(id="mexc", products={}, key_page="MEXC > API", evidence="declared"),
+    )
+}
 _FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -120,10 +141,8 @@ def _joined(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 
 
 def traits_of(exchange: str) -> Exchange | None:
-    """Return the traits that examples count on: Binance's own, a stub of OKX's, and none of any other."""
-    if exchange == "okx":
-        return Exchange(id="okx", products={}, transfer_separable=False, key_page="OKX > API")
-    return load_traits(exchange) if exchange == "binance" else None
+    """Return the traits that examples count on: Binance's own, stubs of a few others, and none of any other."""
+    return _STUBS.get(exchange) or (load_traits(exchange) if exchange == "binance" else None)
 
 
 def inputs_of(example: Example) -> Inputs:

@@ -1,0 +1,97 @@
+"""The policy trades a market that is closed.
+
+## What it finds
+Live: a symbol of `risk.symbols` that the exchange lists as closed to trading. One that it does not list, or of which it
+does not say, is unknown; patterns with a star are not looked at.
+
+## Why
+A delisted market takes no order, exits neither; what is held in it is lost or settled at the exchange's price. It is
+announced weeks before, and a bot does not read announcements (G01, G41).
+
+## Bad
+```yaml
+risk:
+  symbols: ["BTC/USDT", "OLD/USDT", "BTC/USTD"]
+```
+```json
+{"account": {"markets": [
+  {"symbol": "BTC/USDT", "active": true, "min_notional": "5", "currency": "USDT"},
+  {"symbol": "OLD/USDT", "active": false, "min_notional": "5", "currency": "USDT"}]}}
+```
+```finding
+open observed policy.yaml:2:25 the market OLD/USDT is closed to trading
+unknown policy.yaml:2:12 whether BTC/USTD is open to trading is not known: binance does not list it
+```
+```yaml
+risk:
+  symbols: ["BTC/USDT", "ETH/USDT"]
+```
+```json
+{"account": {"unknown": {"markets": "binance: maintenance"}}}
+```
+```finding
+unknown policy.yaml:2:12 whether BTC/USDT and ETH/USDT are open to trading is not known: binance: maintenance
+```
+
+## Good
+```yaml
+risk:
+  symbols: ["BTC/USDT", "*/USDC", "!OLD/USDT"]
+```
+```json
+{"account": {"markets": [{"symbol": "BTC/USDT", "active": true, "min_notional": "5", "currency": "USDT"}]}}
+```
+
+## Source
+GUIDE.md G01, G41 (regular review); INTERFACE.md, "Snapshot, version 1" (account.markets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policykit.finding import Finding
+from policykit.rules.base import Inputs, Rule
+from policykit.rules.holdings import evidence, named, rows, untold
+
+RULE = Rule(
+    "PK623",
+    "market-inactive",
+    "medium",
+    ("G01", "G41"),
+    "a delisted market takes no order, exits neither",
+    ("policy", "snapshot"),
+)
+
+
+def check(inputs: Inputs) -> Iterator[Finding]:
+    """Look up each symbol that the policy names in full."""
+    symbols = inputs.model.risk.symbols if inputs.model.risk else None
+    if inputs.snapshot is None or not symbols:
+        return
+    active = {row["symbol"]: row.get("active") for row in rows(inputs, "markets") or []}
+    without = []
+    for index, symbol in enumerate(symbols):
+        if "*" in symbol or symbol.startswith("!"):
+            continue
+        if active.get(symbol) is False:
+            yield RULE.finding(
+                inputs.place(f"risk.symbols.{index}"),
+                f"the market {symbol} is closed to trading",
+                confidence="observed",
+                label="closed",
+                observed=evidence(inputs, "markets", f"markets.{symbol}.active", False),
+                next_step="leave it by hand while that is possible, and take it out",
+            )
+        elif active.get(symbol) is not True:
+            without.append(symbol)
+    if without:
+        reason = untold(inputs, "markets")
+        if not reason:
+            listed = all(symbol in active for symbol in without)
+            reason = f"{inputs.model.exchange} does not {'say' if listed else 'list it'}"
+        yield RULE.unknown(
+            inputs.place("risk.symbols"),
+            f"whether {named(without)} {'is' if len(without) == 1 else 'are'} open to trading is not known: {reason}",
+            "look for a slip in the name, then at the exchange's page of markets",
+        )
