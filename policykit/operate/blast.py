@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from policykit.rules.base import iso_ms
+from policykit.rules.base import days, iso_ms
 from policykit.snapshot import SCOPES, KeyReport, Snapshot
 from policykit.traits.base import Exchange
 
-DAY_MS = 86_400_000
 #: Guide requirement of the page, and the story behind its warning.
 SOURCE = "G01; trade-only keys were drained in 2022 by making the victims buy the thief's illiquid coin (PITFALLS 29)"
 
@@ -107,7 +106,7 @@ def _lives(report: KeyReport, now_ms: int) -> str:
     age = (
         "its age is not told"
         if made is None
-        else f"made {str(report.created_at)[:10]}, {(now_ms - made) // DAY_MS} days ago"
+        else f"made {str(report.created_at)[:10]}, {days(max(0, now_ms - made))} ago"
     )
     if report.expires_at is not None:
         return f"{age}; ends {report.expires_at[:10]}"
@@ -119,8 +118,8 @@ def _worst(report: KeyReport, equity: str | None) -> tuple[str, ...]:
     """Return the worst that each class allows, worst first; what is unknown is counted as allowed."""
     amount = equity or "all that lies on the account (its equity could not be read)"
     classes = (
-        ("withdraw", f"takes {amount} to an address of his own"),
-        ("key_admin", "makes himself more keys, which outlive the end of this one"),
+        ("withdraw", f"takes {amount} to an address of their own"),
+        ("key_admin", "makes more keys, which outlive the end of this one"),
         ("transfer", f"moves {amount} to another account of yours, and from there where another key reaches"),
     )
     lines = [
@@ -129,7 +128,7 @@ def _worst(report: KeyReport, equity: str | None) -> tuple[str, ...]:
         if report.permissions[scope] != "denied"
     ]
     if _trades(report):
-        lines.append(f"trades {amount} away: makes the account buy what he sells; trade is not harmless")
+        lines.append(f"trades {amount} away: makes the account buy what the thief sells; trade is not harmless")
     if report.permissions["read"] != "denied":
         lines.append("sees balances, orders and history, and trades against them")
     return tuple(lines)

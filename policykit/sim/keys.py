@@ -61,7 +61,7 @@ class SimKey:
     """One key of the simulated account: what it may do, how old it is, whether it still lives.
 
     `flags` are Binance's permissions, `grants` those of every other dialect. `addresses`: its allowlist, empty is from
-    everywhere; it is reported, and kept only with `refused="address"`. Times are UTC ms; None: never. `refused`: one
+    everywhere; it is reported, and kept as far as `admits` says. Times are UTC ms; None: never. `refused`: one
     of REFUSALS, how each request of this key is answered.
     """
 
@@ -87,6 +87,13 @@ class SimKey:
             raise ValueError(f"sim key: {unknown[0]!r} is no grant; known are {', '.join(GRANTS)}")
         if self.refused is not None and self.refused not in REFUSALS:
             raise ValueError(f"sim key: refused is {self.refused!r}; may be {', '.join(REFUSALS)}")
+
+    def admits(self, address: str) -> bool:
+        """Tell whether a request may come from an address. Only loopback ones can be told apart here: an allowlist
+        that names one is kept, any other is reported and not kept.
+        """
+        ours = [one for one in self.addresses if one.startswith("127.")]
+        return not ours or address in ours
 
     def credentials(self) -> dict[str, str]:
         """Return what a client needs, by the names that secret sources have: `api_key`, `api_secret`, ..."""

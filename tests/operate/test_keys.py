@@ -305,7 +305,7 @@ def test_what_a_thief_could_do(
     assert "from      any address" in lines
     assert "may       read, trade.spot, trade.margin, withdraw" in lines
     assert "not told  key_admin: bybit does not report it" in lines
-    assert any(line.startswith("worst     takes ") and line.endswith("to an address of his own") for line in lines)
+    assert any(line.startswith("worst     takes ") and line.endswith("to an address of their own") for line in lines)
     assert any("trade is not harmless" in line for line in lines)
     assert any(line.endswith("40 days ago; never ends by itself") for line in lines)
 

@@ -77,6 +77,8 @@ class Reading(ABC):
             return self.error(found, now_ms)
         if found.revoked:
             return self.error("key", now_ms)
+        if not found.admits(call.request.address):
+            return self.error("address", now_ms)
         if found.refused is not None:
             return self.error("key" if found.refused == "revoked" else found.refused, now_ms)
         needs = self.routes[(call.request.method, call.request.path)].needs
