@@ -52,17 +52,26 @@ def own_row(rows: object) -> tuple[Fields | None, list[Fields]]:
     return own[0] if len(own) == 1 else None, [row for row in listed if row.get(OWN) is not True]
 
 
-def read_through(client: Any, name: str, method: str, clean: Callable[[Any], Any]) -> None:
-    """Give a client, sync or async, the method `name`: what `method` answers, cleaned."""
+def read_through(
+    client: Any,
+    name: str,
+    method: str,
+    clean: Callable[[Any], Any],
+    fill: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> None:
+    """Give a client, sync or async, the method `name`: what `method` answers, cleaned.
+
+    `fill` adds to the params what only the client knows.
+    """
     if inspect.iscoroutinefunction(type(client).fetch):
 
         async def asynchronous(params: dict[str, Any]) -> Any:
-            return clean(await getattr(client, method)(params))
+            return clean(await getattr(client, method)(fill(params)))
 
         setattr(client, name, asynchronous)
         return
 
     def synchronous(params: dict[str, Any]) -> Any:
-        return clean(getattr(client, method)(params))
+        return clean(getattr(client, method)(fill(params)))
 
     setattr(client, name, synchronous)

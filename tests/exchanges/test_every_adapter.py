@@ -152,7 +152,8 @@ def test_no_restriction_is_never_read_as_one(adapter: Adapter, exchange: str) ->
             anywhere = _report_or_code(adapter, sim, sim.grant_key())
             bound = _report_or_code(adapter, sim, sim.grant_key(addresses=["203.0.113.7"]))
             assert anywhere == "BAD_ANSWER" or getattr(anywhere, "restricted", "yes") != "yes"
-            assert bound == "BAD_ANSWER" or getattr(bound, "restricted", "no") != "no"
+            if adapter.facts.most_addresses != 0:  # else the exchange has no allowlists
+                assert bound == "BAD_ANSWER" or getattr(bound, "restricted", "no") != "no"
 
 
 def test_a_permission_nobody_knows_is_reported(adapter: Adapter, exchange: str) -> None:
