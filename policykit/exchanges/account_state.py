@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -53,14 +53,25 @@ def _read(line: Line, client: Any) -> dict[str, Any]:
 
 def _unified(line: Line, client: Any, need: Wanted) -> dict[str, Any]:
     """Read over ccxt's unified calls; numbers stay text meanwhile, whatever the exchange writes them as."""
-    own = client.number, client.has, client.on_json_response
+    own = client.number, client.has, client.on_json_response, client.options
     client.number = str
     client.has = {**client.has, "fetchCurrencies": False}  # a call more, often a private one, for nothing we read
+    client.options = _narrowed(client.options, need)
     client.on_json_response = lambda body: json.loads(body, parse_float=str)
     try:
         return AccountReader(line.adapter, need, lambda read: line.ask(client, read), client.has).read()
     finally:
-        client.number, client.has, client.on_json_response = own
+        client.number, client.has, client.on_json_response, client.options = own
+
+
+def _narrowed(options: Mapping[str, Any], need: Wanted) -> dict[str, Any]:
+    """Return ccxt's options without the kinds of markets that nobody needs: each is a call or more; spot has prices."""
+    markets = options.get("fetchMarkets")
+    types = markets.get("types") if isinstance(markets, Mapping) else None
+    if not isinstance(markets, Mapping) or not isinstance(types, list):
+        return dict(options)
+    kinds = {"spot", *map(kind_of, need.products)}
+    return {**options, "fetchMarkets": {**markets, "types": [name for name in types if kind_of(str(name)) in kinds]}}
 
 
 def _beside(spot: dict[str, Any], need: Wanted, other: dict[str, Any]) -> dict[str, Any]:

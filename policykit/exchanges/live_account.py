@@ -112,6 +112,8 @@ class AccountReader:
         #: Symbol -> what one unit of its base is worth in its quote.
         self.marks: dict[str, Decimal] = {}
         self.balances: dict[str, Decimal] = {}
+        #: What positions say of whether a symbol has two of them.
+        self._hedged: set[bool] = set()
 
     def read(self) -> Row:
         """Return the account; what failed is under `unknown`."""
@@ -227,6 +229,7 @@ class AccountReader:
             read = True
             for one in said if isinstance(said, list) else ():
                 if isinstance(one, Mapping):
+                    self._hedged |= {one["hedged"]} if isinstance(one.get("hedged"), bool) else set()
                     row = position_row(one, self.markets.get(str(one.get("symbol"))), product)
                     rows += [row] if row is not None else []
         if read:
@@ -304,8 +307,11 @@ class AccountReader:
         derivatives = [s for s in self._symbols(MAX_SYMBOLS, "derivatives") if s in self.markets]
         if all(kind_of(product) == "spot" for product in self.need.products):
             return
+        if self._hedged:
+            self.account["position_mode"] = "hedge" if True in self._hedged else "one_way"
+            return
         if not self._has.get("fetchPositionMode"):
-            self.unknown["position_mode"] = f"{self.adapter.id}: ccxt has no call that tells it"
+            self.unknown["position_mode"] = f"{self.adapter.id} tells it of open positions only, and there are none"
             return
         try:
             said = self._call("position_mode", "fetch_position_mode", None, derivatives[0] if derivatives else None)

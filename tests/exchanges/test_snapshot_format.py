@@ -53,8 +53,8 @@ def test_the_shape_is_that_of_the_interface() -> None:
     """`to_dict` writes "Snapshot, version 1" of INTERFACE.md, key by key."""
     data = to_dict(_snapshot())
     assert list(data) == [
-        "version", "taken_at", "exchange", "policy", "account_name", "endpoint", "cost", "clock", "keys", "limits", "account",
-        "withdrawal_addresses", "errors",
+        "version", "taken_at", "exchange", "policy", "account_name", "endpoint", "cost", "clock", "keys", "limits",
+        "account", "withdrawal_addresses", "errors",
     ]  # fmt: skip
     assert list(data["keys"][0]) == [
         "name", "id", "label", "permissions", "raw", "unrecognised", "ip_allowlist", "created_at", "expires_at",
