@@ -1,9 +1,15 @@
-"""What a secret source is: a reference in, named `Secret`s out; the value is never in a policy, message or log."""
+"""What a secret source is: a reference in, named `Secret`s out; the value is never in a policy, message or log.
+
+A source returns a `Problem` instead of raising: so no frame that holds a raw value is part of a traceback, and only
+`settled` makes the error, from our own words alone.
+"""
 
 from __future__ import annotations
 
+import importlib
+import json
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from policykit.errors import SecretUnavailable
 from policykit.redact import Secret
@@ -12,6 +18,14 @@ from policykit.redact import Secret
 NAMES: Final = ("api_key", "api_secret", "passphrase", "private_key", "uid", "wallet")
 #: The longest reference that is read, in characters.
 MAX_REFERENCE: Final = 512
+#: The longest answer of a secrets manager that is read, in bytes: all six names at their longest take 96 KiB.
+MAX_ANSWER: Final = 262_144
+
+#: The facts of every source, in this order.
+FACTS: Final = ("reachable", "readable", "tls", "audit", "rights", "encrypted at rest")
+
+State = Literal["yes", "no", "unknown"]
+Found = TypeVar("Found")
 
 
 class Reference(NamedTuple):
@@ -24,6 +38,36 @@ class Reference(NamedTuple):
         return f"{self.scheme}://{self.path}"
 
 
+class Fact(NamedTuple):
+    """One line of `policykit doctor` about a source: `yes` is good, `no` is not, `unknown` was not seen."""
+
+    name: str
+    state: State
+    words: str
+    next_step: str = ""
+
+
+class Problem(NamedTuple):
+    """Why a reference cannot be used, and what to do: our own words and names, never a server's text."""
+
+    what: str
+    next_step: str
+    #: Whether the manager answered at all.
+    reached: State = "yes"
+    #: Whether it said that nothing lies there, so that something may be written.
+    absent: bool = False
+
+
+class Place(Protocol):
+    """Where one key lies in a manager."""
+
+    def current(self) -> dict[str, object] | Problem:
+        """Return the fields that lie there."""
+
+    def put(self, fields: dict[str, object], new: bool, replace: bool) -> Problem | None:
+        """Write the fields; `new` when nothing lay there."""
+
+
 def parse(text: str) -> Reference:
     """Read a reference. Raise SecretUnavailable without repeating the text: it may be a secret itself."""
     scheme, mark, path = text.partition("://")
@@ -32,17 +76,111 @@ def parse(text: str) -> Reference:
     return Reference(scheme, path)
 
 
-def wrap(values: Mapping[str, str], reference: Reference) -> dict[str, Secret]:
-    """Return the named values as secrets. Raise SecretUnavailable when there is no key, or a value is unusable."""
+def settled(reference: Reference, found: Found | Problem) -> Found:
+    """Return what was found. Raise SecretUnavailable in the words of the problem."""
+    if isinstance(found, Problem):
+        raise SecretUnavailable(f"{reference}: {found.what}; {found.next_step}")
+    return found
+
+
+def library(module: str, extra: str) -> Any | Problem:
+    """Import a library of an extra, on first use only."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        return Problem(
+            f"{module.partition('.')[0]} is not installed",
+            f"run `pip install policykit-trading[{extra}]`",
+            "unknown",
+        )
+
+
+def member(value: object, *names: str) -> Any:
+    """Return what lies under these names in nested objects, None where one is not there."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def decoded(text: object) -> dict[str, object] | Problem:
+    """Read the JSON object that a manager without fields of its own holds as one text."""
+    form = Problem(
+        "it holds no JSON object", f"write one with the fields {', '.join(NAMES)}, as far as they are needed"
+    )
+    if not isinstance(text, str) or len(text) > MAX_ANSWER:
+        return form
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return form
+    return value if isinstance(value, dict) else form
+
+
+def wrapped(values: Mapping[str, object]) -> dict[str, Secret] | Problem:
+    """Return the named values as secrets; other fields are left alone."""
     out: dict[str, Secret] = {}
     for name in NAMES:
         value = values.get(name)
-        if value is None:
+        if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64:
+            value = str(value)  # an account number written without quotes
+        if value is None or (isinstance(value, str) and not value.strip()):
             continue
+        if not isinstance(value, str):
+            return Problem(f"{name} is no text", "write it in quotes")
         try:
             out[name] = Secret(value.strip())
-        except ValueError as error:
-            raise SecretUnavailable(f"{reference}: {name} is unusable: {error}") from None
-    if not out:
-        raise SecretUnavailable(f"{reference}: none of {', '.join(NAMES)} is there")
-    return out
+        except (ValueError, OverflowError) as error:
+            return Problem(f"{name} is unusable: {error}", "put the exchange's value there")
+    return out or Problem(f"none of {', '.join(NAMES)} is there", "write them under these names")
+
+
+def complete(found: dict[str, Secret] | Problem) -> dict[str, Secret] | Problem:
+    """Return what was found unless it is half a pair."""
+    if isinstance(found, Problem) or "api_key" not in found or found.keys() & {"api_secret", "private_key"}:
+        return found
+    return Problem("api_secret is not there", "put it beside api_key")
+
+
+def merged(current: Mapping[str, object], values: Mapping[str, Secret], replace: bool) -> dict[str, object] | Problem:
+    """Return what to write: fields of others kept, all of ours from `values`, so that no pair is ever mixed."""
+    if not values or set(values) - set(NAMES) or isinstance(complete(dict(values)), Problem):
+        return Problem(
+            "what is to be written is no complete key", f"give api_key and its secret, of {', '.join(NAMES)}"
+        )
+    if not replace and any(current.get(name) not in (None, "") for name in NAMES):
+        return Problem("a key is there already", "take another place, or say that it may be replaced")
+    kept = {name: value for name, value in current.items() if name not in NAMES}
+    return kept | {name: values[name].reveal() for name in NAMES if name in values}
+
+
+def fetch(place: Place) -> dict[str, Secret] | Problem:
+    """Return the secrets that lie at a place."""
+    found = place.current()
+    return found if isinstance(found, Problem) else complete(wrapped(found))
+
+
+def store(place: Place, values: Mapping[str, Secret], replace: bool) -> Problem | None:
+    """Write a complete key to a place, once it is known what lies there."""
+    found = place.current()
+    if isinstance(found, Problem) and not found.absent:
+        return found
+    fields = merged({} if isinstance(found, Problem) else found, values, replace)
+    return fields if isinstance(fields, Problem) else place.put(fields, isinstance(found, Problem), replace)
+
+
+def reading(found: object) -> tuple[Fact, Fact]:
+    """Return the facts `reachable` and `readable` of what a read came to; the values themselves are not looked at."""
+    if not isinstance(found, Problem):
+        return Fact("reachable", "yes", "it answers"), Fact("readable", "yes", "the reference leads to a complete key")
+    if found.reached == "yes":
+        return Fact("reachable", "yes", "it answers"), Fact("readable", "no", found.what, found.next_step)
+    return (
+        Fact("reachable", found.reached, found.what, found.next_step),
+        Fact("readable", "unknown", "it was not reached", found.next_step),
+    )
+
+
+def unseen(problem: Problem) -> list[Fact]:
+    """Return the facts of a manager that could not be asked."""
+    rest = [Fact(name, "unknown", "it was not reached", problem.next_step) for name in FACTS[2:]]
+    return [*reading(problem), *rest]
