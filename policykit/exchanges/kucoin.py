@@ -41,9 +41,10 @@ class Kucoin(Adapter):
 
     id = "kucoin"
     public = (
-        calls("GET", "/api/v1/", "timestamp contracts/active")
+        calls("GET", "/api/v1/", "timestamp contracts/active market/allTickers")
         | calls("GET", "/api/v2/", "symbols")
         | calls("GET", "/api/v3/", "currencies")
+        | calls("GET", "/api/ua/v1/", "asset/currencies market/instrument market/ticker")
     )
     reads = (
         calls(
@@ -52,6 +53,7 @@ class Kucoin(Adapter):
             "user/api-key isolated/symbols hf/accounts/opened accounts account-overview positions hf/orders/active "
             "stop-order orders stopOrders",
         )
+        | calls("GET", "/api/v2/", "position/getPositionMode")
         | calls("GET", "/api/v3/", "margin/symbols")
         | calls("GET", "/api/ua/v1/", "account/mode account/balance")
         | calls("GET", "/api/ua/v1/*/", "account/balance order/open-list position/open-list")
@@ -75,6 +77,8 @@ class Kucoin(Adapter):
             "GET /api/v1/positions",
             "GET /api/v1/orders",
             "GET /api/v1/stopOrders",
+            "GET /api/v2/position/getPositionMode",
+            "GET /api/v1/market/allTickers",
         ),
     }
     #: Orders of spot can be listed by symbol only. OCO orders and margin accounts are not listed: ccxt 4.5.90 has no

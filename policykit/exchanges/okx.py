@@ -63,6 +63,8 @@ class Okx(Adapter):
             "GET /api/v5/account/positions",
             *("GET /api/v5/trade/orders-pending",) * 5,
             *("GET /api/v5/trade/orders-algo-pending",) * (len(_SPOT) + len(_SWAP) - 5),
+            _KEY,  # the position mode stands in it
+            "GET /api/v5/market/tickers",
         ),
     }
     live: ClassVar = {

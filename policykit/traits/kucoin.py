@@ -116,9 +116,14 @@ WEIGHTS: Final[dict[str, int]] = {
     "GET /api/v1/stop-order": 8,
     "GET /api/v1/orders": 4,
     "GET /api/v1/stopOrders": 12,
+    "GET /api/v1/market/allTickers": 15,
+    "GET /api/v2/position/getPositionMode": 2,
     "GET /api/ua/v1/unified/account/balance": 10,
     "GET /api/ua/v1/account/balance": 10,
     "GET /api/ua/v1/unified/order/open-list": 8,
+    "GET /api/ua/v1/asset/currencies": 3,
+    "GET /api/ua/v1/market/instrument": 4,
+    "GET /api/ua/v1/market/ticker": 15,
     "GET /api/ua/v1/unified/position/open-list": 6,
 }
 

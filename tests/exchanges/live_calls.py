@@ -10,7 +10,7 @@ from policykit.sim import SimServer
 
 
 def live_calls(adapter: Adapter, sim: SimServer, client: Any, symbols: tuple[str, ...] = ()) -> Counter[str]:
-    """Return how often each endpoint was asked by markets, balances, positions and open orders of every product."""
+    """Return how often each endpoint was asked by markets, balances, positions, orders, position mode and prices."""
     before = sim.truth.by_route.copy()
     client.load_markets()
     for reads in adapter.live.values():
@@ -21,4 +21,7 @@ def live_calls(adapter: Adapter, sim: SimServer, client: Any, symbols: tuple[str
         for _, params in reads.orders:
             for symbol in symbols if reads.by_symbol else (None,):
                 client.fetch_open_orders(symbol, None, None, dict(params))
+    if client.has.get("fetchPositionMode"):
+        client.fetch_position_mode()
+    client.fetch_tickers(["BTC/USDT"])
     return sim.truth.by_route - before

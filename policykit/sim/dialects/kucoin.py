@@ -116,6 +116,19 @@ def _symbols(world: World, request: Request, key: SimKey | None, now_ms: int) ->
     return _ok(rows)
 
 
+def _tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    rows = []
+    for symbol in world.venue.symbols.values():
+        bid, ask = world.venue.touch(symbol, now_ms)
+        name = f"{symbol.base}-{symbol.quote}"
+        rows.append({"symbol": name, "symbolName": name, "buy": str(bid), "sell": str(ask), "last": str(bid)})
+    return _ok({"time": now_ms, "ticker": rows})
+
+
+def _position_mode(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return _ok({"positionMode": 0})
+
+
 def _mode(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     return _ok({"selfAccountMode": "CLASSIC"})
 
@@ -157,6 +170,8 @@ class Kucoin(Reading):
         ("GET", "/api/v1/positions"): Endpoint(_none, host=FUTURES_HOST),
         ("GET", "/api/v1/orders"): Endpoint(_items, host=FUTURES_HOST),
         ("GET", "/api/v1/stopOrders"): Endpoint(_items, host=FUTURES_HOST),
+        ("GET", "/api/v1/market/allTickers"): Endpoint(_tickers, public=True),
+        ("GET", "/api/v2/position/getPositionMode"): Endpoint(_position_mode, host=FUTURES_HOST),
     }
     errors: ClassVar = {
         "key": _bad(401, 400003, "KC-API-KEY not exists"),

@@ -119,6 +119,17 @@ def _instruments(world: World, request: Request, key: SimKey | None, now_ms: int
     return _ok(*rows)
 
 
+def _tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    if "instType=SPOT" not in request.query:
+        return _ok()
+    rows = []
+    for symbol in world.venue.symbols.values():
+        bid, ask = world.venue.touch(symbol, now_ms)
+        name = f"{symbol.base}-{symbol.quote}"
+        rows.append({"instType": "SPOT", "instId": name, "bidPx": str(bid), "askPx": str(ask), "ts": str(now_ms)})
+    return _ok(*rows)
+
+
 def _none(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     return _ok()
 
@@ -130,6 +141,7 @@ class Okx(Reading):
     routes: ClassVar = {
         ("GET", "/api/v5/public/time"): Endpoint(_time, public=True),
         ("GET", "/api/v5/public/instruments"): Endpoint(_instruments, public=True),
+        ("GET", "/api/v5/market/tickers"): Endpoint(_tickers, public=True),
         ("GET", "/api/v5/account/config"): Endpoint(_config),
         ("GET", "/api/v5/account/balance"): Endpoint(_balance),
         ("GET", "/api/v5/account/positions"): Endpoint(_none),
