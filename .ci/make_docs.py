@@ -1,4 +1,4 @@
-"""Write what is generated in docs/cli.md, docs/rules.md, docs/coverage.md and README.md; `--check` compares.
+"""Write what is generated in docs/{cli,rules,coverage,exchanges}.md and README.md; `--check` compares.
 
 In README.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
 command prints, and `<!-- promises -->` after an empty line the promises of docs/reliability.md with links to the tests.
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from exchanges_page import page as exchanges_page
 
 from policykit.cli._group import group
 from policykit.lint.coverage import page as coverage_page
@@ -97,6 +98,7 @@ def main(arguments: list[str]) -> int:
         TOP / "docs" / "cli.md": cli_page(),
         TOP / "docs" / "rules.md": rules_page(),
         TOP / "docs" / "coverage.md": coverage_page(),
+        TOP / "docs" / "exchanges.md": exchanges_page(),
         readme: readme_page(readme.read_text(encoding="utf-8")),
     }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
