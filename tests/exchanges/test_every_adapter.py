@@ -28,7 +28,7 @@ READ_AS = {
     "revoked": {"KEY_REJECTED"},
     "address": {"ADDRESS_NOT_ALLOWED", "KEY_REJECTED"},
     "permission": {"PERMISSION_MISSING", "KEY_REJECTED"},
-    "clock": {"CLOCK"},
+    "clock": {"CLOCK", "KEY_REJECTED"},
     "rate": {"RATE_LIMIT"},
     "ban": {"BANNED", "RATE_LIMIT"},
     "maintenance": {"MAINTENANCE"},
@@ -174,7 +174,7 @@ def test_each_refusal_is_told_apart(adapter: Adapter, sim: SimServer, refusal: s
         _report(adapter, sim, sim.grant_key(refused=refusal))
     failure = caught.value.failure
     assert failure.code in READ_AS[refusal]
-    if failure.code == "KEY_REJECTED" and refusal in ("address", "permission"):
+    if failure.code == "KEY_REJECTED" and refusal in ("address", "permission", "clock"):
         assert refusal in failure.message.replace("scopes", "permission")
     assert (failure.retry_after_ms is not None) == (failure.code in ("RATE_LIMIT", "BANNED"))
     assert failure.message.startswith(f"{adapter.id}: ")
