@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.secrets.azure import HOST, LOGIN, TENANT, Cloud
+from tests.secrets.standin import certificate, serving
+
 ROOT = "root-token-of-the-tests"
 STARTS = 3  # another process may take the free port between the look and the start
 #: Variables of the managers' own tools that a developer may have set.
@@ -184,3 +187,33 @@ def led_home(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr(connection, "create_connection", home)
 
     return lead
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, led_home: Callable[[int], None]) -> Iterator[Cloud]:
+    """Return a running stand-in, with the environment of a service principal that may sign in there."""
+    chain, context = certificate(tmp_path, HOST, LOGIN)
+    for name, value in {
+        "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
+        "AZURE_TENANT_ID": TENANT,
+        "AZURE_CLIENT_ID": "66666666-7777-8888-9999-000000000000",
+        "AZURE_CLIENT_SECRET": "right-0123456789",
+        "REQUESTS_CA_BUNDLE": str(chain),
+    }.items():
+        monkeypatch.setenv(name, value)
+    # The SDK remembers for the life of a process where a vault sends its callers to sign in.
+    from azure.keyvault.secrets._shared.http_challenge_cache import clear
+
+    clear()
+    made = Cloud()
+    with serving(made, context) as server:
+        led_home(server.port)
+        yield made
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let azure-core's pause before its one retry take no time."""
+    from azure.core.pipeline.transport import RequestsTransport
+
+    monkeypatch.setattr(RequestsTransport, "sleep", lambda self, seconds: None)

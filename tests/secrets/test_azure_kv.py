@@ -1,15 +1,8 @@
-"""azure-kv:// through the real SDK and its real sign-in, over real TLS, to a stand-in that speaks the documented REST.
-
-No server of Azure's can run here. What the stand-in answers is from Microsoft's pages (Get Secret, Set Secret,
-"Authentication, requests and responses", OAuth 2.0 client credentials); that Azure answers so is not proved by it.
-"""
+"""azure-kv:// through the real SDK and sign-in, over real TLS, to a stand-in that speaks the documented REST."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,81 +10,12 @@ from policykit import secrets
 from policykit.errors import SecretUnavailable
 from policykit.redact import Secret
 from policykit.secrets import Fact
-from tests.secrets.standin import Answer, Asked, certificate, serving
+from tests.secrets.azure import HOST, Cloud, error
+from tests.secrets.standin import Answer
 
-HOST = "desk.vault.azure.net"
-LOGIN = "login.microsoftonline.com"
-TENANT = "11111111-2222-3333-4444-555555555555"
 KEY = {"api_key": "key-0123456789", "api_secret": "secret-0123456789"}
 NEW = {"api_key": Secret("new-key-012345"), "api_secret": Secret("new-secret-012345")}
 READ = "azure-kv://desk/mm"
-
-
-class Cloud:
-    """What answers as Azure: the sign-in, the challenge, and one vault's secrets."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, str] = {}
-        self.refuse: Callable[[Asked], Answer | None] = lambda asked: None
-
-    def __call__(self, asked: Asked) -> Answer:
-        """Answer one request."""
-        if asked.headers["Host"] == LOGIN:
-            return self._login(asked)
-        challenge = f'Bearer authorization="https://{LOGIN}/{TENANT}", resource="https://vault.azure.net"'
-        if asked.headers.get("Authorization") != "Bearer access-0123456789":
-            return Answer(401, _error("Unauthorized"), {"WWW-Authenticate": challenge})
-        if refused := self.refuse(asked):
-            return refused
-        name = asked.path.partition("?")[0].split("/")[2]
-        if asked.method == "PUT":
-            self.stored[name] = json.loads(asked.body)["value"]
-        if name not in self.stored:
-            return Answer(404, _error("SecretNotFound"))
-        ident = f"https://{HOST}/secrets/{name}/4387e9f3d6e14c459867679a90fd0f79"
-        return Answer(body={"value": self.stored[name], "id": ident, "attributes": {"enabled": True}})
-
-    def _login(self, asked: Asked) -> Answer:
-        base = f"https://{LOGIN}/{TENANT}"
-        if "/discovery/instance" in asked.path:
-            return Answer(body={"tenant_discovery_endpoint": f"{base}/v2.0/.well-known/openid-configuration"})
-        if "openid-configuration" in asked.path:
-            return Answer(
-                body={
-                    "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-                    "token_endpoint": f"{base}/oauth2/v2.0/token",
-                    "issuer": f"{base}/v2.0",
-                }
-            )
-        if b"client_secret=right-" not in asked.body:
-            return Answer(401, {"error": "invalid_client", "error_description": "AADSTS7000215"})
-        return Answer(body={"token_type": "Bearer", "expires_in": 3599, "access_token": "access-0123456789"})
-
-
-def _error(code: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": "words of the manager"}}
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, led_home: Callable[[int], None]) -> Iterator[Cloud]:
-    """Return a running stand-in, with the environment of a service principal that may sign in there."""
-    chain, context = certificate(tmp_path, HOST, LOGIN)
-    for name, value in {
-        "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
-        "AZURE_TENANT_ID": TENANT,
-        "AZURE_CLIENT_ID": "66666666-7777-8888-9999-000000000000",
-        "AZURE_CLIENT_SECRET": "right-0123456789",
-        "REQUESTS_CA_BUNDLE": str(chain),
-    }.items():
-        monkeypatch.setenv(name, value)
-    # The SDK remembers for the life of a process where a vault sends its callers to sign in.
-    from azure.keyvault.secrets._shared.http_challenge_cache import clear
-
-    clear()
-    made = Cloud()
-    with serving(made, context) as server:
-        led_home(server.port)
-        yield made
 
 
 def refusal(reference: str = READ) -> str:
@@ -146,14 +70,14 @@ FOREIGN = "the answer is not that of Key Vault; see that the vault's name is rig
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Answer(404, _error("SecretNotFound")), "there is no secret; write it first, or correct the name"),
-        (Answer(403, _error("Forbidden")), DENIED),
-        (Answer(429, _error("Throttled")), "too many requests; try again later"),
+        (Answer(404, error("SecretNotFound")), "there is no secret; write it first, or correct the name"),
+        (Answer(403, error("Forbidden")), DENIED),
+        (Answer(429, error("Throttled")), "too many requests; try again later"),
         (
-            Answer(400, _error("BadParameter")),
+            Answer(400, error("BadParameter")),
             REFUSED,
         ),
-        (Answer(500, _error("InternalError")), "the manager failed inside; try again later"),
+        (Answer(500, error("InternalError")), "the manager failed inside; try again later"),
         (Answer(302, b"", {"Location": "https://192.0.2.1/"}), FOREIGN),
         (Answer(200, b"<html>"), FOREIGN),
         (Answer(200, {"value": "text"}), f"it holds no JSON object; {FORM}"),
@@ -169,14 +93,6 @@ def test_every_answer_of_a_server_is_met(cloud: Cloud, no_pause: None, answer: A
     """Whatever is answered, there is one line that says what it is, and no traceback."""
     cloud.refuse = lambda asked: answer
     assert refusal() == f"{READ}: {message}"
-
-
-@pytest.fixture
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let azure-core's pause before its one retry take no time."""
-    from azure.core.pipeline.transport import RequestsTransport
-
-    monkeypatch.setattr(RequestsTransport, "sleep", lambda self, seconds: None)
 
 
 LOGIN_FIRST = "no identity of this machine is accepted; set AZURE_CLIENT_ID and its fellows, or attach an identity"
@@ -210,7 +126,7 @@ def test_each_refusal_says_what_to_do(
 
 def test_a_name_that_was_deleted_is_not_free(cloud: Cloud) -> None:
     """A soft-deleted secret holds its name: the write says so."""
-    cloud.refuse = lambda asked: Answer(409, _error("Conflict")) if asked.method == "PUT" else None
+    cloud.refuse = lambda asked: Answer(409, error("Conflict")) if asked.method == "PUT" else None
     with pytest.raises(SecretUnavailable) as caught:
         secrets.write(READ, NEW)
     assert str(caught.value) == (
@@ -220,7 +136,7 @@ def test_a_name_that_was_deleted_is_not_free(cloud: Cloud) -> None:
 
 def test_a_reader_may_not_write(cloud: Cloud) -> None:
     """The refusal of a write names the role that a write needs."""
-    cloud.refuse = lambda asked: Answer(403, _error("Forbidden")) if asked.method == "PUT" else None
+    cloud.refuse = lambda asked: Answer(403, error("Forbidden")) if asked.method == "PUT" else None
     with pytest.raises(SecretUnavailable) as caught:
         secrets.write(READ, NEW)
     assert str(caught.value) == (
