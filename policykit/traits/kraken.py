@@ -50,6 +50,7 @@ _READS: Final = (
     "Balance BalanceEx TradeBalance OpenOrders QueryOrders QueryTrades OpenPositions QueryLedgers TradeVolume "
     "GetApiKeyInfo WithdrawAddresses WithdrawMethods WithdrawStatus DepositStatus CancelAll CancelAllOrdersAfter"
 )
+_OTHERS: Final = "Ledgers TradesHistory AddOrder AmendOrder EditOrder CancelOrder AddOrderBatch CancelOrderBatch"
 
 EXCHANGE: Final = Exchange(
     id="kraken",
@@ -89,6 +90,8 @@ EXCHANGE: Final = Exchange(
             "POST /0/private/Ledgers": 2,
             "POST /0/private/TradesHistory": 2,
         },
+        # Private calls count in their key's counter only.
+        "public": {f"POST /0/private/{name}": 0 for name in f"{_READS} {_OTHERS}".split()},
     },
     errors={
         "EAPI:Invalid key": ErrorMeaning(
