@@ -45,18 +45,51 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     return asked
 
 
+def _span(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Read a span (`24h`) as milliseconds."""
+    from policykit.units import parse_duration
+
+    try:
+        return None if value is None else parse_duration(value).ms
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command(
     "lint",
     epilog=example(
         "policykit lint policies/ bots/\n"
         "policykit lint policies/mm.yaml --live\n"
-        "policykit lint policies/ --state mm.snapshot.json --strict --format json"
+        "policykit lint policies/ --state mm.snapshot.json --strict --format json\n"
+        "policykit lint --key env://MM --exchange binance"
     ),
 )
 @click.argument("paths", nargs=-1, type=click.Path())
 @click.option("--live", is_flag=True, help="Read the live state of the keys, here and now; read-only.")
 @click.option("--state", "states", multiple=True, metavar="FILE", help="Read live state from a snapshot (repeatable).")
-@click.option("--endpoint", metavar="URL", help="With --live: send every URL of the exchange to this origin.")
+@click.option(
+    "--verify-key",
+    "verify_keys",
+    multiple=True,
+    metavar="FILE",
+    help="With --state: take only snapshots signed with the private half of this key (PEM, repeatable).",
+)
+@click.option(
+    "--max-age",
+    "max_age_ms",
+    metavar="SPAN",
+    callback=_span,
+    help="A snapshot older than this is a finding (24h, 7d; default: 7d).",
+)
+@click.option("--key", metavar="REF", help="Without a policy: lint one key by the built-in baseline (env://PREFIX).")
+@click.option("--exchange", metavar="ID", help="With --key: the exchange it is of.")
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="[ID=]URL",
+    help="With --live or --key: send every URL of the exchange (ID, or each) to this origin. Repeatable.",
+)
 @click.option(
     "--record", metavar="FILE", help="JSON: when the kill switch was last drilled, what earlier stages showed."
 )
@@ -93,8 +126,13 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
 
     started = time.monotonic()
     given_now = asked["now_ms"] is not None
-    call, options = _asked(paths, asked)
     try:
+        if asked["key"] or asked["exchange"]:
+            from policykit.cli._key import page_of_key
+
+            page_of_key(paths, output, output_format, asked)
+            return
+        call, options = _asked(paths, asked)
         ended = lint(call, options)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -127,23 +165,45 @@ def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
 
     if asked["live"] and asked["states"]:
         raise click.UsageError("--live and --state are both given; one of them is needed")
-    if asked["endpoint"] and not asked["live"]:
+    if asked["endpoints"] and not asked["live"]:
         raise click.UsageError("--endpoint is given without --live; it is where live state is read")
+    if asked["verify_keys"] and not asked["states"]:
+        raise click.UsageError("--verify-key is given without --state; a snapshot file is needed")
     now_ms = asked["now_ms"] if asked["now_ms"] is not None else time.time_ns() // 1_000_000
     record = _record(asked["record"]) if asked["record"] else None
     take = None
     if asked["live"]:
         from policykit.lint.live import taker
 
-        take = taker(asked["endpoint"], now_ms, lambda line: click.echo(f"{line}\n", err=True))
+        take = taker(asked["endpoints"], now_ms, lambda line: click.echo(f"{line}\n", err=True), live_progress())
     if not paths and Path(DEFAULT).is_dir():
         paths = (DEFAULT,)
     wanted: Any = ("unsafe" if asked["unsafe_fixes"] else "safe") if asked["fix"] or asked["diff"] else None
     options = Options(
         now_ms, asked["select"], asked["ignore"], asked["fail_on"], asked["strict"], record, progress("lint", "files")
-    )
+    )._replace(max_age_ms=asked["max_age_ms"])
     call = Call(paths, asked["states"], take, wanted, asked["diff"], _baseline(asked), asked["write_baseline"])
+    call = call._replace(signers=_signers(asked["verify_keys"]))
     return call._replace(history=_history() if asked["git_history"] else None), options
+
+
+def _signers(files: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the public keys of which one must have signed a snapshot."""
+    if not files:
+        return ()
+    from policykit.exchanges.signing import public_key
+
+    return tuple(public_key(file) for file in files)
+
+
+def live_progress() -> Any:
+    """Return what says on a terminal how many policies were read: `live: 3 of 5 policies`, in one line."""
+
+    def say(done: int, of: int) -> None:
+        if of > 1 and sys.stderr.isatty():
+            click.echo(f"\rlive: {done} of {of} policies" + "\n\n" * (done == of), err=True, nl=False)
+
+    return say
 
 
 def _history() -> Any:

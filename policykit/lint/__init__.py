@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from policykit.lint.discover import discover
 from policykit.lint.hush import hushed
-from policykit.lint.judge import Options
+from policykit.lint.judge import Options, loadable
 from policykit.lint.run import Report, add, exit_code, lint_targets
 
 if TYPE_CHECKING:
@@ -22,8 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Ended", "Options", "Report", "exit_code", "lint"]
 
-#: Reads the live state of a policy; the second value says in one line what could not be read.
-TakeState = Callable[["EffectivePolicy"], "tuple[State, tuple[str, ...]]"]
+
+class TakeState(Protocol):
+    """Reads the live state of policies."""
+
+    def __call__(self, policy: EffectivePolicy, /) -> tuple[State, tuple[str, ...]]:
+        """Return the live state of a policy, and in a line each what could not be read."""
+        ...
+
+    def prepare(self, policies: Sequence[EffectivePolicy], /) -> None:
+        """Read the live state of many policies at once."""
+        ...
+
+
 #: Searches git's history of the repositories that hold paths.
 SearchHistory = Callable[[Sequence[str], Options], "History"]
 
@@ -42,6 +52,8 @@ class Call(NamedTuple):
     write_baseline: str | None = None
     #: Searches git's history, too.
     history: SearchHistory | None = None
+    #: The public keys of which one must have signed each snapshot; none: signatures are not looked at.
+    signers: tuple[Any, ...] = ()
 
 
 class Ended(NamedTuple):
@@ -63,9 +75,11 @@ def lint(call: Call, options: Options) -> Ended:
     """Lint what was asked for; with `fix`, mend what can be mended first."""
     found = discover(call.paths)
     problems = list(found.problems)
-    files = _read(call.states, problems)
+    files = _read(call.states, call.signers, problems)
     unread: list[str] = []
     state_of = _taken(call.take, unread) if call.take is not None else _filed([state for _, state in files])
+    if call.take is not None:
+        call.take.prepare(loadable(found.targets, options))
     report, cards = lint_targets(found.targets, options, state_of, alone=call.take is not None)
     problems += _strangers(files, cards) if cards or not report.findings else []
     notes: list[str] = []
@@ -112,38 +126,44 @@ def _taken(take: TakeState, unread: list[str]) -> StateOf:
 
 
 def _filed(states: Sequence[State]) -> StateOf:
-    """Return what gives each policy the snapshots of its exchange, joined into one."""
+    """Return what gives each policy the snapshots of its keys and its account, joined into one."""
 
     def state_of(policy: EffectivePolicy) -> tuple[State | None, bool]:
-        mine = [s for s in states if s.snapshot.exchange in ("", policy.model.exchange)]
+        from policykit.lint.state import State
+        from policykit.snapshot import belonging, merge
+
+        model = policy.model
+        mine = [
+            (s, found[0])
+            for s in states
+            if (found := belonging([s.snapshot], model.exchange, model.account.name, policy.name))
+        ]
         if not mine:
             return None, False
-        from policykit.lint.state import State
-        from policykit.snapshot import merge
-
-        named = [replace(s.snapshot, exchange=policy.model.exchange) for s in mine]
-        missing = dict.fromkeys(name for s in mine for name in s.missing)
-        return State(merge(named), tuple(missing)), False
+        missing = dict.fromkeys(name for s, _ in mine for name in s.missing)
+        return State(merge([found for _, found in mine]), tuple(missing)), False
 
     return state_of
 
 
-def _read(files: Sequence[str], problems: list[str]) -> list[tuple[str, State]]:
+def _read(files: Sequence[str], signers: Sequence[Any], problems: list[str]) -> list[tuple[str, State]]:
     """Read snapshot files; one that cannot be read, or that speaks of another key of the same name, is a problem."""
     if not files:
         return []
     from policykit.lint.state import StateUnreadable, read_state
 
     read: list[tuple[str, State]] = []
-    ids: dict[tuple[str, str], tuple[str, str]] = {}
+    ids: dict[tuple[str | None, ...], tuple[str, str]] = {}
     for file in files:
         try:
-            read.append((file, read_state(file)))
+            read.append((file, read_state(file, signers)))
         except StateUnreadable as error:
             problems.append(str(error))
     for file, state in read:
-        for key in state.snapshot.keys:
-            known, other = ids.setdefault((state.snapshot.exchange, key.name), (key.id, file))
+        said = state.snapshot
+        for key in said.keys:
+            whose = (said.exchange, said.account_name, said.policy, key.name)
+            known, other = ids.setdefault(whose, (key.id, file))
             if "" not in (known, key.id) and known != key.id:
                 problems.append(
                     f"{file}: its key `{key.name}` is not the key of that name in {other}; one report of each key is"
@@ -153,11 +173,17 @@ def _read(files: Sequence[str], problems: list[str]) -> list[tuple[str, State]]:
 
 
 def _strangers(files: Sequence[tuple[str, State]], cards: Sequence[Card]) -> list[str]:
-    """Return a line for each snapshot of an exchange that no policy is about."""
+    """Return a line for each snapshot of an exchange, or of an account, that no policy is about."""
     exchanges = sorted({card.exchange for card in cards})
     needed = ", ".join(exchanges) or "no exchange (only profiles are here)"
-    return [
-        f"{file}: a snapshot of {state.snapshot.exchange}; one of {needed} is needed"
-        for file, state in files
-        if state.snapshot.exchange not in ("", *exchanges)
-    ]
+    lines: list[str] = []
+    for file, state in files:
+        said = state.snapshot
+        if said.exchange not in ("", *exchanges):
+            lines.append(f"{file}: a snapshot of {said.exchange}; one of {needed} is needed")
+            continue
+        accounts = sorted({card.account for card in cards if said.exchange in ("", card.exchange)})
+        if accounts and said.account_name not in (None, *accounts):
+            one_of = ", ".join(accounts)
+            lines.append(f"{file}: a snapshot of the account {said.account_name}; one of {one_of} is needed")
+    return lines

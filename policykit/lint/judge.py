@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,6 +47,8 @@ class Options(NamedTuple):
     texts: Mapping[str, bytes] | None = None
     #: The bots' sources that are linted together: names that one imports are followed into the others.
     project: Project | None = None
+    #: The oldest snapshot that is taken as live, ms; None: what the rule on that says.
+    max_age_ms: int | None = None
 
     def wants(self, code: str) -> bool:
         """Tell whether findings of a rule are asked for. PK0 cannot be left out: such a policy is in force nowhere."""
@@ -113,10 +116,22 @@ def _policy(target: Target, options: Options, state_of: StateOf, read_parent: Re
         snapshot=state.snapshot if state else None,
         missing=state.missing if state else (),
         record=options.record,
+        max_age_ms=options.max_age_ms,
     )
     judged.card = card(inputs)
     judged.findings = run(catalogue("policy"), inputs, policy.file)
     return judged
+
+
+def loadable(targets: Iterable[Target], options: Options) -> list[EffectivePolicy]:
+    """Return the policies among the targets that load and speak of an exchange; the others' findings come later."""
+    found: list[EffectivePolicy] = []
+    for target in targets:
+        if target.kind == "policy":
+            with suppress(PolicyError):
+                policy = load(target.file, now_ms=options.now_ms, read_own=reader(options.texts))
+                found += [] if policy.profile else [policy]
+    return found
 
 
 def project(targets: Iterable[Target]) -> Project | None:

@@ -1,47 +1,128 @@
-"""Read live state for lint: say what it costs, take a snapshot, and make what failed unknown, never a pass."""
+"""Read live state for lint: say what it costs, take snapshots of all policies at once, and make what failed unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from policykit.clock import iso
 from policykit.lint.state import State
 
 if TYPE_CHECKING:
-    from policykit.lint import TakeState
+    from policykit.exchanges.session import Session
     from policykit.policy import EffectivePolicy
 
+#: Told how many of how many policies were read.
+Progress = Callable[[int, int], None]
 
-def taker(endpoint: str | None, now_ms: int, announce: Callable[[str], None]) -> TakeState:
-    """Return what reads the live state of a policy's keys, on the host where they live.
 
-    `announce` is given one line with the cost before anything is sent. The reader raises ValueError for an endpoint
-    that is no origin, or plain http off this machine.
-    """
-    from policykit import secrets
-    from policykit.errors import ExchangeUnavailable, SecretUnavailable
-    from policykit.exchanges import snapshot as live
-    from policykit.snapshot import Snapshot
+class Taker:
+    """Read the live state of policies, each once, on the host where their keys live."""
 
-    def take(policy: EffectivePolicy) -> tuple[State, tuple[str, ...]]:
-        announce(cost_line(policy, live.plan(policy)))
+    def __init__(
+        self,
+        endpoint: str | Sequence[str] | None,
+        now_ms: int,
+        announce: Callable[[str], None],
+        progress: Progress | None = None,
+    ) -> None:
+        """Take `[ID=]URL` endpoints, the moment that lint counts from, and who is told what it costs and how far it is.
+
+        Raise ValueError for an endpoint that is no origin, or plain http off this machine.
+        """
+        from policykit.exchanges.endpoints import endpoints
+
+        self._endpoints = endpoints(endpoint)
+        self._now_ms = now_ms
+        self._announce = announce
+        self._progress = progress
+        self._taken: dict[str, tuple[State, tuple[str, ...]]] = {}
+
+    def __call__(self, policy: EffectivePolicy) -> tuple[State, tuple[str, ...]]:
+        """Return the live state of a policy, and in a line each what could not be read."""
+        if policy.file not in self._taken:
+            self.prepare([policy])
+        return self._taken[policy.file]
+
+    def prepare(self, policies: Sequence[EffectivePolicy]) -> None:
+        """Say what all of it costs, then read policies at once: each exchange waits for itself only."""
+        from policykit.clock import SystemClock
+        from policykit.exchanges import snapshot as live
+        from policykit.exchanges.budget import running_store
+        from policykit.exchanges.session import Session
+
+        policies = list({one.file: one for one in policies if one.file not in self._taken}.values())
+        if not policies:
+            return
+        from policykit import secrets
+
+        for policy in policies:
+            self._announce(cost_line(policy, live.plan(policy)))
+        store, problem = running_store()
+        if problem:
+            self._announce(f"live: {problem}")
         try:
-            taken = live.take(policy, endpoint=endpoint, secret_source=secrets.read)
-        except (ExchangeUnavailable, SecretUnavailable) as error:
-            lines = (str(error),)
-            errors = [{"key": name, "code": "NOT_READ", "message": str(error)} for name in policy.model.keys or {}]
-            return State(Snapshot(iso(now_ms), policy.model.exchange, endpoint, errors=errors)), lines
-        return State(taken), tuple(_line(policy, error) for error in taken.errors)
+            self._take(Session(secrets.read, SystemClock(), self._endpoints, store), policies)
+        finally:
+            if store is not None:
+                store.close()
 
-    return take
+    def _take(self, session: Session, policies: Sequence[EffectivePolicy]) -> None:
+        from policykit.errors import ExchangeUnavailable
+        from policykit.exchanges import snapshot as live
+        from policykit.snapshot import Snapshot
+
+        done = _Count(len(policies), self._progress)
+        for policy, taken in zip(policies, live.take_all(session, policies, done), strict=True):
+            if isinstance(taken, ExchangeUnavailable):
+                message, keys = str(taken), policy.model.keys or {}
+                errors = [{"key": name, "code": taken.code, "message": message} for name in keys]
+                snapshot = Snapshot(iso(self._now_ms), policy.model.exchange, errors=errors)
+                self._taken[policy.file] = State(snapshot), (message,)
+            else:
+                self._taken[policy.file] = State(taken), tuple(_line(policy, error) for error in taken.errors)
+
+
+class _Count:
+    """Counts what is over, in whatever thread, and says so."""
+
+    def __init__(self, of: int, progress: Progress | None) -> None:
+        import threading
+
+        self._done, self._of, self._progress = 0, of, progress
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self._done += 1
+            if self._progress is not None:
+                self._progress(self._done, self._of)
+
+
+def taker(
+    endpoint: str | Sequence[str] | None,
+    now_ms: int,
+    announce: Callable[[str], None],
+    progress: Progress | None = None,
+) -> Taker:
+    """Return what reads the live state of policies; `announce` is given a line of cost each before anything is sent."""
+    return Taker(endpoint, now_ms, announce, progress)
 
 
 def _line(policy: EffectivePolicy, error: dict[str, str]) -> str:
     name = error.get("key")
     place = policy.place(f"keys.{name}") if name else policy.place("exchange")
+    return error_line(f"{place}: ", error)
+
+
+def error_line(place: str, error: dict[str, str]) -> str:
+    """Say what could not be read, by which code, and what to do about it."""
+    from policykit.exchanges.advice import advice
+
+    name, code = error.get("key"), error.get("code", "")
     what = f"key `{name}` could not be read" if name else "live state could not be read"
-    return f"{place}: {what}: {error.get('message', '')}"
+    step = advice(code)
+    return f"{place}{what}: {code}: {error.get('message', '')}" + (f"; next: {step}" if step else "")
 
 
 def cost_line(policy: EffectivePolicy, plan: dict[str, int]) -> str:
@@ -50,13 +131,21 @@ def cost_line(policy: EffectivePolicy, plan: dict[str, int]) -> str:
 
     keys, calls = len(policy.model.keys or {}), plan["calls"]
     traits = load(policy.model.exchange)
-    windows = [w for w in (traits.rate_windows if traits else ()) if w.name == "request-weight"]
-    of = f" of {windows[0].limit}" if windows else ""
     parts = [
         policy.model.exchange,
         f"{keys} key{'' if keys == 1 else 's'}",
         f"{calls} call{'' if calls == 1 else 's'}",
-        f"{plan['weight']}{of} weight a minute",
+        f"{plan['weight']}{_allowed(traits)}",
         "no order endpoint",
     ]
     return f"live: {', '.join(parts)}"
+
+
+def _allowed(traits: Any) -> str:
+    """Return what a weight is of: ` of 6000 weight a minute`, ` of 600 requests in 5 s`; ` weight` if none is known."""
+    window = traits.rate_windows[0] if traits is not None and traits.rate_windows else None
+    if window is None:
+        return " weight"
+    unit = "weight" if "weight" in window.name else window.name
+    span = "a minute" if window.per_ms == 60_000 else f"in {window.per_ms / 1000:g} s"
+    return f" of {window.limit} {unit} {span}"

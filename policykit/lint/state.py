@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
@@ -149,10 +149,16 @@ def _outermost(missing: list[str]) -> tuple[str, ...]:
     return tuple(m for m in missing if not any(m.startswith(f"{other}.") for other in missing))
 
 
-def read_state(path: str) -> State:
-    """Read a snapshot file. Raise StateUnreadable."""
+def read_state(path: str, keys: Sequence[Any] = ()) -> State:
+    """Read a snapshot file; with public keys, one that was signed with one of them. Raise StateUnreadable."""
 
     def build(data: dict[str, Any]) -> State:
+        if keys:
+            from policykit.exchanges.signing import verified
+
+            wrong = verified(data, keys)
+            if wrong:
+                raise ValueError(f"{wrong}; do not trust it: take it anew (policykit snapshot --sign KEYFILE)")
         whole, missing = complete(data)
         return State(from_dict(whole), missing)
 

@@ -97,6 +97,8 @@ class Inputs(NamedTuple):
     fleet: tuple[Card, ...] = ()
     #: By file, those of all other rules, one for each rule and path.
     findings: Mapping[str, Sequence[Finding]] = MappingProxyType({})
+    #: The oldest live state that is taken as live, ms; None: what the rule on that says (PK110).
+    max_age_ms: int | None = None
 
     @property
     def effective(self) -> EffectivePolicy:
@@ -187,7 +189,7 @@ class Inputs(NamedTuple):
         """Return why a field of the snapshot that is not a key's is unknown: `equity`, `withdrawal_addresses`."""
         reasons = self.snapshot.account.get("unknown") if self.snapshot else None
         reason = reasons.get(field) if isinstance(reasons, Mapping) else None
-        return str(reason) if reason else "the snapshot does not have it"
+        return " ".join(str(reason).split()) if reason else "the snapshot does not have it"
 
     def observed(self, report: KeyReport, path: str, value: Any) -> Observed:
         """Return the evidence of a finding: what the exchange said of a key."""

@@ -93,24 +93,32 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         yield RULE.unknown(place, "how old the snapshot is, is not known: it has no readable time", "take it anew")
         return
     exchange, taken_at = inputs.snapshot.exchange, inputs.snapshot.taken_at
-    when = _off(taken_ms, inputs.now_ms)
+    when = _off(taken_ms, inputs)
     if when:
         evidence = inputs.evidence("snapshot", "taken_at", taken_at, taken_at)
         yield _stale(place, f"the snapshot of {exchange} is {when}", evidence)
         return
     for name, _, report in inputs.reports():
-        when = _off(iso_ms(report.at), inputs.now_ms)
+        when = _off(iso_ms(report.at), inputs)
         if when:
             evidence = inputs.observed(report, "source.at", report.at)
             yield _stale(inputs.place(f"keys.{name}"), f"what {exchange} said of key `{name}` is {when}", evidence)
 
 
-def _off(at_ms: int | None, now_ms: int) -> str:
+def _off(at_ms: int | None, inputs: Inputs) -> str:
     """Say how an answer is not of now; nothing when it is, or when nobody knows."""
-    age_ms = 0 if at_ms is None else now_ms - at_ms
-    if age_ms > MAX_AGE_MS:
-        return f"{days(age_ms)} old; at most {days(MAX_AGE_MS)}"
-    return f"from the future (now is {iso(now_ms)})" if -age_ms > MAX_AHEAD_MS else ""
+    most = MAX_AGE_MS if inputs.max_age_ms is None else inputs.max_age_ms
+    age_ms = 0 if at_ms is None else inputs.now_ms - at_ms
+    if age_ms > most:
+        return f"{_span(age_ms)} old; at most {_span(most)}"
+    return f"from the future (now is {iso(inputs.now_ms)})" if -age_ms > MAX_AHEAD_MS else ""
+
+
+def _span(ms: int) -> str:
+    """Write a span in whole days, under two of them in hours, under an hour in minutes."""
+    if ms >= 2 * DAY_MS:
+        return days(ms)
+    return f"{ms // 3_600_000} h" if ms >= 3_600_000 else f"{ms // 60_000} min"
 
 
 def _stale(place: Place, message: str, observed: Observed) -> Finding:
