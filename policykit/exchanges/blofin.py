@@ -51,6 +51,8 @@ class BloFin(Adapter):
             "GET /api/v1/trade/orders-pending",
             "GET /api/v1/trade/orders-tpsl-pending",
             "GET /api/v1/trade/orders-algo-pending",
+            "GET /api/v1/account/position-mode",
+            "GET /api/v1/market/tickers",
         ),
     }
     #: ccxt lists no spot orders of BloFin: spot is not read.

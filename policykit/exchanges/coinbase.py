@@ -47,8 +47,9 @@ class Coinbase(Adapter):
     asks: ClassVar = {
         "server_time": (f"GET {_API}time",),
         "key_report": (_KEY,),
-        # Markets: ccxt reads products twice (spot, futures) and the fees; then spot, then futures.
+        # Markets: ccxt reads products twice (spot, futures) and the fees; prices: the products again.
         "account": (
+            f"GET {_API}market/products",
             f"GET {_API}market/products",
             f"GET {_API}market/products",
             f"GET {_API}transaction_summary",

@@ -41,7 +41,11 @@ class Htx(Adapter):
 
     id = "htx"
     public = calls("GET", "/v1/common/", "timestamp symbols") | calls(
-        "GET", "/", "linear-swap-api/v1/swap_contract_info swap-api/v1/swap_contract_info api/v1/contract_contract_info"
+        "GET",
+        "/",
+        "linear-swap-api/v1/swap_contract_info swap-api/v1/swap_contract_info api/v1/contract_contract_info "
+        "market/tickers linear-swap-ex/market/detail/batch_merged swap-ex/market/detail/batch_merged "
+        "market/detail/batch_merged",
     )
     reads = calls(
         "GET",
@@ -66,6 +70,7 @@ class Htx(Adapter):
             "GET /v5/algo/order/opens",
             "GET /v5/algo/order/opens",
             "GET /v5/algo/order/opens",
+            "GET /market/tickers",
         ),
     }
     #: ccxt lists no conditional orders of spot (v2/algo-orders/opening); stop-limit orders are in the plain list.

@@ -131,6 +131,7 @@ EXCHANGE: Final = Exchange(
     },
     ban_ms=300_000,
     transfer_separable=True,
+    bundles=(("trade.spot", "trade.derivatives"),),
     sub_accounts=True,
     key_page="BloFin > Account > API Management > Edit",
     scope_labels={

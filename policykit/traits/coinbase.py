@@ -93,7 +93,10 @@ EXCHANGE: Final = Exchange(
             source="api-evangelist/coinbase rate-limits/coinbase-rate-limits.yml (2026-05-05): 10 a second by address",
         ),
     ),
-    costs={"requests": _COSTS},
+    costs={
+        "requests": _COSTS,
+        "public-requests": {f"GET /api/v3/brokerage/{name}": 0 for name in _PRIVATE.split()},
+    },
     errors={
         "http:401": _UNAUTHORIZED,
         # OctoBot-Tentacles@005cdb4 coinbase_exchange.py quotes both: PERMISSION_DENIED and unknown, each with
@@ -120,6 +123,7 @@ EXCHANGE: Final = Exchange(
         ("request timestamp expired", ErrorMeaning("CLOCK", "no", "the request is too old; set this host's clock")),
     ),
     transfer_separable=False,  # can_transfer is transfer and withdrawal in one
+    bundles=(("transfer", "withdraw"), ("trade.spot", "trade.derivatives")),
     sub_accounts=True,  # portfolios, each with keys of its own: coinbase-app/advanced-trade-apis/guides/portfolios
     key_page="Coinbase Developer Platform > API keys > Edit",
     scope_labels={

@@ -75,11 +75,14 @@ _SWAP: Final = {
     "orders.cancel_all": "POST /v5/trade/cancel_all_orders",
 }
 #: Each counts one; ccxt's finer costs are those of endpoints with a limit of their own, by user.
-_READS: Final = (
-    "/v1/common/timestamp /v1/common/symbols /v2/user/uid /v2/user/api-key /v1/account/accounts "
+_PUBLIC: Final = (
+    "/v1/common/timestamp /v1/common/symbols /linear-swap-api/v1/swap_contract_info /swap-api/v1/swap_contract_info "
+    "/api/v1/contract_contract_info /market/tickers"
+)
+_PRIVATE: Final = (
+    "/v2/user/uid /v2/user/api-key /v1/account/accounts "
     "/v1/order/openOrders /v2/algo-orders/opening /v5/account/balance /v5/trade/position/opens /v5/trade/order/opens "
-    "/v5/algo/order/opens /linear-swap-api/v1/swap_contract_info /swap-api/v1/swap_contract_info "
-    "/api/v1/contract_contract_info"
+    "/v5/algo/order/opens"
 )
 _RATE: Final = ErrorMeaning("RATE_LIMIT", "no", "too many requests; wait")
 _ADDRESS: Final = ErrorMeaning("ADDRESS_NOT_ALLOWED", "no", "this address is not on the key's allowlist")
@@ -115,7 +118,13 @@ EXCHANGE: Final = Exchange(
         ),
         RateWindow("public-requests", 10, 1_000, "rolling", "ip", source=f"{_DOCS} Rate Limiting Rule: without a key"),
     ),
-    costs={"requests": {f"GET {path}": 1 for path in _READS.split()}},
+    costs={
+        "requests": {f"GET {path}": 1 for path in _PRIVATE.split()},
+        "public-requests": {
+            **{f"GET {path}": 1 for path in _PUBLIC.split()},
+            **{f"GET {path}": 0 for path in _PRIVATE.split()},
+        },
+    },
     errors={
         # One code for a wrong key, signature, address and time; err-msg says which.
         "api-signature-not-valid": ErrorMeaning(
@@ -163,6 +172,7 @@ EXCHANGE: Final = Exchange(
         ),
     ),
     transfer_separable=False,  # questions, Q2: "Trade permission: it is used to place order, cancel order and transfer"
+    bundles=(("trade.spot", "trade.margin", "trade.derivatives", "trade.options", "trade.other", "transfer"),),
     sub_accounts=True,
     key_page="HTX > Account > API Management > Edit",
     scope_labels={

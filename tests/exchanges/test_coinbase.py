@@ -187,6 +187,7 @@ def test_the_account_is_read_by_the_calls_that_were_told(sim: SimServer) -> None
     client = client_of(sim, sim.grant_key())
     assert live_calls(ADAPTER, sim, client) == Counter(ADAPTER.asks["account"])
     assert client.fetch_balance({"v3": True})["total"]["USDT"] == 100_000
+    assert client.fetch_tickers(["BTC/USDT"])["BTC/USDT"]["last"] > 0
 
 
 def test_nothing_is_written(sim: SimServer) -> None:

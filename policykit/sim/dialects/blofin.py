@@ -68,6 +68,42 @@ def _balance(world: World, request: Request, key: SimKey | None, now_ms: int) ->
     return _ok({"ts": str(now_ms), "totalEquity": "0", "isolatedEquity": "0", "details": details})
 
 
+def _instruments(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    rows = [
+        {
+            "instId": f"{symbol.base}-{symbol.quote}",
+            "baseCurrency": symbol.base,
+            "quoteCurrency": symbol.quote,
+            "contractValue": "1",
+            "listTime": "1638333031000",
+            "expireTime": "1704124800000",
+            "maxLeverage": "1",
+            "minSize": str(symbol.min_quantity),
+            "lotSize": str(symbol.step),
+            "tickSize": str(symbol.tick),
+            "instType": "SPOT",
+            "contractType": "",
+            "state": "live",
+            "settleCurrency": symbol.quote,
+        }
+        for symbol in world.venue.symbols.values()
+    ]
+    return _ok(rows)
+
+
+def _tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    rows = []
+    for symbol in world.venue.symbols.values():
+        bid, ask = world.venue.touch(symbol, now_ms)
+        name = f"{symbol.base}-{symbol.quote}"
+        rows.append({"instId": name, "bidPrice": str(bid), "askPrice": str(ask), "ts": str(now_ms)})
+    return _ok(rows)
+
+
+def _position_mode(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return _ok({"positionMode": "net_mode"})
+
+
 def _none(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     return _ok([])
 
@@ -77,7 +113,9 @@ class BloFin(Reading):
 
     id = "blofin"
     routes: ClassVar = {
-        ("GET", "/api/v1/market/instruments"): Endpoint(_none, public=True),
+        ("GET", "/api/v1/market/instruments"): Endpoint(_instruments, public=True),
+        ("GET", "/api/v1/market/tickers"): Endpoint(_tickers, public=True),
+        ("GET", "/api/v1/account/position-mode"): Endpoint(_position_mode),
         ("GET", "/api/v1/user/query-apikey"): Endpoint(_key),
         ("GET", "/api/v1/account/balance"): Endpoint(_balance),
         ("GET", "/api/v1/account/positions"): Endpoint(_none),

@@ -67,6 +67,29 @@ def _accounts(world: World, request: Request, key: SimKey | None, now_ms: int) -
     return {"accounts": rows, "has_next": False, "cursor": "", "size": len(rows)}
 
 
+def _products(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    if "product_type=FUTURE" in request.query:
+        return {"products": [], "num_products": 0}
+    rows = []
+    for symbol in world.venue.symbols.values():
+        bid, ask = world.venue.touch(symbol, now_ms)
+        rows.append(
+            {
+                "product_id": f"{symbol.base}-{symbol.quote}",
+                "price": str(bid),
+                "best_bid_price": str(bid),
+                "best_ask_price": str(ask),
+                "base_currency_id": symbol.base,
+                "quote_currency_id": symbol.quote,
+                "base_increment": str(symbol.step),
+                "price_increment": str(symbol.tick),
+                "product_type": "SPOT",
+                "trading_disabled": False,
+            }
+        )
+    return {"products": rows, "num_products": len(rows)}
+
+
 def _empty(name: str) -> Callable[..., Any]:
     """Return the handler of a list without rows."""
     return lambda world, request, key, now_ms: {name: [], "has_next": False, "cursor": ""}
@@ -80,7 +103,7 @@ class Coinbase(Reading):
         ("GET", "/api/v3/brokerage/time"): Endpoint(_time, public=True),
         ("GET", "/api/v3/brokerage/key_permissions"): Endpoint(_key),
         ("GET", "/api/v3/brokerage/accounts"): Endpoint(_accounts, needs="read"),
-        ("GET", "/api/v3/brokerage/market/products"): Endpoint(_empty("products"), public=True),
+        ("GET", "/api/v3/brokerage/market/products"): Endpoint(_products, public=True),
         ("GET", "/api/v3/brokerage/transaction_summary"): Endpoint(_empty("fee_tiers"), needs="read"),
         ("GET", "/api/v3/brokerage/orders/historical/batch"): Endpoint(_empty("orders"), needs="read"),
         ("GET", "/api/v3/brokerage/cfm/balance_summary"): Endpoint(_empty("balances"), needs="read"),

@@ -87,6 +87,15 @@ def _symbols(world: World, request: Request, key: SimKey | None, now_ms: int) ->
     return {"status": "ok", "data": rows}
 
 
+def _tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    rows = []
+    for one in world.venue.symbols.values():
+        bid, ask = world.venue.touch(one, now_ms)
+        name = f"{one.base}{one.quote}".lower()
+        rows.append({"symbol": name, "bid": float(bid), "bidSize": 1.0, "ask": float(ask), "askSize": 1.0})
+    return {"status": "ok", "ts": now_ms, "data": rows}
+
+
 def _linear(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     row = {"symbol": "BTC", "contract_code": "BTC-USDT", "contract_size": 0.001, "price_tick": 0.1, "business_type": "swap"}  # fmt: skip  # noqa: E501
     return {"status": "ok", "data": [{**row, "contract_status": 1, "pair": "BTC-USDT"}], "ts": now_ms}
@@ -129,6 +138,7 @@ class Htx(Reading):
     routes: ClassVar = {
         ("GET", "/v1/common/timestamp"): Endpoint(_time, public=True),
         ("GET", "/v1/common/symbols"): Endpoint(_symbols, public=True),
+        ("GET", "/market/tickers"): Endpoint(_tickers, public=True),
         ("GET", "/v2/user/uid"): Endpoint(_uid),
         ("GET", "/v2/user/api-key"): Endpoint(_keys),
         ("GET", "/v1/account/accounts"): Endpoint(_accounts, needs="read"),
