@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from policykit.clock import Clock, SystemClock
 from policykit.sim import dialects
+from policykit.sim.contracts import Futures, Resting, Side, books
 from policykit.sim.dialects.base import Reply, Request, World
 from policykit.sim.drift import Drift
 from policykit.sim.exchange import Exchange, Outcome
@@ -100,9 +101,10 @@ class SimServer:
         now_ms = self.clock.now_ms()
         held = {asset: Decimal(amount) for asset, amount in setup.get("balances", DEFAULT_BALANCES).items()}
         path = PricePath(seed, setup.get("amplitude", DEFAULT_AMPLITUDE))
-        symbols = setup.get("symbols", DEFAULT_SYMBOLS)
+        symbols = tuple(setup.get("symbols", DEFAULT_SYMBOLS))
         self.venue = Venue(path, now_ms, held, symbols, Decimal(setup.get("fee", DEFAULT_FEE)))
         self._keys: dict[str, SimKey] = {}
+        self._futures = Futures(books(symbols))
         sizes = setup.get("limits", LimitSizes())
         self._world = World(
             self.venue,
@@ -110,6 +112,7 @@ class SimServer:
             self._keys,
             lag_balances=setup.get("lag_balances", False),
             drift=setup.get("drift", Drift()),
+            futures=self._futures.kinds,
         )
         self._later = Later(self.clock)
         self._exchange = Exchange(self._dialect, self._world, Faults(faults, seed), self.truth, self._later)
@@ -187,6 +190,11 @@ class SimServer:
             )
         )
 
+    def drift(self, drift: Drift) -> None:
+        """Let answers drift from now on, as an exchange that changes its mind in the middle of a run."""
+        with self._exchange.lock:
+            self._world = self._exchange.world = replace(self._world, drift=drift)
+
     def adopt(self, key: SimKey) -> SimKey:
         """Let a key made elsewhere open the account."""
         self._keys[key.key] = key
@@ -216,6 +224,51 @@ class SimServer:
         with self._exchange.lock:
             self.venue.settle(self.clock.now_ms())
             return self.venue.balances[asset].total
+
+    # -- contracts and addresses: set by a test, matched by nobody ------------------------------------------------
+
+    def hold(
+        self,
+        contract: str,
+        amount: Decimal | str | int,
+        *,
+        entry: Decimal | str | int,
+        side: Side = "BOTH",
+        leverage: int = 20,
+        isolated: bool = False,
+    ) -> None:
+        """Hold so many of a contract (`BTC/USDT:USDT`), a short below zero. LONG or SHORT: hedge mode."""
+        with self._exchange.lock:
+            self._futures.hold(contract, Decimal(amount), Decimal(entry), side, leverage, isolated=isolated)
+
+    def rest(
+        self,
+        contract: str,
+        side: str,
+        quantity: Decimal | str | int,
+        price: Decimal | str | int | None = None,
+        *,
+        trigger: Decimal | str | int | None = None,
+        reduce_only: bool = False,
+    ) -> Resting:
+        """Let an order on a contract rest: open, or with a `trigger` waiting as a conditional one."""
+        with self._exchange.lock:
+            limit = None if price is None else Decimal(price)
+            stop = None if trigger is None else Decimal(trigger)
+            now_ms = self.clock.now_ms()
+            return self._futures.rest(contract, side, Decimal(quantity), limit, stop, now_ms, reduce_only=reduce_only)
+
+    def fund(self, contract: str, amount: Decimal | str | int) -> None:
+        """Set what lies in the futures' wallet of the asset that a contract is settled in."""
+        with self._exchange.lock:
+            book = self._futures.book(contract)
+            book.wallet[book.named(contract).settle] = Decimal(amount)
+
+    def allow_address(self, coin: str, address: str, *, network: str = "SIM", allowlisted: bool = True) -> None:
+        """Put an address into the withdrawal address book."""
+        with self._exchange.lock:
+            row = {"coin": coin, "network": network, "address": address, "allowlisted": allowlisted}
+            self._world.addresses.append(row)
 
     # -- requests -----------------------------------------------------------------------------------------------
 
