@@ -12,9 +12,8 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from policykit.clock import iso
-from policykit.exchanges import binance_calls, binance_keys, binance_orders
-from policykit.exchanges.adapter import TradingAdapter
+from policykit.exchanges import binance_account, binance_calls, binance_keys, binance_orders
+from policykit.exchanges.adapter import LiveReads, TradingAdapter
 from policykit.exchanges.base import (
     Answer,
     Call,
@@ -26,7 +25,6 @@ from policykit.exchanges.base import (
     Signed,
     Steps,
 )
-from policykit.exchanges.forms import flag
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
 from policykit.units import exact
@@ -77,8 +75,6 @@ _QUOTES: Final = (
     "JPY",
     "DAI",
 )
-_INTERVAL_MS: Final = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
-_NAMES: Final = {"REQUEST_WEIGHT": "request-weight", "ORDERS": "orders", "RAW_REQUESTS": "raw-requests"}
 
 
 class Binance(TradingAdapter):
@@ -91,14 +87,22 @@ class Binance(TradingAdapter):
         "server_time": ("GET /api/v3/time",),
         "key_report": (binance_keys.ENDPOINT,),
         "rate_limits": ("GET /api/v3/exchangeInfo",),
-        "withdrawal_addresses": ("GET /sapi/v1/capital/withdraw/address/list",),
+        "withdrawal_addresses": (binance_account.ADDRESSES,),
         "account": ("GET /api/v3/account", "GET /api/v3/openOrders", "GET /api/v3/ticker/bookTicker"),
     }
 
-    def __init__(self) -> None:
-        self._limit_names = {
-            (window.name.removesuffix("-day"), window.per_ms): window.name for window in self.facts.rate_windows
-        }
+    #: Spot is read by `account` and `open_orders`, as a guard reads it; orders of margin accounts are not listed.
+    live: ClassVar[Mapping[str, LiveReads]] = {
+        "swap": binance_account.futures(binance_account.LINEAR, binance_account.INVERSE)
+    }
+
+    def prepare(self, client: Any) -> None:
+        """Let open orders of all symbols be listed."""
+        binance_account.prepare(client)
+
+    def failure(self, error: Exception, client: Any) -> Failure:
+        """Read a ccxt exception; what the sandbox does not have is told as that."""
+        return binance_account.sandbox(self, error, client) or super().failure(error, client)
 
     def call(self, method: str, url: str, body: str | None) -> Call:
         """Tell what a request is."""
@@ -230,11 +234,7 @@ class Binance(TradingAdapter):
 
     def server_time(self) -> Steps[int]:
         """Read the exchange's clock, UTC ms."""
-        answer = yield Read("publicGetTime")
-        stamp = answer.data.get("serverTime") if isinstance(answer.data, Mapping) else None
-        if not re.fullmatch(r"[0-9]{13}", str(stamp)):
-            raise _bad_answer("the time")
-        return int(str(stamp))
+        return (yield from binance_account.server_time(self, "publicGetTime"))
 
     def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
         """Return deposits less withdrawals since a moment, an asset without a mark as 0, as equity counts it.
@@ -267,29 +267,11 @@ class Binance(TradingAdapter):
             if failed.code != "BAD_SYMBOL":
                 raise
             answer = yield Read("publicGetExchangeInfo")
-        data = answer.data.get("rateLimits") if isinstance(answer.data, Mapping) else None
-        found: list[RateLimit] = []
-        for row in _rows(answer._replace(data=data), "rate limits"):
-            kind = _NAMES.get(str(row.get("rateLimitType")), str(row.get("rateLimitType")).lower()[:40])
-            per_ms = _INTERVAL_MS.get(str(row.get("interval")), 0) * int(_number(row.get("intervalNum")))
-            if per_ms:
-                name = self._limit_names.get((kind, per_ms), kind)
-                limit = int(_number(row.get("limit")))
-                found.append(RateLimit(name, limit, per_ms, "GET /api/v3/exchangeInfo", iso(answer.sent_ms)))
-        return tuple(found)
+        return binance_account.limits(self, answer, "GET /api/v3/exchangeInfo")
 
     def withdrawal_addresses(self) -> Steps[list[dict[str, Any]]]:
         """Read the withdrawal address book; `allowlisted` is `whiteStatus`."""
-        answer = yield Read("sapiGetCapitalWithdrawAddressList")
-        return [
-            {
-                "coin": str(row.get("coin", "")),
-                "network": str(row.get("network", "")),
-                "address": str(row.get("address", "")),
-                "allowlisted": flag(row.get("whiteStatus")),
-            }
-            for row in _rows(answer, "addresses")
-        ]
+        return (yield from binance_account.addresses(self))
 
     def _named(self, row: Any, symbol: str) -> OrderState:
         return self.order_state(row)._replace(symbol=symbol)
@@ -314,9 +296,7 @@ def _bad_answer(what: str) -> CallFailed:
 
 
 def _rows(answer: Answer, what: str) -> list[Mapping[str, Any]]:
-    if not isinstance(answer.data, list) or not all(isinstance(row, Mapping) for row in answer.data):
-        raise _bad_answer(f"a list of {what}")
-    return answer.data
+    return binance_account.rows(ADAPTER, answer, what)
 
 
 def _number(value: object) -> Decimal:

@@ -28,9 +28,9 @@ _FLAGS: Final = (
 )
 
 
-def report(fields: Fields, at_ms: int) -> KeyReport:
+def report(fields: Fields, at_ms: int, exchange: str = "binance") -> KeyReport:
     """Read the answer; `at_ms` is when the request was sent. `name` and `id` are the caller's to fill in."""
-    form = KeyForm("binance", ENDPOINT, fields, at_ms)
+    form = KeyForm(exchange, ENDPOINT, fields, at_ms)
     form.flags("read", ("enableReading",))
     form.flags("trade.spot", ("enableSpotAndMarginTrading",))
     form.flags("trade.margin", ("enableSpotAndMarginTrading", "enableMargin"))
@@ -44,5 +44,5 @@ def report(fields: Fields, at_ms: int) -> KeyReport:
     form.time("created_at", "createTime")
     form.time("expires_at", "tradingAuthorityExpirationTime")
     if moment(fields.get("tradingAuthorityExpirationTime")) is None:
-        form.unknown("expires_at", "binance reports the end of the trade authority only, and only when one is set")
+        form.unknown("expires_at", f"{exchange} reports the end of the trade authority only, and only when one is set")
     return form.report(*_FLAGS, "createTime", "tradingAuthorityExpirationTime")

@@ -38,7 +38,14 @@ def test_the_first_order_asks_what_ccxt_is_known_to_ask(sim: Sim) -> None:
 def test_the_unified_methods_of_a_bot(sim: Sim) -> None:
     """Every read and write that a spot bot makes works through stock ccxt."""
     client = sim.client()
-    assert sorted(client.load_markets()) == ["BTC/USDT", "ETH/USDT"]
+    assert sorted(client.load_markets()) == [
+        "BTC/USD:BTC",
+        "BTC/USDT",
+        "BTC/USDT:USDT",
+        "ETH/USD:ETH",
+        "ETH/USDT",
+        "ETH/USDT:USDT",
+    ]
     assert client.fetch_time() == sim.clock.now_ms()
     assert client.fetch_ticker(PAIR)["last"] == 60_000
     assert sorted(client.fetch_tickers()) == ["BTC/USDT", "ETH/USDT"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from policykit.sim.contracts import Book
 from policykit.sim.drift import Drift
 from policykit.sim.keys import SimKey
 from policykit.sim.limits import Limits, Refusal
@@ -46,6 +47,10 @@ class World:
     withdrawals: list[dict[str, Any]] = field(default_factory=list)
     lag_balances: bool = False
     drift: Drift = field(default_factory=Drift)
+    #: Contracts: a book of the account by kind, `linear` and `inverse`.
+    futures: Mapping[str, Book] = field(default_factory=dict)
+    #: The withdrawal address book: coin, network, address, allowlisted.
+    addresses: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Binance spot REST: routing, security, timing, limits and error forms.
+"""Binance REST: routing over its hosts, security, timing, limits and error forms.
 
 Source: binance-spot-api-docs, rest-api.md and errors.md (read 2026-11 at a5e0bc3): "SIGNED endpoint security",
 "Timing security", "LIMITS", "HTTP Return Codes", "Error codes".
@@ -14,7 +14,7 @@ from typing import ClassVar
 from urllib.parse import parse_qsl
 
 from policykit.clock import iso
-from policykit.sim.dialects import binance_account, binance_market, binance_wallet
+from policykit.sim.dialects import binance_account, binance_futures, binance_market, binance_wallet
 from policykit.sim.dialects.base import Call, Reply, Request, Route, World
 from policykit.sim.dialects.binance_forms import WHOLE, Bad, bad, missing
 from policykit.sim.keys import CAREFUL, FLAGS, SimKey, make_key
@@ -37,6 +37,9 @@ _TIMEOUT = "Timeout waiting for response from backend server. Send status unknow
 _OUTSIDE = "Timestamp for this request is outside of the recvWindow."
 _AHEAD = "Timestamp for this request was 1000ms ahead of the server's time."
 _KEY = "Invalid API-key, IP, or permissions for action."
+_BUSY = "Server is currently overloaded with other requests. Please try again in a few minutes."
+#: How long an address is told to wait, and for how long it is banned, where a key is refused so, ms.
+_WAIT_MS, _BAN_MS = 30_000, 120_000
 _CODES = {"filter": -1013, "order": -2010, "cancel": -2011, "lookup": -2013}
 
 
@@ -50,6 +53,7 @@ class Binance:
             **binance_market.ROUTES,
             **binance_account.ROUTES,
             **binance_wallet.ROUTES,
+            **binance_futures.ROUTES,
         }
 
     def new_key(self, now_ms: int, grants: frozenset[str], restricted: bool) -> SimKey:
@@ -76,6 +80,8 @@ class Binance:
         key = world.keys.get(sent)
         if key is None or key.revoked or (call.route.security != "any" and not key.may(call.route.security)):
             return bad(-2015, _KEY, 401)
+        if key.refused is not None:
+            return self._refused_key(key.refused, world, now_ms)
         for name in ("timestamp", "signature"):
             if not call.params.get(name):
                 return missing(name)
@@ -118,6 +124,19 @@ class Binance:
                 "Please use WebSocket Streams for live updates to avoid bans."
             )
         return bad(-1003, text, refusal.status, wait)
+
+    def _refused_key(self, kind: str, world: World, now_ms: int) -> Reply:
+        """Refuse a key in one of the ways of REFUSALS; key, address and permission are one error here."""
+        if kind == "clock":
+            return bad(-1021, _OUTSIDE)
+        if kind == "maintenance":
+            return bad(-1008, _BUSY, 503)
+        limit = world.limits.sizes.weight_1m
+        if kind == "rate":
+            return self.refused(Refusal(429, _WAIT_MS // 1000), limit)
+        if kind == "ban":
+            return self.refused(Refusal(418, _BAN_MS // 1000, now_ms + _BAN_MS), limit)
+        return bad(-2015, _KEY, 401)
 
     def fault(self, kind: str, now_ms: int) -> Reply:
         replies = {

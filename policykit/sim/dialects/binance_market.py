@@ -1,4 +1,4 @@
-"""Binance: what everybody may read, and the futures calls that stock ccxt makes on its way."""
+"""Binance spot: what everybody may read, and the options' call that stock ccxt makes on its way."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def exchange_info(world: World, params: Params, now_ms: int, quirks: Quirks) -> 
     )
 
 
-def futures_info(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
-    """Answer exchangeInfo of a futures host: an exchange on which nothing but spot is simulated."""
+def options_info(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer exchangeInfo of the options' host: there are none here."""
     limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1}
     limits = [{**limit, "limit": world.limits.sizes.futures_1m}]
     return Reply(
@@ -265,11 +265,7 @@ _LIST: tuple[tuple[str, Callable[[Params], int], Callable[..., Reply], str], ...
     ("/api/v3/ticker/24hr", _by_symbol(2, 80), _each(_ticker), "api"),
     ("/api/v3/ticker/price", _by_symbol(2, 4), _each(_price), "api"),
     ("/api/v3/ticker/bookTicker", _by_symbol(2, 4), _each(_book_ticker), "api"),
-    ("/fapi/v1/ping", _flat(1), ping, "fapi"),
-    ("/fapi/v1/time", _flat(1), server_time, "fapi"),
-    ("/fapi/v1/exchangeInfo", _flat(1), futures_info, "fapi"),
-    ("/dapi/v1/exchangeInfo", _flat(1), futures_info, "dapi"),
-    ("/eapi/v1/exchangeInfo", _flat(1), futures_info, "eapi"),
+    ("/eapi/v1/exchangeInfo", _flat(1), options_info, "eapi"),
 )
 ROUTES: dict[tuple[str, str], Route] = {
     ("GET", path): Route(f"GET {path}", "market", weight, handler, "none", family)

@@ -7,6 +7,7 @@ from typing import Any
 
 from policykit.sim.dialects.base import Reply, Route, World
 from policykit.sim.dialects.binance_forms import number
+from policykit.sim.drift import ABSENT
 from policykit.sim.venue import ZERO, Quirks
 
 Params = Mapping[str, str]
@@ -14,10 +15,35 @@ Params = Mapping[str, str]
 
 def restrictions(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     """Answer GET /sapi/v1/account/apiRestrictions for the key that asks."""
-    key = world.keys[params["apiKey"]]
+    key, drift = world.keys[params["apiKey"]], world.drift
     flags: dict[str, Any] = dict(key.flags)
-    restricted = flags.pop("ipRestrict")
-    return Reply(200, {"ipRestrict": restricted, "createTime": key.created_ms, **flags})
+    answer = {
+        "ipRestrict": flags.pop("ipRestrict"),
+        "createTime": drift.time(key.created_ms, "ms"),
+        # Absent unless the trade authority ends (binance-connector-java, test of the same call).
+        "tradingAuthorityExpirationTime": drift.time(key.expires_ms, "ms", ABSENT),
+        **flags,
+        **dict.fromkeys(drift.strange, True),
+    }
+    return Reply(200, drift.body(answer))
+
+
+def address_book(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/capital/withdraw/address/list."""
+    rows = [
+        {
+            "address": row["address"],
+            "addressTag": "",
+            "coin": row["coin"],
+            "name": f"book-{index}",
+            "network": row["network"],
+            "origin": "bla",
+            "originType": "others",
+            "whiteStatus": row["allowlisted"],
+        }
+        for index, row in enumerate(world.addresses, 1)
+    ]
+    return Reply(200, rows)
 
 
 def coins(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
@@ -84,7 +110,7 @@ def _listed(rows: list[dict[str, Any]], time_key: str, params: Params) -> list[d
 
 
 def nothing(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
-    """Answer with an empty list: margin pairs, withdrawal addresses, which nobody has here."""
+    """Answer with an empty list: margin pairs, which nobody has here."""
     return Reply(200, [])
 
 
@@ -106,7 +132,7 @@ _LIST: tuple[tuple[str, int, Any, str, str], ...] = (
     ("/sapi/v1/capital/config/getall", 10, coins, _READ, "account"),
     ("/sapi/v1/capital/deposit/hisrec", 1, deposits, _READ, "account"),
     ("/sapi/v1/capital/withdraw/history", 18, withdrawals, _READ, "account"),
-    ("/sapi/v1/capital/withdraw/address/list", 10, nothing, _READ, "account"),
+    ("/sapi/v1/capital/withdraw/address/list", 10, address_book, _READ, "account"),
     ("/sapi/v1/margin/allPairs", 1, nothing, _READ, "account"),
     ("/sapi/v1/margin/isolated/allPairs", 10, nothing, _READ, "account"),
 )

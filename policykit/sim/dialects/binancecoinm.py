@@ -1,0 +1,20 @@
+"""Binance COIN-M futures: Binance's own hosts, as ccxt's `binancecoinm` asks them.
+
+ccxt gives this id all of Binance's URLs, so the main host is api.binance.com here too: what an `--endpoint` prefixes
+with `/@host` is the futures' host.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from policykit.sim.dialects.binance import Binance
+
+
+class BinanceCoinm(Binance):
+    """The dialect `binancecoinm`."""
+
+    id: ClassVar = "binancecoinm"
+
+
+DIALECT = BinanceCoinm
