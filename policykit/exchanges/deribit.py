@@ -47,7 +47,9 @@ class Deribit(Adapter):
     """The adapter."""
 
     id = "deribit"
-    public = calls("GET", "/api/v2/public/", "get_time auth get_currencies get_instruments ticker get_order_book")
+    public = calls(
+        "GET", "/api/v2/public/", "get_time auth get_currencies get_instruments get_book_summary_by_currency"
+    )
     reads = calls(
         "GET",
         "/api/v2/private/",
@@ -62,7 +64,8 @@ class Deribit(Adapter):
             "GET /api/v2/public/get_instruments",
             "GET /api/v2/private/get_account_summaries",
             "GET /api/v2/private/get_positions",
-            "GET /api/v2/private/get_open_orders_by_instrument",
+            "GET /api/v2/private/get_open_orders_by_instrument",  # one a symbol
+            "GET /api/v2/public/get_book_summary_by_currency",
         ),
         "withdrawal_addresses": ("GET /api/v2/public/get_currencies", *(_BOOK,) * 20),
     }
@@ -70,6 +73,7 @@ class Deribit(Adapter):
     live: ClassVar = {
         "spot": LiveReads(by_symbol=True),
         "swap": LiveReads(positions=({},), by_symbol=True),
+        "option": LiveReads(positions=({},), by_symbol=True),
     }
 
     def prepare(self, client: Any) -> None:

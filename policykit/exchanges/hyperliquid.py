@@ -45,7 +45,7 @@ class Hyperliquid(Adapter):
     asks: ClassVar = {
         "server_time": (_INFO,),
         "key_report": (_INFO,),  # and userRole when the agent has no name: up to two more
-        "account": (_INFO,) * 17,  # ccxt asks for every market first: up to 10 builders' exchanges
+        "account": (_INFO,) * 33,  # 13, and twice up to 10 exchanges of builders, whose markets ccxt lists
     }
     live: ClassVar = {
         "spot": LiveReads(balances=({"type": "spot"},)),

@@ -28,13 +28,13 @@ class Mexc(Adapter):
     """The adapter."""
 
     id = "mexc"
-    public = calls("GET", "/api/v3/", "time exchangeInfo ticker/bookTicker ticker/price") | calls(
+    public = calls("GET", "/api/v3/", "time exchangeInfo ticker/24hr") | calls(
         "GET", "/api/v1/contract/", "detail ticker"
     )
     reads = calls("GET", "/api/v3/", "account openOrders order capital/config/getall capital/withdraw/address") | calls(
         "GET",
         "/api/v1/private/",
-        "account/assets position/open_positions order/list/open_orders planorder/list/orders",
+        "account/assets position/open_positions position/position_mode order/list/open_orders planorder/list/orders",
     )
     asks: ClassVar = {
         "server_time": ("GET /api/v3/time",),
@@ -49,6 +49,8 @@ class Mexc(Adapter):
             "GET /api/v1/private/position/open_positions",
             "GET /api/v1/private/order/list/open_orders",
             "GET /api/v1/private/planorder/list/orders",
+            "GET /api/v1/private/position/position_mode",
+            "GET /api/v3/ticker/24hr",
         ),
         "withdrawal_addresses": (_BOOK,),
     }

@@ -27,11 +27,17 @@ class Upbit(Adapter):
     """The adapter."""
 
     id = "upbit"
-    public = calls("GET", "/v1/", "market/all ticker orderbook")
+    public = calls("GET", "/v1/", "market/all ticker")
     reads = calls("GET", "/v1/", "api_keys accounts orders/open order withdraws/coin_addresses")
     asks: ClassVar = {
         "key_report": (_LIST,),
-        "account": ("GET /v1/market/all", "GET /v1/accounts", "GET /v1/orders/open", "GET /v1/orders/open"),
+        "account": (
+            "GET /v1/market/all",
+            "GET /v1/accounts",
+            "GET /v1/orders/open",
+            "GET /v1/orders/open",
+            "GET /v1/ticker",
+        ),
         "withdrawal_addresses": (_BOOK,),
     }
     #: `wait` are resting orders, `watch` those that wait for a price (list-open-orders).

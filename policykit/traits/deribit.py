@@ -57,7 +57,8 @@ _SWITCH: Final = DeadManSwitch(
 )
 #: The calls that are read, each 500 credits of 50,000, refilled at 10,000 a second.
 _READS: Final = (
-    "public/get_time public/auth public/get_currencies public/get_instruments private/list_api_keys "
+    "public/get_time public/auth public/get_currencies public/get_instruments public/get_book_summary_by_currency "
+    "private/list_api_keys "
     "private/get_account_summaries private/get_account_summary private/get_positions private/get_address_book "
     "private/get_open_orders_by_instrument private/get_open_orders_by_currency private/get_order_state_by_label"
 )
@@ -68,6 +69,7 @@ EXCHANGE: Final = Exchange(
     products={
         "spot": Product(families={"order": ORDER}, position_key="base", calls=_CALLS, dead_man_switch=_SWITCH),
         "swap": Product(families={"order": ORDER}, position_key="symbol", calls=_CALLS, dead_man_switch=_SWITCH),
+        "option": Product(families={"order": ORDER}, position_key="symbol", calls=_CALLS, dead_man_switch=_SWITCH),
     },
     rate_windows=(
         RateWindow(

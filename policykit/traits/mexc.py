@@ -104,6 +104,8 @@ EXCHANGE: Final = Exchange(
             "GET /api/v1/private/position/open_positions": 2,
             "GET /api/v1/private/order/list/open_orders": 2,
             "GET /api/v1/private/planorder/list/orders": 2,
+            "GET /api/v1/private/position/position_mode": 2,
+            "GET /api/v3/ticker/24hr": 25,
         },
         "account": {"POST /api/v3/order": 1, "DELETE /api/v3/order": 1, "DELETE /api/v3/openOrders": 1},
     },

@@ -73,7 +73,11 @@ EXCHANGE: Final = Exchange(
     ),
     costs={
         "requests": {f"GET /v1/{name}": 1 for name in _READS.split()}
-        | {"GET /v1/market/all": 1, "DELETE /v1/order": 1},
+        | {
+            "GET /v1/market/all": 1,
+            "GET /v1/ticker": 1,
+            "DELETE /v1/order": 1,
+        },
         "orders": {"POST /v1/orders": 1, "POST /v1/orders/cancel_and_new": 1},
     },
     # rest-api-guide, table of HTTP statuses and error names (v1.6.4, read 2026-11): all of these are refusals.

@@ -19,6 +19,7 @@ from policykit.sim.dialects.deribit import GuardedKey
 from policykit.sim.keys import REFUSALS, SimKey
 from policykit.snapshot import KeyReport
 from tests.canary import assert_clean, canaries
+from tests.exchanges.live_calls import live_calls
 from tests.exchanges.reading import NOW_MS, answered, client_of, report_of
 
 #: docs.deribit.com private/list_api_keys, Response Example (read 2026-11).
@@ -261,6 +262,13 @@ def test_over_http_the_address_book_is_read_without_the_people_in_it(sim: SimSer
     assert run(ADAPTER, client_of(sim, sim.grant_key()), ADAPTER.withdrawal_addresses(), sim.clock) == [
         {"coin": "BTC", "network": "", "address": "2NBqqD5GRJ8wHy1PYyCXTe9ke5226FhavBz", "allowlisted": False}
     ]
+
+
+def test_over_http_the_account_is_read_in_the_calls_that_were_told(sim: SimServer) -> None:
+    """Orders by symbol, positions of every kind in one list, prices of one base at a time."""
+    asked = live_calls(ADAPTER, sim, client_of(sim, sim.grant_key()), ("BTC/USDT",))
+    assert set(asked) == set(ADAPTER.asks["account"])
+    assert client_of(sim, sim.grant_key()).fetch_balance()["USDT"]["total"] == 100_000
 
 
 def test_buying_is_a_get_and_no_read() -> None:

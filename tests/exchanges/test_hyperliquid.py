@@ -20,6 +20,7 @@ from policykit.sim.dialects.hyperliquid import ACCOUNT, address_of, keccak256
 from policykit.snapshot import SCOPES, KeyReport
 from policykit.traits.hyperliquid import EXCHANGE, encode_id
 from tests.canary import assert_clean
+from tests.exchanges.live_calls import live_calls
 from tests.exchanges.reading import client_of, report_of
 
 AGENT = "0x" + "ab" * 20
@@ -214,6 +215,15 @@ def test_over_http_the_time_and_balances(sim: SimServer) -> None:
     client = client_of(sim, sim.grant_key())
     assert run(ADAPTER, client, ADAPTER.server_time(), sim.clock) == sim.clock.now_ms()
     assert client.fetch_balance({"type": "spot"})["USDT"]["total"] == 100_000
+
+
+def test_over_http_the_account_is_read_in_the_calls_that_were_told(sim: SimServer) -> None:
+    """Nothing but /info is asked, 13 times where no builder lists markets of its own."""
+    client = client_of(sim, sim.grant_key())
+    asked = live_calls(ADAPTER, sim, client)
+    assert asked == {"POST /info": 13}
+    assert asked["POST /info"] <= len(ADAPTER.asks["account"])
+    assert client.fetch_balance({"type": "swap"})["total"] == {"USDC": 0.0}
 
 
 @pytest.mark.parametrize(

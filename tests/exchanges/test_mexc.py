@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from policykit.sim import SimClock, SimServer
 from policykit.snapshot import SCOPES
 from policykit.traits.mexc import EXCHANGE
 from tests.canary import assert_clean
+from tests.exchanges.live_calls import live_calls
 from tests.exchanges.reading import answered, client_of, report_of
 
 #: www.mexc.com/api-docs spot-v3 account-information, as ccxt 4.5.90 quotes it.
@@ -130,6 +132,13 @@ def test_over_http_time_window_and_addresses(sim: SimServer) -> None:
     with pytest.raises(CallFailed) as caught:
         run(ADAPTER, client, ADAPTER.key_report(), sim.clock)
     assert caught.value.code == "CLOCK"
+
+
+def test_over_http_the_account_is_read_in_the_calls_that_were_told(sim: SimServer) -> None:
+    """Spot and contracts, which sign in another way; plan orders are a list of their own."""
+    client = client_of(sim, sim.grant_key())
+    assert live_calls(ADAPTER, sim, client, ("BTC/USDT",)) == Counter(ADAPTER.asks["account"])
+    assert client.fetch_balance({"type": "spot"})["USDT"]["total"] == 100_000
 
 
 def test_an_address_book_without_end_is_no_answer() -> None:

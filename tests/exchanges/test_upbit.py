@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from policykit.exchanges.upbit import ADAPTER
 from policykit.sim import SimClock, SimServer
 from policykit.snapshot import KeyReport
 from tests.canary import assert_clean
+from tests.exchanges.live_calls import live_calls
 from tests.exchanges.reading import client_of, report_of
 
 #: docs.upbit.com list-api-keys, the example (older page of the same call, read 2026-11).
@@ -142,6 +144,12 @@ def test_over_http_addresses_and_balances(sim: SimServer) -> None:
     assert client.fetch_balance()["USDT"]["free"] == 100_000
     with pytest.raises(CallFailed, match=r"^upbit has no time call that policykit knows$"):
         run(ADAPTER, client, ADAPTER.server_time(), sim.clock)
+
+
+def test_over_http_the_account_is_read_in_the_calls_that_were_told(sim: SimServer) -> None:
+    """Resting orders, and those that wait for a price, are two lists."""
+    asked = live_calls(ADAPTER, sim, client_of(sim, sim.grant_key()))
+    assert asked == Counter(ADAPTER.asks["account"])
 
 
 def test_over_http_a_query_is_signed(sim: SimServer) -> None:

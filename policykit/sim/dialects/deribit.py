@@ -123,7 +123,45 @@ def _summaries(world: World, request: Request, key: SimKey | None, now_ms: int) 
 
 
 def _currencies(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
-    return _ok([{"currency": name, "coin_type": name, "withdrawal_priorities": []} for name in ("BTC", "USDC")], now_ms)
+    return _ok(
+        [{"currency": name, "coin_type": name, "withdrawal_priorities": []} for name in ("BTC", "ETH", "USDT")], now_ms
+    )
+
+
+def _instruments(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """List the spot pairs; there is no contract in the simulation."""
+    return _ok(
+        [
+            {
+                "kind": "spot",
+                "instrument_name": f"{one.base}_{one.quote}",
+                "base_currency": one.base,
+                "counter_currency": one.quote,
+                "quote_currency": one.quote,
+                "settlement_currency": one.quote,
+                "min_trade_amount": float(one.min_quantity),
+                "contract_size": 1.0,
+                "tick_size": float(one.tick),
+                "is_active": True,
+            }
+            for one in world.venue.symbols.values()
+        ],
+        now_ms,
+    )
+
+
+def _prices(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    rows = []
+    for one in world.venue.symbols.values():
+        bid, ask = world.venue.touch(one, now_ms)
+        if one.base == params_of(request).get("currency"):
+            row = {"instrument_name": f"{one.base}_{one.quote}", "bid_price": float(bid), "ask_price": float(ask)}
+            rows.append({**row, "last": float(bid), "base_currency": one.base, "creation_timestamp": now_ms})
+    return _ok(rows, now_ms)
+
+
+def _none(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return _ok([], now_ms)
 
 
 def _book(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
@@ -154,6 +192,10 @@ class Deribit(Reading):
         ("GET", "/api/v2/public/get_time"): Endpoint(_time, public=True),
         ("GET", "/api/v2/public/auth"): Endpoint(_auth, public=True),
         ("GET", "/api/v2/public/get_currencies"): Endpoint(_currencies, public=True),
+        ("GET", "/api/v2/public/get_instruments"): Endpoint(_instruments, public=True),
+        ("GET", "/api/v2/public/get_book_summary_by_currency"): Endpoint(_prices, public=True),
+        ("GET", "/api/v2/private/get_positions"): Endpoint(_none, needs="read"),
+        ("GET", "/api/v2/private/get_open_orders_by_instrument"): Endpoint(_none, needs="read"),
         ("GET", "/api/v2/private/list_api_keys"): Endpoint(_keys, needs="read"),
         ("GET", "/api/v2/private/get_account_summaries"): Endpoint(_summaries, needs="read"),
         ("GET", "/api/v2/private/get_address_book"): Endpoint(_book, needs="read"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from policykit.sim.dialects.base import Reply, Request, World
@@ -101,13 +102,51 @@ def _info(world: World, request: Request, key: SimKey | None, now_ms: int) -> An
         if agent is not None and agent.wallet != user:
             return {"role": "agent", "data": {"user": agent.wallet}}
         return {"role": "user" if agent is not None or user == ACCOUNT else "missing"}
-    if kind == "userAbstraction":
-        return Reply(200, '"default"')
-    if kind == "spotClearinghouseState":
-        world.venue.settle(now_ms)
-        balances = world.venue.balances.items()
-        return {"balances": [{"coin": asset, "hold": str(h.locked), "total": str(h.total)} for asset, h in balances]}
-    return Reply(422, "Failed to deserialize the JSON body into the target type")
+    known = _ACCOUNT.get(str(kind))
+    return known(world, now_ms) if known else Reply(422, "Failed to deserialize the JSON body into the target type")
+
+
+def _tokens(world: World) -> list[str]:
+    return ["USDC", *sorted({asset for one in world.venue.symbols.values() for asset in (one.base, one.quote)})]
+
+
+def _spot_meta(world: World, now_ms: int) -> dict[str, Any]:
+    names = _tokens(world)
+    tokens = [{"name": name, "index": at, "szDecimals": 5, "weiDecimals": 8} for at, name in enumerate(names)]
+    pairs = [
+        {"name": f"@{at}", "index": at, "tokens": [names.index(one.base), names.index(one.quote)]}
+        for at, one in enumerate(world.venue.symbols.values())
+    ]
+    return {"tokens": tokens, "universe": pairs}
+
+
+def _spot_contexts(world: World, now_ms: int) -> list[Any]:
+    prices = [world.venue.touch(one, now_ms) for one in world.venue.symbols.values()]
+    return [_spot_meta(world, now_ms), [{"midPx": str((bid + ask) / 2), "markPx": str(bid)} for bid, ask in prices]]
+
+
+def _spot_state(world: World, now_ms: int) -> dict[str, Any]:
+    world.venue.settle(now_ms)
+    balances = world.venue.balances.items()
+    return {"balances": [{"coin": asset, "hold": str(h.locked), "total": str(h.total)} for asset, h in balances]}
+
+
+def _state(world: World, now_ms: int) -> dict[str, Any]:
+    summary = {"accountValue": "0.0", "totalMarginUsed": "0.0", "totalNtlPos": "0.0", "totalRawUsd": "0.0"}
+    return {"assetPositions": [], "marginSummary": summary, "time": now_ms, "withdrawable": "0.0"}
+
+
+#: What the account and the markets are asked, beside the keys. No perpetual is listed.
+_ACCOUNT: Final[dict[str, Callable[[World, int], Any]]] = {
+    "userAbstraction": lambda world, now_ms: Reply(200, '"default"'),
+    "spotMeta": _spot_meta,
+    "spotMetaAndAssetCtxs": _spot_contexts,
+    "metaAndAssetCtxs": lambda world, now_ms: [{"universe": []}, []],
+    "perpDexs": lambda world, now_ms: [None],
+    "spotClearinghouseState": _spot_state,
+    "clearinghouseState": _state,
+    "frontendOpenOrders": lambda world, now_ms: [],
+}
 
 
 class Hyperliquid(Reading):

@@ -53,12 +53,60 @@ def _book(world: World, request: Request, key: SimKey | None, now_ms: int) -> An
     return {"data": [row], "totalRecords": 2, "page": page, "totalPageNum": 2}
 
 
+def _symbols(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    rows = [
+        {
+            "symbol": one.id,
+            "status": "1",
+            "baseAsset": one.base,
+            "quoteAsset": one.quote,
+            "baseAssetPrecision": 5,
+            "quoteAssetPrecision": 2,
+            "isSpotTradingAllowed": True,
+            "isMarginTradingAllowed": False,
+        }
+        for one in world.venue.symbols.values()
+    ]
+    return {"timezone": "CST", "serverTime": now_ms, "symbols": rows}
+
+
+def _tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    rows = []
+    for one in world.venue.symbols.values():
+        bid, ask = world.venue.touch(one, now_ms)
+        rows.append({"symbol": one.id, "lastPrice": str(bid), "bidPrice": str(bid), "askPrice": str(ask)})
+    named = params_of(request).get("symbol")
+    return next((row for row in rows if row["symbol"] == named), {}) if named else rows
+
+
+def _none(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return []
+
+
+def _contracts(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return {"success": True, "code": 0, "data": []}
+
+
+def _mode(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return {"success": True, "code": 0, "data": 2}
+
+
 class Mexc(Reading):
     """The dialect `mexc`."""
 
     id = "mexc"
     routes: ClassVar = {
         ("GET", "/api/v3/time"): Endpoint(_time, public=True),
+        ("GET", "/api/v3/exchangeInfo"): Endpoint(_symbols, public=True, weight=25),
+        ("GET", "/api/v3/ticker/24hr"): Endpoint(_tickers, public=True, weight=25),
+        ("GET", "/api/v3/capital/config/getall"): Endpoint(_none, needs="read", weight=10),
+        ("GET", "/api/v3/openOrders"): Endpoint(_none, needs="read", weight=3),
+        ("GET", "/api/v1/contract/detail"): Endpoint(_contracts, public=True),
+        ("GET", "/api/v1/private/account/assets"): Endpoint(_contracts, needs="read"),
+        ("GET", "/api/v1/private/position/open_positions"): Endpoint(_contracts, needs="read"),
+        ("GET", "/api/v1/private/position/position_mode"): Endpoint(_mode, needs="read"),
+        ("GET", "/api/v1/private/order/list/open_orders"): Endpoint(_contracts, needs="read"),
+        ("GET", "/api/v1/private/planorder/list/orders"): Endpoint(_contracts, needs="read"),
         ("GET", "/api/v3/account"): Endpoint(_account, needs="read", weight=10),
         ("GET", "/api/v3/capital/withdraw/address"): Endpoint(_book, needs="withdraw", weight=10),
     }
@@ -79,6 +127,8 @@ class Mexc(Reading):
 
     def authenticate(self, world: World, request: Request, now_ms: int) -> SimKey | str:
         """Check `signature`: HMAC-SHA256 of the query before it, and the window (5 s by default, 60 s at most)."""
+        if request.path.startswith("/api/v1/"):
+            return _contract_key(world, request, now_ms)
         key = world.keys.get(request.headers.get("x-mexc-apikey", ""))
         if key is None:
             return "key"
@@ -91,6 +141,18 @@ class Mexc(Reading):
         if not re.fullmatch(r"[0-9]{13}", stamp) or not window.isdigit() or int(window) > 60_000:
             return "clock"
         return key if now_ms - int(window) <= int(stamp) < now_ms + 1000 else "clock"
+
+
+def _contract_key(world: World, request: Request, now_ms: int) -> SimKey | str:
+    """Check a contract call: HMAC-SHA256 of key, time and query in headers; 10 s (futures integration guide)."""
+    key = world.keys.get(request.headers.get("apikey", ""))
+    if key is None:
+        return "key"
+    stamp = request.headers.get("request-time", "")
+    ours = hmac.new(key.secret.encode(), f"{key.key}{stamp}{request.query}".encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(ours, request.headers.get("signature", "")):
+        return "signature"
+    return key if stamp.isdigit() and abs(int(stamp) - now_ms) <= 10_000 else "clock"
 
 
 DIALECT = Mexc

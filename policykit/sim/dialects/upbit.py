@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from policykit.clock import iso
 from policykit.sim.dialects.base import Reply, Request, World
-from policykit.sim.dialects.reading import Endpoint, Reading
+from policykit.sim.dialects.reading import Endpoint, Reading, params_of
 from policykit.sim.keys import DAY_MS, SimKey, token
 
 _HASHES = {"HS256": hashlib.sha256, "HS512": hashlib.sha512}
@@ -63,6 +63,30 @@ def _book(world: World, request: Request, key: SimKey | None, now_ms: int) -> An
     ]
 
 
+def _markets(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return [
+        {"market": f"{one.quote}-{one.base}", "korean_name": one.base, "english_name": one.base}
+        for one in world.venue.symbols.values()
+    ]
+
+
+def _tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    wanted = str(params_of(request).get("markets")).split(",")
+    return [
+        {
+            "market": f"{one.quote}-{one.base}",
+            "trade_timestamp": now_ms,
+            "trade_price": float(world.venue.touch(one, now_ms)[0]),
+        }
+        for one in world.venue.symbols.values()
+        if f"{one.quote}-{one.base}" in wanted
+    ]
+
+
+def _none(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    return []
+
+
 def _part(text: str) -> Any:
     try:
         return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
@@ -78,7 +102,9 @@ class Upbit(Reading):
         ("GET", "/v1/api_keys"): Endpoint(_keys),
         ("GET", "/v1/accounts"): Endpoint(_accounts, needs="read"),
         ("GET", "/v1/withdraws/coin_addresses"): Endpoint(_book, needs="read"),
-        ("GET", "/v1/market/all"): Endpoint(lambda *_: [], public=True),
+        ("GET", "/v1/orders/open"): Endpoint(_none, needs="read"),
+        ("GET", "/v1/market/all"): Endpoint(_markets, public=True),
+        ("GET", "/v1/ticker"): Endpoint(_tickers, public=True),
     }
     errors: ClassVar = {
         "key": _bad(401, "invalid_access_key", "잘못된 엑세스 키입니다."),
