@@ -160,6 +160,11 @@ def test_no_web_page_is_asked() -> None:
         client = client_of(sim, sim.grant_key())
         asked: list[str] = []
         fetch = client.fetch
-        client.fetch = lambda url, *more: (asked.append(url), fetch(url, *more))[1]
+
+        def watched(url: str, *more: Any) -> Any:
+            asked.append(url)
+            return fetch(url, *more)
+
+        client.fetch = watched
         assert sorted(client.load_markets()) == ["BTC/USD", "ETH/USD"]
         assert asked == [f"{sim.url}/v1/symbols"]
