@@ -22,6 +22,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.stored: dict[str, str] = {}
+        self.let_in = 0
         self.refuse: Callable[[Asked], Answer | None] = lambda asked: None
 
     def __call__(self, asked: Asked) -> Answer:
@@ -31,6 +32,7 @@ class Cloud:
         challenge = f'Bearer authorization="https://{LOGIN}/{TENANT}", resource="https://vault.azure.net"'
         if asked.headers.get("Authorization") != "Bearer access-0123456789":
             return Answer(401, error("Unauthorized"), {"WWW-Authenticate": challenge})
+        self.let_in += 1
         if refused := self.refuse(asked):
             return refused
         name = asked.path.partition("?")[0].split("/")[2]

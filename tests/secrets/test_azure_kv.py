@@ -93,6 +93,7 @@ def test_every_answer_of_a_server_is_met(cloud: Cloud, no_pause: None, answer: A
     """Whatever is answered, there is one line that says what it is, and no traceback."""
     cloud.refuse = lambda asked: answer
     assert refusal() == f"{READ}: {message}"
+    assert cloud.let_in <= 2
 
 
 LOGIN_FIRST = "no identity of this machine is accepted; set AZURE_CLIENT_ID and its fellows, or attach an identity"

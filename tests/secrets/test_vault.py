@@ -328,6 +328,27 @@ def test_a_reader_may_not_write(bao: Bao, place: str, monkeypatch: pytest.Monkey
     )
 
 
+def test_what_may_not_be_read_is_not_overwritten(bao: Bao, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that may write but not read cannot know what it would destroy: nothing is written, at either version."""
+    bao.call("POST", f"secret/data/{place}", {"data": KEY})
+    bao.call("POST", f"one/{place}", KEY)
+    monkeypatch.setenv("VAULT_TOKEN", bao.token(f"secret/data/{place}: create update", f"one/{place}: create update"))
+    for mount in ("secret", "one"):
+        for replace in (False, True):
+            with pytest.raises(SecretUnavailable) as caught:
+                secrets.write(
+                    f"vault://{mount}/{place}",
+                    {"api_key": Secret("new-key-012345"), "api_secret": Secret("new-secret-012345")},
+                    replace=replace,
+                )
+            assert str(caught.value) == (
+                f"vault://{mount}/{place}: permission denied;"
+                " give this token `read` on the path, and see that the path is right"
+            )
+    assert bao.call("GET", f"secret/data/{place}")["data"]["data"] == KEY
+    assert bao.call("GET", f"one/{place}")["data"] == KEY
+
+
 REST = Fact("encrypted at rest", "yes", "it encrypts all it stores with AES-256 (as documented)")
 TLS = Fact("tls", "yes", "https, TLS 1.3")
 READS = [Fact("reachable", "yes", "it answers"), Fact("readable", "yes", "the reference leads to a complete key")]
@@ -475,6 +496,17 @@ def test_every_answer_of_a_server_is_met(
     with serving(standing_in(secret, mount)) as server:
         monkeypatch.setenv("VAULT_ADDR", server.url)
         assert refusal("vault://kv/x") == f"vault://kv/x: {message}"
+
+
+def test_no_proxy_and_no_netrc_of_the_user_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In clear on loopback nothing goes through a proxy, and no other login of the user is sent along."""
+    monkeypatch.setenv("VAULT_TOKEN", "t-0123456789")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password word-0123456789\n")
+    with serving(standing_in(Answer(200, GOOD))) as server:
+        monkeypatch.setenv("VAULT_ADDR", server.url)
+        assert revealed("vault://kv/x") == KEY
+        assert [asked.headers.get("Authorization") for asked in server.asked] == [None, None]
 
 
 @pytest.mark.parametrize(("status", "asked"), [(0, 2), (500, 1), (503, 1), (429, 1)])
