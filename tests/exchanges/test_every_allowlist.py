@@ -22,7 +22,12 @@ WRITES = re.compile(
     r"submit|borrow|repay|apply|close|convert|approve|new)(?![a-z]*(?:history|list|info|d\b))"
 )
 #: Paths with such a word that only read, each looked at by a person.
-LOOKED_AT = frozenset(("GET /fapi/v1/allOpenOrders",))
+LOOKED_AT = frozenset(
+    (
+        "GET /fapi/v1/allOpenOrders",
+        "GET /api/v3/account/settings",  # Bitget: "Query account information", permission UTA mgt. (read)
+    )
+)
 
 
 def _endpoints(api: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
