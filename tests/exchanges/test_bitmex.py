@@ -19,6 +19,7 @@ from policykit.sim import SimClock, SimServer
 from policykit.snapshot import KeyReport
 from tests.canary import assert_clean
 from tests.exchanges.reading import NOW_MS, answered, client_of, report_of
+from tests.exchanges.test_every_answer import _mutants as mutants
 
 #: The schema's example as the support article shows it (exchanges.json, bitmex), with values in it.
 ROW: dict[str, Any] = {
@@ -232,3 +233,23 @@ def test_the_signer_has_reads_only() -> None:
         name for name in dir(cls) if name.startswith(("public", "private")) and not hasattr(cls.__base__, name)
     } == {*CALLS}
     assert ADAPTER.call("POST", "https://www.bitmex.com/api/v1/order", None).kind == "refused"
+
+
+def test_I18_a_damaged_list_denies_nothing_and_leaks_nothing() -> None:
+    """Every single change of the answer as it came, before it is cleaned: no crash, no denial, no secret."""
+    rows = [{**ROW, "permissions": ["order", "withdraw"], "cidrs": ["207.39.29.22/32"]}, {**ROW, "id": "other"}]
+    seen, codes = 0, set()
+    for name, (damaged,) in mutants([rows]):
+        listed = cleaned(damaged, ROW["id"], "id", _KEPT)
+        assert_clean(repr(listed), [ROW["secret"]])
+        try:
+            report = report_of(ADAPTER, listed)
+        except CallFailed as failed:
+            codes.add(failed.code)
+            continue
+        seen += 1
+        assert report.permissions["withdraw"] != "denied", name
+        assert report.permissions["trade.derivatives"] != "denied", name
+        assert report.restricted != "no", name
+    assert codes == {"BAD_ANSWER"}
+    assert seen > 100

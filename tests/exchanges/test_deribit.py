@@ -11,7 +11,7 @@ import pytest
 from policykit.exchanges.base import Answer, CallFailed, arun, run
 from policykit.exchanges.client import make_client
 from policykit.exchanges.deribit import ADAPTER
-from policykit.exchanges.forms import hashed
+from policykit.exchanges.forms import Fields, hashed
 from policykit.exchanges.key_list import cleaned
 from policykit.redact import Secret
 from policykit.sim import Drift, SimClock, SimServer
@@ -21,6 +21,7 @@ from policykit.snapshot import KeyReport
 from tests.canary import assert_clean, canaries
 from tests.exchanges.live_calls import live_calls
 from tests.exchanges.reading import NOW_MS, answered, client_of, report_of
+from tests.exchanges.test_every_answer import _mutants as mutants
 
 #: docs.deribit.com private/list_api_keys, Response Example (read 2026-11).
 DOCUMENTED: dict[str, Any] = {
@@ -296,3 +297,24 @@ def test_a_time_that_is_none_is_a_bad_answer() -> None:
     next(steps)
     with pytest.raises(CallFailed):
         steps.send(Answer(None, NOW_MS, NOW_MS))
+
+
+def test_I18_a_damaged_list_denies_nothing_and_leaks_nothing() -> None:
+    """Every single change of the answer as it came, before it is cleaned: no crash, no denial, no secret."""
+    whole = _report(DOCUMENTED, "aD-KFx-H")
+    secrets = [row["client_secret"] for row in DOCUMENTED["result"]]
+    seen, codes = 0, set()
+    for name, (damaged,) in mutants([DOCUMENTED]):
+        rows = cleaned(Fields(damaged).get("result"), "aD-KFx-H", "client_id", _KEPT)
+        assert_clean(repr(rows), secrets)
+        try:
+            report = report_of(ADAPTER, rows, {"scope": None})
+        except CallFailed as failed:
+            codes.add(failed.code)
+            continue
+        seen += 1
+        denied = [scope for scope in whole.permissions if report.permissions[scope] == "denied"]
+        assert denied == [], name
+        assert_clean(repr(report), secrets)
+    assert codes == {"BAD_ANSWER"}
+    assert seen > 100
