@@ -50,15 +50,16 @@ class Bitfinex(Adapter):
         "key_report": (_KEY,),
         "account": (
             "GET /v2/conf/pub:info:pair",
-            "POST /v2/auth/r/wallets",
+            *("POST /v2/auth/r/wallets",) * 3,
             "POST /v2/auth/r/positions",
-            "POST /v2/auth/r/orders",
+            *("POST /v2/auth/r/orders",) * 2,
         ),
     }
-    #: Orders of every type and wallet are in one list.
+    #: Each call reads every wallet and ccxt keeps one: "derivatives" is a part of "margin" and would count twice. Of a
+    #: margin wallet with both UST and USTF0, which are USDT to ccxt, only the last one is told.
     live: ClassVar = {
-        "spot": LiveReads(balances=({"type": "exchange"}, {"type": "margin"})),
-        "swap": LiveReads(balances=({"type": "derivatives"},), positions=({},)),
+        "spot": LiveReads(balances=({"type": "exchange"}, {"type": "margin"}, {"type": "funding"}), positions=({},)),
+        "swap": LiveReads(balances=({"type": "margin"},), positions=({},)),
     }
     error_code: ClassVar = re.compile(r'\[\s*"error"\s*,\s*"?([0-9]{3,6})')
 

@@ -54,7 +54,6 @@ class Kraken(Adapter):
         "key_report": (_KEY,),
         "withdrawal_addresses": ("POST /0/private/WithdrawAddresses",),
         "account": (
-            "GET /0/public/Assets",
             "GET /0/public/AssetPairs",
             "POST /0/private/BalanceEx",
             "POST /0/private/OpenOrders",

@@ -142,6 +142,20 @@ def test_over_http() -> None:
         assert caught.value.code == "KEY_REJECTED"
 
 
+def test_each_wallet_is_counted_once() -> None:
+    """Each product's calls name wallets; what derivatives are paid with is in the margin wallet, and not told twice."""
+    clock = SimClock()
+    with SimServer(clock=clock, dialect="bitfinex") as sim:
+        client = client_of(sim, sim.grant_key())
+        client.load_markets()
+        kinds = (("exchange", "BTC"), ("margin", "USTF0"), ("funding", "USD"))
+        rows = [[kind, coin, number, 0, number, None, None] for number, (kind, coin) in enumerate(kinds, 1)]
+        client.privatePostAuthRWallets = lambda params: rows
+        asked = {str(params): params for reads in ADAPTER.live.values() for params in reads.balances}
+        totals = [client.fetch_balance(params)["total"] for params in asked.values()]
+        assert totals == [{"BTC": 1.0}, {"USDT": 2.0}, {"USD": 3.0}]
+
+
 def test_an_answer_that_is_no_error_is_not_taken_for_one() -> None:
     """An exception that ccxt raises over a good answer is not read by what that answer holds."""
     client = ADAPTER.client_class()()
