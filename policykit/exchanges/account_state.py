@@ -48,18 +48,27 @@ def _read(line: Line, client: Any) -> dict[str, Any]:
     assert isinstance(adapter, TradingAdapter)
     need = need._replace(missing=tuple(kind for kind in need.missing if kind != "spot"))
     account = _spot(line, adapter, client, need)
-    return _beside(account, need, _unified(line, client, need)) if need.products or need.missing else account
+    named = any(":" not in symbol and not symbol.startswith("!") for symbol in need.symbols)
+    if need.products or need.missing or named:
+        return _beside(account, need, _unified(line, client, need, spot=True))
+    return account
 
 
-def _unified(line: Line, client: Any, need: Wanted) -> dict[str, Any]:
-    """Read over ccxt's unified calls; numbers stay text meanwhile, whatever the exchange writes them as."""
+def _unified(line: Line, client: Any, need: Wanted, *, spot: bool = False) -> dict[str, Any]:
+    """Read over ccxt's unified calls; numbers stay text meanwhile, whatever the exchange writes them as.
+
+    `spot`: beside a spot account that the adapter reads itself, of which the markets alone are wanted.
+    """
     own = client.number, client.has, client.on_json_response, client.options
     client.number = str
     client.has = {**client.has, "fetchCurrencies": False}  # a call more, often a private one, for nothing we read
     client.options = _narrowed(client.options, need)
     client.on_json_response = lambda body: json.loads(body, parse_float=str)
     try:
-        return AccountReader(line.adapter, need, lambda read: line.ask(client, read), client.has).read()
+        reader = AccountReader(line.adapter, need, lambda read: line.ask(client, read), client.has)
+        if spot and not need.products:
+            reader.read_markets()
+        return reader.read()
     finally:
         client.number, client.has, client.on_json_response, client.options = own
 
@@ -71,25 +80,55 @@ def _narrowed(options: Mapping[str, Any], need: Wanted) -> dict[str, Any]:
     if not isinstance(markets, Mapping) or not isinstance(types, list):
         return dict(options)
     kinds = {"spot", *map(kind_of, need.products)}
-    return {**options, "fetchMarkets": {**markets, "types": [name for name in types if kind_of(str(name)) in kinds]}}
+    # Binance's two lists of margin pairs, which need a key and tell nothing that we read.
+    more = {"fetchMargins": False} if "fetchMargins" in options else {}
+    return {
+        **options,
+        **more,
+        "fetchMarkets": {**markets, "types": [name for name in types if kind_of(str(name)) in kinds]},
+    }
 
 
 def _beside(spot: dict[str, Any], need: Wanted, other: dict[str, Any]) -> dict[str, Any]:
     """Join the adapter's own reading of spot with that of its other products; what one does not know stays unknown."""
     joined = {**other, **{name: value for name, value in spot.items() if name not in ("unknown", "sources")}}
+    if not need.products and not need.missing:  # its markets alone were read
+        unknown = {**spot["unknown"], **{n: why for n, why in other["unknown"].items() if n == "markets"}}
+        return {
+            **spot,
+            "markets": other["markets"],
+            "sources": {**other["sources"], **spot["sources"]},
+            "unknown": unknown,
+        }
     joined["sources"] = {**other.get("sources", {}), **spot["sources"]}
     unknown = {**spot["unknown"]}
     for name, why in other["unknown"].items():
-        unknown[name if name not in unknown else f"{name}.other"] = why
+        both = name == "equity.unpriced" and name in unknown
+        unknown[name if both or name not in unknown else f"{name}.other"] = f"{unknown[name]}, {why}" if both else why
     for name in ("positions", "open_orders", "markets"):
         parts = (spot[name], other[name])
         joined[name] = None if name == "positions" and None in parts else _sum(parts)
-    for name in ("equity", "balances"):
+    if None in (spot["balances"], other["balances"]):
         # Two wallets of which only one is shown would pass for all there is.
-        unknown.setdefault(f"{name}.other", "balances of other products are not in it")
+        unknown.setdefault("balances.other", "what lies in the wallets of other products is not in it")
+    else:
+        joined["balances"] = _together(spot["balances"], other["balances"])
+    if None in (spot["equity"], other["equity"]):
+        joined["equity"] = None
+        unknown.setdefault("equity", unknown.get("equity.other", "one of two wallets could not be valued"))
+    else:
+        worth = [Decimal(one["equity"].partition(" ")[0]) for one in (spot, other)]
+        joined["equity"] = f"{plain(sum(worth, Decimal(0)))} {need.currency}"
     joined["position_mode"] = other["position_mode"]
     joined["unknown"] = unknown
     return joined
+
+
+def _together(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Add two wallets, an asset each."""
+    return {
+        asset: plain(Decimal(one.get(asset, "0")) + Decimal(other.get(asset, "0"))) for asset in sorted({*one, *other})
+    }
 
 
 def _sum(parts: Sequence[Any]) -> list[Any] | None:
@@ -131,9 +170,6 @@ def _spot(line: Line, adapter: TradingAdapter, client: Any, need: Wanted) -> dic
         ]
     except CallFailed as failed:
         unknown["open_orders"] = str(failed)
-    named = [symbol for symbol in need.symbols if ":" not in symbol and not symbol.startswith("!")]
-    if named:
-        unknown["markets"] = f"{adapter.id}: this version does not list its spot markets"
     return account
 
 

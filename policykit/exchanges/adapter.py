@@ -59,7 +59,8 @@ class Adapter(ABC):
     public: ClassVar[frozenset[str]] = frozenset()
     reads: ClassVar[frozenset[str]] = frozenset()
     #: The calls that a read makes, so that its cost is known before: "server_time", "key_report", "rate_limits",
-    #: "withdrawal_addresses", and "account" (a list for the unified calls of `live`, markets included).
+    #: "withdrawal_addresses", and "account" (a list for the unified calls of `live`, markets included). Where the
+    #: adapter reads spot itself, "account" is that, "markets" its list of markets, "account.derivatives" the rest.
     asks: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Product -> what of it is read for a snapshot.
     live: ClassVar[Mapping[str, LiveReads]] = {}

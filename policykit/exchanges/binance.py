@@ -89,6 +89,22 @@ class Binance(TradingAdapter):
         "rate_limits": ("GET /api/v3/exchangeInfo",),
         "withdrawal_addresses": (binance_account.ADDRESSES,),
         "account": ("GET /api/v3/account", "GET /api/v3/openOrders", "GET /api/v3/ticker/bookTicker"),
+        "markets": ("GET /api/v3/exchangeInfo",),
+        "account.derivatives": (
+            "GET /fapi/v1/exchangeInfo",
+            "GET /dapi/v1/exchangeInfo",
+            "GET /fapi/v3/account",
+            "GET /dapi/v1/account",
+            "GET /fapi/v1/leverageBracket",
+            "GET /fapi/v3/positionRisk",
+            "GET /dapi/v1/positionRisk",
+            "GET /fapi/v1/openOrders",
+            "GET /dapi/v1/openOrders",
+            "GET /fapi/v1/openAlgoOrders",
+            "GET /dapi/v1/openAlgoOrders",
+            "GET /fapi/v1/positionSide/dual",
+            "GET /fapi/v1/ticker/bookTicker",
+        ),
     }
 
     #: Spot is read by `account` and `open_orders`, as a guard reads it; orders of margin accounts are not listed.

@@ -159,7 +159,8 @@ class Stop:
         if left <= 0 or self.failure is None:
             return 0
         if self.failure.code == "BANNED" or left > MAX_PAUSE_MS:
-            raise CallFailed(self.failure._replace(retry_after_ms=None))
+            words = f"{self.failure.message}; nothing may be sent before {iso(self.until_ms)}"
+            raise CallFailed(self.failure._replace(message=words, retry_after_ms=None))
         return left
 
 

@@ -54,6 +54,11 @@ class Wanted(NamedTuple):
     symbols: tuple[str, ...]
     currency: str
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of the products to read: spot, derivatives, options."""
+        return tuple(dict.fromkeys(map(kind_of, self.products)))
+
 
 def kind_of(product: str) -> str:
     """Return which permission a product falls under: spot, derivatives or options."""
@@ -114,6 +119,10 @@ class AccountReader:
         self.balances: dict[str, Decimal] = {}
         #: What positions say of whether a symbol has two of them.
         self._hedged: set[bool] = set()
+
+    def read_markets(self) -> None:
+        """Read the markets alone: for an account whose spot the adapter reads itself."""
+        self._markets()
 
     def read(self) -> Row:
         """Return the account; what failed is under `unknown`."""

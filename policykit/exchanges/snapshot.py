@@ -47,14 +47,18 @@ def plan(effective: EffectivePolicy, *, keys: Sequence[str] | None = None, keys_
 def _account_calls(adapter: Adapter, effective: EffectivePolicy) -> list[str]:
     """Return the calls of the account: those that the adapter names, or one for each unified call."""
     listed = list(adapter.asks.get("account", ()))
-    if listed or isinstance(adapter, TradingAdapter) or not adapter.live:
-        return listed
     need = wanted(adapter, [effective])
-    named = max(1, sum("*" not in symbol for symbol in need.symbols))
+    if isinstance(adapter, TradingAdapter):
+        named = bool(need.products) or any(":" not in symbol for symbol in need.symbols)
+        listed += adapter.asks.get("markets", ()) if named else ()
+        return listed + [call for kind in need.kinds for call in adapter.asks.get(f"account.{kind}", ())]
+    if listed or not adapter.live:
+        return listed
+    named_symbols = max(1, sum("*" not in symbol for symbol in need.symbols))
     calls = ["markets", "tickers"]
     for reads in need.products.values():
         calls += ["balances"] * len(reads.balances) + ["positions"] * len(reads.positions)
-        calls += ["orders"] * (len(reads.orders) * (named if reads.by_symbol else 1))
+        calls += ["orders"] * (len(reads.orders) * (named_symbols if reads.by_symbol else 1))
     return calls
 
 
