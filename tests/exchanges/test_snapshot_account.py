@@ -97,7 +97,20 @@ def test_an_account_is_read_whole(bybit: tuple[str, Answers]) -> None:
             "reduce_only": False,
             "client_order_id": "pk01JD3V7K2M",
             "order_id": "1523347543495541248",
-        }
+        },
+        {
+            "symbol": "BTC/USDT:USDT",
+            "side": "sell",
+            "quantity": "0.25",
+            "filled": "0.05",
+            "price": "55000",
+            "notional": "11000",
+            "currency": "USDT",
+            "family": "trigger",
+            "reduce_only": False,
+            "client_order_id": "pk01JD3V7K2M",
+            "order_id": "2",
+        },
     ]
     assert account["markets"] == [
         {"symbol": "BTC/USDT", "active": True, "min_notional": "5", "currency": "USDT"},
