@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from policykit.exchanges.base import Answer, CallFailed, arun, run
+from policykit.exchanges.base import Answer, CallFailed, Read, arun, run
 from policykit.exchanges.client import make_client
 from policykit.exchanges.deribit import ADAPTER
 from policykit.exchanges.forms import Fields, hashed
@@ -197,6 +197,32 @@ def test_over_http_a_second_factor_leads_to_a_signed_token(sim: SimServer) -> No
     assert_clean(repr(report), [*tokens, plain.secret])
     assert "client_signature" in client.last_request_url
     assert_clean(client.last_request_url, [plain.secret])
+
+
+def test_over_http_a_token_never_leaves_the_client(sim: SimServer) -> None:
+    """Of public/auth only the scope is seen outside, in whatever case; a wrong secret proves nothing."""
+    key = sim.grant_key()
+    client = client_of(sim, key)
+    assert client.policykit_scope({"grant_type": "client_signature"}) == {
+        "scope": "account:read block_trade:read trade:read_write wallet:read connection mainaccount"
+    }
+    client.secret = sim.main_key.secret
+    with pytest.raises(CallFailed) as caught:
+        run(ADAPTER, client, _token(), sim.clock)
+    assert caught.value.code == "KEY_REJECTED"
+
+
+def _token() -> Any:
+    yield Read("policykit_scope", {"grant_type": "client_signature"})
+
+
+def test_over_http_a_token_is_asked_for_only_where_a_factor_or_a_scope_is_missing(sim: SimServer) -> None:
+    """A rate limit, or a key that is gone, is not answered with another request."""
+    for refusal, routes in (("rate", 1), ("revoked", 1), ("permission", 2)):
+        before = sim.truth.by_route.copy()
+        with pytest.raises(CallFailed):
+            run(ADAPTER, client_of(sim, sim.grant_key(refused=refusal)), ADAPTER.key_report(), sim.clock)
+        assert sum((sim.truth.by_route - before).values()) == routes, refusal
 
 
 def test_over_http_the_async_client_reads_the_same(sim: SimServer) -> None:

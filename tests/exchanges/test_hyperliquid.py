@@ -205,8 +205,11 @@ def test_over_http_no_builder_is_approved_and_no_referrer_set(sim: SimServer) ->
     key = sim.grant_key()
     secrets = {name: Secret(value) for name, value in key.credentials().items()}
     client = plain_client("hyperliquid", secrets, endpoint=sim.url)
+    signed: list[Any] = []
+    client.privatePostExchange = signed.append
     assert client.initialize_client() is True
-    assert dict(sim.truth.by_route) == {"POST /info": 1}
+    assert signed == []
+    assert client.options["builderFee"] is False
     assert not client.options.get("approvedBuilderFee")
 
 
