@@ -43,6 +43,17 @@ _PERMISSIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 #: What every permission grants at most while it stands; a key that is read-only has none of it.
 _WRITES: Final = ("trade.spot", "trade.margin", "trade.derivatives", "trade.options", "trade.other", "transfer")
+#: The most open orders of one page.
+_PAGE: Final = 50
+#: Every contract: settled in USDT, in USDC, in its own coin.
+_DERIVATIVES: Final[tuple[dict[str, Any], ...]] = (
+    {"type": "swap", "subType": "linear", "settleCoin": "USDT"},
+    {"type": "swap", "subType": "linear", "settleCoin": "USDC"},
+    {"type": "swap", "subType": "inverse"},
+)
+#: ccxt asks for those settled in USDT even of inverse contracts, of which there are none: an empty text is no coin, or
+#: an error that is seen.
+_RESTING: Final = tuple({"settleCoin": "", **kind, "limit": _PAGE} for kind in _DERIVATIVES)
 
 
 class Bybit(Adapter):
@@ -61,9 +72,24 @@ class Bybit(Adapter):
         "key_report": (_KEY,),
         "withdrawal_addresses": ("GET /v5/asset/withdraw/query-address",),
     }
+    # order/open-order.mdx (0168962c, read 2026-11): linear needs the coin that it is settled in; a page has 50 at most;
+    # of a unified account all kinds come together, and what waits for a trigger is asked for again, to be told apart.
     live: ClassVar = {
-        "spot": LiveReads(orders=(("order", {"category": "spot"}), ("trigger", {"category": "spot", "trigger": True}))),
-        "swap": LiveReads(positions=({"category": "linear", "settleCoin": "USDT"},)),
+        "spot": LiveReads(
+            balances=({"type": "spot"},),
+            orders=(
+                ("order", {"type": "spot", "limit": _PAGE}),
+                ("trigger", {"type": "spot", "limit": _PAGE, "trigger": True}),
+            ),
+        ),
+        "swap": LiveReads(
+            balances=({"type": "spot"},),  # one wallet: a unified account
+            positions=_DERIVATIVES,
+            orders=(
+                *(("order", kind) for kind in _RESTING),
+                *(("trigger", {**kind, "trigger": True}) for kind in _RESTING),
+            ),
+        ),
     }
 
     def prepare(self, client: Any) -> None:

@@ -123,9 +123,9 @@ class Answers:
         elif path == "/v5/account/wallet-balance":
             rows = [{"accountType": "UNIFIED", "coin": self.coins}]
         elif path == "/v5/position/list":
-            rows = self.positions if category == "linear" else []
+            rows = self.positions if category == "linear" and params.get("settleCoin") == "USDT" else []
         elif path == "/v5/order/realtime":
-            rows = self.orders.get(category + conditional, [])
+            rows = self.orders.get(category + conditional, []) if params.get("settleCoin") != "USDC" else []
         return _ok({"category": category, "list": rows, "nextPageCursor": ""})
 
 

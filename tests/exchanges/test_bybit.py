@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from policykit.exchanges.base import run
 from policykit.exchanges.bybit import ADAPTER
-from tests.exchanges.reading import report_of
+from policykit.sim import SimClock, SimServer
+from tests.exchanges.reading import client_of, report_of
 
 #: bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5/user/apikey-info.mdx, Response Example.
 DOCUMENTED: dict[str, Any] = {
@@ -105,3 +107,56 @@ def test_a_vendors_key_of_a_sub_account_from_anywhere() -> None:
     report = report_of(ADAPTER, _with(type=2, parentUid="17", ips=["*"], expiredAt="2026-12-22T07:20:25Z"))
     assert (report.third_party, report.sub_account) == ("yes", "yes")
     assert (report.restricted, report.addresses, report.expires_at) == ("no", [], "2026-12-22T07:20:25.000Z")
+
+
+def test_every_contract_and_every_order_over_http() -> None:
+    """Stock ccxt lists what is held and what rests, waiting orders too, settled in USDT or in the coin itself."""
+    clock = SimClock()
+    with SimServer(clock=clock, dialect="bybit", amplitude=0.0) as sim:
+        sim.hold("BTC/USDT:USDT", "-0.5", entry=50_000, leverage=4)
+        sim.hold("BTC/USD:BTC", 10, entry=50_000)
+        sim.rest("BTC/USDT:USDT", "buy", "0.1", 40_000)
+        sim.rest("BTC/USDT:USDT", "buy", "0.5", trigger=70_000, reduce_only=True)
+        sim.rest("BTC/USD:BTC", "sell", 3, 70_000)
+        client = client_of(sim, sim.grant_key(grants={"read"}))
+        reads = ADAPTER.live["swap"]
+        held = [one for params in reads.positions for one in client.fetch_positions(None, dict(params))]
+        assert [(one["symbol"], one["side"], one["contracts"], one["leverage"]) for one in held] == [
+            ("BTC/USDT:USDT", "short", 0.5, 4.0),
+            ("BTC/USD:BTC", "long", 1000.0, 20.0),  # 10 contracts of 100 USD: Bybit counts dollars
+        ]
+        orders = [
+            (family, one["symbol"], one["clientOrderId"], one["amount"], one["triggerPrice"], one["reduceOnly"])
+            for family, params in reads.orders
+            for one in client.fetch_open_orders(None, None, None, dict(params))
+        ]
+    assert orders == [
+        ("order", "BTC/USDT:USDT", "sim-1", 0.1, None, False),
+        ("order", "BTC/USDT:USDT", "sim-2", 0.5, 70_000.0, True),  # all kinds come together by default
+        ("order", "BTC/USD:BTC", "sim-3", 300.0, None, False),
+        ("trigger", "BTC/USDT:USDT", "sim-2", 0.5, 70_000.0, True),
+    ]
+
+
+def test_a_page_of_orders_is_asked_for_whole() -> None:
+    """Bybit gives 20 a page unless 50 are asked for: 30 open orders are all seen."""
+    with SimServer(clock=SimClock(), dialect="bybit") as sim:
+        for index in range(30):
+            sim.rest("BTC/USDT:USDT", "buy", "0.1", 40_000 + index)
+        client = client_of(sim, sim.main_key)
+        _, params = ADAPTER.live["swap"].orders[0]
+        assert len(client.fetch_open_orders(None, None, None, dict(params))) == 30
+        assert len(client.fetch_open_orders(None, None, None, {"type": "swap"})) == 20
+
+
+def test_the_address_book() -> None:
+    """Each withdrawal address with whether it is verified; only a key that withdraws may ask."""
+    clock = SimClock()
+    with SimServer(clock=clock, dialect="bybit") as sim:
+        sim.allow_address("USDT", "TXYZ0001", network="TRX")
+        sim.allow_address("BTC", "bc1q0002", network="BTC", allowlisted=False)
+        client = client_of(sim, sim.grant_key(grants={"read", "withdraw"}))
+        assert run(ADAPTER, client, ADAPTER.withdrawal_addresses(), clock) == [
+            {"coin": "USDT", "network": "TRX", "address": "TXYZ0001", "allowlisted": True},
+            {"coin": "BTC", "network": "BTC", "address": "bc1q0002", "allowlisted": False},
+        ]

@@ -1,6 +1,7 @@
-"""Bybit v5 reads: time, the key report, the wallet.
+"""Bybit v5 reads: time, the key report, the wallet, the address book; markets and contracts are bybit_account.py's.
 
-Source: bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5: guide.mdx "authentication", user/apikey-info.mdx, error.mdx.
+Source: bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5: guide.mdx "authentication", user/apikey-info.mdx, error.mdx,
+asset/withdraw/withdraw-address.mdx (fields from memory).
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ import hashlib
 import hmac
 from typing import Any, ClassVar
 
+from policykit.sim.dialects import bybit_account
 from policykit.sim.dialects.base import Reply, Request, World
+from policykit.sim.dialects.bybit_account import bad as _bad
+from policykit.sim.dialects.bybit_account import ok as _ok
 from policykit.sim.dialects.reading import Endpoint, Reading, near
 from policykit.sim.drift import ABSENT
 from policykit.sim.keys import SimKey
@@ -34,14 +38,6 @@ _GROUPS = (
     "ContractTrade Spot Wallet Options Derivatives CopyTrading BlockTrade Exchange NFT Affiliate Earn FiatP2P "
     "FiatConvertBroker FiatGlobalPay FiatBitPay BitCard ByXPost"
 )
-
-
-def _ok(result: Any, now_ms: int) -> dict[str, Any]:
-    return {"retCode": 0, "retMsg": "", "result": result, "retExtInfo": {}, "time": now_ms}
-
-
-def _bad(code: int, message: str) -> Reply:
-    return Reply(200, {"retCode": code, "retMsg": message, "result": {}, "retExtInfo": {}}, code=code)
 
 
 def _time(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
@@ -98,7 +94,21 @@ def _wallet(world: World, request: Request, key: SimKey | None, now_ms: int) -> 
 
 
 def _addresses(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
-    return _ok({"rows": [], "nextPageCursor": ""}, now_ms)
+    rows = [
+        {
+            "coin": row["coin"],
+            "chain": row["network"],
+            "address": row["address"],
+            "tag": "",
+            "remark": f"book-{index}",
+            "status": 0,
+            "addressType": 0,
+            "verified": 1 if row["allowlisted"] else 0,
+            "createdAt": str(now_ms // 1000),
+        }
+        for index, row in enumerate(world.addresses, 1)
+    ]
+    return _ok({"rows": rows, "nextPageCursor": ""}, now_ms)
 
 
 class Bybit(Reading):
@@ -110,6 +120,11 @@ class Bybit(Reading):
         ("GET", "/v5/user/query-api"): Endpoint(_key),
         ("GET", "/v5/account/wallet-balance"): Endpoint(_wallet),
         ("GET", "/v5/asset/withdraw/query-address"): Endpoint(_addresses, needs="withdraw"),
+        ("GET", "/v5/asset/coin/query-info"): Endpoint(bybit_account.coins),
+        ("GET", "/v5/market/instruments-info"): Endpoint(bybit_account.instruments, public=True),
+        ("GET", "/v5/market/tickers"): Endpoint(bybit_account.tickers, public=True),
+        ("GET", "/v5/position/list"): Endpoint(bybit_account.positions),
+        ("GET", "/v5/order/realtime"): Endpoint(bybit_account.orders),
     }
     errors: ClassVar = {
         "key": _bad(10003, "API key is invalid."),
