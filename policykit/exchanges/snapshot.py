@@ -222,7 +222,7 @@ def _read_key(
     except ExchangeUnavailable as error:
         return None, None, {"key": name, "code": error.code, "message": str(error)}
     report.name = name
-    report.id = identity
+    report.id = report.id or identity
     return report, client, None
 
 
@@ -276,9 +276,15 @@ def _dated(line: Line, snapshot: Snapshot, client: Any) -> KeyReport:
 
 
 def key_id(credentials: Mapping[str, Secret]) -> str:
-    """Name a key without showing it: the first 12 hex digits of the SHA-256 of its public part."""
-    public = next((credentials[name] for name in ("api_key", "wallet") if name in credentials), None)
-    return "" if public is None else str(hashed(public.reveal()))
+    """Name a key without showing it: the first 12 hex digits of the SHA-256 of its public part.
+
+    A wallet's agents have no public part here: wallet and private key name them in this run, and the adapter's report
+    by their address.
+    """
+    public = next((credentials[name].reveal() for name in ("api_key", "wallet") if name in credentials), None)
+    if public is not None and "api_key" not in credentials and "private_key" in credentials:
+        public += credentials["private_key"].reveal()
+    return "" if public is None else str(hashed(public))
 
 
 def _read_limits(line: Line, client: Any) -> tuple[RateLimit, ...] | Failure:

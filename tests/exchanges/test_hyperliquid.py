@@ -14,6 +14,7 @@ from policykit.exchanges.base import CallFailed, arun, run
 from policykit.exchanges.client import make_client, plain_client
 from policykit.exchanges.forms import hashed
 from policykit.exchanges.hyperliquid import ADAPTER
+from policykit.exchanges.snapshot import key_id
 from policykit.redact import Secret
 from policykit.sim import SimClock, SimKey, SimServer
 from policykit.sim.dialects.hyperliquid import ACCOUNT, address_of, keccak256
@@ -211,6 +212,18 @@ def test_over_http_no_builder_is_approved_and_no_referrer_set(sim: SimServer) ->
     assert signed == []
     assert client.options["builderFee"] is False
     assert not client.options.get("approvedBuilderFee")
+
+
+def test_two_agents_of_one_account_are_two_keys(sim: SimServer) -> None:
+    """One that is refused does not stand for the other; a report's id is of the agent's address, not of its key."""
+    first, second = ({name: Secret(value) for name, value in sim.grant_key().credentials().items()} for _ in "12")
+    for one in (first, second):
+        del one["api_key"]
+    assert first["wallet"].reveal() == second["wallet"].reveal()
+    assert key_id(first) != key_id(second)
+    client = make_client("hyperliquid", first, endpoint=sim.url, clock=sim.clock)
+    report = run(ADAPTER, client, ADAPTER.key_report(), sim.clock)
+    assert report.id == hashed(address_of(first["private_key"].reveal()))
 
 
 def test_over_http_the_time_and_balances(sim: SimServer) -> None:
