@@ -111,7 +111,7 @@ def taker(
 
 def _line(policy: EffectivePolicy, error: dict[str, str]) -> str:
     name = error.get("key")
-    place = policy.place(f"keys.{name}") if name else policy.place("exchange")
+    place = policy.key_place(f"keys.{name}") if name else policy.place("exchange")
     return error_line(f"{place}: ", error)
 
 
