@@ -252,3 +252,15 @@ def _ask(method: str) -> Any:
     from policykit.exchanges.base import Read
 
     yield Read(method)
+
+
+def test_order_counts_are_read_from_headers() -> None:
+    """An answer to an order tells what the account used of both windows; the wallet's header is of no window here."""
+    headers = {
+        "x-mbx-order-count-10s": "3",
+        "X-MBX-ORDER-COUNT-1M": "7",
+        "X-MBX-USED-WEIGHT-1M": "41",
+        "X-SAPI-USED-IP-WEIGHT-1M": "900",
+    }
+    used = {"request-weight|60000": 41, "orders|10000": 3, "orders-minute|60000": 7}
+    assert _adapter("binanceusdm").usage(headers) == used
