@@ -29,7 +29,7 @@ ORDER: Final = Family(
         param="clOrdID",
         # At most 36 characters by the swagger; which ones is not said, so letters and digits.
         pattern=r"[A-Za-z0-9_-]{1,36}",
-        unique="open",  # the error "Duplicate clOrdID" (old ccxt); how long one is kept is not said
+        unique="none",  # there is an error "Duplicate clOrdID" (old ccxt), but among which orders is not said
         encode=encode_id,
     ),
     # `api-expires` is any moment the client chooses: no default and no bound are documented, so no fence.

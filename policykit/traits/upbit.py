@@ -29,7 +29,7 @@ ORDER: Final = Family(
     client_order_id=ClientOrderId(
         param="identifier",
         pattern=r"[A-Za-z0-9_-]{1,36}",  # neither length nor characters are documented: ours is short and plain
-        unique="forever",  # from memory: an identifier may not come again, whatever became of its order
+        unique="none",  # that an identifier may never come again is from memory only: not counted on
         encode=encode_id,
     ),
     # A request carries no time and no validity: nothing ends an old one, so no fence.
