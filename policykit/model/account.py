@@ -54,6 +54,15 @@ class Account(Section):
         Literal["one_way", "hedge"] | None,
         Meta("Whether a symbol has one position or a long and a short one.", IDENTITY, held_by=("rule:PK6xx",)),
     ] = None
+    margin_mode: Annotated[
+        Literal["cross", "isolated"] | None,
+        Meta(
+            "Whether a position in contracts can lose all of the account, or only what was put aside for it.",
+            ordered("cross", "isolated"),
+            guide=("G01",),
+            held_by=("rule:PK625",),
+        ),
+    ] = None
     egress: Annotated[
         Name | None,
         Meta(

@@ -5,6 +5,7 @@ Everything here reads text that an exchange or a person wrote. What is not under
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -20,27 +21,43 @@ if TYPE_CHECKING:
     from policykit.rules.base import Inputs
 
 Row = Mapping[str, Any]
+_CODE = re.compile(r"[A-Z0-9]{1,20}")
+#: The longest symbol that is shown.
+MAX_SYMBOL = 64
 #: How many names of what could not be judged are put into one message.
 MAX_NAMED = 5
 
 
-def rows(inputs: Inputs, name: str) -> list[Row] | None:
-    """Return a list of the account's, `positions` say; None when the snapshot does not have it, or has something else.
+def rows(inputs: Inputs, name: str) -> list[Row]:
+    """Return those rows of a list of the account's, `positions` say, that have a symbol; see `untold` for the rest."""
+    return [row for row in _list(inputs, name) or () if isinstance(row, Mapping) and row.get("symbol")]
 
-    A row without a symbol is nothing that could be judged.
-    """
+
+def _list(inputs: Inputs, name: str) -> list[Any] | None:
     listed = inputs.snapshot.account.get(name) if inputs.snapshot else None
-    readable = isinstance(listed, list) and all(isinstance(r, Mapping) and r.get("symbol") for r in listed)
-    return listed if readable else None
+    return listed if isinstance(listed, list) else None
+
+
+def _reasons(inputs: Inputs, name: str) -> list[tuple[str, str]]:
+    """Return (part, reason) of what of the account, or of a part of it (`equity.unpriced`), is not known."""
+    said = inputs.snapshot.account.get("unknown") if inputs.snapshot else None
+    known: Row = said if isinstance(said, Mapping) else {}
+    return [(part, " ".join(str(why).split())) for part, why in known.items() if f"{part}.".startswith(f"{name}.")]
+
+
+def symbol_of(row: Row) -> str:
+    """Return a row's symbol as it can be shown."""
+    text = str(row["symbol"])
+    return text[:MAX_SYMBOL] if text.isprintable() else "a market whose name cannot be shown"
 
 
 def untold(inputs: Inputs, name: str) -> str:
     """Return why a list of the account's, or a part of it (`open_orders.trigger`), is not known; empty when it is."""
-    if rows(inputs, name) is None:
+    listed = _list(inputs, name)
+    if listed is None:
         return inputs.not_told(name)
-    reasons = inputs.snapshot.account.get("unknown") if inputs.snapshot else None
-    known: Row = reasons if isinstance(reasons, Mapping) else {}
-    return several(str(why) for part, why in known.items() if f"{part}.".startswith(f"{name}."))
+    odd = "a row of it has no symbol" if len(rows(inputs, name)) < len(listed) else ""
+    return several((*(why for _, why in _reasons(inputs, name)), odd))
 
 
 def number(value: object) -> Decimal | None:
@@ -59,10 +76,11 @@ def equity(inputs: Inputs) -> Decimal | None:
     return number(value) if unit in ("", inputs.model.account.currency) else None
 
 
-def unpriced(inputs: Inputs) -> str:
-    """Return the assets that equity leaves out for want of a price; empty when there are none."""
-    reasons = inputs.snapshot.account.get("unknown") if inputs.snapshot else None
-    return str(reasons["equity.unpriced"]) if isinstance(reasons, Mapping) and reasons.get("equity.unpriced") else ""
+def equity_lacks(inputs: Inputs) -> str:
+    """Return what equity leaves out (an asset without a price, a wallet); empty when it is whole."""
+    return several(
+        f"{why} in it has no price" if part == "equity.unpriced" else why for part, why in _reasons(inputs, "equity")
+    )
 
 
 def traded(inputs: Inputs, symbol: str) -> bool:
@@ -74,10 +92,10 @@ def traded(inputs: Inputs, symbol: str) -> bool:
 def currency_of(row: Row) -> str | None:
     """Return what the notional of a row is counted in: as the row says, else as its symbol does."""
     said = row.get("currency")
-    if isinstance(said, str) and said:
-        return said
-    quote, _, settle = str(row["symbol"]).partition("/")[2].partition(":")
-    return quote if quote and settle.partition("-")[0] in ("", quote) else None
+    if said is None:
+        quote, _, settle = str(row["symbol"]).partition("/")[2].partition(":")
+        said = quote if settle.partition("-")[0] in ("", quote) else None
+    return said if isinstance(said, str) and _CODE.fullmatch(said) else None
 
 
 def evidence(inputs: Inputs, name: str, path: str, value: object) -> Observed:
@@ -126,7 +144,7 @@ def positions(inputs: Inputs) -> list[Held]:
     Balances without a row, on spot, are positions whose worth is not known.
     """
     found: dict[tuple[str, str], Held] = {}
-    for index, row in enumerate(rows(inputs, "positions") or []):
+    for index, row in enumerate(rows(inputs, "positions")):
         held = _held(row, f"positions.{index}.notional")
         if held.notional == 0:
             continue
@@ -138,7 +156,7 @@ def positions(inputs: Inputs) -> list[Held]:
 
 def _held(row: Row, path: str) -> Held:
     side: Literal["long", "short"] = "short" if row.get("side") == "short" else "long"
-    symbol, currency, notional = str(row["symbol"])[:64], currency_of(row), number(row.get("notional"))
+    symbol, currency, notional = symbol_of(row), currency_of(row), number(row.get("notional"))
     if number(row.get("quantity")) == 0:
         notional = Decimal(0)
     if notional is None or currency is None:
@@ -159,7 +177,13 @@ def _without_row(inputs: Inputs, known: set[str]) -> Iterator[Held]:
         return
     own = inputs.model.account.currency
     for asset, quantity in balances.items():
-        if asset != own and asset not in known and number(quantity) != 0 and traded(inputs, f"{asset}/{own}"):
+        if (
+            _CODE.fullmatch(str(asset))
+            and asset != own
+            and asset not in known
+            and number(quantity) != 0
+            and traded(inputs, f"{asset}/{own}")
+        ):
             yield Held(f"{asset}/{own}", "long", None, own, "balances", "there is a balance, and no price of it")
 
 
@@ -196,8 +220,8 @@ def judge(inputs: Inputs, notional: Decimal, currency: str, bounds: Sequence[Bou
                 why.append(f"it is counted in {currency}, equity in {own}")
             elif now is None:
                 why.append(f"equity is not known, {inputs.not_told('equity')}")
-            elif notional > bound.fraction * now and unpriced(inputs):
-                why.append(f"equity leaves out {unpriced(inputs)}, which has no price")
+            elif notional > bound.fraction * now and equity_lacks(inputs):
+                why.append(f"equity is not whole, {equity_lacks(inputs)}")
             elif notional > bound.fraction * now:
                 limits.append((bound.fraction * now, f"{money(bound.fraction * now, currency)} ({bound})"))
         elif bound.currency != currency:

@@ -38,8 +38,8 @@ account: {name: main, currency: USDT, max_equity: 500000 USDT}
   "unknown": {"equity.unpriced": "ABC, XYZ"}}}
 ```
 ```finding
-unknown policy.yaml:1:51 how much lies within reach of the keys of this account is not known: 100000 USDT and ABC, XYZ,
-  which have no price
+unknown policy.yaml:1:51 how much lies within reach of the keys of this account is not known: 100000 USDT at least; ABC,
+  XYZ in it has no price
 ```
 ```yaml
 account: {name: main, currency: USDT, max_equity: 2 BTC}
@@ -73,6 +73,7 @@ from decimal import Decimal
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.holdings import equity_lacks, evidence
 from policykit.units import Amount, parse_bound, plain
 
 RULE = Rule(
@@ -108,24 +109,20 @@ def _compare(inputs: Inputs, limit: Decimal) -> Iterator[Finding]:
     live = inputs.snapshot.account if inputs.snapshot else {}
     place, currency = inputs.place("account.max_equity"), inputs.model.account.currency
     equity = _amount(live.get("equity"))
-    unpriced = inputs.not_told("equity.unpriced") if "equity.unpriced" in live.get("unknown", {}) else ""
+    lacks = equity_lacks(inputs)
     if equity is not None and equity.currency == currency and equity.value > limit:
-        source = live.get("source") or {}
         yield RULE.finding(
             place,
             f"{equity} lie within reach of the keys of this account; at most {plain(limit)} {currency} were agreed to",
             confidence="observed",
             label="the most that was agreed to",
-            observed=inputs.evidence(
-                str(source.get("endpoint", "account")), "equity", str(equity), str(source.get("at", ""))
-            ),
+            observed=evidence(inputs, "equity", "equity", str(equity)),
             next_step="move what the bot does not need to another account, by hand",
         )
-    elif equity is None or equity.currency != currency or unpriced:
+    elif equity is None or equity.currency != currency or lacks:
         reason = inputs.not_told("equity")
         if equity is not None:
-            more = f"{equity} and {unpriced}, which have no price"
-            reason = more if unpriced else f"it was told in {equity.currency}"
+            reason = f"{equity} at least; {lacks}" if lacks else f"it was told in {equity.currency}"
         yield RULE.unknown(
             place,
             f"how much lies within reach of the keys of this account is not known: {reason}",

@@ -42,11 +42,15 @@ GUIDE.md G24; PITFALLS.md 13 (windows).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from policykit.finding import Finding
+from policykit.finding import Finding, Observed
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.budgets import most_in, published
 from policykit.units import Duration
+
+if TYPE_CHECKING:
+    from policykit.traits.base import RateWindow
 
 RULE = Rule(
     "PK406",
@@ -68,13 +72,22 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 continue
             differs = "per" if budget.per.ms != window.per_ms else "window"
             span = Duration(window.per_ms)
-            live = inputs.snapshot is not None
+            seen = _seen(inputs, window)
             yield RULE.finding(
                 inputs.place(f"rate_budgets.{name}.{differs}"),
                 f"budget `{name}` lets {most:,} through in {span}; {inputs.model.exchange} allows {window.limit:,} in "
                 f"each {window.window} {span}",
-                confidence="observed" if live else "certain",
+                confidence="observed" if seen else "certain",
+                observed=seen,
                 label=f'"{span}" is the exchange\'s' if differs == "per" else "two windows pass at its edge",
                 next_step=f"count as the exchange does: `per: {span}`, `window: {window.window}`",
             )
             break
+
+
+def _seen(inputs: Inputs, window: RateWindow) -> Observed | None:
+    """Return the evidence of an allowance, when it is one that the exchange published and not the documented one."""
+    for one in inputs.snapshot.limits if inputs.snapshot else []:
+        if (one.name, one.limit, one.per_ms) == (window.name, window.limit, window.per_ms):
+            return inputs.evidence(one.endpoint, f"limits.{one.name}", one.limit, one.at)
+    return None

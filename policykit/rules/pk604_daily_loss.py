@@ -86,7 +86,7 @@ from decimal import Decimal
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.caps import bound_place, judged, max_equity
-from policykit.rules.holdings import equity, evidence, unpriced
+from policykit.rules.holdings import equity, equity_lacks, evidence
 from policykit.units import Amount, Share, plain
 
 RULE = Rule(
@@ -108,7 +108,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if loss is None:
         return
     currency, stated = inputs.model.account.currency, max_equity(inputs)
-    now = None if unpriced(inputs) else equity(inputs)  # an equity without all assets makes the share too large
+    now = None if equity_lacks(inputs) else equity(inputs)  # an equity without all assets makes the share too large
     seen = now is not None and (stated is None or now < stated)
     said = judged(loss.limit, currency, now if seen else stated)
     if said is None:

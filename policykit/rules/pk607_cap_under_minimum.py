@@ -87,7 +87,7 @@ from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.budgets import products, wanted
 from policykit.rules.caps import max_equity, money, most
-from policykit.rules.holdings import caps_of, currency_of, equity, evidence, named, number, rows, untold
+from policykit.rules.holdings import caps_of, currency_of, equity, evidence, named, number, rows, symbol_of, untold
 from policykit.units import Bound, Share
 
 RULE = Rule(
@@ -155,13 +155,13 @@ def _live(inputs: Inputs, caps: Caps) -> Iterator[Finding]:
 
 
 def _untold(inputs: Inputs, caps: Caps) -> Iterator[Finding]:
-    """Name the markets of the policy whose least notional was not read, at the first cap."""
+    """Name the markets of the policy whose least notional is not known, at the first cap."""
     exact = {symbol for symbol in wanted(inputs) if "*" not in symbol}
-    told = {row["symbol"] for row in rows(inputs, "markets") or [] if number(row.get("min_notional")) is not None}
+    told = {row["symbol"] for row in rows(inputs, "markets") if number(row.get("min_notional")) is not None}
     without = sorted(exact - told)
     gave = f"{inputs.model.exchange} gave no least notional of {named(without)}"
     reason = untold(inputs, "markets") or gave
-    if without and caps:
+    if without and caps and (told or _least(inputs) is None):
         yield RULE.unknown(
             inputs.place(next(iter(caps))),
             f"whether caps are over the least order is not known: {reason}",
@@ -172,8 +172,8 @@ def _untold(inputs: Inputs, caps: Caps) -> Iterator[Finding]:
 def _minima(inputs: Inputs, path: str) -> list[tuple[str, Decimal]]:
     """Return (symbol, least notional) of the markets that a cap is for, in the account's currency."""
     found = []
-    for row in rows(inputs, "markets") or []:
-        symbol, least = str(row["symbol"])[:64], number(row.get("min_notional"))
+    for row in rows(inputs, "markets"):
+        symbol, least = symbol_of(row), number(row.get("min_notional"))
         mine = path == _ORDER or path == f"risk.max_position_notional.{caps_of(inputs, symbol)[0]}"
         if mine and least is not None and currency_of(row) == inputs.model.account.currency:
             found.append((symbol, least))

@@ -66,7 +66,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
-from policykit.rules.holdings import evidence, named, number, rows, several, traded, untold
+from policykit.rules.holdings import evidence, named, number, rows, several, symbol_of, traded, untold
 from policykit.units import plain
 
 RULE = Rule(
@@ -85,8 +85,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if inputs.snapshot is None or most is None:
         return
     place, without, said = inputs.place("risk.max_leverage"), [], set()
-    for index, row in enumerate(rows(inputs, "positions") or []):
-        symbol, leverage = str(row["symbol"])[:64], number(row.get("leverage"))
+    for index, row in enumerate(rows(inputs, "positions")):
+        symbol, leverage = symbol_of(row), number(row.get("leverage"))
         if not traded(inputs, symbol) or (leverage is None and ":" not in symbol) or number(row.get("quantity")) == 0:
             continue
         if leverage is None:

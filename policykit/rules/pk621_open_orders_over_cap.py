@@ -66,7 +66,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     most = inputs.model.risk.max_open_orders if inputs.model.risk else None
     if inputs.snapshot is None or most is None:
         return
-    place, count = inputs.place("risk.max_open_orders"), len(rows(inputs, "open_orders") or [])
+    place, count = inputs.place("risk.max_open_orders"), len(rows(inputs, "open_orders"))
     reason = untold(inputs, "open_orders")
     if count > most:
         yield RULE.finding(

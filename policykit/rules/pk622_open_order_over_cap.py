@@ -64,7 +64,7 @@ from decimal import Decimal
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
 from policykit.rules.caps import money
-from policykit.rules.holdings import Row, currency_of, evidence, judge, number, rows, several, traded, untold
+from policykit.rules.holdings import Row, currency_of, evidence, judge, number, rows, several, symbol_of, traded, untold
 
 RULE = Rule(
     "PK622",
@@ -82,8 +82,8 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     if inputs.snapshot is None or not bounds:
         return
     place, why = inputs.place("risk.max_order_notional"), [untold(inputs, "open_orders")]
-    for index, row in enumerate(rows(inputs, "open_orders") or []):
-        symbol = str(row["symbol"])[:64]
+    for index, row in enumerate(rows(inputs, "open_orders")):
+        symbol = symbol_of(row)
         if not traded(inputs, symbol) or _reduces(inputs, row):
             continue
         what = f"order to {'sell' if row.get('side') == 'sell' else 'buy'} {symbol}"
@@ -117,7 +117,10 @@ def _reduces(inputs: Inputs, row: Row) -> bool:
     side, symbol = row.get("side"), str(row["symbol"])
     if row.get("reduce_only") is True or (":" not in symbol and side == "sell"):
         return True
+    live = inputs.snapshot.account if inputs.snapshot else {}
+    if "hedge" in (inputs.model.account.position_mode, live.get("position_mode")):
+        return False  # it may open the other leg
     left = (number(row.get("quantity")) or Decimal(0)) - (number(row.get("filled")) or Decimal(0))
     against = "long" if side == "sell" else "short"
-    held = [r for r in rows(inputs, "positions") or [] if r["symbol"] == symbol and r.get("side") == against]
+    held = [r for r in rows(inputs, "positions") if r["symbol"] == symbol and r.get("side") == against]
     return 0 < left <= sum((number(r.get("quantity")) or Decimal(0) for r in held), Decimal(0))
