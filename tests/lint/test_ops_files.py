@@ -1,0 +1,47 @@
+"""The files for hosts where keys live say what the commands say, and ask for snapshots only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from policykit.cli.lint import command as lint
+from policykit.cli.snapshot import command as snapshot
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+OPS = EXAMPLES / "ops"
+
+
+@pytest.mark.parametrize("file", sorted(OPS.iterdir()), ids=lambda f: f.name)
+def test_commands_for_hosts_can_be_called(file: Path) -> None:
+    """Every option that they name is one of `policykit snapshot`; nothing in them writes to an exchange."""
+    options = {option for parameter in snapshot.params for option in parameter.opts}
+    calls = [line for line in file.read_text().splitlines() if re.search(r"bin/policykit ", line)]
+    assert [re.findall(r"bin/policykit (\w+)", line) for line in calls] == [["snapshot"]] * len(calls)
+    for line in calls:
+        assert set(re.findall(r"(?<= )-{1,2}[a-z][a-z-]*", line.partition("policykit snapshot")[2])) <= options, line
+
+
+def test_there_is_a_timer_and_a_line_for_cron() -> None:
+    """One file each; the timer belongs to the service, the service makes room for nothing but its snapshots."""
+    assert sorted(file.name for file in OPS.iterdir()) == [
+        "policykit-snapshot@.service",
+        "policykit-snapshot@.timer",
+        "policykit.cron",
+    ]
+    service = (OPS / "policykit-snapshot@.service").read_text()
+    assert "SuccessExitStatus=3\n" in service
+    assert "UMask=0077\n" in service
+    assert "OnCalendar=hourly\n" in (OPS / "policykit-snapshot@.timer").read_text()
+
+
+def test_the_ci_of_live_state_reads_files_and_says_why() -> None:
+    """CI is given snapshots, verified and young; never keys, and never --live."""
+    text = (EXAMPLES / "ci" / "snapshot.yml").read_text()
+    script = text[text.index("- run: >-") :]
+    assert set(re.findall(r"--[a-z-]+", script)) <= {option for part in lint.params for option in part.opts}
+    assert "--live" not in script
+    assert "secrets." not in text
+    assert "Why --state and not --live: a hosted runner has no address" in text
