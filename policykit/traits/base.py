@@ -203,7 +203,7 @@ class Exchange:
     #: Budget name -> ("POST /api/v3/order" -> cost); a call that is not listed costs `default_cost`.
     costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     default_cost: int = 1
-    #: Whether internal transfer is a permission of its own (else it is bundled with trade).
+    #: Whether a key can have what a bot needs (read, trade) without internal transfer; None: not known.
     transfer_separable: bool | None = None
     #: Scopes that one box of the exchange grants together; a policy that asks for one of them gets them all.
     bundles: tuple[tuple[str, ...], ...] = ()

@@ -180,6 +180,7 @@ EXCHANGE: Final = Exchange(
         ("timestamp is invalid", _CLOCK),
     ),
     ban_ms=300_000,  # spot/base-info: "the system will automatically restrict the request and recover after 5 minutes"
+    bundles=(("trade.spot", "trade.margin"),),
     transfer_separable=True,
     sub_accounts=True,
     key_page="BingX > Account > API Management > Edit",

@@ -98,6 +98,7 @@ EXCHANGE: Final = Exchange(
         ("ERR_RATE_LIMIT", ErrorMeaning("RATE_LIMIT", "no", "too many requests; wait")),
         ("temporarily_unavailable", ErrorMeaning("MAINTENANCE", "unknown", "the service is not available; wait")),
     ),
+    bundles=(("trade.spot", "trade.margin", "trade.derivatives"),),  # `orders`
     transfer_separable=True,  # reference/key-permissions: `wallets` beside `orders`
     sub_accounts=True,  # from memory
     key_page="Bitfinex > Account > API Keys",  # from memory, as are the words below

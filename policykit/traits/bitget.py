@@ -156,6 +156,7 @@ EXCHANGE: Final = Exchange(
         "slow-reads": {"GET /api/v2/spot/account/info": 1, "GET /api/v3/account/withdraw-address": 1},
     },
     errors=ERRORS,
+    bundles=(("trade.spot", "trade.margin", "trade.derivatives"),),  # unified: uta_trade; a classic key has one each
     transfer_separable=True,  # classic: wtow; unified: management (uta_mgt) transfers, trading (uta_trade) does not
     sub_accounts=True,
     key_page="Bitget > Profile > API Keys > Edit",

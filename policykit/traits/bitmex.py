@@ -99,6 +99,7 @@ EXCHANGE: Final = Exchange(
     ),
     errors={"http:429": ErrorMeaning("RATE_LIMIT", "no", "too many requests; wait")},
     # Which permission a transfer between own accounts needs is not documented.
+    bundles=(("trade.spot", "trade.margin", "trade.derivatives", "trade.options"),),  # `order`
     sub_accounts=True,
     key_page="BitMEX > Account > API Keys",
     scope_labels={

@@ -122,7 +122,7 @@ EXCHANGE: Final = Exchange(
         ("Missing required scopes", _SCOPE),
         ("request timestamp expired", ErrorMeaning("CLOCK", "no", "the request is too old; set this host's clock")),
     ),
-    transfer_separable=False,  # can_transfer is transfer and withdrawal in one
+    transfer_separable=True,  # can_transfer is apart from can_trade; it is transfer and withdrawal in one (bundles)
     bundles=(("transfer", "withdraw"), ("trade.spot", "trade.derivatives")),
     sub_accounts=True,  # portfolios, each with keys of its own: coinbase-app/advanced-trade-apis/guides/portfolios
     key_page="Coinbase Developer Platform > API keys > Edit",

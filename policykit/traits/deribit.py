@@ -123,7 +123,11 @@ EXCHANGE: Final = Exchange(
         (" timestamp", ErrorMeaning("CLOCK", "no", "the request's time is refused; set this host's clock")),
         ("whitelist", ErrorMeaning("ADDRESS_NOT_ALLOWED", "no", "this address is not on the key's allowlist")),
     ),
-    transfer_separable=False,  # wallet:read_write is transfer and withdrawal at once (articles/access-scope)
+    transfer_separable=True,  # wallet:read_write is apart from trade:read_write
+    bundles=(  # articles/access-scope: each is one scope text
+        ("trade.spot", "trade.derivatives", "trade.options"),
+        ("transfer", "withdraw"),
+    ),
     sub_accounts=True,
     key_page="Deribit > Account > API > edit the key",
     scope_labels={

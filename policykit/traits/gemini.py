@@ -114,7 +114,8 @@ EXCHANGE: Final = Exchange(
             ErrorMeaning("KEY_REJECTED", "no", "this is no key of one account (account-...); ccxt signs with no other"),
         ),
     ),
-    transfer_separable=False,  # roles: Fund Manager both withdraws and moves
+    transfer_separable=True,  # roles: Fund Manager is apart from Trader
+    bundles=(("transfer", "withdraw"),),  # Fund Manager both withdraws and moves
     sub_accounts=True,  # /v1/account/create: accounts of a group, each with keys of its own
     key_page="Gemini > Account > Settings > API",
     scope_labels={

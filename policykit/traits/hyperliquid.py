@@ -95,6 +95,7 @@ EXCHANGE: Final = Exchange(
         ("unknownOid", ErrorMeaning("ORDER_NOT_FOUND", "unknown", "no such order")),
     ),
     # An agent cannot pay; whether it may move money to a vault or a sub-account is not documented.
+    bundles=(("trade.spot", "trade.margin", "trade.derivatives"),),  # an agent signs any order
     sub_accounts=True,
     key_page="Hyperliquid > More > API",
     scope_labels={

@@ -125,6 +125,7 @@ EXCHANGE: Final = Exchange(
     },
     ban_ms=900_000,  # from memory: 15 minutes; _ERRORS says "typically a few minutes"
     # wallet-transfer asks for "Funds permissions - Query" only, account-transfer for Withdraw: none of its own.
+    bundles=(("trade.spot", "trade.margin"),),  # "Create & modify orders" takes a leverage
     transfer_separable=False,
     sub_accounts=True,  # create-subaccount: institutional clients
     key_page="Kraken > Settings > API > Edit",

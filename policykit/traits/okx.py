@@ -195,6 +195,9 @@ EXCHANGE: Final = Exchange(
         "orders-account": {"POST /api/v5/trade/order": 1, "POST /api/v5/trade/amend-order": 1},
     },
     errors=ERRORS,
+    bundles=(
+        ("trade.spot", "trade.margin", "trade.derivatives", "trade.options", "trade.other", "transfer"),
+    ),  # "Trade"
     transfer_separable=False,  # "Trade: can place and cancel orders, funding transfer, make settings"
     sub_accounts=True,
     key_page="OKX > Profile > API and connections > the key",  # API FAQ, "How do I manage or edit the API key"

@@ -100,6 +100,14 @@ def test_what_a_key_was_granted_is_never_read_as_denied(adapter: Adapter, sim: S
     assert reader.permissions["transfer"] != "granted"
 
 
+def test_what_one_box_grants_together_comes_together(adapter: Adapter, sim: SimServer) -> None:
+    """A key with one scope of a bundle is never read as one without the others: the facts and the answers agree."""
+    for bundle in adapter.facts.bundles:
+        for scope in bundle:
+            report = _report(adapter, sim, sim.grant_key(grants={"read", scope}))
+            assert [one for one in bundle if report.permissions[one] == "denied"] == [], scope
+
+
 def _writes(sim: SimServer, grant: str) -> bool:
     """Tell whether the exchange has a word for a grant: a key with it is answered otherwise than one without."""
     adapter = load(sim.dialect)

@@ -87,7 +87,8 @@ def differs(found: Found, report: KeyReport) -> tuple[str, ...]:
     """Return how what was ticked is not what the policy asks for, one line each: what to change in the web page."""
     wanted = set(found.key.scopes or ())
     whole_trade = "trade" in wanted
-    bundled = comes_with(traits.load(found.policy.model.exchange), wanted)
+    facts = traits.load(found.policy.model.exchange)
+    bundled = comes_with(facts, wanted) | ({"transfer"} if facts and facts.transfer_separable is False else set())
     lines = [
         f"may {scope}, which the policy does not ask for: untick it"
         for scope, said in report.permissions.items()
