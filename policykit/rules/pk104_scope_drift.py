@@ -3,7 +3,8 @@
 ## What it finds
 A permission that the exchange grants, or that a person declared, and that is not in the key's `scopes` (withdraw and
 transfer have rules of their own, and that a key for reading can trade is PK118's). A permission that the exchange does
-not tell is unknown; `declared.scopes` records what its page shows.
+not tell is unknown; `declared.scopes` records what its page shows. What one box of the exchange's page grants together
+with a scope that the policy allows is one finding: nobody can untick it.
 
 ## Why
 The policy is what people read and approve; a key that may do more makes it untrue, and a leak costs more than
@@ -22,6 +23,20 @@ keys:
 ```finding
 open observed policy.yaml:4:13 key `mm-exec` has trade.derivatives at the exchange; the policy allows read and
   trade.spot
+```
+```yaml
+exchange: bybit
+keys:
+  mm-exec:
+    purpose: execution
+    scopes: [read, trade.spot]
+```
+```json
+{"exchange": "bybit", "keys": [{"name": "mm-exec", "permissions": {"trade.margin": "granted"}}]}
+```
+```finding
+open observed policy.yaml:5:13 key `mm-exec` has trade.margin with the box that grants what the policy allows, read
+  and trade.spot
 ```
 ```yaml
 keys:
@@ -86,6 +101,7 @@ from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, words
 from policykit.rules.pk105_purpose_scope import READS_ONLY
 from policykit.rules.scopes import allows, granted, may, not_told, of_this_key
+from policykit.traits.base import comes_with
 
 if TYPE_CHECKING:
     from policykit.model import Key
@@ -115,9 +131,11 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     for name, key, report in inputs.reports():
         place = inputs.place(f"keys.{name}.scopes")
         others = [s for s in SCOPES if s not in _OWN_RULES and not allows(key.scopes, s)]
-        for scope in others:
-            of_pk118 = scope.startswith("trade.") and key.purpose in READS_ONLY
-            if report.permissions.get(scope) == "granted" and not of_pk118:
+        reads = key.purpose in READS_ONLY  # PK118 speaks of its trade
+        extra = [s for s in others if report.permissions.get(s) == "granted" and not (reads and s.startswith("trade."))]
+        with_it = [s for s in extra if s in comes_with(inputs.traits, key.scopes or ())]
+        for scope in extra:
+            if scope not in with_it:
                 yield RULE.finding(
                     place,
                     f"key `{name}` has {scope} at the exchange; the policy allows {may(key)}",
@@ -127,6 +145,17 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                     observed=granted(inputs, report, scope),
                     next_step=f"{inputs.key_page()} > untick {inputs.on_page(scope)}, or agree to it in `scopes`",
                 )
+        if with_it:
+            yield RULE.finding(
+                place,
+                f"key `{name}` has {words(with_it)} with the box that grants what the policy allows, {may(key)}",
+                confidence="observed",
+                label="this is all it may do",
+                context=inputs.declared_at(name),
+                observed=granted(inputs, report, with_it[0]),
+                next_step=f"{inputs.model.exchange} has no narrower box: agree to {words(with_it)} in `scopes`, and"
+                " name all that is traded in `risk.symbols`",
+            )
         told = (key.declared.scopes if key.declared else None) or ()
         untold = [s for s in others if report.permissions.get(s, "unknown") == "unknown" and not allows(told, s)]
         if untold:

@@ -37,6 +37,7 @@ _STUBS = {
             products={},
             sub_accounts=True,
             key_page="Bybit > API",
+            bundles=(("trade.spot", "trade.margin"),),
             key_expiries=(KeyExpiry(90 * DAY_MS, "creation", only_without_address=True),),
         ),
         Exchange(
