@@ -16,6 +16,7 @@ from policykit.sim import SimClock, SimServer
 from policykit.snapshot import SCOPES
 from tests.exchanges.live_calls import live_calls
 from tests.exchanges.reading import answered, client_of, report_of
+from tests.exchanges.test_every_answer import _mutants as mutants
 
 #: gate.com/docs/developers/apiv4 "Query all main account API key information" (stored index file 2407054484, read
 #: 2026-11-21).
@@ -303,3 +304,25 @@ def test_facts_that_special_rules_rest_on() -> None:
     encode = facts.products["spot"].families["order"].client_order_id
     assert encode is not None
     assert encode.encode("0123456789ABCDEFGHJKMNPQRS") == "t-pk0123456789ABCDEFGHJKMNPQRS"
+
+
+def test_I18_a_damaged_list_denies_nothing() -> None:
+    """Every single change of the list as it came, before it is cleaned: no crash, and nothing granted is denied."""
+    own = _with(("wallet", False), ("spot", False), ip_whitelist=["203.0.113.7"])
+    whole = _granted(_read(own))
+    seen, codes = 0, set()
+    for name, (damaged,) in mutants([own]):
+        try:
+            report = _read(damaged, *([DETAIL] if not _ours(damaged) else []))
+        except CallFailed as failed:
+            codes.add(failed.code)
+            continue
+        seen += 1
+        assert [scope for scope in whole if report.permissions[scope] == "denied"] == [], name
+        assert report.restricted != "no", name
+    assert codes == {"BAD_ANSWER"}
+    assert seen > 100
+
+
+def _ours(rows: Any) -> bool:
+    return any(row["policykit_own"] for row in _marked(rows, OWN) or [])
