@@ -18,7 +18,7 @@ from typing import Any
 from bench._harness import Row
 
 #: Where the keys are, two each: exchanges whose allowance lets them go on without a pause (the row would hide in it).
-EXCHANGES = ("binance", "bybit", "bitget", "kucoin", "mexc")
+EXCHANGES = ("binance", "bybit", "coinbase", "deribit", "kucoin")
 KEYS = 2
 LATENCY_S = 0.05
 ROUNDS = 7
