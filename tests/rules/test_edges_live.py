@@ -180,6 +180,30 @@ def test_balances_that_have_no_row() -> None:
     assert _messages("PK617", SPOT % CAP, _account(balances=None)) == []
 
 
+def test_what_the_policy_does_not_trade_ends_no_search() -> None:
+    """A market of another policy is held to none of these caps, and what comes after it is still looked at."""
+    other = _position("XRP/USDT:USDT", "900000", leverage="50", margin_mode="cross")
+    held = [other, _position(notional="9000", leverage="50", margin_mode="cross")]
+    assert _messages("PK617", SWAP % CAP, _account(positions=held)) == [
+        "open: the position BTC/USDT:USDT long is 9000 USDT; at most 4000 USDT"
+    ]
+    assert len(lines_of("PK619", SWAP % "max_leverage: 3", _account(positions=held))) == 1
+    isolated = "account: {name: main, currency: USDT, margin_mode: isolated}\n" + SWAP % CAP
+    first = _position("ETH/USDT:USDT", margin_mode="isolated")
+    assert _messages("PK625", isolated, _account(positions=[first, *held])) == [
+        "open: the position BTC/USDT:USDT is in cross margin; the policy says isolated"
+    ]
+    orders = [_order("XRP/USDT:USDT", notional="900000"), _order()]
+    assert _messages("PK622", SWAP % "max_order_notional: 1000 USDT", _account(open_orders=orders)) == [
+        "open: an open order to sell BTC/USDT:USDT is 3000 USDT; at most 1000 USDT"
+    ]
+    unread = [_order(notional=None), *orders]
+    assert len(lines_of("PK622", SWAP % "max_order_notional: 1000 USDT", _account(open_orders=unread))) == 2
+    text = "exchange: bybit\nrisk:\n  symbols: ['*/USDC', '!OLD/USDC', OLD/USDT]\n"
+    closed = _account(markets=[_market("OLD/USDT", active=False)])
+    assert _messages("PK623", text, closed) == ["open: the market OLD/USDT is closed to trading"]
+
+
 def test_many_reasons_are_cut() -> None:
     """Of many positions without a worth, or reasons, a message names five and counts the rest."""
     held = [_position(f"A{i}/USDT:USDT", None) for i in range(7)]
@@ -189,6 +213,11 @@ def test_many_reasons_are_cut() -> None:
     assert _messages("PK618", text, _account(positions=held)) == [
         f"{start}the worth of {listed} and 2 more was not told"
     ]
+    assert _messages("PK618", text, _account(positions=held[:6])) == [
+        f"{start}the worth of {listed} and 1 more was not told"
+    ]
+    six = _account(unknown={f"positions.p{i}": f"reason {i}" for i in range(6)})
+    assert _messages("PK618", text, six) == [start + "reason 0; reason 1; reason 2; reason 3; reason 4; 1 more"]
     parts = _account(unknown={f"positions.p{i}": f"reason {i}" for i in range(7)})
     assert _messages("PK618", text, parts) == [
         start + "reason 0; reason 1; reason 2; reason 3; reason 4; 2 more",

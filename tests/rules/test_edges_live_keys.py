@@ -109,6 +109,7 @@ ENDS = "htx ends keys 30 days after their last use"
         ({"last_used_at": "2026-11-05T10:00:00Z"}, f"key `mm-exec` ends in 14 days: {ENDS}"),
         ({"last_used_at": "2026-11-05T10:00:01Z"}, ""),
         ({"last_used_at": "2026-10-22T10:00:00Z"}, f"key `mm-exec` is past its end: {ENDS}"),
+        ({"last_used_at": "2026-10-22T10:00:00.001Z"}, f"key `mm-exec` ends in 0 days: {ENDS}"),
         ({"last_used_at": None, "created_at": "2026-11-01T10:00:00Z"}, f"key `mm-exec` ends in 10 days: {ENDS}"),
         ({"last_used_at": "2026-10-22T10:00:00Z", "expires_at": "2027-01-01T00:00:00Z"}, ""),
         ({"last_used_at": "2026-10-22T10:00:00Z", "permissions": {"trade.spot": "denied"}}, ""),
@@ -193,7 +194,8 @@ def test_clock_at_its_bound(clock: dict[str, Any], said: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("skew", "trip", "count"), [(-400, 100, 0), (-400, 101, 1), (0, 5000, 0), (400, 5000, 0), (-400, None, 0)]
+    ("skew", "trip", "count"),
+    [(-400, 100, 0), (-400, 101, 1), (0, 5000, 0), (400, 5000, 0), (-400, None, 0), (-500, None, 0), (-499, 2, 1)],
 )
 def test_clock_behind_eats_the_validity(skew: int, trip: int | None, count: int) -> None:
     """A clock that is behind and a slow way may take half of what a request is valid for, and no more."""
