@@ -204,7 +204,13 @@ def test_a_new_key_is_put_away_before_it_is_used(
     """G17: read without echo, put into the manager, read back, then asked of the exchange; no value is shown."""
     key = sim.grant_key(addresses=["203.0.113.7"])
     _typed(monkeypatch, key.key, key.secret)
-    assert main(["keys", "new", "mm-exec", "--endpoint", sim.url]) == 0
+    assert main(["keys", "new", "mm-exec", "--endpoint", sim.url]) == 1
+    beside = "mm-exec: may trade.margin with the box that the policy asks for: agree to it in `scopes`"
+    assert capsys.readouterr().err.splitlines() == [beside]
+    file = Path("policies/mm.yaml")
+    file.write_text(file.read_text().replace("[read, trade.spot]", "[read, trade.spot, trade.margin]"))
+    _typed(monkeypatch, key.key, key.secret)
+    assert main(["keys", "new", "mm-exec", "--replace", "--endpoint", sim.url]) == 0
     out, err = capsys.readouterr()
     assert (
         out.splitlines()

@@ -94,6 +94,9 @@ def differs(found: Found, report: KeyReport) -> tuple[str, ...]:
         for scope, said in report.permissions.items()
         if said == "granted" and scope not in wanted | bundled and not (whole_trade and scope.startswith("trade."))
     ]
+    beside = [s for s in sorted(bundled - {"transfer"}) if report.permissions.get(s) == "granted" and not whole_trade]
+    if beside:
+        lines.append(f"may {', '.join(beside)} with the box that the policy asks for: agree to it in `scopes`")
     lines += [
         f"may not {scope}, which the policy asks for: tick it"
         for scope in sorted(wanted)

@@ -9,7 +9,7 @@ from policykit import traits as traits_room
 from policykit.model import Key
 from policykit.operate.keys.find import Found
 from policykit.snapshot import SCOPES
-from policykit.traits.base import Exchange, KeyExpiry
+from policykit.traits.base import Exchange, KeyExpiry, comes_with
 
 DAY_MS = 86_400_000
 #: Why a box is left that no bot's key may have.
@@ -110,7 +110,11 @@ def _limits(facts: Exchange | None) -> tuple[str, ...]:
 def _notes(key: Key, facts: Exchange | None) -> tuple[str, ...]:
     if facts is None:
         return ("nothing is known of this exchange: what its page says counts",)
-    notes = [_ends(expiry) for expiry in facts.key_expiries if _bites(expiry, key)]
+    beside = sorted(comes_with(facts, _wanted(key)) - {"transfer"})
+    notes = (
+        [f"what is ticked grants {', '.join(beside)} as well: agree to it in the policy's `scopes`"] if beside else []
+    )
+    notes += [_ends(expiry) for expiry in facts.key_expiries if _bites(expiry, key)]
     if facts.transfer_separable is False:
         notes.append("this exchange has no trade without transfer: keep on the account only what the bot needs")
     if facts.most_addresses and len(key.ip_allowlist or ()) > facts.most_addresses:
