@@ -7,6 +7,7 @@ account/wallet-balance.mdx, position/position.mdx, order/open-order.mdx; figures
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,8 @@ class Answers:
                 {**_ORDER, "orderId": "2", "price": "0", "orderType": "Market", "triggerPrice": "55000", "side": "Sell"}
             ],
         }
+        #: Whether numbers are written without quotes, as other exchanges do.
+        self.plain = False
         #: Path (and ` trigger`, where orders are conditional ones) -> the answer in its place.
         self.instead: dict[str, dict[str, Any]] = {}
 
@@ -139,7 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server: Any = self.server
         parts = urlsplit(self.path)
-        body = json.dumps(server.answers.of(parts.path, dict(parse_qsl(parts.query)))).encode()
+        text = json.dumps(server.answers.of(parts.path, dict(parse_qsl(parts.query))))
+        if server.answers.plain:
+            text = re.sub(r'(": )"([0-9]+\.[0-9]+)"', r"\1\2", text)
+        body = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

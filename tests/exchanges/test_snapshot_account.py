@@ -142,8 +142,10 @@ def test_only_what_the_policy_needs_is_asked(bybit: tuple[str, Answers]) -> None
     assert (account["position_mode"], account["unknown"]) == (None, {"equity.unpriced": "DUST"})
 
 
-def test_a_number_is_never_a_float(bybit: tuple[str, Answers]) -> None:
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_number_is_never_a_float(bybit: tuple[str, Answers], plain: bool) -> None:
     """Numbers that a JSON float cannot hold arrive digit by digit, even unquoted."""
+    bybit[1].plain = plain
     bybit[1].positions[0].update(size="0.10000000000000000001", markPrice="30000.000000000000001")
     bybit[1].coins = [{"coin": "USDT", "walletBalance": "123456789012345678.12345678", "locked": "0"}]
     account = _account(bybit[0])

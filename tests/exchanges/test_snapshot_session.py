@@ -129,6 +129,8 @@ def test_one_account_is_read_once_for_all_its_policies() -> None:
     assert [row["symbol"] for row in taken[0].account["positions"]] == ["BTC/USDT:USDT"]
     assert [path for path, _ in answers.asked].count("/v5/account/wallet-balance") == 1
     assert [path for path, _ in answers.asked].count("/v5/user/query-api") == 2
+    listed = {params["category"] for path, params in answers.asked if path == "/v5/order/realtime"}
+    assert {"spot", "linear"} <= listed
 
 
 def _report(answers: Answers) -> dict[str, Any]:

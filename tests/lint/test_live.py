@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from policykit.cli.__main__ import main
+from policykit.policy import EffectivePolicy
 from policykit.sim import SimServer
 from policykit.sim.keys import SimKey
 from tests.lint.conftest import Said
@@ -115,6 +116,29 @@ def test_exchanges_are_read_at_once(sims: Mapping[str, SimServer], use: Callable
     sent = sims["bybit"].truth.by_route["GET /v5/user/query-api"]
     assert [take(policy)[1] for policy in policies] == [()] * 4
     assert sims["bybit"].truth.by_route["GET /v5/user/query-api"] == sent == 4
+
+
+def test_lint_reads_all_policies_before_it_judges_one(sims: Mapping[str, SimServer]) -> None:
+    """What takes live state is given every policy at once, profiles and policies that do not load left out."""
+    from policykit.lint import Call, Options, lint
+    from policykit.lint.state import State
+    from policykit.snapshot import Snapshot
+
+    files = [str(_policy(name, "bybit")) for name in ("one", "two")]
+    Path("profile.yaml").write_text("policykit: 1\nname: profile\nowner: desk\n")
+    Path("bad.yaml").write_text("policykit: 1\nname: [\n")
+    calls: list[list[str]] = []
+
+    class Take:
+        def prepare(self, policies: Sequence[EffectivePolicy]) -> None:
+            calls.append([policy.file for policy in policies])
+
+        def __call__(self, policy: EffectivePolicy) -> tuple[State, tuple[str, ...]]:
+            calls.append([policy.file])
+            return State(Snapshot("2026-11-21T10:00:00Z", "bybit")), ()
+
+    lint(Call((*files, "profile.yaml", "bad.yaml"), take=Take()), Options(1_795_255_200_000))
+    assert calls == [["one.yaml", "two.yaml"], ["one.yaml"], ["two.yaml"]]
 
 
 def test_wrong_endpoints_end_with_2(run: Run, sims: Mapping[str, SimServer]) -> None:
