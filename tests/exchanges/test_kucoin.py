@@ -111,6 +111,22 @@ def test_whoever_trades_may_transfer_by_older_calls(trades: str) -> None:
     assert (report.permissions["transfer"], report.unknown["permissions.transfer"]) == ("unknown", OLDER)
 
 
+@pytest.mark.parametrize(
+    ("name", "scopes"),
+    [
+        ("Options", {"trade.options"}),
+        ("FlexTransfers", {"transfer"}),
+        ("Withdrawal", {"withdraw"}),
+        ("Transfer", {"transfer", "withdraw"}),
+    ],
+)
+def test_names_of_the_web_page(name: str, scopes: set[str]) -> None:
+    """Should they come, they say what they say."""
+    report = report_of(ADAPTER, _with(permission=f"General,{name}"))
+    assert {scope for scope, said in report.permissions.items() if said == "granted"} == {"read", *scopes}
+    assert report.unrecognised == []
+
+
 def test_a_reader_transfers_nothing() -> None:
     """`General` alone reads; what it does not name is denied, keys apart."""
     report = report_of(ADAPTER, _with(permission="General", isMaster=False, subName="bot1", ipWhitelist="203.0.113.7"))

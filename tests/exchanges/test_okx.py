@@ -148,6 +148,9 @@ def test_the_snapshots_calls_are_those_that_were_planned() -> None:
     with SimServer(clock=SimClock(), dialect="okx") as sim:
         client = client_of(sim, sim.grant_key())
         assert live_calls(ADAPTER, sim, client) == Counter(ADAPTER.asks["account"])
+        for product, kind, more in (("spot", "SPOT", []), ("spot", "MARGIN", []), ("swap", "SWAP", ["chase"])):
+            asked = [one.get("ordType") for _, one in ADAPTER.live[product].orders if one["instType"] == kind]
+            assert asked == [None, "conditional,oco", "trigger", "move_order_stop", "iceberg", "twap", *more]
         assert client.markets["BTC/USDT"]["id"] == "BTC-USDT"
         assert client.fetch_balance()["USDT"]["total"] == 100_000
 
