@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from policykit.clock import iso
+from policykit.exchanges.base import CallFailed, Failure
 from policykit.snapshot import SCOPES, Granted, KeyReport
 
 #: Times before there were exchanges, or after this century, are no times: 2009-01-03 and 2100-01-01, UTC ms.
@@ -36,6 +37,9 @@ _YES: Final = (True, 1, "true", "1")
 _NO: Final = (False, 0, "false", "0")
 #: What stands for "from everywhere" in an allowlist.
 _EVERYWHERE: Final = frozenset(("*", "0.0.0.0", "0.0.0.0/0", "::/0", "::", "all", "any"))  # noqa: S104  # nosec B104
+#: All of IPv4 as IPv6 writes it.
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}\Z")
 #: Fields that are named as what grants something: unknown ones are reported even when they say no more than a word.
 _PERMISSION_LIKE: Final = re.compile(
@@ -97,6 +101,7 @@ def addresses_of(value: object) -> tuple[Literal["yes", "no", "unknown"], list[s
     if not isinstance(value, list | tuple) or len(value) > MAX_FIELDS:
         return "unknown", None
     found: list[str] = []
+    networks: list[_Network] = []
     hidden = False
     for one in value:
         if not isinstance(one, str):
@@ -109,16 +114,44 @@ def addresses_of(value: object) -> tuple[Literal["yes", "no", "unknown"], list[s
         try:
             network = ipaddress.ip_network(text, strict=False)
         except ValueError:
-            if not re.fullmatch(r"[0-9A-Fa-f:.*/-]{1,64}", text):
-                return "unknown", None
+            part = _part_of(text)
+            if part != "some":
+                return ("no", []) if part == "all" else ("unknown", None)
             hidden = True  # masked, or a span: there is a restriction, but not one that can be compared
             continue
-        if network.prefixlen == 0:
-            return "no", []
+        networks.append(network)
         found.append(str(network.network_address) if network.num_addresses == 1 else str(network))
-    if not found and not hidden:
+    if _everything(networks) or not (found or hidden):
         return "no", []
     return "yes", None if hidden else found
+
+
+def _everything(networks: Sequence[_Network]) -> bool:
+    """Tell whether networks together are all of IPv4 or all of IPv6; two halves are a whole."""
+    v4 = ipaddress.collapse_addresses(one for one in networks if isinstance(one, ipaddress.IPv4Network))
+    v6 = ipaddress.collapse_addresses(one for one in networks if isinstance(one, ipaddress.IPv6Network))
+    return any(one.prefixlen == 0 for one in v4) or any(_MAPPED.subnet_of(one) for one in v6)
+
+
+def _part_of(text: str) -> Literal["some", "all", "unknown"]:
+    """Tell whether a masked address (`203.**.1`) or a span (`10.0.0.1-9`) leaves any address out.
+
+    What is neither (`-`, `0`, `0/0`, `000.000.000.000`) may be how somebody writes "none": it proves no restriction.
+    """
+    first, _, last = text.partition("-")
+    try:
+        start, end = ipaddress.ip_address(first.strip()), _end_of(last.strip())
+    except ValueError:
+        if "*" not in text or not re.fullmatch(r"[0-9A-Fa-f.:*]{1,64}", text):
+            return "unknown"
+        told = re.findall(r"[0-9A-Fa-f]+", text)
+        return "all" if not told else ("some" if told[0].strip("0") else "unknown")
+    return "all" if int(start) == 0 and end in (2**32 - 1, 2**128 - 1) else "some"
+
+
+def _end_of(text: str) -> int:
+    """Return the last address of a span as a number, or what is told of it (`9` of 10.0.0.1-9). Raise ValueError."""
+    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) else int(ipaddress.ip_address(text))
 
 
 def as_text(value: object) -> str:
@@ -146,8 +179,12 @@ class Fields:
         """Take an answer; anything but a mapping has no fields."""
         self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
         self._names: dict[str, str] = {}
+        #: Fields that stand there in two spellings and do not agree: neither is believed.
+        self._at_odds: set[str] = set()
         for name in list(self.data)[:MAX_FIELDS]:
-            self._names.setdefault(_folded(name), name)
+            first = self._names.setdefault(_folded(name), name)
+            if self.data[first] != self.data[name]:
+                self._at_odds.add(_folded(name))
 
     def __contains__(self, name: str) -> bool:
         return _folded(name) in self._names
@@ -156,9 +193,13 @@ class Fields:
         return bool(self._names)
 
     def get(self, name: str) -> Any:
-        """Return a field's value, None when it is not there."""
+        """Return a field's value; None when it is not there, or there twice and not the same."""
         real = self._names.get(_folded(name))
-        return None if real is None else self.data[real]
+        return None if real is None or _folded(name) in self._at_odds else self.data[real]
+
+    def at_odds(self, name: str) -> bool:
+        """Tell whether a field stands there in two spellings that do not agree."""
+        return _folded(name) in self._at_odds
 
     def inner(self, name: str) -> Fields:
         """Return a mapping inside; one without fields when there is none."""
@@ -343,9 +384,15 @@ class KeyForm:
         return f"{', '.join(names)} was not {needed}"
 
     def report(self, *raw: str) -> KeyReport:
-        """Return the report. `raw` names fields to keep as evidence: yes, no, whole numbers, known permission names."""
+        """Return the report. `raw` names fields to keep as evidence: yes, no, whole numbers, known permission names.
+
+        Raise CallFailed (BAD_ANSWER) for an answer without a single field of a key report: something else answered.
+        """
         report = self._report
         self._known |= {_folded(name) for name in raw}
+        if not any(_folded(name) in self._known for name in self.fields.names()):
+            words = f"{self.exchange}: the answer is not a key report; check the endpoint"
+            raise CallFailed(Failure("unknown", "BAD_ANSWER", words))
         report.raw = {name: kept for name in raw if (kept := self._kept(name)) is not None}
         report.unrecognised = sorted({*self._unrecognised, *self._strange_fields()})
         report.unknown = self._why
@@ -364,6 +411,8 @@ class KeyForm:
         found: list[str] = []
         for name in self.fields.names():
             value = self.fields.get(name)
+            if _folded(name) not in self._known and self.fields.at_odds(name):
+                found.append(plain_name(name))
             if _folded(name) in self._known or flag(value) is False or value in (None, "", [], {}):
                 continue
             named = _PERMISSION_LIKE.search(name) and not _NOT_PERMISSION.search(name)
