@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -81,6 +82,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not parts.scheme:
             self._send(200, self.server.answer.replace("ADDRESS", self.client_address[0]).encode())  # type: ignore[attr-defined]
             return
+        if self.server.answer.isdigit():  # type: ignore[attr-defined]
+            self._send(int(self.server.answer), b"Forbidden by the proxy")  # type: ignore[attr-defined]
+            return
         target = http.client.HTTPConnection(
             parts.hostname or "", parts.port, timeout=5, source_address=("127.0.0.2", 0)
         )
@@ -150,6 +154,7 @@ def test_a_good_host(
     assert [(row["key"], row["account"], row["address"], row["how"]) for row in rows] == [
         ("mm-exec", "main", "127.0.0.1", "a restricted key opened the exchange from here")
     ]
+    assert [(row["exchange"], row["environment"], row["endpoint"]) for row in rows] == [("bybit", "live", sim.url)]
     assert key.key not in json.dumps(rows)
 
 
@@ -195,6 +200,59 @@ def test_a_proxy_that_is_not_there_proves_nothing(
     assert lines["elsewhere mm-exec"][1].startswith("nothing is proved: bybit: ")
 
 
+def _proofs(project: Path) -> list[Any]:
+    return [row.body for row in open_store(f"sqlite:///{project}/store.db").rows() if row.kind == "address.proof"]
+
+
+@pytest.mark.parametrize("refused", ["revoked", "address"])
+def test_a_key_that_is_refused_everywhere_proves_nothing(
+    refused: str,
+    project: Path,
+    sim: SimServer,
+    web: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A key that does not open the exchange from here either, a revoked one say, is no proof of an allowlist."""
+    _use(monkeypatch, sim.grant_key(refused=refused))
+    _, lines = _lines(capsys, "--endpoint", sim.url, "--prove-refused", "--via", web("ADDRESS"))
+    words = "nothing is proved: it does not open the exchange from here either"
+    assert lines["elsewhere mm-exec"] == ("unknown", words)
+    assert _proofs(project) == []
+
+
+@pytest.mark.parametrize("status", ["403", "407", "451"])
+def test_a_proxy_that_refuses_itself_proves_nothing(
+    status: str,
+    project: Path,
+    sim: SimServer,
+    web: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A status that proxies, firewalls and blocks of countries give is not the exchange's word on the key."""
+    _use(monkeypatch, sim.grant_key(addresses=["127.0.0.1"]))
+    _, lines = _lines(capsys, "--endpoint", sim.url, "--prove-refused", "--via", web(status))
+    assert lines["elsewhere mm-exec"][0] == "unknown"
+    assert lines["elsewhere mm-exec"][1].startswith("nothing is proved: ")
+    assert [row["how"] for row in _proofs(project)] == ["a restricted key opened the exchange from here"]
+
+
+def test_a_key_that_works_from_an_address_that_is_not_listed_proves_nothing(
+    project: Path,
+    sim: SimServer,
+    web: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """When the echo sees another address than those of the exchange's list, one of them is not what it seems."""
+    _use(monkeypatch, sim.grant_key(addresses=["127.0.0.1"]))
+    _, lines = _lines(capsys, "--endpoint", sim.url, "--echo", web("198.51.100.9"))
+    words = "we come from 198.51.100.9, which is not on the exchange's list, and it works: nothing is proved"
+    assert lines["proof mm-exec"] == ("unknown", words)
+    assert _proofs(project) == []
+
+
 def test_we_come_from_elsewhere_than_the_policy_says(
     project: Path,
     sim: SimServer,
@@ -208,10 +266,24 @@ def test_we_come_from_elsewhere_than_the_policy_says(
     assert lines["address mm-exec"] == ("no", "we come from 198.51.100.9; the policy lists 127.0.0.1")
 
 
-@pytest.mark.parametrize("answer", ["nobody", "{}", '{"ip": 3}', "<html>", ""])
+@pytest.mark.parametrize("answer", ["nobody", "{}", '{"ip": 3}', "<html>", "", '{"ip":' + "[" * 4_000])
 def test_an_echo_that_says_nothing_is_unknown(answer: str, web: Callable[[str], str]) -> None:
     """What is no address is not taken for one."""
     assert seen_from(web(answer), None).state == "unknown"
+
+
+def test_an_echo_that_does_not_speak_http_is_unknown() -> None:
+    """A service that answers with anything else than HTTP is no echo."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"220 mail.example.com ESMTP\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert seen_from(f"http://127.0.0.1:{server.getsockname()[1]}/", None).state == "unknown"
 
 
 @pytest.mark.parametrize(

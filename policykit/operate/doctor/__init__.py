@@ -49,9 +49,9 @@ def examine(policies: Sequence[EffectivePolicy], asked: Asked, clock: Clock) -> 
         for name, key in (policy.model.keys or {}).items():
             found = Found(policy, name, key)
             lines += secret.lines(found)
-            lines += address.lines(found, read, seen, clock.now_ms(), asked.store)
+            lines += address.lines(found, read, seen, clock.now_ms(), asked.store, endpoint)
             if asked.via is not None:
-                lines.append(address.refused_elsewhere(found, endpoint, asked.via, clock, asked.store))
+                lines.append(address.refused_elsewhere(found, read, endpoint, asked.via, clock, asked.store))
         sections.append(Section(f"{policy.model.exchange} ({policy.file})", tuple(lines)))
     return sections
 

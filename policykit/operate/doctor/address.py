@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from policykit.clock import Clock
@@ -27,6 +29,8 @@ MAX_ECHO: Final = 4_096
 ECHO_TIMEOUT_S: Final = 10.0
 #: The journal's row of a proof: exchange, account, key, host, address, how it was proved.
 PROOF: Final = "address.proof"
+#: A refusal of which only the HTTP status is known, one that proxies, firewalls and blocks of whole countries give too.
+_SOMEBODY: Final = re.compile(r"\((403|407|451)\)")
 
 
 def seen_from(echo: str, via: str | None) -> Fact:
@@ -45,7 +49,7 @@ def seen_from(echo: str, via: str | None) -> Fact:
     try:
         with urllib.request.build_opener(*handlers).open(echo, timeout=ECHO_TIMEOUT_S) as answer:  # nosec B310
             body = answer.read(MAX_ECHO).decode("utf-8", "replace").strip()
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return Fact("address", "unknown", "the echo endpoint did not answer", "give another: --echo URL")
     return _address(body)
 
@@ -55,7 +59,7 @@ def _address(body: str) -> Fact:
     if body.startswith("{"):
         try:
             text = str(json.loads(body).get("ip", ""))
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             text = ""
     try:
         return Fact("address", "yes", str(ipaddress.ip_address(text.strip())))
@@ -74,8 +78,13 @@ def _proxies(via: str | None) -> dict[str, str]:
     return {} if via is None else {"http": via, "https": via}
 
 
-def lines(found: Found, got: Read, seen: Fact | None, now_ms: int, store: Store | None) -> Iterator[Fact]:
-    """Yield whether the key opens the exchange from here, and whether here is where the policy says."""
+def lines(
+    found: Found, got: Read, seen: Fact | None, now_ms: int, store: Store | None, endpoint: str | None = None
+) -> Iterator[Fact]:
+    """Yield whether the key opens the exchange from here, and whether here is where the policy says.
+
+    `endpoint`: what was asked in the exchange's stead; a proof of it says so.
+    """
     report, error = got.report(found.name), got.error(found.name)
     name = f"key {found.name}"
     if report is None:
@@ -85,7 +94,7 @@ def lines(found: Found, got: Read, seen: Fact | None, now_ms: int, store: Store 
         yield Fact(name, "no" if refused else "unknown", words, "policykit lint --live says what to do")
     else:
         yield Fact(name, "yes", "opens the exchange from here")
-        yield _bound(found, report, seen, now_ms, store)
+        yield _bound(found, report, seen, now_ms, store, endpoint)
     if seen is not None:
         yield _listed(found, seen)
 
@@ -99,15 +108,16 @@ def _listed(found: Found, seen: Fact) -> Fact:
         return Fact(
             name, "no", f"we come from {seen.words}; the policy lists no address", "list it: ip_allowlist (G09)"
         )
-    inside = any(ipaddress.ip_address(seen.words) in ipaddress.ip_network(one, strict=False) for one in allowed)
-    if inside:
+    if _inside(seen.words, allowed):
         return Fact(name, "yes", f"we come from {seen.words}, as the policy says")
     return Fact(
         name, "no", f"we come from {seen.words}; the policy lists {', '.join(allowed)}", "move the bot, or the list"
     )
 
 
-def _bound(found: Found, report: KeyReport, seen: Fact | None, now_ms: int, store: Store | None) -> Fact:
+def _bound(
+    found: Found, report: KeyReport, seen: Fact | None, now_ms: int, store: Store | None, endpoint: str | None
+) -> Fact:
     """Judge the restriction at the exchange; a key that works from here under one is the proof of G11."""
     name = f"proof {found.name}"
     if report.restricted == "no":
@@ -115,17 +125,36 @@ def _bound(found: Found, report: KeyReport, seen: Fact | None, now_ms: int, stor
     if report.restricted == "unknown":
         why = report.unknown.get("ip_allowlist.restricted", "the exchange does not tell")
         return Fact(name, "unknown", f"{why}: that it works from here proves nothing", "--prove-refused --via PROXY")
+    here = seen.words if seen is not None and seen.state == "yes" else None
+    if here is not None and report.addresses is not None and not _inside(here, report.addresses):
+        words = f"we come from {here}, which is not on the exchange's list, and it works: nothing is proved"
+        return Fact(name, "unknown", words, "see whether the echo and the exchange are reached over one address")
     row = {
-        "exchange": found.policy.model.exchange,
-        "account": found.policy.model.account.name,
-        "key": found.name,
+        **_whose(found, endpoint),
         "key_id": report.id,
-        "host": socket.gethostname(),
-        "address": seen.words if seen is not None and seen.state == "yes" else None,
+        "address": here,
         "how": "a restricted key opened the exchange from here",
     }
     kept = _keep(row, now_ms, store)
     return Fact(name, "yes", f"restricted at the exchange, and it works from here; {kept}")
+
+
+def _inside(address: str, allowed: Iterable[str]) -> bool:
+    """Tell whether an address lies in one of the addresses and networks."""
+    return any(ipaddress.ip_address(address) in ipaddress.ip_network(one, strict=False) for one in allowed)
+
+
+def _whose(found: Found, endpoint: str | None) -> dict[str, Any]:
+    """Return what every proof names: of what, on which host, and which origin answered in the exchange's stead."""
+    model = found.policy.model
+    return {
+        "exchange": model.exchange,
+        "environment": model.environment,
+        "endpoint": endpoint,
+        "account": model.account.name,
+        "key": found.name,
+        "host": socket.gethostname(),
+    }
 
 
 def _keep(row: dict[str, Any], now_ms: int, store: Store | None) -> str:
@@ -138,9 +167,17 @@ def _keep(row: dict[str, Any], now_ms: int, store: Store | None) -> str:
     return f"recorded as journal row {seq}"
 
 
-def refused_elsewhere(found: Found, endpoint: str | None, via: str, clock: Clock, store: Store | None) -> Fact:
-    """Try the key through a proxy at another address: the exchange must refuse it (the other direction of G11)."""
+def refused_elsewhere(
+    found: Found, got: Read, endpoint: str | None, via: str, clock: Clock, store: Store | None
+) -> Fact:
+    """Try the key through a proxy at another address: the exchange must refuse it (the other direction of G11).
+
+    A key that does not open the exchange from here either is refused for something else: that proves nothing.
+    """
     name = f"elsewhere {found.name}"
+    if got.report(found.name) is None:
+        words = "nothing is proved: it does not open the exchange from here either"
+        return Fact(name, "unknown", words, "mend that first")
     adapter = load(found.policy.model.exchange)
     if adapter is None or not found.key.secret:
         return Fact(name, "unknown", "it cannot be tried: no adapter, or no `secret:`", "try by hand")
@@ -156,7 +193,7 @@ def refused_elsewhere(found: Found, endpoint: str | None, via: str, clock: Clock
         setattr(client, "httpProxy" if (endpoint or "").startswith("http:") else "httpsProxy", via)
         run(adapter, client, adapter.key_report(), clock)
     except CallFailed as failed:
-        return _judged(name, found, failed, clock, store)
+        return _judged(name, found, failed, endpoint, clock, store)
     except (ExchangeUnavailable, SecretUnavailable) as error:
         return Fact(name, "unknown", str(error), "mend that first")
     return Fact(
@@ -164,14 +201,16 @@ def refused_elsewhere(found: Found, endpoint: str | None, via: str, clock: Clock
     )
 
 
-def _judged(name: str, found: Found, failed: CallFailed, clock: Clock, store: Store | None) -> Fact:
+def _judged(
+    name: str, found: Found, failed: CallFailed, endpoint: str | None, clock: Clock, store: Store | None
+) -> Fact:
+    if _SOMEBODY.search(str(failed)):
+        words = f"nothing is proved: the proxy, or the service for all of its country, may have refused it: {failed}"
+        return Fact(name, "unknown", words, "give a proxy from which the exchange serves others")
     if failed.code not in ("ADDRESS_NOT_ALLOWED", "KEY_REJECTED"):
         return Fact(name, "unknown", f"nothing is proved: {failed}", "give a proxy that reaches the exchange")
     row = {
-        "exchange": found.policy.model.exchange,
-        "account": found.policy.model.account.name,
-        "key": found.name,
-        "host": socket.gethostname(),
+        **_whose(found, endpoint),
         "how": "the exchange refused the key from another address",
         "code": failed.code,
     }
