@@ -27,11 +27,13 @@ def unread(why: str) -> dict[str, Any]:
 
 def read_account(line: Line, signed: Sequence[Signed]) -> dict[str, Any]:
     """Read the account with the first key that may read; say why for each part that is not known."""
-    clients = [client for report, client in signed if client is not None and report.permissions["read"] != "denied"]
+    readers = [one for one in signed if one[1] is not None and one[0].permissions["read"] != "denied"]
     once = line.session.account(line.effective, line.place)
     with once.lock:
-        if once.read is None and clients:
-            once.read = _read(line, clients[0])
+        if once.read is None and readers:
+            report, client = readers[0]
+            with line.session.one_at_a_time(line.place, report.id):
+                once.read = _read(line, client)
         if once.read is None:
             return unread("no key could be read")
         return {**once.read, "unknown": dict(once.read["unknown"])}

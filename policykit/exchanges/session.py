@@ -188,7 +188,7 @@ class Line:
             if client.policykit_seen and not isinstance(failed, OverBudget):
                 client.policykit_budget.failed(failure)
             message = said(failure, self.clock.now_ms())
-            if self.place.sandbox and not client.policykit_seen and failure.code in ("UNKNOWN", "NOT_SUPPORTED"):
+            if self.place.sandbox and not client.policykit_seen and _of_ccxt(failure):
                 # ccxt raises NotSupported, TypeError or KeyError where its sandbox lacks an interface (Binance: sapi).
                 message = f"{self.adapter.id}: ccxt's sandbox has no such call; nothing was sent"
                 failure = failure._replace(code="NOT_SUPPORTED", executed="no")
@@ -200,6 +200,13 @@ class Line:
         names = list(dict.fromkeys(seen.name for seen in client.policykit_seen))
         private = list(dict.fromkeys(seen.name for seen in client.policykit_seen if seen.kind == "read"))
         return Asked(answer.data, ", ".join((private or names)[-3:]), iso(answer.sent_ms))
+
+
+def _of_ccxt(failure: Failure) -> bool:
+    """Tell whether a failure is no more than ccxt's own, with no words of the adapter's."""
+    return failure.code == "UNKNOWN" or (
+        failure.code == "NOT_SUPPORTED" and "the client has no such call" in failure.message
+    )
 
 
 def _once(read: Read) -> Steps[Answer]:

@@ -306,12 +306,13 @@ def _take_limits(work: Future[tuple[RateLimit, ...] | Failure] | None, snapshot:
 
 
 def _read_addresses(line: Line, signed: Sequence[Signed], unknown: dict[str, str]) -> list[dict[str, Any]] | None:
-    client = next((client for _, client in signed if client is not None), None)
-    if client is None:
+    report, client = next((one for one in signed if one[1] is not None), (None, None))
+    if report is None:
         unknown["withdrawal_addresses"] = "no key could be read"
         return None
     try:
-        return line.read(client, line.adapter.withdrawal_addresses())
+        with line.session.one_at_a_time(line.place, report.id):
+            return line.read(client, line.adapter.withdrawal_addresses())
     except CallFailed as failed:
         unknown["withdrawal_addresses"] = str(failed)
         return None
