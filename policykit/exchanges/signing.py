@@ -4,7 +4,7 @@
     verified(data, [public_key(path)])                      # policykit lint --state FILE --verify-key PUBFILE
 
 Who can write the file cannot say what an exchange did not: CI lints what a host with the keys has signed. Keys are made
-with `openssl genpkey -algorithm ed25519 -out sign.pem` and `openssl pkey -in sign.pem -pubout -out sign.pub`.
+with `openssl genpkey -algorithm ed25519 -out sign.pem` and `openssl pkey -in sign.pem -pubout -out sign.pub.pem`.
 `cryptography` comes with ccxt, which requires it.
 """
 

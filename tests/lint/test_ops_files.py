@@ -27,6 +27,7 @@ def test_commands_for_hosts_can_be_called(file: Path) -> None:
 def test_there_is_a_timer_and_a_line_for_cron() -> None:
     """One file each; the timer belongs to the service, the service makes room for nothing but its snapshots."""
     assert sorted(file.name for file in OPS.iterdir()) == [
+        "README.md",
         "policykit-snapshot@.service",
         "policykit-snapshot@.timer",
         "policykit.cron",
