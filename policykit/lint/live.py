@@ -142,10 +142,11 @@ def cost_line(policy: EffectivePolicy, plan: dict[str, int]) -> str:
 
 
 def _allowed(traits: Any) -> str:
-    """Return what a weight is of: ` of 6000 weight a minute`, ` of 600 requests in 5 s`; ` weight` if none is known."""
+    """Return what a weight is of: ` of 6000 weight a minute`, ` requests (600 in 5 s may be)`; ` weight` if none."""
     window = traits.rate_windows[0] if traits is not None and traits.rate_windows else None
     if window is None:
         return " weight"
     unit = "weight" if "weight" in window.name else window.name
-    span = "a minute" if window.per_ms == 60_000 else f"in {window.per_ms / 1000:g} s"
-    return f" of {window.limit} {unit} {span}"
+    if window.per_ms == 60_000:
+        return f" of {window.limit} {unit} a minute"
+    return f" {unit} ({window.limit} in {window.per_ms / 1000:g} s may be)"
