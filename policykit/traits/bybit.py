@@ -107,8 +107,10 @@ EXCHANGE: Final = Exchange(
     sub_accounts=True,
     key_page="Bybit > Account & Security > API Management > Edit",
     scope_labels={
-        "read": "Read-Only",
+        # One of two: readOnly 0 is "Read and Write", 1 "Read only" (user/create-subuid-apikey, read 2026-11-21).
+        "read": "Read-Write where it trades, else Read-Only",
         "trade.spot": "Unified Trading > Spot > Trade",
+        "trade.margin": "Unified Trading > Spot > Trade",
         "trade.derivatives": "Unified Trading > Contract > Orders and Positions",
         "trade.options": "Unified Trading > USDC Options > Trade",
         "trade.other": "Exchange, Earn, P2P, Copy Trading",

@@ -133,6 +133,7 @@ EXCHANGE: Final = Exchange(
     scope_labels={
         "read": "account: read, trade: read, wallet: read",
         "trade.spot": "trade: read_write",
+        "trade.margin": "trade: read_write",
         "trade.derivatives": "trade: read_write",
         "trade.options": "trade: read_write",
         "trade.other": "block_trade: read_write, block_rfq: read_write",

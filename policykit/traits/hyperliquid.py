@@ -101,6 +101,7 @@ EXCHANGE: Final = Exchange(
     scope_labels={
         "read": "(public by address)",
         "trade.spot": "an approved API wallet",
+        "trade.margin": "an approved API wallet",
         "trade.derivatives": "an approved API wallet",
         "withdraw": "the account's own key only",
         "key_admin": "the account's own key only",

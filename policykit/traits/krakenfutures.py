@@ -113,7 +113,7 @@ EXCHANGE: Final = Exchange(
     scope_labels={
         # auth/check-v-3-api-key: `general` and `transfer`, each NO_ACCESS, READ_ONLY or FULL_ACCESS; the page's words
         # are from memory.
-        "read": "General API: Read only",
+        "read": "General API: Full access where it trades, else Read only",
         "trade.derivatives": "General API: Full access",
         "transfer": "General API: Full access; Withdrawal API: Full access",
         "withdraw": "Withdrawal API: Full access",

@@ -64,8 +64,8 @@ def test_the_plan_says_each_box_address_and_limit(project: Path, capsys: pytest.
         "",
         "1. Open       Bybit > Account & Security > API Management > Edit",
         "2. Label it   mm-exec",
-        "3. Tick       [x] Read-Only                                                   read",
-        "              [x] Unified Trading > Spot > Trade                              trade.spot",
+        "3. Tick       [x] Read-Write where it trades, else Read-Only                  read",
+        f"              [x] {'Unified Trading > Spot > Trade':<58}  trade.spot; with it trade.margin",
         "   Leave      [ ] Unified Trading > Contract > Orders and Positions           the policy does not ask for it",
         "              [ ] Unified Trading > USDC Options > Trade                      the policy does not ask for it",
         "              [ ] Exchange, Earn, P2P, Copy Trading                           the policy does not ask for it",
@@ -74,7 +74,8 @@ def test_the_plan_says_each_box_address_and_limit(project: Path, capsys: pytest.
     ]
     for line in (
         "4. Restrict   Only IPs with permissions granted are allowed to access the OpenAPI; paste:",
-        "5. Put away   policykit keys new mm-exec   reads it without echo, puts the secret into env://MM",
+        "5. Put away   set MM_API_KEY and MM_API_SECRET where the bot is started: env://MM cannot be written from here",
+        "6. Check      policykit lint --live, before the first order",
         "limit: requests: 600 in 5 seconds, rolling window, shared by everything behind one address",
         "note:  make it on a sub-account that holds only what the bot trades with",
         "next:  make its successor by 2027-02-19, when the policy's rotation is due",
@@ -90,6 +91,7 @@ def test_the_plan_as_json(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert {box["scope"]: box["tick"] for box in made["boxes"]} == {
         "read": True,
         "trade.spot": True,
+        "trade.margin": True,
         "trade.derivatives": False,
         "trade.options": False,
         "trade.other": False,
@@ -97,6 +99,55 @@ def test_the_plan_as_json(project: Path, capsys: pytest.CaptureFixture[str]) -> 
         "withdraw": False,
     }
     assert made["addresses"] == [{"address": "203.0.113.7", "why": "execution host, Frankfurt"}]
+
+
+def test_a_box_that_grants_more_is_named_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """OKX has one box for all trading and transfer: it is ticked, says what comes with it, and is not to be left."""
+    (project / "policies" / "mm.yaml").write_text(POLICY.format(exchange="okx", secret="vault://kv/mm"))
+    assert main(["keys", "plan", "mm-exec", "--now", "2026-11-21"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[4:7] == [
+        "3. Tick       [x] Read      read",
+        (
+            "              [x] Trade     trade.spot; with it trade.margin, trade.derivatives, trade.options, "
+            "trade.other, transfer"
+        ),
+        "   Leave      [ ] Withdraw  never for a bot's key (G04)",
+    ]
+    assert "5. Put away   policykit keys new mm-exec   reads it without echo, puts the secret into vault://kv/mm" in out
+    assert main(["keys", "plan", "mm-exec", "--format", "json", "--now", "2026-11-21"]) == 0
+    boxes = json.loads(capsys.readouterr().out)["boxes"]
+    assert {box["scope"]: (box["label"], box["tick"]) for box in boxes}["transfer"] == ("Trade", True)
+
+
+def test_a_key_that_no_exchange_binds_is_planned_without_addresses(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hyperliquid's agents work from everywhere: nothing is to be pasted, and it is said."""
+    (project / "policies" / "mm.yaml").write_text(POLICY.format(exchange="hyperliquid", secret="vault://kv/mm"))
+    assert main(["keys", "plan", "mm-exec"]) == 0
+    out = capsys.readouterr().out
+    told = "4. Restrict   nothing: its keys work from every address; hold on the account only what the bot needs\n"
+    assert told in out
+    assert "203.0.113.7" not in out
+
+
+def test_a_label_of_two_boxes_leaves_the_one_that_is_not_ticked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bitfinex's margin is the box of spot and another: only the other is left; two reasons for a box: the worse."""
+    (project / "policies" / "mm.yaml").write_text(POLICY.format(exchange="bitfinex", secret="vault://kv/mm"))
+    assert main(["keys", "plan", "mm-exec"]) == 0
+    out = capsys.readouterr().out
+    assert "[x] Orders: Create and cancel orders " in out
+    assert out.count("Orders: Create and cancel orders") == 1
+    assert "[ ] Margin Trading: Claim a position " in out
+    (project / "policies" / "mm.yaml").write_text(POLICY.format(exchange="kraken", secret="vault://kv/mm"))
+    assert main(["keys", "plan", "mm-exec"]) == 0
+    rows = [
+        line.split("  ")[-1].strip() for line in capsys.readouterr().out.splitlines() if "ds permissions - W" in line
+    ]
+    assert rows == ["never for a bot's key (G04)"]
 
 
 def test_a_plan_warns_of_the_exchanges_own_end(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,6 +173,7 @@ def test_an_exchange_nobody_knows_is_planned_with_care(project: Path, capsys: py
     out = capsys.readouterr().out
     assert "[x] what allows trade.spot" in out
     assert "note:  nothing is known of this exchange: what its page says counts" in out
+    assert "6. Check      nothing reads it back: note what the page says under `declared:`, with `by` and `at`" in out
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from policykit import traits as traits_room
+from policykit.errors import ExchangeUnavailable
+from policykit.exchanges.about import about
 from policykit.model import Key
 from policykit.operate.keys.find import Found
 from policykit.snapshot import SCOPES
 from policykit.traits.base import Exchange, KeyExpiry, comes_with
 
 DAY_MS = 86_400_000
+#: The widest column of labels, characters: a longer one moves its own row only.
+_WIDEST: Final = 60
+#: Before a scope that nobody asked for and that a ticked box grants.
+_BESIDE: Final = "with it "
+#: Between two boxes in one label: "Orders; Margin Trading", and not within brackets.
+_NEXT_BOX: Final = re.compile(r"; (?![^(]*\))")
 #: Why a box is left that no bot's key may have.
 _NEVER = {
     "withdraw": "never for a bot's key (G04)",
@@ -39,10 +48,15 @@ class Plan(NamedTuple):
     page: str
     boxes: tuple[Box, ...]
     addresses: tuple[tuple[str, str], ...]
+    #: What the page calls its list of addresses; empty where no key of this exchange is bound to any.
     address_label: str
     limits: tuple[str, ...]
     notes: tuple[str, ...]
     secret: str
+    #: The variables of an `env://` reference, which only the bot's own start can set.
+    variables: tuple[str, ...]
+    #: Whether the exchange tells what the key may do, so that it can be checked.
+    told: bool
     next_rotation: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,6 +73,7 @@ def plan(found: Found, now_ms: int) -> Plan:
     facts = traits_room.load(model.exchange)
     rotation = key.rotation.every if key.rotation else None
     due = datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(milliseconds=rotation.ms) if rotation else None
+    unbound = facts is not None and facts.most_addresses == 0
     return Plan(
         key=found.name,
         exchange=model.exchange,
@@ -66,11 +81,15 @@ def plan(found: Found, now_ms: int) -> Plan:
         place=found.place,
         page=(facts.key_page if facts else "") or f"{model.exchange}: the page of the API keys",
         boxes=_boxes(key, facts),
-        addresses=tuple((one.address, one.why or "") for one in key.ip_allowlist or ()),
-        address_label=(facts.scope_labels.get("ip_allowlist", "") if facts else "") or "the list of trusted addresses",
+        addresses=() if unbound else tuple((one.address, one.why or "") for one in key.ip_allowlist or ()),
+        address_label=""
+        if unbound
+        else (facts.scope_labels.get("ip_allowlist", "") if facts else "") or "the list of trusted addresses",
         limits=_limits(facts),
         notes=_notes(key, facts),
         secret=key.secret or "",
+        variables=_variables(key.secret or "", model.exchange),
+        told=facts is not None and facts.evidence != "declared",
         next_rotation=due.date().isoformat() if due else "",
     )
 
@@ -78,15 +97,32 @@ def plan(found: Found, now_ms: int) -> Plan:
 def _boxes(key: Key, facts: Exchange | None) -> tuple[Box, ...]:
     wanted = _wanted(key)
     labels = dict(facts.scope_labels) if facts else {}
+    ticked = {part for scope in wanted for part in _parts(labels.get(scope, ""))}
     boxes: list[Box] = []
     for scope in SCOPES:
         label = labels.get(scope)
-        tick = scope in wanted
-        if label is None and not tick:
-            continue  # the page has no box of that name that is known
-        why = f"{scope}" if tick else _NEVER.get(scope, "the policy does not ask for it")
-        boxes.append(Box(label or f"what allows {scope}", scope, tick, why))
+        if scope in wanted:
+            boxes.append(Box(label or f"what allows {scope}", scope, True, scope))
+        elif label is not None:  # else the page has no box of that name that is known
+            rest = [part for part in _parts(label) if part not in ticked]
+            why = _NEVER.get(scope, "the policy does not ask for it") if rest else f"{_BESIDE}{scope}"
+            boxes.append(Box("; ".join(rest) or label, scope, not rest, why))
     return tuple(boxes)
+
+
+def _parts(label: str) -> list[str]:
+    """Return the boxes that a label names: a box that is ticked for one scope cannot be left for another."""
+    return _NEXT_BOX.split(label)
+
+
+def _variables(reference: str, exchange: str) -> tuple[str, ...]:
+    kind, _, prefix = reference.partition("://")
+    if kind != "env":
+        return ()
+    try:
+        return tuple(f"{prefix}_{name}" for name in about(exchange).credentials)
+    except ExchangeUnavailable:
+        return (f"{prefix}_API_KEY and its fellows",)
 
 
 def _wanted(key: Key) -> frozenset[str]:
@@ -126,8 +162,6 @@ def _notes(key: Key, facts: Exchange | None) -> tuple[str, ...]:
     if facts.symbol_allowlist is not None and _wanted(key) & set(facts.symbol_allowlist.scopes):
         only = " (keys of sub-accounts only)" if facts.symbol_allowlist.sub_accounts_only else ""
         notes.append(f"restrict it to the policy's symbols, at most {facts.symbol_allowlist.most}{only}")
-    if facts.evidence == "declared":
-        notes.append("what it may do cannot be read back: note it under `declared:` in the policy, with date and name")
     return tuple(notes)
 
 
@@ -155,23 +189,53 @@ def text(made: Plan) -> str:
     """Write the plan for a person, step by step."""
     lines = [f"plan: key `{made.key}` on {made.exchange}, {made.environment} ({made.place})", ""]
     lines += [f"1. Open       {made.page}", f"2. Label it   {made.key}"]
-    ticked = [box for box in made.boxes if box.tick]
-    left = [box for box in made.boxes if not box.tick]
-    wide = max((len(box.label) for box in made.boxes), default=0) + 2
-    lines += _rows("3. Tick       ", [f"[x] {box.label:<{wide}}{box.why}" for box in ticked])
-    lines += _rows("   Leave      ", [f"[ ] {box.label:<{wide}}{box.why}" for box in left])
+    rows = {tick: _grouped([box for box in made.boxes if box.tick is tick]) for tick in (True, False)}
+    wide = min(_WIDEST, max((len(label) for group in rows.values() for label in group), default=0))
+    lines += _rows("3. Tick       ", [f"[x] {label:<{wide}}  {_why(why)}" for label, why in rows[True].items()])
+    lines += _rows("   Leave      ", [f"[ ] {label:<{wide}}  {why[-1]}" for label, why in rows[False].items()])
     if made.addresses:
         lines.append(f"4. Restrict   {made.address_label}; paste:")
-        lines += [f"              {address:<{wide + 4}}{why}".rstrip() for address, why in made.addresses]
+        lines += [f"              {address:<{wide + 4}}  {why}".rstrip() for address, why in made.addresses]
+    elif not made.address_label:
+        lines.append(
+            "4. Restrict   nothing: its keys work from every address; hold on the account only what the bot needs"
+        )
     else:
         lines.append("4. Restrict   the policy names no address: a key that works from everywhere is a thief's (G09)")
-    put = f"puts the secret into {made.secret}" if made.secret else "the policy has no `secret:` to put it in; add one"
-    lines.append(f"5. Put away   policykit keys new {made.key}   reads it without echo, {put}")
-    lines.append("6. Check      policykit lint --live            before the first order")
+    lines.append(f"5. Put away   {_put(made)}")
+    check = "policykit lint --live, before the first order"
+    note = "nothing reads it back: note what the page says under `declared:`, with `by` and `at`"
+    lines.append(f"6. Check      {check if made.told else note}")
     lines += ["", *(f"limit: {line}" for line in made.limits), *(f"note:  {line}" for line in made.notes)]
     if made.next_rotation:
         lines.append(f"next:  make its successor by {made.next_rotation}, when the policy's rotation is due")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _put(made: Plan) -> str:
+    if made.variables:
+        names = " and ".join(
+            [", ".join(made.variables[:-1]), made.variables[-1]] if made.variables[1:] else made.variables
+        )
+        return f"set {names} where the bot is started: {made.secret} cannot be written from here"
+    if not made.secret:
+        return "the policy has no `secret:` to put it in; add one"
+    return f"policykit keys new {made.key}   reads it without echo, puts the secret into {made.secret}"
+
+
+def _grouped(boxes: list[Box]) -> dict[str, list[str]]:
+    """Return each box of the page once, with why; of what is left the worst reason last."""
+    by_label: dict[str, list[str]] = {}
+    for box in boxes:
+        by_label.setdefault(box.label, []).append(box.why)
+    return by_label
+
+
+def _why(words: list[str]) -> str:
+    """Return what a ticked box is for: the scopes that were asked for, then those that come with it."""
+    beside = [one.removeprefix(_BESIDE) for one in words if one.startswith(_BESIDE)]
+    asked = ", ".join(one for one in words if not one.startswith(_BESIDE))
+    return f"{asked}; {_BESIDE}{', '.join(beside)}" if beside else asked
 
 
 def _rows(head: str, rows: list[str]) -> list[str]:
