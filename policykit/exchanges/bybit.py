@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from policykit.exchanges.adapter import Adapter, LiveReads
 from policykit.exchanges.base import Read, Steps
 from policykit.exchanges.calls import calls
-from policykit.exchanges.forms import Fields, KeyForm, as_text, flag
+from policykit.exchanges.forms import Fields, KeyForm, as_text, flag, plain_name
 from policykit.snapshot import KeyReport
 
 _KEY: Final = "GET /v5/user/query-api"
@@ -149,10 +149,16 @@ def _permissions(form: KeyForm, fields: Fields) -> None:
     for group, known in _PERMISSIONS.items():
         form.permissions(f"permissions.{group}", known, given=groups.get(group) if group in groups else None)
     known_groups = {name.lower() for name in _PERMISSIONS}
-    form.strange(*(name for name in groups.names() if name.lower() not in known_groups and groups.get(name)))
+    strange = [name for name in groups.names() if name.lower() not in known_groups and groups.get(name)]
+    if strange:  # a group that nobody knows may move money, whatever the group Wallet leaves out
+        form.permissions("permissions", _PERMISSIONS["Wallet"], given=[plain_name(name) for name in strange])
     if flag(fields.get("readOnly")) is True:
-        for scope in (*_WRITES, "withdraw"):
+        for scope in _WRITES:
             form.scope(scope, False)
+        if form.said("withdraw") == "granted":
+            form.scope("withdraw", None, "the key is read-only and has Withdraw at once")
+        else:
+            form.scope("withdraw", False)
 
 
 ADAPTER: Final = Bybit()

@@ -250,6 +250,10 @@ class KeyForm:
         else:
             self._why.pop(f"permissions.{scope}", None)
 
+    def said(self, scope: str) -> Granted:
+        """Return what is read of a scope so far."""
+        return self._report.permissions[scope]
+
     def flags(self, scope: str, names: Sequence[str], *, how: Literal["all", "any"] = "all") -> None:
         """Read a scope from yes/no fields: `any` is granted by one yes, `all` denied by one no.
 

@@ -96,10 +96,30 @@ def test_a_name_that_is_not_known_leaves_its_group_unknown() -> None:
     permissions = {**DOCUMENTED["result"]["permissions"], "Wallet": ["AccountTransfer", "PayOut"], "Pay": ["QrPay"]}
     report = report_of(ADAPTER, _with(readOnly=0, permissions=permissions))
     assert report.permissions["withdraw"] == "unknown"
-    assert report.unknown["permissions.withdraw"] == "PayOut is not understood and may grant it"
+    assert report.unknown["permissions.withdraw"] == "Pay is not understood and may grant it"
     assert report.permissions["transfer"] == "granted"
     assert report.permissions["trade.options"] == "denied"
     assert report.unrecognised == ["Pay", "PayOut"]
+
+
+def test_a_group_that_is_not_known_may_move_money() -> None:
+    """A new group beside an empty Wallet leaves transfer and withdrawal unknown; an empty group grants nothing."""
+    groups = {**DOCUMENTED["result"]["permissions"], "Wallet": []}
+    report = report_of(ADAPTER, _with(readOnly=0, permissions={**groups, "Assets": ["Withdraw"]}))
+    assert (report.permissions["withdraw"], report.permissions["transfer"]) == ("unknown", "unknown")
+    assert report.unknown["permissions.withdraw"] == "Assets is not understood and may grant it"
+    assert report.unrecognised == ["Assets"]
+    report = report_of(ADAPTER, _with(readOnly=0, permissions={**groups, "Assets": []}))
+    assert (report.permissions["withdraw"], report.unrecognised) == ("denied", [])
+
+
+def test_a_read_only_key_that_may_withdraw_contradicts_itself() -> None:
+    """`readOnly: 1` beside Withdraw is not a denial that anybody should rest on."""
+    groups = {**DOCUMENTED["result"]["permissions"], "Wallet": ["Withdraw"]}
+    report = report_of(ADAPTER, _with(permissions=groups))
+    assert report.permissions["withdraw"] == "unknown"
+    assert report.unknown["permissions.withdraw"] == "the key is read-only and has Withdraw at once"
+    assert report.permissions["transfer"] == "denied"
 
 
 def test_a_vendors_key_of_a_sub_account_from_anywhere() -> None:
