@@ -280,9 +280,30 @@ def belonging(snapshots: Sequence[Snapshot], exchange: str, account: str, policy
     return found
 
 
+def _still(before: KeyReport | None, key: KeyReport) -> KeyReport:
+    """Return a newer report of a key, in which no unknown hides what an older one of the same key had found."""
+    if before is None or before.id != key.id or before.environment != key.environment:
+        return key
+    granted = [s for s, said in before.permissions.items() if said == "granted" and key.permissions.get(s) == "unknown"]
+    opened = before.restricted == "no" and key.restricted == "unknown"
+    if not granted and not opened:
+        return key
+    told = {f"permissions.{scope}" for scope in granted} | ({"ip_allowlist.restricted"} if opened else set())
+    return replace(
+        key,
+        permissions={**key.permissions, **dict.fromkeys(granted, "granted")},
+        restricted="no" if opened else key.restricted,
+        addresses=[] if opened else key.addresses,
+        unknown={name: why for name, why in key.unknown.items() if name not in told},
+        endpoint=before.endpoint,
+        at=before.at,  # the evidence is the older one's
+    )
+
+
 def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
     """Join snapshots that hosts took of their own keys: the newest report of each key, the newest account.
 
+    What an older report knew to be granted, or open to all addresses, and a newer one cannot tell stays so.
     An error stays beside an older report of the same key: the key may have been revoked since.
     Raise ValueError for none, for two exchanges, and for two accounts.
     """
@@ -296,7 +317,7 @@ def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
     errors: dict[str, dict[str, str]] = {}
     for one in ordered:
         for key in one.keys:
-            keys[key.name] = key if key.at else replace(key, at=one.taken_at)
+            keys[key.name] = _still(keys.get(key.name), key if key.at else replace(key, at=one.taken_at))
             errors.pop(key.name, None)
         for error in one.errors:
             errors[error.get("key", "")] = error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -212,6 +213,26 @@ def test_snapshots_of_several_hosts_are_joined() -> None:
     assert (joined.taken_at, joined.account, joined.limits) == (AT, early.account, early.limits)
     assert joined.withdrawal_addresses == []
     assert merge([late]) == late
+
+
+def test_a_newer_unknown_hides_nothing_that_an_older_report_found() -> None:
+    """What was granted, or open to all, stays until somebody says that it is not; with the evidence of then."""
+    granted = dict.fromkeys(SCOPES, "granted")
+    early = _snapshot(
+        taken_at="2026-11-20T10:00:00.000Z",
+        keys=[
+            _key("a", permissions=granted, restricted="no", addresses=[], endpoint="GET /old", at="2026-11-20T10:00Z")
+        ],
+    )
+    told = {**dict.fromkeys(SCOPES, "unknown"), "transfer": "denied"}
+    why = {"permissions.withdraw": "not told", "ip_allowlist.restricted": "not told", "label": "not told"}
+    late = _snapshot(keys=[_key("a", permissions=told, restricted="unknown", addresses=None, unknown=why)])
+    (key,) = merge([late, early]).keys
+    assert key.permissions == {**granted, "transfer": "denied"}
+    assert (key.restricted, key.addresses, key.unknown) == ("no", [], {"label": "not told"})
+    assert (key.endpoint, key.at) == ("GET /old", "2026-11-20T10:00Z")
+    other = replace(early, keys=[replace(early.keys[0], id="sha256:of-the-key-before")])
+    assert merge([late, other]).keys == late.keys
 
 
 @pytest.mark.parametrize("snapshots", [[], [_snapshot(), _snapshot(exchange="okx")]])
