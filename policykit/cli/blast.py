@@ -41,7 +41,7 @@ def command(
 
     try:
         found = one(paths or ("policies",), key)
-        snapshot = _stated(states, found.policy.model.exchange) if states else _read(found, endpoint)
+        snapshot = _stated(states, found.policy) if states else _read(found, endpoint)
     except (KeyNotFound, ValueError) as error:
         raise click.UsageError(str(error)) from None
     report = next((one for one in snapshot.keys if one.name == found.name), None)
@@ -60,17 +60,20 @@ def command(
     leave(Exit.DONE)
 
 
-def _stated(states: tuple[str, ...], exchange: str):  # type: ignore[no-untyped-def]
+def _stated(states: tuple[str, ...], policy):  # type: ignore[no-untyped-def]
+    """Return what snapshots say of one policy: a key of the same name of another policy or account is another key."""
     from policykit.lint.state import StateUnreadable, read_state
-    from policykit.snapshot import merge
+    from policykit.snapshot import belonging, merge
 
     try:
         read = [read_state(path).snapshot for path in states]
     except StateUnreadable as error:
         raise ValueError(str(error)) from None
-    ours = [snapshot for snapshot in read if snapshot.exchange == exchange]
+    exchange, account = policy.model.exchange, policy.model.account.name
+    ours = belonging(read, exchange, account, policy.name)
     if not ours:
-        raise ValueError(f"{', '.join(states)}: no snapshot of {exchange}; policykit snapshot POLICY takes one")
+        words = f"no snapshot of {exchange}/{account}; policykit snapshot {policy.file} takes one"
+        raise ValueError(f"{', '.join(states)}: {words}")
     return merge(ours)
 
 

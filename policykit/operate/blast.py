@@ -48,7 +48,7 @@ def blast(snapshot: Snapshot, report: KeyReport, facts: Exchange | None, now_ms:
         if report.permissions[scope] == "unknown"
     ]
     unknown += [(name, "not understood; it may be anything") for name in report.unrecognised]
-    equity = snapshot.account.get("equity")
+    equity = _equity(snapshot)
     at_ms = iso_ms(report.at)
     return Blast(
         key=report.name,
@@ -57,14 +57,25 @@ def blast(snapshot: Snapshot, report: KeyReport, facts: Exchange | None, now_ms:
         may=may,
         may_not=tuple(scope for scope in SCOPES if report.permissions[scope] == "denied"),
         unknown=tuple(unknown),
-        equity=str(equity) if equity else None,
+        equity=equity,
         leverage=_leverage(report, snapshot),
         symbols=_symbols(report, facts),
         lives=_lives(report, now_ms),
-        worst=_worst(report, str(equity) if equity else None),
+        worst=_worst(report, equity),
         endpoint=report.endpoint,
         age_s=None if at_ms is None else max(0.0, (now_ms - at_ms) / 1000),
     )
+
+
+def _equity(snapshot: Snapshot) -> str | None:
+    """Return what the account is worth; "at least" where something of it is not priced, or could not be read."""
+    equity = snapshot.account.get("equity")
+    if not equity:
+        return None
+    unknown = snapshot.account.get("unknown")
+    parts = [str(name) for name in unknown] if isinstance(unknown, dict) else []
+    short = any(name.startswith(("equity.", "balances.")) for name in parts)
+    return f"at least {equity}" if short else str(equity)
 
 
 def _origin(report: KeyReport) -> str:

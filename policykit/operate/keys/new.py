@@ -5,6 +5,7 @@ The secret is in this process's memory and in the manager, nowhere else: no file
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
@@ -105,12 +106,21 @@ def differs(found: Found, report: KeyReport) -> tuple[str, ...]:
     if report.restricted == "no":
         lines.append("works from every address: restrict it now (G16)")
     if report.addresses is not None and report.restricted == "yes":
-        said = {one.address for one in found.key.ip_allowlist or ()}
+        said = {_network(one.address): one.address for one in found.key.ip_allowlist or ()}
+        there = {_network(one): one for one in report.addresses}
         lines += [
-            f"is open to {one}, which the policy does not list: remove it"
-            for one in sorted(set(report.addresses) - said)
+            f"is open to {there[one]}, which the policy does not list: remove it"
+            for one in sorted(set(there) - set(said))
         ]
         lines += [
-            f"is not open to {one}, which the policy lists: add it" for one in sorted(said - set(report.addresses))
+            f"is not open to {said[one]}, which the policy lists: add it" for one in sorted(set(said) - set(there))
         ]
     return tuple(lines)
+
+
+def _network(text: str) -> str:
+    """Spell an address or a network in one way: `203.0.113.7` is 203.0.113.7/32, `2001:DB8::1` is 2001:db8::1/128."""
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return text
