@@ -18,6 +18,7 @@ from policykit.errors import ExchangeUnavailable, SecretUnavailable
 from policykit.exchanges import known, load
 from policykit.exchanges.adapter import Adapter
 from policykit.exchanges.base import Call, CallFailed, Failure
+from policykit.exchanges.bounded import bound, stay
 from policykit.exchanges.budget import Budget, Spends
 from policykit.exchanges.imports import exchange_class
 from policykit.redact import Secret
@@ -124,6 +125,7 @@ def make_client(
     base = adapter.client_class(asynchronous=asynchronous)
     wrap: Callable[[Any], type[Any]] = _read_only_async if asynchronous else _read_only
     client = _make(wrap(base), adapter, credentials, endpoint, sandbox)
+    bound(client)
     client.policykit_adapter = adapter
     client.policykit_budget = budget
     client.policykit_clock = clock or SystemClock()
@@ -161,6 +163,8 @@ def _make(
     session: Any = getattr(client, "session", None)
     if hasattr(session, "max_redirects"):
         session.max_redirects = 0  # a redirect would carry the key's header to another host
+    else:
+        stay(client)
     if credentials is not None:
         _sign_in(client, credentials)
     return client
