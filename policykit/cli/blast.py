@@ -36,6 +36,7 @@ def command(
     PATHS are policies or folders of them (default: policies/). Exit code 3: the key could not be read.
     """
     from policykit import traits
+    from policykit.exchanges.advice import advice
     from policykit.operate.blast import blast, text
     from policykit.operate.keys.find import KeyNotFound, one
 
@@ -46,10 +47,12 @@ def command(
         raise click.UsageError(str(error)) from None
     report = next((one for one in snapshot.keys if one.name == found.name), None)
     if report is None:
-        why = next(
-            (e["message"] for e in snapshot.errors if e.get("key") in ("", found.name)), "it is not in the snapshot"
-        )
+        failed = next((error for error in snapshot.errors if error.get("key") in ("", found.name)), None)
+        why = f"{failed['code']}: {failed['message']}" if failed else "it is not in the snapshot"
+        step = advice(failed["code"]) if failed else "take one of this key: policykit snapshot"
         click.echo(f"policykit: {found.place}: key `{found.name}` could not be read: {why}", err=True)
+        if step:
+            click.echo(f"  next: {step}", err=True)
         leave(Exit.NOT_REACHABLE)
         return
     now = now_ms if now_ms is not None else time.time_ns() // 1_000_000

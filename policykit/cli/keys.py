@@ -69,6 +69,7 @@ def new_command(name: str, paths: tuple[str, ...], replace: bool, no_verify: boo
     Exit code 1: it is put away, and is not what the policy asks for; 3: it is put away, and could not be verified.
     """
     from policykit.errors import SecretUnavailable
+    from policykit.exchanges.advice import advice
     from policykit.operate.keys import new
 
     found = _found(name, paths)
@@ -85,7 +86,10 @@ def new_command(name: str, paths: tuple[str, ...], replace: bool, no_verify: boo
         return
     verified = new.verify(found, endpoint)
     if verified.report is None:
-        click.echo(f"policykit: {found.name}: it is put away but not verified: {verified.words}", err=True)
+        said = f"{verified.code}: {verified.words}"
+        click.echo(f"policykit: {found.name}: it is put away but not verified: {said}", err=True)
+        if advice(verified.code):
+            click.echo(f"  next: {advice(verified.code)}", err=True)
         leave(Exit.NOT_REACHABLE)
         return
     granted = [scope for scope, said in verified.report.permissions.items() if said == "granted"]

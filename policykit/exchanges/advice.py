@@ -9,13 +9,13 @@ from policykit.exchanges.base import Failure
 
 #: Failure code -> the next step.
 ADVICE: Final = {
-    "KEY_REJECTED": "check that the key lives, that its secret is this one, and that it is of this host",
+    "KEY_REJECTED": "check key, secret and allowlist, and whether the key lives and is of this environment",
     "ADDRESS_NOT_ALLOWED": "run this where the key is allowed, or add this host's address to the key's allowlist",
     "PERMISSION_MISSING": "let the key read; what it may not read stays unknown",
-    "CLOCK": "set this host's clock (chrony or systemd-timesyncd)",
-    "RATE_LIMIT": "wait; leave room for reads in rate_budgets, or take snapshots less often",
-    "BANNED": "send nothing from this address until then; find what broke the limit",
-    "MAINTENANCE": "wait until the exchange is back, then take it anew",
+    "CLOCK": "set this host's clock (chrony, systemd-timesyncd); where it is right, give each program its own key",
+    "RATE_LIMIT": "wait, then ask again; where it recurs, leave room for reads in rate_budgets, or read less often",
+    "BANNED": "send nothing until then, from this address and with this key; find what sent too much or a wrong key",
+    "MAINTENANCE": "wait until the exchange is back, then ask again",
     "NETWORK": "check this host's way to the exchange: name service, firewall, proxy, --endpoint",
     "NOT_SUPPORTED": "look it up on the exchange's page of the key, and record it under `declared:`",
     "BAD_ANSWER": "check the endpoint: something answered that is not the exchange",

@@ -5,6 +5,7 @@ The policy binds our bots, not a thief: nothing it says makes this page shorter.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from policykit.rules.base import days, iso_ms
@@ -12,7 +13,7 @@ from policykit.snapshot import SCOPES, KeyReport, Snapshot
 from policykit.traits.base import Exchange
 
 #: Guide requirement of the page, and the story behind its warning.
-SOURCE = "G01; trade-only keys were drained in 2022 by making the victims buy the thief's illiquid coin (PITFALLS 29)"
+SOURCE = "G01; trade-only keys were drained in 2022 by making the victims buy the thief's illiquid coin"
 
 
 class Blast(NamedTuple):
@@ -134,7 +135,7 @@ def _worst(report: KeyReport, equity: str | None) -> tuple[str, ...]:
         ("transfer", f"moves {amount} to another account of yours, and from there where another key reaches"),
     )
     lines = [
-        words if report.permissions[scope] == "granted" else f"{words}: if it may {scope}, which is not told"
+        words if report.permissions[scope] == "granted" else f"{words}, if it may: {scope} is not told"
         for scope, words in classes
         if report.permissions[scope] != "denied"
     ]
@@ -145,20 +146,29 @@ def _worst(report: KeyReport, equity: str | None) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _in_thousands(words: str) -> str:
+    """Write amounts as people read them: 100000 is 100,000."""
+    return re.sub(r"(?<![\d.])\d{4,}", lambda found: f"{int(found[0]):,}", words)
+
+
 def text(made: Blast) -> str:
     """Write one page for a person."""
     age = "" if made.age_s is None else f", {made.age_s:.1f} s ago"
     head = f"blast radius of `{made.key}` on {made.exchange}: what its thief could do now"
     rows: list[tuple[str, str]] = [("from", made.origin), ("may", ", ".join(made.may) or "nothing that is told")]
-    rows += [("not told", f"{name}: {why}") for name, why in made.unknown]
+    reasons: dict[str, list[str]] = {}
+    for name, why in made.unknown:
+        reasons.setdefault(why, []).append(name)
+    told = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
+    rows += [("not told" if not number else "", line) for number, line in enumerate(told)]
     rows += [
         ("may not", ", ".join(made.may_not) or "nothing is denied"),
-        ("reach", made.equity or "the equity could not be read"),
+        ("reach", _in_thousands(made.equity or "the equity could not be read")),
         ("symbols", made.symbols),
         ("leverage", made.leverage),
         ("lives", made.lives),
     ]
-    rows += [("worst" if not number else "", line) for number, line in enumerate(made.worst)]
+    rows += [("worst" if not number else "", _in_thousands(line)) for number, line in enumerate(made.worst)]
     body = [f"  {name:<10}{words}" for name, words in rows]
     foot = [
         f"Only what the exchange enforces ({made.endpoint}{age}); the policy binds our bots, not a thief.",

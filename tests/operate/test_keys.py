@@ -300,7 +300,8 @@ def test_a_key_that_the_exchange_refuses_stays_put_away(
     _typed(monkeypatch, key.key, key.secret)
     assert main(["keys", "new", "mm-exec", "--endpoint", sim.url]) == 3
     assert (
-        "it is put away but not verified: bybit: this address is not on the key's allowlist" in capsys.readouterr().err
+        "put away but not verified: ADDRESS_NOT_ALLOWED: bybit: this address is not on the key's allowlist (10010)"
+        in capsys.readouterr().err
     )
     assert "kv/mm" in vault.kept
 
@@ -364,8 +365,30 @@ def test_what_a_thief_could_do(
     assert "may       read, trade.spot, trade.margin, withdraw" in lines
     assert "not told  key_admin: bybit does not report it" in lines
     assert any(line.startswith("worst     takes ") and line.endswith("to an address of their own") for line in lines)
+    assert "reach     100,000 USDT" in lines
+    assert "makes more keys, which outlive the end of this one, if it may: key_admin is not told" in lines
+    assert lines[-1] == (
+        "Source: G01; trade-only keys were drained in 2022 by making the victims buy the thief's illiquid coin."
+    )
     assert any("trade is not harmless" in line for line in lines)
     assert any(line.endswith("40 days ago; never ends by itself") for line in lines)
+
+
+def test_what_is_not_told_for_one_reason_is_said_once() -> None:
+    """Eight permissions of one reason are one line; amounts are written in thousands, fractions as they are."""
+    from policykit.operate.blast import Blast, text
+
+    unknown = (("trade.spot", "not told here"), ("withdraw", "not told here"), ("key_admin", "no call"))
+    made = Blast(
+        "k", "mexc", "any address", (), (), unknown, "1234567.00012 USDT", "l", "s", "v", ("w",), "GET /x", None
+    )
+    assert text(made).splitlines()[3:8] == [
+        "  may       nothing that is told",
+        "  not told  trade.spot, withdraw: not told here",
+        "            key_admin: no call",
+        "  may not   nothing is denied",
+        "  reach     1,234,567.00012 USDT",
+    ]
 
 
 def test_a_thief_of_a_reader_behind_an_allowlist(
@@ -392,4 +415,10 @@ def test_a_key_that_cannot_be_read_has_no_blast(
     assert main(["blast", "mm-exec", "--endpoint", sim.url]) == 3
     out, err = capsys.readouterr()
     assert out == ""
-    assert "key `mm-exec` could not be read: bybit: no such key" in err
+    assert err.splitlines()[-2:] == [
+        (
+            "policykit: policies/mm.yaml:8:3: key `mm-exec` could not be read: KEY_REJECTED: bybit: no such key; "
+            "check the key, and whether it is of this host (10003)"
+        ),
+        "  next: check key, secret and allowlist, and whether the key lives and is of this environment",
+    ]

@@ -15,6 +15,7 @@ from typing import Any, Final
 from policykit.clock import Clock
 from policykit.errors import ExchangeUnavailable, SecretUnavailable, StoreUnavailable
 from policykit.exchanges import load
+from policykit.exchanges.advice import advice
 from policykit.exchanges.base import CallFailed, run
 from policykit.exchanges.client import check_endpoint, make_client
 from policykit.operate.doctor.exchange import Read
@@ -91,7 +92,7 @@ def lines(
         code = error.get("code", "") if error else ""
         words = error.get("message", "") if error else (got.problem or "it was not read")
         refused = code in ("KEY_REJECTED", "ADDRESS_NOT_ALLOWED", "PERMISSION_MISSING", "SECRET_UNAVAILABLE", "CLOCK")
-        yield Fact(name, "no" if refused else "unknown", words, "policykit lint --live says what to do")
+        yield Fact(name, "no" if refused else "unknown", words, advice(code) or "policykit lint --live says what to do")
     else:
         yield Fact(name, "yes", "opens the exchange from here")
         yield _bound(found, report, seen, now_ms, store, endpoint)
