@@ -62,6 +62,8 @@ class Adapter(ABC):
     #: "withdrawal_addresses", and "account" (a list for the unified calls of `live`, markets included). Where the
     #: adapter reads spot itself, "account" is that, "markets" its list of markets, "account.derivatives" the rest.
     asks: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Whether the key report names the other keys of the account.
+    lists_keys: ClassVar[bool] = False
     #: Product -> what of it is read for a snapshot.
     live: ClassVar[Mapping[str, LiveReads]] = {}
     #: Where the exchange writes its error code, when not where most do.

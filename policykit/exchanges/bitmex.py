@@ -33,6 +33,7 @@ class Bitmex(Adapter):
     """The adapter."""
 
     id = "bitmex"
+    lists_keys = True
     public = frozenset(("GET /api/v1",)) | calls("GET", "/api/v1/", "instrument/active")
     reads = calls("GET", "/api/v1/", "apiKey user/margin address")
     asks: ClassVar = {

@@ -47,6 +47,7 @@ class Deribit(Adapter):
     """The adapter."""
 
     id = "deribit"
+    lists_keys = True
     public = calls(
         "GET", "/api/v2/public/", "get_time auth get_currencies get_instruments get_book_summary_by_currency"
     )
@@ -146,6 +147,7 @@ class Deribit(Adapter):
             form.scope(one, True if one in granted else None, _NARROWER)
         form.strange(*(name for name in names if name.partition(":")[0] not in _GROUPS))
         form.ignore("scope")
+        form.unknown("others", "deribit lists keys only with a second factor, or to a key that reads the account")
         return form.report()
 
     def withdrawal_addresses(self) -> Steps[list[dict[str, Any]]]:

@@ -40,6 +40,7 @@ class Htx(Adapter):
     """The adapter."""
 
     id = "htx"
+    lists_keys = True
     public = calls("GET", "/v1/common/", "timestamp symbols") | calls(
         "GET",
         "/",

@@ -41,6 +41,7 @@ class Hyperliquid(Adapter):
     """The adapter."""
 
     id = "hyperliquid"
+    lists_keys = True
     public = frozenset((_INFO,))
     asks: ClassVar = {
         "server_time": (_INFO,),

@@ -223,6 +223,8 @@ def _read_key(
         return None, None, {"key": name, "code": error.code, "message": str(error)}
     report.name = name
     report.id = report.id or identity
+    if not line.adapter.lists_keys:
+        report.unknown.setdefault("others", f"{line.adapter.id} does not report it")
     return report, client, None
 
 

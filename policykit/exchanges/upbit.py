@@ -27,6 +27,7 @@ class Upbit(Adapter):
     """The adapter."""
 
     id = "upbit"
+    lists_keys = True
     public = calls("GET", "/v1/", "market/all ticker")
     reads = calls("GET", "/v1/", "api_keys accounts orders/open order withdraws/coin_addresses")
     asks: ClassVar = {
