@@ -69,7 +69,7 @@ def serve(
     served = {sim.dialect for sim in sims}
     for spec in keys:
         if spec.dialect and spec.dialect not in served:
-            raise ValueError(f"key {spec.prefix}: {spec.dialect} is not served; may be {', '.join(sorted(served))}")
+            raise ValueError(f"key {spec.prefix}: {spec.dialect} is not served; --dialect {spec.dialect} serves it")
     with ExitStack() as running:
         for sim in sims:
             running.enter_context(sim)

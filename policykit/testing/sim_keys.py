@@ -43,11 +43,11 @@ def read_key(text: str) -> KeySpec:
         elif what == "from" and value:
             addresses.append(value)
         elif what == "age" and value:
-            age = parse_duration(value).ms / _DAY_MS
+            age = _days(prefix, what, value)
         elif what == "expires" and value:
-            setup["expires_in_days"] = parse_duration(value).ms / _DAY_MS
+            setup["expires_in_days"] = _days(prefix, what, value)
         elif what == "used" and value:
-            setup["used_days_ago"] = parse_duration(value).ms / _DAY_MS
+            setup["used_days_ago"] = _days(prefix, what, value)
         elif what == "label" and value:
             setup["label"] = value
         elif what == "refused" and value in REFUSALS:
@@ -60,6 +60,13 @@ def read_key(text: str) -> KeySpec:
     if addresses:
         setup["addresses"] = addresses
     return KeySpec(dialect, prefix, age, setup)
+
+
+def _days(prefix: str, what: str, value: str) -> float:
+    try:
+        return parse_duration(value).ms / _DAY_MS
+    except ValueError as error:
+        raise ValueError(f'key {prefix}: {what} is "{value:.40}"; {error}') from None
 
 
 def show(prefix: str, key: SimKey, say: Callable[[str], None]) -> None:

@@ -112,8 +112,9 @@ def test_a_key_that_is_refused_is_unknown_and_ends_with_3(
     out, err = capsys.readouterr()
     assert out.startswith("env://MM at bybit: the key was not read, so nothing is known of it\n\nunknown[PK108")
     assert err.splitlines()[-1] == (
-        "policykit: key `key` could not be read: KEY_REJECTED: bybit: no such key; check the key, and whether it is of this"
-        " host (10003); next: check key, secret and allowlist, and whether the key lives and is of this environment"
+        "policykit: key `key` could not be read: KEY_REJECTED: bybit: no such key; check the key, and whether it is of"
+        " this host (10003);"
+        " next: check key, secret and allowlist, and whether the key lives and is of this environment"
     )
 
 

@@ -161,7 +161,8 @@ def test_a_key_as_a_person_writes_it() -> None:
         ("a=read", "key 'a=read' has no form [DIALECT:]PREFIX=WORD,...; MM_EXEC=read,trade.spot may be"),
         ("A=fly", "key A: 'fly' is no word of a key; may be read, trade.spot, "),
         ("A=refused=never", "key A: 'refused=never' is no word of a key; may be read, trade.spot, "),
-        ("okx:A=read", "key A: okx is not served; may be binance"),
+        ("A=read,age=10", 'key A: age is "10"; a duration ("500ms", "30s", "5m", "24h", "90d") is needed'),
+        ("okx:A=read", "key A: okx is not served; --dialect okx serves it"),
     ],
 )
 def test_a_wrong_key_is_told(text: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
