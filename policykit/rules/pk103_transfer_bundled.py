@@ -2,7 +2,7 @@
 
 ## What it finds
 A key that may transfer (as its `scopes` ask, as was declared, or as the exchange reports it), on an exchange where the
-permission to trade includes the one to transfer (OKX, Coinbase, Gate). It can be waived: the exchange offers nothing
+permissions that a bot needs include the one to transfer (OKX, HTX). It can be waived: the exchange offers nothing
 narrower.
 
 ## Why
@@ -21,7 +21,7 @@ keys:
 {"exchange": "okx", "keys": [{"name": "mm-exec", "permissions": {"transfer": "granted"}}]}
 ```
 ```finding
-open observed policy.yaml:5:13 key `mm-exec` can transfer: on okx whoever trades can
+open observed policy.yaml:5:13 key `mm-exec` can transfer: okx keeps it from no key that trades
 ```
 
 ```yaml
@@ -32,7 +32,7 @@ keys:
     scopes: [read, trade.spot, transfer]
 ```
 ```finding
-open certain policy.yaml:5:32 key `mm-exec` has transfer: on okx whoever trades can
+open certain policy.yaml:5:32 key `mm-exec` has transfer: okx keeps it from no key that trades
 ```
 
 ## Good
@@ -64,7 +64,7 @@ RULE = Rule(
     "transfer-bundled",
     "high",
     ("G05", "G01"),
-    "the exchange has no trade permission without transfer (G05)",
+    "the exchange offers no key for a bot that cannot transfer (G05)",
     ("policy", "snapshot"),
 )
 
@@ -76,7 +76,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     for name, place in (*declared_scope(inputs, "transfer"), *admitted_scope(inputs, "transfer")):
         yield RULE.finding(
             place,
-            f"key `{name}` has transfer: on {inputs.model.exchange} whoever trades can",
+            f"key `{name}` has transfer: {inputs.model.exchange} keeps it from no key that trades",
             label="trade brings it with it",
             context=inputs.declared_at(name),
             next_step="keep this key on a sub-account that holds only what the bot needs, then waive this there",
@@ -87,7 +87,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         if state == "granted":
             yield RULE.finding(
                 place,
-                f"key `{name}` can transfer: on {inputs.model.exchange} whoever trades can",
+                f"key `{name}` can transfer: {inputs.model.exchange} keeps it from no key that trades",
                 confidence="observed",
                 label="trade brings transfer with it",
                 context=inputs.declared_at(name),
