@@ -50,6 +50,7 @@ class Exchange:
         """Answer one request."""
         call = self.dialect.read(request)
         if isinstance(call, Reply):
+            self.truth.unrouted[f"{request.method} {request.path}"] += 1
             return Outcome(call)
         with self.lock:
             chosen = self.faults.choose(call.route.point)

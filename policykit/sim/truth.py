@@ -50,6 +50,8 @@ class Truth:
     requests: Counter[int] = field(default_factory=Counter)
     weights: Counter[int] = field(default_factory=Counter)
     by_route: Counter[str] = field(default_factory=Counter)
+    #: Requests to what this exchange does not have: `METHOD /path`.
+    unrouted: Counter[str] = field(default_factory=Counter)
     faults: list[tuple[int, str, int, str]] = field(default_factory=list)
     throttled: int = 0
     refused_while_banned: int = 0
