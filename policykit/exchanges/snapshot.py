@@ -19,7 +19,7 @@ from policykit.exchanges.live_account import wanted
 from policykit.exchanges.session import DATE_RESOLUTION_MS, Line, Place, SecretSource, Session, by_date
 from policykit.policy import EffectivePolicy
 from policykit.redact import Secret, texts
-from policykit.snapshot import KeyReport, RateLimit, Snapshot, from_dict, to_dict
+from policykit.snapshot import MAX_ROWS, KeyReport, RateLimit, Snapshot, from_dict, to_dict
 from policykit.store import Store
 
 #: How many keys of one policy, and how many policies, are read at once.
@@ -304,6 +304,9 @@ def _take_limits(work: Future[tuple[RateLimit, ...] | Failure] | None, snapshot:
         if told.code != "NOT_SUPPORTED":
             snapshot.errors.append({"key": "", "code": told.code, "message": f"limits: {told.message}"})
         return
+    if len(told) > MAX_ROWS:
+        snapshot.account["unknown"]["limits"] = f"more are listed than the {MAX_ROWS} that a snapshot holds"
+        return
     snapshot.limits = list(told)
 
 
@@ -314,7 +317,11 @@ def _read_addresses(line: Line, signed: Sequence[Signed], unknown: dict[str, str
         return None
     try:
         with line.session.one_at_a_time(line.place, report.id):
-            return line.read(client, line.adapter.withdrawal_addresses())
+            found = line.read(client, line.adapter.withdrawal_addresses())
     except CallFailed as failed:
         unknown["withdrawal_addresses"] = str(failed)
         return None
+    if len(found) > MAX_ROWS:  # a part of them would pass for all; the file would not be read back
+        unknown["withdrawal_addresses"] = f"{len(found)} are listed, more than the {MAX_ROWS} that a snapshot holds"
+        return None
+    return found

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from policykit.errors import ExchangeUnavailable, SecretUnavailable
-from policykit.exchanges import binance_calls, known
+from policykit.exchanges import binance_calls, known, load
+from policykit.exchanges.base import Read
 from policykit.exchanges.snapshot import plan, take
 from policykit.redact import Secret, forget
 from policykit.sim import SimClock, SimServer
 from policykit.sim.keys import SimKey
-from policykit.snapshot import Snapshot, to_dict
+from policykit.snapshot import RateLimit, Snapshot, to_dict
 from tests.canary import assert_clean, canaries, leaks
 from tests.exchanges.fakes import JumpClock
 from tests.exchanges.policies import TEXT, policy
@@ -198,6 +199,28 @@ def test_an_exchange_that_is_not_there_is_asked_once(clock: SimClock, kind: str)
     assert [error["key"] for error in taken.errors] == ["mm-exec", "tracker"]
     assert taken.cost["calls"] == 1
     assert taken.clock["server_time"] is None
+
+
+def test_a_list_longer_than_a_snapshot_is_unknown(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address book, or limits, of more rows than a file holds: unknown, and the keys are reported all the same."""
+    adapter: Any = load("binance")
+    row = {"coin": "BTC", "network": "BTC", "address": "x", "allowlisted": True}
+    limit = RateLimit("request-weight", 6000, 60_000, "GET /x", "")
+
+    def many(one: Any) -> Callable[[Any], Any]:
+        def read(self: Any) -> Any:
+            yield Read("publicGetTime")
+            return (one,) * 1001
+
+        return read
+
+    monkeypatch.setattr(type(adapter), "withdrawal_addresses", many(row))
+    monkeypatch.setattr(type(adapter), "rate_limits", many(limit))
+    taken = _take(sim, _source(MM=sim.add_key(1), TR=sim.add_key(1)))
+    assert (len(taken.keys), taken.withdrawal_addresses, taken.limits) == (2, None, [])
+    unknown = taken.account["unknown"]
+    assert unknown["withdrawal_addresses"] == "1001 are listed, more than the 1000 that a snapshot holds"
+    assert unknown["limits"] == "more are listed than the 1000 that a snapshot holds"
 
 
 def test_a_closed_port_is_a_network_error(clock: SimClock) -> None:
