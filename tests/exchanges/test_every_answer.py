@@ -73,16 +73,16 @@ def _mutants(answers: list[Any]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _several(answers: list[Any], rng: random.Random) -> tuple[str, list[Any]]:
-    """Damage two to five values by seed."""
+    """Damage two to five values by seed, each once and as it was: a value damaged twice would be another answer."""
+    paths = list(_paths(answers))
     names = []
-    for _ in range(rng.randint(2, 5)):
-        paths = list(_paths(answers))
-        if paths:
-            path = rng.choice(paths)
-            how = rng.choice(list(_hows(answers, path)))
-            names.append(f"{path} {how}")
-            answers = _damaged(answers, path, how)
-    return "; ".join(names), answers
+    damaged = answers
+    # Deepest first: what is inside a value is damaged before the value itself.
+    for path in sorted(rng.sample(paths, min(len(paths), rng.randint(2, 5))), key=len, reverse=True):
+        how = rng.choice(list(_hows(answers, path)))
+        names.append(f"{path} {how}")
+        damaged = _damaged(damaged, path, how)
+    return "; ".join(names), damaged
 
 
 def _bases(exchange: str, adapter: Adapter) -> list[list[Any]]:
