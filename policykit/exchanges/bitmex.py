@@ -69,10 +69,8 @@ class Bitmex(Adapter):
             raise self.bad_answer("a list of keys with this key in it")
         form = KeyForm(self.id, _LIST, own, answer.sent_ms)
         form.scope("read", True)  # "all keys can read"
-        if isinstance(own.get("permissions"), list):
-            form.permissions("permissions", _PERMISSIONS)
-        else:
-            form.permissions("permissions", _PERMISSIONS, given=0)
+        listed = own.get("permissions")  # an empty list is a key that reads
+        form.permissions("permissions", _PERMISSIONS, given=listed if isinstance(listed, list) else 0)
         form.scope("key_admin", False)  # support.bitmex.com: API keys cannot create or change keys
         form.unknown("permissions.transfer", "bitmex does not document which permission transfers need")
         form.unknown("permissions.trade.other", "bitmex does not document which permission else there is")

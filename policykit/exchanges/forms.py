@@ -280,8 +280,9 @@ class KeyForm:
         said = self.fields.get(field) if given is None else given
         covered = {scope for scopes in known.values() for scope in scopes}
         listed = _names(said)
-        if listed is None:
-            self._doubt(covered, self.why([field], "a list of permissions"))
+        if listed is None or (not listed and given is None):  # a key without any permission could not have asked
+            needed = "a list of permissions" if listed is None else "a list that names a permission"
+            self._doubt(covered, self.why([field], needed))
             return
         folded = {_folded(name): tuple(scopes) for name, scopes in known.items()}
         self._words |= set(folded)

@@ -107,3 +107,13 @@ def test_an_answer_without_a_field_of_a_key_report_is_no_report(answer: dict[str
         form.report()
     assert failed.value.failure.code == "BAD_ANSWER"
     assert str(failed.value) == "binance: the answer is not a key report; check the endpoint"
+
+
+@pytest.mark.parametrize("given", ["", [], [""], ","])
+def test_a_key_that_answered_has_a_permission(given: object) -> None:
+    """An empty list of permissions denies nothing: a key without any could not have asked."""
+    form = KeyForm("x", "GET /key", Fields({"perm": given}), 1_795_255_200_000)
+    form.permissions("perm", {"read": ("read",), "withdraw": ("withdraw",)})
+    report = form.report()
+    assert (report.permissions["read"], report.permissions["withdraw"]) == ("unknown", "unknown")
+    assert report.unknown["permissions.withdraw"] == "perm was not a list that names a permission"
