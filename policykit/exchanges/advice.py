@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from policykit.clock import iso
 from policykit.exchanges.base import Failure
-
-#: Failure code -> the next step.
-ADVICE: Final = {
-    "KEY_REJECTED": "check key, secret and allowlist, and whether the key lives and is of this environment",
-    "ADDRESS_NOT_ALLOWED": "run this where the key is allowed, or add this host's address to the key's allowlist",
-    "PERMISSION_MISSING": "let the key read; what it may not read stays unknown",
-    "CLOCK": "set this host's clock (chrony, systemd-timesyncd); where it is right, give each program its own key",
-    "RATE_LIMIT": "wait, then ask again; where it recurs, leave room for reads in rate_budgets, or read less often",
-    "BANNED": "send nothing until then, from this address and with this key; find what sent too much or a wrong key",
-    "MAINTENANCE": "wait until the exchange is back, then ask again",
-    "NETWORK": "check this host's way to the exchange: name service, firewall, proxy, --endpoint",
-    "NOT_SUPPORTED": "look it up on the exchange's page of the key, and record it under `declared:`",
-    "BAD_ANSWER": "check the endpoint: something answered that is not the exchange",
-    "READ_ONLY": "report it: this version asked for a call that it does not allow itself",
-    "SECRET_UNAVAILABLE": "put the secret where the reference says, on the host where the key lives",
-}
+from policykit.snapshot import ADVICE
 
 
 def said(failure: Failure, now_ms: int) -> str:

@@ -139,11 +139,21 @@ def _filed(states: Sequence[State]) -> StateOf:
             if (found := belonging([s.snapshot], model.exchange, model.account.name, policy.name))
         ]
         if not mine:
-            return None, False
+            return (_none_of(model, State) if states and not policy.profile and model.keys else None), False
         missing = dict.fromkeys(name for s, _ in mine for name in s.missing)
         return State(merge([found for _, found in mine]), tuple(missing)), False
 
     return state_of
+
+
+def _none_of(model: Any, state: type[State]) -> State:
+    """Return what is known of an account of which no snapshot was given though others were: that it is unknown."""
+    from policykit.snapshot import Snapshot
+
+    words = f"no snapshot that was given is of {model.exchange}, account {model.account.name}"
+    errors = [{"key": name, "code": "NOT_READ", "message": words} for name in model.keys]
+    unknown = dict.fromkeys(("equity", "balances", "positions", "open_orders", "withdrawal_addresses"), words)
+    return state(Snapshot("", model.exchange, account={"unknown": unknown}, errors=errors))
 
 
 def _read(files: Sequence[str], signers: Sequence[Any], problems: list[str]) -> list[tuple[str, State]]:

@@ -68,9 +68,12 @@ RULE = Rule(
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Name each key without a report, and the reason."""
+    from policykit.snapshot import ADVICE  # static lint does not load it
+
+    codes = {error.get("key"): error.get("code", "") for error in (inputs.snapshot.errors if inputs.snapshot else ())}
     for name, reason in inputs.unread():
         yield RULE.unknown(
             inputs.place(f"keys.{name}"),
             f"key `{name}` was not read at the exchange: {reason}",
-            "run `policykit snapshot` on the host where this key lives",
+            ADVICE.get(codes.get(name, ""), "run `policykit snapshot` on the host where this key lives"),
         )

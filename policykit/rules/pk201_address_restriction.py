@@ -74,6 +74,10 @@ RULE = Rule(
 )
 
 
+#: What is left where the exchange has no allowlists at all.
+_NOT_BOUND = "this exchange binds no key to an address: hold no more on the account than the bot needs"
+
+
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look for a list in the policy, and for a restriction at the exchange."""
     for name, key in inputs.keys.items():
@@ -95,7 +99,9 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 label="only these were agreed to",
                 context=inputs.declared_at(name),
                 observed=inputs.observed(report, field, report.raw.get(field, "no")),
-                next_step=f"{inputs.key_page()} > {inputs.on_page('ip_allowlist')}",
+                next_step=_NOT_BOUND
+                if inputs.traits is not None and inputs.traits.most_addresses == 0
+                else f"{inputs.key_page()} > {inputs.on_page('ip_allowlist')}",
             )
         elif report.restricted == "unknown":
             reason = report.unknown.get("ip_allowlist.restricted") or report.unknown.get("ip_allowlist")

@@ -101,6 +101,9 @@ def _live(inputs: Inputs, name: str, budget: RateBudget, place: Place) -> Iterat
     exchange = inputs.model.exchange
     limits = [one for one in (inputs.snapshot.limits if inputs.snapshot else []) if one.name == name]
     if not limits:
+        yield from _static(inputs, name, budget, place)
+        if "limits" in ((inputs.snapshot.account.get("unknown") or {}) if inputs.snapshot else {}):
+            return  # the exchange has no call for them: its documents are all there is
         failed = [e.get("message", "") for e in (inputs.snapshot.errors if inputs.snapshot else []) if not e.get("key")]
         yield RULE.unknown(
             place,

@@ -284,3 +284,42 @@ def test_two_accounts_of_one_exchange_stay_apart(
         2,
         "policykit: two.yaml.json: a snapshot of the account hedge; one of main is needed\n",
     )
+
+
+def test_a_key_of_which_no_snapshot_was_given_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Snapshots of one exchange say nothing of the other's keys: unknown by name, never silence; without any, no word."""
+    monkeypatch.chdir(tmp_path)
+    for exchange in ("bybit", "kraken"):
+        text = (
+            f"policykit: 1\nname: {exchange}\nowner: desk\nexchange: {exchange}\n"
+            "account: {name: main, currency: USDT}\nenvironment: sandbox\n"
+            f"keys:\n  {exchange}-exec: {{purpose: execution, scopes: [read, trade.spot]}}\n"
+        )
+        Path(f"{exchange}.yaml").write_text(text)
+    taken = {"version": 1, "taken_at": "2026-11-21T10:00:00Z", "exchange": "bybit", "keys": [], "errors": []}
+    Path("state.json").write_text(json.dumps(taken))
+    asked = [
+        "lint",
+        "bybit.yaml",
+        "kraken.yaml",
+        "--select",
+        "PK108",
+        "--format",
+        "json",
+        "--now",
+        "2026-11-21T10:00:00Z",
+    ]
+    main([*asked, "--state", "state.json"])
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [(one["rule"], one["status"], one["message"]) for one in found] == [
+        ("PK108", "unknown", "key `bybit-exec` was not read at the exchange: the snapshot has no report of it"),
+        (
+            "PK108",
+            "unknown",
+            "key `kraken-exec` was not read at the exchange: no snapshot that was given is of kraken, account main",
+        ),
+    ]
+    main(asked)
+    assert json.loads(capsys.readouterr().out)["findings"] == []

@@ -189,7 +189,9 @@ def test_where_transfer_is_bundled_what_was_declared_is_said() -> None:
     text = "exchange: okx\nkeys:\n  k:\n    purpose: execution\n    scopes: [read, trade]\n"
     text += "    declared: {scopes: [read, trade, transfer], by: a, at: 2026-11-20}\n"
     assert lines_of("PK102", text) == []
-    assert lines_of("PK103", text) == ["open certain policy.yaml:6:38 key `k` has transfer: okx keeps it from no key that trades"]
+    assert lines_of("PK103", text) == [
+        "open certain policy.yaml:6:38 key `k` has transfer: okx keeps it from no key that trades"
+    ]
 
 
 # -- reach -------------------------------------------------------------------------------------------------------------

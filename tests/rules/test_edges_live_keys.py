@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from policykit.testing.rules.examples import Example, inputs_of
-from tests.rules.asking import SECRET, findings_of, lines_for, lines_of
+from policykit.traits import load as load_traits
+from tests.rules.asking import SECRET, findings_for, findings_of, lines_for, lines_of
 
 
 def _messages(code: str, text: str, live: str) -> list[str]:
@@ -201,3 +202,49 @@ def test_clock_behind_eats_the_validity(skew: int, trip: int | None, count: int)
     """A clock that is behind and a slow way may take half of what a request is valid for, and no more."""
     live = json.dumps({"clock": {"server_time": "2026-11-21T09:59:59Z", "skew_ms": skew, "round_trip_ms": trip}})
     assert len(lines_of("PK703", "clock: {max_skew: 500ms, request_validity: 1s}\n", live)) == count
+
+
+def _real(code: str, exchange: str, text: str, live: dict[str, Any]) -> list[Any]:
+    """Return what a rule finds with the real facts of an exchange."""
+    example = Example("yaml", f"exchange: {exchange}\n{text}", snapshot=json.dumps({"exchange": exchange, **live}))
+    return findings_for(code, inputs_of(example)._replace(traits=load_traits(exchange)))
+
+
+def test_a_key_that_no_exchange_binds_is_left_with_less_on_the_account() -> None:
+    """Where there are no allowlists the advice is not to look for one; elsewhere it is the box of the page."""
+    live = {"keys": [{"name": "mm-exec", "ip_allowlist": {"restricted": "no"}}]}
+    steps = [
+        found.next_step
+        for exchange in ("hyperliquid", "bybit")
+        for found in _real("PK201", exchange, ONE % "execution", live)
+        if found.observed
+    ]
+    box = "Only IPs with permissions granted are allowed to access the OpenAPI"
+    assert steps == [
+        "this exchange binds no key to an address: hold no more on the account than the bot needs",
+        f'Bybit > Account & Security > API Management > Edit > "{box}"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        ("ADDRESS_NOT_ALLOWED", "run this where the key is allowed"),
+        ("CLOCK", "set this host's clock"),
+        ("", "run `policykit snapshot` on the host where this key lives"),
+    ],
+)
+def test_the_advice_on_an_unread_key_follows_the_reason(code: str, step: str) -> None:
+    """What to do is not the same for an address, a clock, and silence."""
+    live = json.dumps({"keys": [], "errors": [{"key": "mm-exec", "code": code, "message": "no"}]})
+    (finding,) = findings_of("PK108", ONE % "execution", live)
+    assert finding.next_step.startswith(step)
+
+
+def test_documented_limits_count_where_the_exchange_publishes_none() -> None:
+    """Live state without limits hides no budget over the documents; and is unknown only where they could be read."""
+    text = "rate_budgets:\n  requests: {limit: 9000, per: 5s, window: rolling, shared_by: ip}\n"
+    silent: dict[str, Any] = {"limits": [], "account": {"unknown": {"limits": "bybit has no call for its limits"}}}
+    (found,) = _real("PK401", "bybit", text, silent)
+    assert (found.status, found.message) == ("open", "budget `requests` is 9,000 per 5s; bybit documents 600 per 5s")
+    assert [one.status for one in _real("PK401", "bybit", text, {"limits": []})] == ["open", "unknown"]
