@@ -289,7 +289,7 @@ def test_two_accounts_of_one_exchange_stay_apart(
 def test_a_key_of_which_no_snapshot_was_given_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Snapshots of one exchange say nothing of the other's keys: unknown by name, never silence; without any, no word."""
+    """Snapshots of one exchange say nothing of another: its keys are unknown by name; without any snapshot, no word."""
     monkeypatch.chdir(tmp_path)
     for exchange in ("bybit", "kraken"):
         text = (
