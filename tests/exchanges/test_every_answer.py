@@ -86,12 +86,12 @@ def _several(answers: list[Any], rng: random.Random) -> tuple[str, list[Any]]:
 
 
 def _bases(exchange: str, adapter: Adapter) -> list[list[Any]]:
-    """Return the answers for four keys: everything from everywhere, a reader from one address, a trader, a thief."""
+    """Return the answers for four keys: everything from everywhere, a trader from two addresses, a reader, a thief."""
     with SimServer(clock=SimClock(), dialect=exchange) as sim:
         keys = (
             sim.grant_key(400, grants=set(GRANTS), used_days_ago=2),
-            sim.grant_key(30, grants={"read"}, addresses=["203.0.113.7"], expires_in_days=20),
             sim.grant_key(30, addresses=["203.0.113.7", "203.0.113.8"]),
+            sim.grant_key(30, grants={"read"}, addresses=["203.0.113.7"], expires_in_days=20),
             sim.grant_key(1, grants={"read", "withdraw"}),
         )
         return [recorded(adapter, client_of(sim, key)) for key in keys]
@@ -133,14 +133,14 @@ def test_I18_no_damage_turns_granted_into_denied(exchange: str, tier: Callable[[
     adapter = load(exchange)
     assert adapter is not None
     seen = 0
-    for answers in _bases(exchange, adapter):
+    for answers in _bases(exchange, adapter)[: tier(2, 4)]:
         base = report_of(adapter, *answers)
         for name, mutant in _mutants(answers):
             _checked(adapter, base, name, mutant)
             seen += 1
     rng = random.Random(f"{exchange} 4")
     bases = [(report_of(adapter, *answers), answers) for answers in _bases(exchange, adapter)]
-    for _ in range(tier(50, 1_000)):
+    for _ in range(tier(48, 996)):
         base, answers = rng.choice(bases)
         _checked(adapter, base, *_several(answers, rng))
         seen += 1
