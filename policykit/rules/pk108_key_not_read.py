@@ -68,9 +68,11 @@ RULE = Rule(
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Name each key without a report, and the reason."""
+    if inputs.snapshot is None:
+        return
     from policykit.snapshot import ADVICE  # static lint does not load it
 
-    codes = {error.get("key"): error.get("code", "") for error in (inputs.snapshot.errors if inputs.snapshot else ())}
+    codes = {error.get("key"): error.get("code", "") for error in inputs.snapshot.errors}
     for name, reason in inputs.unread():
         yield RULE.unknown(
             inputs.place(f"keys.{name}"),

@@ -57,6 +57,8 @@ RULE = Rule(
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look up each key of a third party among what vendors hold."""
+    if inputs.snapshot is None:
+        return
     held = held_by_vendors(inputs)
     for name, _, report in inputs.reports():
         if report.third_party == "yes" and name not in held:
