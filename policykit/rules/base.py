@@ -175,15 +175,16 @@ class Inputs(NamedTuple):
         """Return what the exchange says of a key, or None when it was not read."""
         return next((r for r in self.snapshot.keys if r.name == key), None) if self.snapshot else None
 
-    def unread(self) -> Iterator[tuple[str, str]]:
-        """Yield (key, reason) for each key of the policy that the snapshot has no report of."""
+    def unread(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (key, code of the error, reason) for each key of the policy that the snapshot has no report of."""
         if self.snapshot is None:
             return
-        reasons = {e.get("key", ""): e for e in self.snapshot.errors}
+        errors = {e.get("key", ""): e for e in self.snapshot.errors}
         for name in self.keys:
             if self.report(name) is None:
-                error = reasons.get(name)
-                yield name, error.get("message", "no reason given") if error else "the snapshot has no report of it"
+                error = errors.get(name)
+                reason = error.get("message", "no reason given") if error else "the snapshot has no report of it"
+                yield name, error.get("code", "") if error else "", reason
 
     def not_told(self, field: str) -> str:
         """Return why a field of the snapshot that is not a key's is unknown: `equity`, `withdrawal_addresses`."""

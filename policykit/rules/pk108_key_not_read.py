@@ -68,14 +68,11 @@ RULE = Rule(
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Name each key without a report, and the reason."""
-    if inputs.snapshot is None:
-        return
-    from policykit.snapshot import ADVICE  # static lint does not load it
+    for name, code, reason in inputs.unread():
+        from policykit.snapshot import ADVICE  # static lint does not load it
 
-    codes = {error.get("key"): error.get("code", "") for error in inputs.snapshot.errors}
-    for name, reason in inputs.unread():
         yield RULE.unknown(
             inputs.place(f"keys.{name}"),
             f"key `{name}` was not read at the exchange: {reason}",
-            ADVICE.get(codes.get(name, ""), "run `policykit snapshot` on the host where this key lives"),
+            ADVICE.get(code, "run `policykit snapshot` on the host where this key lives"),
         )
