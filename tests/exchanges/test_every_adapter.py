@@ -85,6 +85,12 @@ def test_every_exchange_named_can_be_read_and_is_simulated() -> None:
     assert set(known()) == set(dialects.known())
 
 
+def test_only_hyperliquid_asks_without_a_key() -> None:
+    """Its agents are public; every other adapter has to pass the tests of refusals and signatures, none is left out."""
+    adapters = [load(name) for name in known()]
+    assert [one.id for one in adapters if one is not None and _public(one)] == ["hyperliquid"]
+
+
 def test_what_a_key_was_granted_is_never_read_as_denied(adapter: Adapter, sim: SimServer) -> None:
     """Each scope alone beside read: granted, or unknown with the reason; and what only reads moves no money."""
     for grant in GRANTS[1:]:
