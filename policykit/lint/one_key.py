@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from policykit.lint.discover import Target
@@ -166,18 +166,22 @@ def _age(found: KeyReport, now_ms: int) -> str:
 
 def _boxes(granted: Sequence[str], traits: Exchange | None, found: KeyReport) -> list[tuple[str, str]]:
     """Return where to go and what to untick there: what no bot's key needs, then what this one may not need."""
-    labels = traits.scope_labels if traits is not None else {}
+    labels: Mapping[str, str] = traits.scope_labels if traits is not None else {}
     separable = traits is None or traits.transfer_separable is not False
     where = (traits.key_page if traits is not None else "") or "the exchange's page of the key"
     worst = [s for s in ("withdraw", "transfer", "key_admin") if s in granted and (s != "transfer" or separable)]
     others = [s for s in granted if s.startswith("trade.")]
-    rows = [("untick", f"{_label(scope, labels)}: no bot needs it") for scope in worst]
-    rows += [("untick", f"{_label(scope, labels)}, unless this bot does it") for scope in others]
+    rows = [("untick", f"{box}: no bot needs it") for box in _by_box(worst, labels)]
+    rows += [("untick", f"{box}, unless this bot does it") for box in _by_box(others, labels)]
     if found.restricted == "no":
         rows.append(("set", "the addresses that the bot runs from"))
     return [("page", where), *rows] if rows else []
 
 
-def _label(scope: str, labels: object) -> str:
-    label = labels.get(scope) if hasattr(labels, "get") else None
-    return f'"{label}" ({scope})' if label else scope
+def _by_box(scopes: Sequence[str], labels: Mapping[str, str]) -> list[str]:
+    """Return each box of the page once, with the scopes that it grants; a scope without a box that is known alone."""
+    boxes: dict[str, list[str]] = {}
+    for scope in scopes:
+        boxes.setdefault(labels.get(scope, ""), []).append(scope)
+    named = [f'"{label}" ({", ".join(granted)})' for label, granted in boxes.items() if label]
+    return named + boxes.get("", [])

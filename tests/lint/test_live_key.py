@@ -65,8 +65,7 @@ def test_the_page_says_what_a_key_can_do(
         "  page      Bybit > Account & Security > API Management > Edit\n"
         '  untick    "Assets > Wallet > Withdrawal" (withdraw): no bot needs it\n'
         '            "Assets > Wallet > Account Transfer and Subaccount Transfer" (transfer): no bot needs it\n'
-        '            "Unified Trading > Spot > Trade" (trade.spot), unless this bot does it\n'
-        '            "Unified Trading > Spot > Trade" (trade.margin), unless this bot does it\n'
+        '            "Unified Trading > Spot > Trade" (trade.spot, trade.margin), unless this bot does it\n'
         "  set       the addresses that the bot runs from"
     )
     assert "critical[PK101 withdraw-scope]: key `key` can withdraw" in findings
