@@ -23,7 +23,8 @@ from policykit.rules import catalogue
 from policykit.source.edits import Change
 from policykit.testing.rules.examples import Example, all_examples, policy_text, run, snapshot_data
 from tests.lint.conftest import NOW_MS, RULES
-from tests.lint.test_promises import _generated, _mutant
+from tests.lint.test_bad_files import _mutant
+from tests.lint.test_promises import _generated
 
 #: What is written before every section, and after some of its lines: it must be there afterwards.
 _KEEP = "# keep"
