@@ -16,6 +16,9 @@ class ReasonText(NamedTuple):
 
 
 REASONS: Final[dict[str, ReasonText]] = {
+    "ACCOUNT_POSITION_MODE": ReasonText(
+        "the exchange's position mode is not the policy's", "set it at the exchange, or in the policy"
+    ),
     "ACTION_REFUSED": ReasonText(
         "no policy lets a bot do this (withdraw, transfer, key administration)", "do it by hand"
     ),

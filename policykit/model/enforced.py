@@ -24,6 +24,7 @@ GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "orders", "recovery", 
 CHECKS: Final = frozenset(
     (
         "account.max_age",
+        "account.position_mode",
         "clock.max_skew",
         "rate_budgets",
         "risk.daily_loss",

@@ -9,6 +9,7 @@ from typing import Any
 from policykit.engine.facts import Fact, Facts, Position
 from policykit.store.base import Observation
 from policykit.store.codec import fact_from_list, fact_to_list
+from policykit.store.exposure import Exposure, owners, unit_steps
 from policykit.store.positions import PositionState
 
 
@@ -37,7 +38,10 @@ class LivePositions(Mapping[str, Position]):
 class AccountState:
     """Facts of one account. An older `as_of_ms` never replaces a newer one."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, exposure: Exposure) -> None:
+        self.name = name
+        self.groups: tuple[str, ...] = ()
+        self._exposure = exposure
         self.currency: str | None = None
         self.equity: Fact | None = None
         self.day_base: Fact | None = None
@@ -57,6 +61,19 @@ class AccountState:
             state.as_of_ms = state.until_ms = self.positions_as_of_ms or 0
         return state
 
+    def counted(self, key: str, state: PositionState) -> None:
+        """Count a position anew that was changed: into the account, its asset, and the account's groups."""
+        self._exposure.count(state, owners(self.name, key, self.groups))
+
+    def join(self, groups: tuple[str, ...]) -> None:
+        """Count the account's positions into groups, from now on; it leaves none that it was in."""
+        new = tuple(group for group in groups if group not in self.groups)
+        for state in self.positions.values() if new else ():
+            was, state.counted = state.counted, (0, 0, 0)
+            self._exposure.count(state, new)
+            state.counted = was
+        self.groups += new
+
     def observe(self, seen: Observation) -> None:
         """Take facts in."""
         if seen.equity is not None and _newer(seen, self.equity):
@@ -72,6 +89,10 @@ class AccountState:
             self.skew_ms = seen.skew_ms
         if seen.positions is not None:
             self._observe_positions(seen, seen.positions)
+        for key, unit in seen.units.items():
+            state = self.position(key)
+            state.unit = unit_steps(unit)
+            self.counted(key, state)
 
     def _take_day_base(self, seen: Observation) -> None:
         day = seen.day_start_ms
@@ -89,8 +110,11 @@ class AccountState:
             for key, state in self.positions.items():
                 if key not in positions:
                     state.observe(Decimal(0), seen.as_of_ms, seen.until_ms)
+                    self.counted(key, state)
         for key, quantity in positions.items():
-            self.position(key).observe(quantity, seen.as_of_ms, seen.until_ms)
+            state = self.position(key)
+            state.observe(quantity, seen.as_of_ms, seen.until_ms)
+            self.counted(key, state)
 
     def facts(self, generation: int) -> Facts:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
@@ -111,6 +135,7 @@ class AccountState:
     def dump(self) -> dict[str, Any]:
         return {
             "currency": self.currency,
+            "groups": list(self.groups),
             "equity": fact_to_list(self.equity),
             "day_base": fact_to_list(self.day_base),
             "net_transfers": fact_to_list(self.net_transfers),
@@ -124,6 +149,7 @@ class AccountState:
 
     def load(self, data: dict[str, Any]) -> None:
         self.currency = data["currency"]
+        self.groups = tuple(data.get("groups", ()))
         self.equity = fact_from_list(data["equity"])
         self.day_base = fact_from_list(data["day_base"])
         self.net_transfers = fact_from_list(data["net_transfers"])
@@ -131,6 +157,7 @@ class AccountState:
         for key, state in data["positions"].items():
             self.positions[key] = PositionState()
             self.positions[key].load(state)
+            self.counted(key, self.positions[key])
         self.marks = {s: Fact(Decimal(mark[0]), mark[1]) for s, mark in data["marks"].items()}
         self.contract_sizes = {s: Decimal(size) for s, size in data["contract_sizes"].items()}
         self.skew_ms = data["skew_ms"]

@@ -24,6 +24,7 @@ from policykit.store.codec import (
     observation_from_dict,
     outcome_from_dict,
 )
+from policykit.store.exposure import Exposure
 from policykit.store.windows import Window, make
 from policykit.units import scale_down, scale_up
 
@@ -57,6 +58,7 @@ class Ledger:
         self.unknown: dict[str, set[str]] = {}
         #: intent id -> signed quantity that its position hold still claims, by counter
         self.held: dict[str, tuple[str, int]] = {}
+        self.exposure = Exposure()
         self._facts: dict[str, Facts] = {}
 
     # ---- answers
@@ -65,7 +67,7 @@ class Ledger:
         """Return an account's state, empty if nothing is known."""
         state = self.accounts.get(name)
         if state is None:
-            state = self.accounts[name] = AccountState()
+            state = self.accounts[name] = AccountState(name, self.exposure)
             self._facts.pop(name, None)
         return state
 
@@ -73,7 +75,7 @@ class Ledger:
         """Return the facts with the halts that bind this account, bot and symbol."""
         facts = self._facts.get(account)
         if facts is None:
-            state = self.accounts.get(account) or AccountState()
+            state = self.accounts.get(account) or AccountState(account, self.exposure)
             facts = self._facts[account] = state.facts(self.generation)
         if not self.halts:
             return facts
@@ -112,6 +114,8 @@ class Ledger:
             known = self.accounts.get(account)
             state = None if known is None else known.positions.get(key)
             return 0 if state is None else state.use(hold.amount > 0)
+        if kind != "clear":
+            return self.exposure.use(counter, net=kind == "net", buy=hold.amount > 0)
         return self._unknown(counter, now_ms)
 
     def _unknown(self, counter: str, now_ms: int) -> int:
@@ -173,8 +177,7 @@ class Ledger:
                 window.add(hold.amount, now_ms)
             elif hold.kind == "position" and intent is not None:
                 self.held[intent.id] = (hold.counter, hold.amount)
-                account, _, key = hold.counter.split("|", 2)
-                self.account(account).position(key).claim(hold.amount, buy=hold.amount > 0)
+                self._claim(hold.counter, hold.amount, buy=hold.amount > 0)
         if intent is not None:
             self.open[intent.id] = intent
             self.client_ids[(intent.account, intent.client_order_id)] = intent.id
@@ -222,8 +225,11 @@ class Ledger:
         down, up = max(0, scale_down(now) - scale_up(was)), scale_up(now) - scale_down(was)
         if after.order.side != "buy":
             down, up = -up, -down
-        account, _, key = counter.split("|", 2)
-        self.account(account).position(key).fill(down, up, before.decided_ms, at_ms)
+        name, _, key = counter.split("|", 2)
+        account = self.account(name)
+        state = account.position(key)
+        state.fill(down, up, before.decided_ms, at_ms)
+        account.counted(key, state)
 
     def _give_back(self, intent_id: str, quantity: int) -> None:
         """Lower what a position hold still claims, by at most what it claims."""
@@ -233,8 +239,15 @@ class Ledger:
             buy = held > 0
             signed = back if buy else -back
             self.held[intent_id] = (counter, held - signed)
-            account, _, key = counter.split("|", 2)
-            self.account(account).position(key).claim(-signed, buy=buy)
+            self._claim(counter, -signed, buy=buy)
+
+    def _claim(self, counter: str, amount: int, *, buy: bool) -> None:
+        """Add to what is out on one side of a position."""
+        name, _, key = counter.split("|", 2)
+        account = self.account(name)
+        state = account.position(key)
+        state.claim(amount, buy=buy)
+        account.counted(key, state)
 
     def _mark_unknown(self, intent: Intent) -> None:
         counter = unknown_counter(intent.account, intent.order.symbol, intent.order.side)
@@ -358,6 +371,7 @@ def _resume(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 def _policy(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     account = ledger.account(body["account"])
     account.currency = account.currency or body["currency"]
+    account.join(tuple(body.get("groups", ())))
     ledger.moved()
 
 

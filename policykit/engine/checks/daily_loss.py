@@ -12,7 +12,7 @@ from policykit.engine.check import Check, Unknown
 from policykit.engine.lane import Lane
 from policykit.engine.money import DOWN, UP, money
 from policykit.engine.setup import Setup
-from policykit.model.risk import DailyLoss as DailyLossPolicy
+from policykit.model.loss_limits import DailyLoss as DailyLossPolicy
 from policykit.units import Amount, Bound, plain
 
 DAY_MS: Final = 86_400_000

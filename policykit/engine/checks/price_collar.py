@@ -12,7 +12,7 @@ from policykit.engine.check import Check, Unknown
 from policykit.engine.lane import Lane
 from policykit.engine.money import DOWN, ONE, UP, money
 from policykit.engine.setup import Setup
-from policykit.model.risk import PriceCollar as CollarPolicy
+from policykit.model.order_limits import PriceCollar as CollarPolicy
 from policykit.units import plain
 
 

@@ -1,0 +1,82 @@
+"""What all positions together are worth: totals that move with each position, never summed anew.
+
+A position counts at its worst: |position| with every order that is out on that side, times what one unit is worth. An
+account's positions count into the account, into their base asset, and into each group that the account is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from policykit.engine.money import UP
+from policykit.store.positions import PositionState
+from policykit.units import EXPOSURE_SCALE, SCALE
+
+#: What one unit of a position is worth is kept in steps of 1e-12 of the currency, rounded up.
+UNIT_SCALE: Final = 10**12
+_DOWN: Final = SCALE * UNIT_SCALE // EXPOSURE_SCALE
+
+
+class Total(NamedTuple):
+    """Exposure steps: of all positions at their worst, of long ones, of short ones (both signed: a hedge is less)."""
+
+    gross: int = 0
+    long: int = 0
+    short: int = 0
+
+
+def worth(position: PositionState) -> Total:
+    """Return what one position counts. INVARIANT I8: each is rounded up, and a side counts all orders out on it.
+
+    Without a unit it counts nothing here: the check asks for a price before it asks for a hold.
+    """
+    unit = position.unit
+    if not unit:
+        return Total()
+    long, short = _steps(position.use(True), unit), _steps(position.use(False), unit)
+    return Total(max(long, short, 0), long, short)
+
+
+def _steps(quantity: int, unit: int) -> int:
+    """Return exposure steps, rounded up; of what makes a total smaller one step less, since `unit` is rounded up."""
+    return -(-quantity * unit // _DOWN) + (quantity < 0)
+
+
+def unit_steps(unit: Decimal) -> int:
+    """Return what one unit is worth in steps of 1e-12, rounded up."""
+    return UP.multiply(unit, Decimal(UNIT_SCALE)).__ceil__()
+
+
+class Exposure:
+    """The totals of one store, by owner: an account, one asset of it, a group."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Total] = {}
+
+    def use(self, counter: str, *, net: bool, buy: bool) -> int:
+        """Return what is used of a `gross` or `net` counter."""
+        owner = counter.rpartition("|")[0]
+        total = self.totals.get(owner)
+        if total is None:
+            return 0
+        return (total.long if buy else total.short) if net else total.gross
+
+    def count(self, position: PositionState, owners: Iterable[str]) -> None:
+        """Count what a position became."""
+        gross, long, short = position.counted
+        after = worth(position)
+        if after == position.counted:
+            return
+        for owner in owners:
+            old = self.totals.get(owner, Total())
+            self.totals[owner] = Total(
+                old.gross + after.gross - gross, old.long + after.long - long, old.short + after.short - short
+            )
+        position.counted = after
+
+
+def owners(account: str, key: str, groups: Iterable[str]) -> tuple[str, ...]:
+    """Return whom a position counts for: `key` is the base asset on spot, the symbol on derivatives."""
+    return (account, f"{account}|asset|{key.partition('/')[0]}", *groups)
