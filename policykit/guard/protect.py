@@ -22,6 +22,7 @@ from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.steps import Placement, order_of
+from policykit.guard.stream_gate import CANCELLING, Streamed
 from policykit.order import Order
 from policykit.orders.life import Answer, Decide, LookUp, Record, Send, Wait
 
@@ -54,35 +55,40 @@ _PLAIN: Final = ("create_order", "cancel_order", "cancel_all_orders")
 
 def protect(guard: Guard, client: Any) -> Any:
     """Put a client behind a guard; a client that is behind it already stays as it is."""
-    bound = client.__dict__.get("policykit_gate")
+    bound = getattr(client, "policykit_gate", None)
     if bound is not None:
         if bound.guard is not guard:
             raise ValueError("the client is protected by another guard; make one client a guard")
         return client
     if client.id != guard.policy.model.exchange:
         raise ValueError(f"the client is for {client.id}; the policy is for {guard.policy.model.exchange}")
-    _check_environment(guard, client)
+    check_environment(guard, client)
     shadowed = sorted(set(_ENTRANCES) & set(client.__dict__))
     if shadowed:
         raise ValueError(f"the client's {shadowed[0]} was replaced on the object; a protected client needs its class's")
-    mixin = AsyncProtected if inspect.iscoroutinefunction(client.fetch) else SyncProtected
-    cls = type(client)
+    protected = protected_class(type(client))
+    quiet(client)
+    client.__dict__["policykit_gate"] = Gate(guard)
+    guard.adapter.set_validity(client, guard.validity_ms)
+    client.__class__ = protected
+    return client
+
+
+def protected_class(cls: type[Any]) -> type[Any]:
+    """Make the protected class of a ccxt class; its clients need a `policykit_gate`."""
+    mixin = AsyncProtected if inspect.iscoroutinefunction(cls.fetch) else SyncProtected
     members: dict[str, Any] = {"__module__": cls.__module__}
     for name, (action, why) in _REFUSED.items():
         members[name] = _refusing(cls, name, action, why)
-    for name, action in _STREAMED_CANCELS.items():
+    for name, action in _STREAMED_CANCELS.items() if mixin is AsyncProtected else ():
         members[name] = _recording(cls, name, action)
     # ccxt puts camelCase names beside its own on the class; without these they would pass `create_order` by.
     own = {name: getattr(mixin, name) for name in _PLAIN}
     members |= {_camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
-    _quiet(client)
-    client.__dict__["policykit_gate"] = Gate(guard)
-    guard.adapter.set_validity(client, guard.validity_ms)
-    client.__class__ = type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), members)
-    return client
+    return type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), members)
 
 
-def _quiet(client: Any) -> None:
+def quiet(client: Any) -> None:
     """Keep the client's own secrets out of ccxt's log, which prints every header at DEBUG (G21)."""
     for name in ("apiKey", "secret", "password", "privateKey"):
         value = getattr(client, name, None)
@@ -93,7 +99,7 @@ def _quiet(client: Any) -> None:
         logger.addFilter(redact.RedactingFilter())
 
 
-def _check_environment(guard: Guard, client: Any) -> None:
+def check_environment(guard: Guard, client: Any) -> None:
     """Refuse a client of the live exchange under a sandbox policy: whose checks trust that nothing is at stake."""
     live = _hosts(type(client)().urls.get("api"))
     ours = {host for host in _hosts(client.urls.get("api")) if host in live}
@@ -127,10 +133,14 @@ def _refusing(cls: type[Any], name: str, action: str, why: str) -> Callable[...,
 
 
 def _recording(cls: type[Any], name: str, action: str) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    async def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Record the cancel and send it."""
         self.policykit_gate.guard.decide(Order("", action=action))
-        return getattr(cls, name)(self, *args, **kwargs)
+        token = CANCELLING.set(True)
+        try:
+            return await getattr(cls, name)(self, *args, **kwargs)
+        finally:
+            CANCELLING.reset(token)
 
     return method
 
@@ -319,7 +329,7 @@ class SyncProtected(_Protected):
         return _finish(self._policykit_cancel("orders.cancel_all", symbol, cancel, symbol, params or {}))
 
 
-class AsyncProtected(_Protected):
+class AsyncProtected(Streamed, _Protected):
     """An async ccxt client behind a guard."""
 
     async def _policykit_call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -368,4 +378,4 @@ def _finish(coroutine: Coroutine[Any, Any, T]) -> T:
         return value
 
 
-__all__ = ["AsyncProtected", "SyncProtected", "protect"]
+__all__ = ["AsyncProtected", "SyncProtected", "check_environment", "protect", "protected_class", "quiet"]

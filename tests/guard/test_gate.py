@@ -166,21 +166,6 @@ def test_a_cancel_inside_enforce_is_one_decision(start: Callable[..., World]) ->
     ]  # fmt: skip
 
 
-def test_a_streamed_cancel_is_recorded(start: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cancel over a websocket is no fetch: it is written down and passes; an order there is refused."""
-    world = start()
-    guard = world.guard()
-    sent: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(ccxt.pro.binance, "cancel_order_ws", lambda self, *args: sent.append(args))
-    client = guard.protect(ccxt.pro.binance())
-    client.cancel_order_ws("1", SYMBOL)
-    client.cancelOrderWs("2", SYMBOL)
-    with pytest.raises(Denied, match="an order over a websocket does not pass the gate; use create_order"):
-        client.createOrderWs(*BUY)
-    assert sent == [("1", SYMBOL), ("2", SYMBOL)]
-    assert kinds(guard) == ["decision allow", "decision allow", "decision deny"]
-
-
 def test_a_request_signed_ahead_is_refused(start: Callable[..., World]) -> None:
     """A client whose clock runs ahead would let its request live longer than was journaled."""
     world = start()
