@@ -210,7 +210,7 @@ def test_a_lease_has_one_holder(store: LedgerStore) -> None:
 
 def test_rows_come_in_order_by_pages(store: LedgerStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """From after a number, at most as many as asked for, each hash covering the row before."""
-    monkeypatch.setattr("policykit.store.sqlite._PAGE", 4)
+    monkeypatch.setattr("policykit.store.journal._PAGE", 4)
     for number in range(10):
         store.event("tick", {"n": number}, NOW + number)
     assert [r.seq for r in store.rows()] == list(range(1, 11))
