@@ -42,6 +42,7 @@ ADVICE: Final = {
     "BANNED": "send nothing until then, from this address and with this key; find what sent too much or a wrong key",
     "MAINTENANCE": "wait until the exchange is back, then ask again",
     "NETWORK": "check this host's way to the exchange: name service, firewall, proxy, --endpoint",
+    "WRONG_ENDPOINT": "check --endpoint: it must lead to this exchange, path and all; without it the exchange is asked",
     "NOT_SUPPORTED": "look it up on the exchange's page of the key, and record it under `declared:`",
     "BAD_ANSWER": "check the endpoint: something answered that is not the exchange",
     "READ_ONLY": "report it: this version asked for a call that it does not allow itself",

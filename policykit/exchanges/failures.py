@@ -63,6 +63,9 @@ _CLASSES: Final[tuple[tuple[str, ErrorMeaning], ...]] = (
 _NEED_AN_ANSWER: Final = frozenset(
     ("RateLimitExceeded", "DDoSProtection", "InvalidNonce", "PermissionDenied", "AuthenticationError")
 )
+#: An answer without any code of the exchange: its own have one, those of another origin do not.
+_NO_SUCH_CALL: Final = frozenset((404, 405, 501))
+_NOT_SERVED: Final = ErrorMeaning("WRONG_ENDPOINT", "unknown", "this origin does not serve that exchange's API")
 _NO_KEY: Final = ErrorMeaning("KEY_REJECTED", "no", "the client has no key or secret; nothing was sent")
 _UNPROVEN: Final = ErrorMeaning("UNKNOWN", "unknown", "an error whose documents do not say what became of the request")
 _STRANGE: Final = ErrorMeaning("UNKNOWN", "unknown", "an error that is not known")
@@ -102,6 +105,8 @@ def _meaning(exchange: Exchange, error: Exception, text: str, code: str | None, 
     by_status = exchange.errors.get(f"http:{status}") or (STATUSES.get(status) if status is not None else None)
     if by_status is not None:
         return by_status
+    if status in _NO_SUCH_CALL and code is None:
+        return _NOT_SERVED
     by_class = _by_class(error, text)
     if by_class is None:
         return _STRANGE if code is None and (status is None or status < 500) else _UNPROVEN

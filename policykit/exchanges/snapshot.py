@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from policykit.clock import Clock, SystemClock, iso
 from policykit.errors import ExchangeUnavailable, SecretUnavailable
-from policykit.exchanges import known, load
+from policykit.exchanges import load
 from policykit.exchanges.account_state import Signed, read_account, unread
 from policykit.exchanges.adapter import Adapter, TradingAdapter
 from policykit.exchanges.base import CallFailed, Failure
@@ -26,7 +26,7 @@ from policykit.store import Store
 MAX_AT_ONCE: Final = 8
 MAX_POLICIES: Final = 32
 #: Codes after which another call would meet the same: the rest is not tried.
-HOPELESS: Final = frozenset(("NETWORK", "BANNED", "RATE_LIMIT", "ADDRESS_NOT_ALLOWED", "MAINTENANCE"))
+HOPELESS: Final = frozenset(("NETWORK", "WRONG_ENDPOINT", "BANNED", "RATE_LIMIT", "ADDRESS_NOT_ALLOWED", "MAINTENANCE"))
 #: Codes with which a sandbox's host answers a key of the live one (Binance's has no key report at all).
 NOT_OF_THIS_HOST: Final = frozenset(("KEY_REJECTED", "NOT_SUPPORTED"))
 
@@ -150,7 +150,7 @@ def _adapter(effective: EffectivePolicy) -> Adapter:
     adapter = load(exchange)
     if adapter is None:
         place = effective.place("exchange")
-        words = f"{place}: exchange is {exchange}; this version reads {', '.join(known())}; lint it without --live"
+        words = f"{place}: exchange is {exchange}, which this version cannot ask"
         raise ExchangeUnavailable(words, "NOT_SUPPORTED")
     return adapter
 

@@ -75,10 +75,11 @@ class Taker:
         done = _Count(len(policies), self._progress)
         for policy, taken in zip(policies, live.take_all(session, policies, done), strict=True):
             if isinstance(taken, ExchangeUnavailable):
-                message, keys = str(taken), policy.model.keys or {}
-                errors = [{"key": name, "code": taken.code, "message": message} for name in keys]
+                message = str(taken).removeprefix(f"{policy.place('exchange')}: ")
+                error = {"code": taken.code, "message": message}
+                errors = [{"key": name, **error} for name in policy.model.keys or {}]
                 snapshot = Snapshot(iso(self._now_ms), policy.model.exchange, errors=errors)
-                self._taken[policy.file] = State(snapshot), (message,)
+                self._taken[policy.file] = State(snapshot), (_line(policy, error),)
             else:
                 self._taken[policy.file] = State(taken), tuple(_line(policy, error) for error in taken.errors)
 

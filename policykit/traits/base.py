@@ -20,6 +20,7 @@ FailureCode = Literal[
     "BANNED",
     "MAINTENANCE",
     "NETWORK",
+    "WRONG_ENDPOINT",
     "ORDER_REJECTED",
     "DUPLICATE_ID",
     "ORDER_NOT_FOUND",

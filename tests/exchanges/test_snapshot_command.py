@@ -115,7 +115,7 @@ def test_another_exchange_and_a_missing_file(policy_file: Path, capsys: pytest.C
     """An exchange without adapter is 3 with its place; a file that is not there is 2."""
     policy_file.write_text(ONE_KEY.replace("exchange: binance", "exchange: bitstamp"))
     assert main(["snapshot", str(policy_file)]) == 3
-    assert f"{policy_file}:4:11: exchange is bitstamp; this version reads binance" in capsys.readouterr().err
+    assert f"{policy_file}:4:11: exchange is bitstamp, which this version cannot ask" in capsys.readouterr().err
     assert main(["snapshot", str(policy_file.with_name("none.yaml"))]) == 2
     assert "none.yaml" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from policykit.errors import ExchangeUnavailable, SecretUnavailable
-from policykit.exchanges import binance_calls, known, load
+from policykit.exchanges import binance_calls, load
 from policykit.exchanges.base import Read
 from policykit.exchanges.snapshot import plan, take
 from policykit.redact import Secret, forget
@@ -252,9 +252,7 @@ def test_another_exchange_is_not_read() -> None:
     loaded = policy(TEXT.replace("exchange: binance", "exchange: bitstamp"))
     with pytest.raises(ExchangeUnavailable) as caught:
         take(loaded, secret_source=_source())
-    assert str(caught.value) == (
-        f"mm.yaml:4:11: exchange is bitstamp; this version reads {', '.join(known())}; lint it without --live"
-    )
+    assert str(caught.value) == "mm.yaml:4:11: exchange is bitstamp, which this version cannot ask"
     assert caught.value.code == "NOT_SUPPORTED"
     assert plan(loaded) == {"weight": 0, "calls": 0}
 
