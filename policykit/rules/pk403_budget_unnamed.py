@@ -67,7 +67,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, words
-from policykit.traits.ccxt_ids import IDS
+from policykit.traits import exists
 
 #: How alike a name must be to be suggested.
 ALIKE = 0.6
@@ -77,7 +77,7 @@ RULE = Rule("PK403", "budget-unnamed", "medium", ("G22",), "what a call costs is
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look each budget up in the traits; one that lists its own costs stands for itself."""
-    budgets = inputs.model.rate_budgets or {} if inputs.model.exchange in IDS else {}
+    budgets = inputs.model.rate_budgets or {} if exists(inputs.model.exchange) else {}
     for name, budget in budgets.items():
         if budget.costs:
             continue

@@ -46,7 +46,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
-from policykit.traits.ccxt_ids import IDS
+from policykit.traits import exists
 from policykit.units import Duration
 
 RULE = Rule(
@@ -61,7 +61,7 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Compare the validity with the shortest bound of the exchange's order families."""
     validity = inputs.model.clock.request_validity if inputs.model.clock else None
-    if validity is None or inputs.model.exchange not in IDS:
+    if validity is None or not exists(inputs.model.exchange):
         return
     place = inputs.place("clock.request_validity")
     families = [f for p in inputs.traits.products.values() for f in p.families.values()] if inputs.traits else []

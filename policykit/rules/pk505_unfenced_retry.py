@@ -61,7 +61,7 @@ from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, words
 from policykit.rules.budgets import products
 from policykit.rules.fences import fences
-from policykit.traits.ccxt_ids import IDS
+from policykit.traits import exists
 
 RULE = Rule(
     "PK505",
@@ -75,7 +75,7 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Ask for the fence of each product that is traded, where a missing order may be sent again."""
     orders = inputs.model.retry.orders if inputs.model.retry else None
-    if orders is None or orders.when_absent != "new_client_order_id" or inputs.model.exchange not in IDS:
+    if orders is None or orders.when_absent != "new_client_order_id" or not exists(inputs.model.exchange):
         return
     unfenced = [product for product in products(inputs) if fences(inputs, product) is None]
     if unfenced:

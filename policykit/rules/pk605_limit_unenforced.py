@@ -76,7 +76,7 @@ from policykit.model import Risk
 from policykit.model.enforced import unheld
 from policykit.rules.base import Inputs, Rule, words
 from policykit.rules.budgets import products
-from policykit.traits.ccxt_ids import IDS
+from policykit.traits import exists
 
 RULE = Rule(
     "PK605", "limit-unenforced", "low", ("G01",), "a guard denies increases rather than leave a set limit unenforced"
@@ -117,4 +117,4 @@ def _borrows(inputs: Inputs, product: str) -> bool:
     """Tell whether a product may be held with borrowed money, as far as is known of it."""
     known = inputs.traits.products.get(product) if inputs.traits else None
     held = product == "spot" and known is not None and known.auto_borrow is False
-    return not held and inputs.model.exchange in IDS
+    return not held and exists(inputs.model.exchange)

@@ -2,7 +2,7 @@
 
 ## What it finds
 An `exchange` that is no id of ccxt and nearly one that is. An id that resembles none is unknown: a later ccxt may have
-it.
+it. One that ccxt has no more and this version still reads (`bitmex`) is none of both.
 
 ## Why
 Everything that is known of an exchange is found by this id: under another one no allowance, no bound on requests and
@@ -26,6 +26,9 @@ unknown policy.yaml:1:11 ccxt 4.5 has no exchange `qqqqqq`
 ```yaml
 exchange: kraken
 ```
+```yaml
+exchange: bitmex
+```
 
 ## Source
 DESIGN.md, section 3 (`exchange`: a ccxt exchange id); ccxt 4.5.90, `ccxt.exchanges` (read November 2026).
@@ -38,6 +41,7 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule
+from policykit.traits import exists, known
 from policykit.traits.ccxt_ids import IDS
 
 RULE = Rule(
@@ -52,10 +56,10 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look the exchange up among ccxt's."""
     exchange = inputs.model.exchange
-    if exchange in IDS:
+    if exists(exchange):
         return
     place = inputs.place("exchange")
-    near = difflib.get_close_matches(exchange, sorted(IDS), cutoff=0.75)
+    near = difflib.get_close_matches(exchange, sorted(IDS.union(known())), cutoff=0.75)
     if not near:
         yield RULE.unknown(
             place, f"ccxt 4.5 has no exchange `{exchange}`", "look it up in `ccxt.exchanges` of the ccxt that you run"

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Final
 
 from policykit.traits.base import Exchange
+from policykit.traits.ccxt_ids import IDS
 
 _ID = re.compile(r"[a-z][a-z0-9]{1,39}\Z")
 #: Modules of this room that are no exchange.
@@ -20,6 +21,11 @@ def known() -> tuple[str, ...]:
     """Return the ids of every exchange with a file here."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
     return tuple(sorted(name for name in names if _ID.match(name) and name not in _OTHERS))
+
+
+def exists(exchange_id: str) -> bool:
+    """Tell whether an id is one of ccxt's, or of an exchange that ccxt has no more and this version still reads."""
+    return exchange_id in IDS or exchange_id in known()
 
 
 def load(exchange_id: str) -> Exchange | None:
