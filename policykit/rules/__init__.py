@@ -20,7 +20,7 @@ from policykit.rules.base import Inputs, Rule, Subject
 from policykit.rules.plugins import plugins
 from policykit.source.codes import CODES
 
-__all__ = ["Entry", "Inputs", "Rule", "catalogue", "codes", "find"]
+__all__ = ["Entry", "Inputs", "Rule", "catalogue", "codes", "find", "static"]
 
 _FILE = re.compile(r"(pk[1-9][0-9]{2})_[a-z0-9_]+\.py\Z")
 #: Rules of this family read what bots are made of (source, configuration); all others read policies.
@@ -50,6 +50,12 @@ def catalogue(*subjects: Subject) -> tuple[Entry, ...]:
     modules = [importlib.import_module(f"{__name__}.{name.removesuffix('.py')}") for name in names]
     entries = [Entry(m.RULE, m.check, m.__doc__ or "") for m in (*modules, *plugins())]
     return tuple(e for e in entries if not wanted or e.rule.subject in wanted)
+
+
+@cache
+def static() -> tuple[Entry, ...]:
+    """Return the rules on one policy that have something to say where there is no live state."""
+    return tuple(entry for entry in catalogue("policy") if not entry.rule.needs_snapshot)
 
 
 def codes() -> tuple[str, ...]:

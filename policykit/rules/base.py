@@ -30,7 +30,10 @@ DAY_MS = 86_400_000
 
 
 class Rule(NamedTuple):
-    """One rule. `why` is one sentence for the report; `guide` lists requirements of the guide."""
+    """One rule. `why` is one sentence for the report; `guide` lists requirements of the guide.
+
+    `needs_snapshot`: it says nothing without live state, and is not run then.
+    """
 
     code: str
     name: str
@@ -39,6 +42,7 @@ class Rule(NamedTuple):
     why: str
     reads: tuple[Reads, ...] = ("policy",)
     waivable: bool = True
+    needs_snapshot: bool = False
 
     @property
     def subject(self) -> Subject:

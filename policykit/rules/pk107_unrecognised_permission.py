@@ -50,6 +50,7 @@ RULE = Rule(
     ("G08",),
     "a permission that is not understood is never taken as harmless (G08)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

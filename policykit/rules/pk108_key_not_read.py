@@ -63,6 +63,7 @@ RULE = Rule(
     ("G01",),
     "no live rule on this key has passed",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

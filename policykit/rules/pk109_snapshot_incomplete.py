@@ -43,6 +43,7 @@ RULE = Rule(
     ("G01",),
     "what is not there has not passed",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

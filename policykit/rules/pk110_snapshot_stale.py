@@ -75,10 +75,13 @@ RULE = Rule(
     ("G13",),
     "live state changes in seconds; an old answer proves nothing (G13)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 #: The oldest live state that is taken as live.
 MAX_AGE_MS = 7 * DAY_MS
+#: The units of an age: how long one is, from when on a span is told in it, and what it is called.
+_UNITS = ((DAY_MS, 2 * DAY_MS, "days"), (3_600_000, 3_600_000, "h"), (60_000, 60_000, "min"), (1_000, 0, "s"))
 #: How far ahead of this host's clock the other host's may be.
 MAX_AHEAD_MS = DAY_MS
 
@@ -110,15 +113,23 @@ def _off(at_ms: int | None, inputs: Inputs) -> str:
     most = MAX_AGE_MS if inputs.max_age_ms is None else inputs.max_age_ms
     age_ms = 0 if at_ms is None else inputs.now_ms - at_ms
     if age_ms > most:
-        return f"{_span(age_ms)} old; at most {_span(most)}"
+        old, bound = _spans(age_ms, most)
+        return f"{old} old; at most {bound}"
     return f"from the future (now is {iso(inputs.now_ms)})" if -age_ms > MAX_AHEAD_MS else ""
 
 
-def _span(ms: int) -> str:
-    """Write a span in whole days, under two of them in hours, under an hour in minutes."""
-    if ms >= 2 * DAY_MS:
-        return days(ms)
-    return f"{ms // 3_600_000} h" if ms >= 3_600_000 else f"{ms // 60_000} min"
+def _spans(age_ms: int, most_ms: int) -> tuple[str, str]:
+    """Write an age and its bound in the largest unit that each fills, the age in one that tells it from the bound."""
+    bound = _span(most_ms, 0)
+    told = (_span(age_ms, smaller) for smaller in range(len(_UNITS)))
+    return next((old for old in told if old != bound), f"over {bound}"), bound
+
+
+def _span(ms: int, smaller: int) -> str:
+    """Write a span in whole units: the largest that it fills, or one that is so many steps smaller."""
+    at = next((i for i, (_, least_ms, _) in enumerate(_UNITS) if ms >= least_ms), len(_UNITS) - 1)
+    unit_ms, _, name = _UNITS[min(at + smaller, len(_UNITS) - 1)]
+    return days(ms) if unit_ms == DAY_MS else f"{ms // unit_ms} {name}"
 
 
 def _stale(place: Place, message: str, observed: Observed) -> Finding:

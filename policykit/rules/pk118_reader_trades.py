@@ -62,6 +62,7 @@ RULE = Rule(
     ("G07", "G06"),
     "readers are handed on because they can do no harm (G07)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

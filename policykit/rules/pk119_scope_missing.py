@@ -82,6 +82,7 @@ RULE = Rule(
     ("G07",),
     "a bot that cannot trade finds out at its first order, or at its exit",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

@@ -56,6 +56,7 @@ RULE = Rule(
     ("G43",),
     "what was not observed is unknown, never a pass (G43)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 #: What a report may not tell, in words.

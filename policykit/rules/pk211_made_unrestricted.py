@@ -53,6 +53,7 @@ RULE = Rule(
     ("G16",),
     "binding a key later does not undo that it could be used from anywhere (G16)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 #: How long a key is new.

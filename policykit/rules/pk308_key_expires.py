@@ -69,6 +69,7 @@ RULE = Rule(
     ("G19", "G37"),
     "a key that ends while orders rest leaves them there (G19)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

@@ -62,6 +62,7 @@ RULE = Rule(
     ("G43", "G20"),
     "a key that nobody uses is missed by nobody when somebody else does (G43)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 #: The longest time without use.

@@ -88,6 +88,7 @@ RULE = Rule(
     ("G35",),
     "a cap holds the next order, not what lies there already (G35)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 _ALL = "risk.max_position_notional"

@@ -78,6 +78,7 @@ RULE = Rule(
     ("G01", "G35"),
     "the sum at risk decides what one bad hour costs (G35)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

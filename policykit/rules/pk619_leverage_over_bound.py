@@ -76,6 +76,7 @@ RULE = Rule(
     ("G01",),
     "leverage decides how soon the exchange closes the position for you (G01)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

@@ -58,6 +58,7 @@ RULE = Rule(
     ("G34", "G30"),
     "orders that nobody counts fill all at once (G34)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

@@ -73,6 +73,7 @@ RULE = Rule(
     ("G33",),
     "what rests there fills whatever the cap says now (G33)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

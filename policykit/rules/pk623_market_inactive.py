@@ -63,6 +63,7 @@ RULE = Rule(
     ("G01", "G41"),
     "a delisted market takes no order, exits neither",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

@@ -73,6 +73,7 @@ RULE = Rule(
     ("G35",),
     "in hedge mode a sell can open a short leg, past every cap (G35)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 _MODES = ("one_way", "hedge")

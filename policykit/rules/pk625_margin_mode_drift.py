@@ -75,6 +75,7 @@ RULE = Rule(
     ("G01",),
     "in cross margin one position's loss can take the whole account (G01)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

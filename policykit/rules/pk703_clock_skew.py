@@ -75,6 +75,7 @@ RULE = Rule(
     ("G03",),
     "an exchange refuses every request of a clock that is off (G03)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 #: Without a bound of the policy: Binance refuses a request that is signed 1 s ahead.

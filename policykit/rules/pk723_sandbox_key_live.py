@@ -72,6 +72,7 @@ RULE = Rule(
     ("G41",),
     "what is tried out without caution trades money with this key (G41)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

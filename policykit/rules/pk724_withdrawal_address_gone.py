@@ -52,6 +52,7 @@ RULE = Rule(
     ("G42", "G44"),
     "a list that is not true hides who changed the other one (G42)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

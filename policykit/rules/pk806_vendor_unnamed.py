@@ -52,6 +52,7 @@ RULE = Rule(
     ("G46", "G44"),
     "who holds a key and was asked nothing is forgotten in an incident (G46)",
     ("policy", "snapshot"),
+    needs_snapshot=True,
 )
 
 

@@ -275,7 +275,7 @@ SNAPSHOT = "open observed policy.yaml:1:11 the snapshot of binance is"
         ("2026-11-14T10:00:00.000Z", []),
         (
             "2026-11-14T09:59:59.999Z",
-            [f"{SNAPSHOT} 7 days old; at most 7 days"],
+            [f"{SNAPSHOT} 168 h old; at most 7 days"],
         ),
         ("2026-11-22T10:00:00.000Z", []),
         (

@@ -10,7 +10,7 @@ import pytest
 
 from policykit.finding import Confidence, Finding, Severity, Status
 from policykit.place import Place
-from policykit.rules import Entry, Inputs, catalogue, codes
+from policykit.rules import Entry, Inputs, catalogue, codes, static
 from policykit.rules.base import Subject
 from policykit.source.codes import CODES
 from policykit.testing.rules.examples import Example, all_examples, inputs_of
@@ -110,6 +110,18 @@ def test_rules_of_a_subject_are_loaded_alone() -> None:
     by_subject = [catalogue(subject) for subject in subjects]
     assert [{e.rule.subject for e in found} for found in by_subject] == [{subject} for subject in subjects]
     assert sorted(e.rule.code for found in by_subject for e in found) == [e.rule.code for e in ENTRIES]
+
+
+def test_a_rule_that_needs_live_state_says_nothing_without_it() -> None:
+    """Static lint leaves those out: each is silent there on every example, and each that is so silent is left out."""
+    examples = [x for _, _, x in (*BAD, *GOOD) if x.language == "yaml"]
+    policies = [inputs_of(x)._replace(snapshot=None, missing=()) for x in examples]
+    for entry in catalogue("policy"):
+        if "snapshot" in entry.rule.reads:
+            said = any(True for inputs in policies for _ in entry.check(inputs))
+            assert said is not entry.rule.needs_snapshot, entry.rule.code
+    left_out = {e.rule.code for e in catalogue("policy")} - {e.rule.code for e in static()}
+    assert left_out == {e.rule.code for e in catalogue("policy") if e.rule.needs_snapshot}
 
 
 def test_what_was_observed_says_so() -> None:
