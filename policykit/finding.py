@@ -111,6 +111,7 @@ class Finding:
             "primary": _place(self.primary),
             "observed": self.observed.to_dict() if self.observed else None,
             "fix": self.fix.to_dict() if self.fix else None,
+            **({"next": self.next_step} if self.next_step else {}),
         }
 
 

@@ -75,9 +75,10 @@ def lint(call: Call, options: Options) -> Ended:
     """Lint what was asked for; with `fix`, mend what can be mended first."""
     found = discover(call.paths)
     problems = list(found.problems)
-    files = _read(call.states, call.signers, problems)
     unread: list[str] = []
-    state_of = _taken(call.take, unread) if call.take is not None else _filed([state for _, state in files])
+    files = _read(call.states, call.signers, problems, unread)
+    refused = bool(unread)
+    state_of = _taken(call.take, unread) if call.take is not None else _filed([state for _, state in files], refused)
     if call.take is not None:
         call.take.prepare(loadable(found.targets, options))
     report, cards = lint_targets(found.targets, options, state_of, alone=call.take is not None)
@@ -104,7 +105,7 @@ def lint(call: Call, options: Options) -> Ended:
             call = call._replace(write_baseline=None)
         baseline = noted(call, options, report, notes)
     report.findings = [hushed(finding) for finding in report.findings]
-    report.unreachable |= any(state.snapshot.errors for _, state in files)
+    report.unreachable |= refused or any(state.snapshot.errors for _, state in files)
     code = 2 if problems else exit_code(report, options)
     if diff and code != 2:
         code = 1
@@ -125,8 +126,11 @@ def _taken(take: TakeState, unread: list[str]) -> StateOf:
     return state_of
 
 
-def _filed(states: Sequence[State]) -> StateOf:
-    """Return what gives each policy the snapshots of its keys and its account, joined into one."""
+def _filed(states: Sequence[State], refused: bool) -> StateOf:
+    """Return what gives each policy the snapshots of its keys and its account, joined into one.
+
+    `refused`: there was one that could not be read.
+    """
 
     def state_of(policy: EffectivePolicy) -> tuple[State | None, bool]:
         from policykit.lint.state import State
@@ -139,25 +143,32 @@ def _filed(states: Sequence[State]) -> StateOf:
             if (found := belonging([s.snapshot], model.exchange, model.account.name, policy.name))
         ]
         if not mine:
-            return (_none_of(model, State) if states and not policy.profile and model.keys else None), False
+            given = bool(states) or refused
+            words = "a snapshot that was given was not read" if refused else ""
+            return (_none_of(model, State, words) if given and not policy.profile and model.keys else None), False
         missing = dict.fromkeys(name for s, _ in mine for name in s.missing)
         return State(merge([found for _, found in mine]), tuple(missing)), False
 
     return state_of
 
 
-def _none_of(model: Any, state: type[State]) -> State:
-    """Return what is known of an account of which no snapshot was given though others were: that it is unknown."""
+def _none_of(model: Any, state: type[State], words: str) -> State:
+    """Return what is known of an account of which no snapshot was read though some were given: that it is unknown."""
     from policykit.snapshot import Snapshot
 
-    words = f"no snapshot that was given is of {model.exchange}, account {model.account.name}"
+    words = words or f"no snapshot that was given is of {model.exchange}, account {model.account.name}"
     errors = [{"key": name, "code": "NOT_READ", "message": words} for name in model.keys]
     unknown = dict.fromkeys(("equity", "balances", "positions", "open_orders", "withdrawal_addresses"), words)
     return state(Snapshot("", model.exchange, account={"unknown": unknown}, errors=errors))
 
 
-def _read(files: Sequence[str], signers: Sequence[Any], problems: list[str]) -> list[tuple[str, State]]:
-    """Read snapshot files; one that cannot be read, or that speaks of another key of the same name, is a problem."""
+def _read(
+    files: Sequence[str], signers: Sequence[Any], problems: list[str], unread: list[str]
+) -> list[tuple[str, State]]:
+    """Read snapshot files; one that speaks of another key of the same name is a problem, one that cannot be read not:
+
+    `unread` says so, and what it was to tell is unknown.
+    """
     if not files:
         return []
     from policykit.lint.state import StateUnreadable, read_state
@@ -168,7 +179,7 @@ def _read(files: Sequence[str], signers: Sequence[Any], problems: list[str]) -> 
         try:
             read.append((file, read_state(file, signers)))
         except StateUnreadable as error:
-            problems.append(str(error))
+            unread.append(f"live state was not read: {error}")
     for file, state in read:
         said = state.snapshot
         for key in said.keys:

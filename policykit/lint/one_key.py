@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from policykit.finding import Finding
 from policykit.lint.discover import Target
 from policykit.lint.judge import Options, loadable
+from policykit.lint.report.shared import ranked
 from policykit.lint.run import Report, exit_code, lint_targets
 from policykit.rules import catalogue
 from policykit.rules.base import days, iso_ms
@@ -24,8 +28,18 @@ if TYPE_CHECKING:
 FILE: Final = "(built-in baseline)"
 #: What the key is called in findings.
 KEY: Final = "key"
-#: Rules that compare a key with what only its own policy can say.
-_OF_A_POLICY: Final = ("PK214",)
+#: Rules that compare a key with what only its own policy can say: which addresses, and that it trades.
+_OF_A_POLICY: Final = ("PK214", "PK119")
+#: What rules say of a policy, and what is said where there is none; a test holds that nothing else speaks of one.
+_WORDS: Final = (
+    (re.compile(r"; the policy allows "), "; a bot's key needs "),
+    (re.compile(r"; it is rotated every (\S+)"), r"; a key is kept \1 at most"),
+    (re.compile(r" the account whose caps this policy holds"), " the account"),
+    (re.compile(r",? (?:then|or|and) record it under `declared:[^`]*`"), ""),
+    (re.compile(r", or agree to it in `scopes`"), ""),
+    (re.compile(r", then waive this there|, and take it out of the policy|; cannot be waived"), ""),
+    (re.compile(r"say `account: \{kind: sub\}` or `\{kind: master\}`"), "look whose key it is on the exchange's page"),
+)
 #: A bot's key: it reads and trades, and nothing else; 90 days are G19's.
 _TEXT: Final = """\
 policykit: 1
@@ -101,9 +115,19 @@ def lint_key(session: Session, policy: EffectivePolicy, options: Options) -> OfK
 
     report, _ = lint_targets([Target(FILE, "policy", named=True)], options, state_of, alone=True)
     # What is open without evidence is said of the built-in file, which nobody can mend.
-    report.findings = [f for f in report.findings if f.status != "open" or f.observed is not None]
+    report.findings = [_without_a_policy(f) for f in ranked(report) if f.status != "open" or f.observed is not None]
+    code = exit_code(report, options)
+    report.policies = 0
     lines = tuple(error_line("", error) for error in taken.errors)
-    return OfKey(exit_code(report, options), report, taken, load(policy.model.exchange), lines)
+    return OfKey(code, report, taken, load(policy.model.exchange), lines)
+
+
+def _without_a_policy(finding: Finding) -> Finding:
+    """Say a finding in words that mean something to somebody who has no policy."""
+    said = {name: getattr(finding, name) for name in ("message", "why", "next_step")}
+    for pattern, words in _WORDS:
+        said = {name: pattern.sub(words, text) for name, text in said.items()}
+    return replace(finding, **said)
 
 
 def page(reference: str, done: OfKey, now_ms: int) -> str:

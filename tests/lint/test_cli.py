@@ -193,12 +193,16 @@ def test_missing_path_ends_with_2(run: Run, policy: Path, name: str) -> None:
         ("[" * 100_000, "s.json: nested too deep"),
     ],
 )
-def test_bad_snapshot_ends_with_2(run: Run, policy: Path, content: str, line: str) -> None:
-    """A snapshot file that is none ends with 2 and one line that says what is wrong."""
+def test_bad_snapshot_ends_with_3(run: Run, policy: Path, content: str, line: str) -> None:
+    """A snapshot file that is none: live state was not read is said first, every key is unknown, and 3 is the end."""
     Path("s.json").write_text(content)
-    said = run("lint", policy, "--state", "s.json", "--now", NOW)
-    assert said.code == 2
-    assert said.err == f"policykit: {line}; a snapshot (policykit snapshot -o FILE) is needed\n"
+    said = run("lint", policy, "--state", "s.json", "--now", NOW, "--format", "concise")
+    assert said.code == 3
+    needed = "a snapshot (policykit snapshot -o FILE) is needed"
+    assert said.err == f"policykit: live state was not read: {line}; {needed}\n"
+    not_read = "unknown[PK108 key-not-read] key `mm-exec` was not read at the exchange:"
+    assert f"mm.yaml:8:3: {not_read} a snapshot that was given was not read\n" in said.out
+    _edit(policy, "max_age: 10s", "max_age: 9s")
 
 
 def test_snapshot_of_another_exchange_ends_with_2(run: Run, policy: Path, snapshot: Write) -> None:

@@ -201,23 +201,19 @@ def test_a_signed_snapshot_is_verified(
     said = run(*lint, "--verify-key", stranger)
     again = "do not trust it: take it anew (policykit snapshot --sign KEYFILE)"
     needed = "a snapshot (policykit snapshot -o FILE) is needed"
-    assert (said.code, said.err) == (
-        2,
-        f"policykit: s.json: it is signed with another key; {again}; {needed}\n",
-    )
+    refused = "policykit: live state was not read: s.json:"
+    assert (said.code, said.err) == (3, f"{refused} it is signed with another key; {again}; {needed}\n")
     data = json.loads(Path("s.json").read_text())
     data["keys"][0]["permissions"]["withdraw"] = (
         "denied" if data["keys"][0]["permissions"]["withdraw"] != "denied" else "granted"
     )
     Path("s.json").write_text(json.dumps(data))
     said = run(*lint, "--verify-key", public)
-    assert said.err == (
-        f"policykit: s.json: its signature is wrong: it was changed after it was signed; {again}; {needed}\n"
-    )
+    assert said.err == (f"{refused} its signature is wrong: it was changed after it was signed; {again}; {needed}\n")
     del data["signature"]
     Path("s.json").write_text(json.dumps(data))
     said = run(*lint, "--verify-key", public)
-    assert (said.code, said.err) == (2, f"policykit: s.json: it is not signed; {again}; {needed}\n")
+    assert (said.code, said.err) == (3, f"{refused} it is not signed; {again}; {needed}\n")
 
 
 def test_keys_that_cannot_sign_or_verify_end_with_2(run: Run, sims: Mapping[str, SimServer], tmp_path: Path) -> None:
@@ -259,6 +255,41 @@ def test_a_maximum_age_is_kept(run: Run, policy: Path, snapshot: Callable[..., P
     assert "[PK110 snapshot-stale] the snapshot of binance is 2 days old; at most 24 h" in said.out
     assert run(*lint, "--max-age", "49h").code == 0
     assert run(*lint, "--max-age", "soon").code == 2
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "most", "said"),
+    [
+        ("2026-11-21T10:59:15Z", "30s", "45 s old; at most 30 s"),
+        ("2026-11-21T10:59:00.600Z", "0s", "59 s old; at most 0 s"),
+        ("2026-11-21T10:00:00Z", "30s", "1 h old; at most 30 s"),
+        ("2026-11-20T10:50:00Z", "24h", "1450 min old; at most 24 h"),
+        ("2026-11-21T10:59:59.100Z", "0s", "over 0 s old; at most 0 s"),
+        ("2026-11-13T15:00:00Z", "7d", "188 h old; at most 7 days"),
+    ],
+)
+def test_an_age_is_never_the_bound_that_it_is_over(
+    run: Run, policy: Path, snapshot: Callable[..., Path], taken_at: str, most: str, said: str
+) -> None:
+    """Seconds where minutes are none, and a smaller unit where the larger reads the same: never `0 min old`."""
+    file = snapshot(lambda data: data.update(taken_at=taken_at))
+    lint = ("lint", policy, "--state", file, "--now", "2026-11-21T11:00:00Z", "--select", "PK110")
+    assert f"the snapshot of binance is {said}\n" in run(*lint, "--max-age", most, "--format", "concise").out
+
+
+def test_an_exchange_that_cannot_be_asked_is_one_line_and_what_to_do(run: Run, policy: Path) -> None:
+    """No adapter for Bitstamp: one line says so and what to do, no list of all that have one; 3 is the end."""
+    policy.write_text(policy.read_text().replace("exchange: binance", "exchange: bitstamp"))
+    said = run("lint", policy, "--live", "--select", "PK108")
+    do = "look it up on the exchange's page of the key, and record it under `declared:`"
+    what = "exchange is bitstamp, which this version cannot ask"
+    assert said.code == 3
+    line = f"policykit: mm.yaml:4:11: live state could not be read: NOT_SUPPORTED: {what}; next: {do}"
+    assert said.err.splitlines()[-1] == line
+    assert said.out.startswith(
+        f"unknown[PK108 key-not-read]: key `mm-exec` was not read at the exchange: {what}\n  --> mm.yaml:8:3\n"
+        f"   = next: {do}\n"
+    )
 
 
 def test_two_accounts_of_one_exchange_stay_apart(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from policykit.cli.__main__ import main
+from policykit.exchanges import known
 from policykit.lint.report import formats
 from policykit.sim import SimServer
 from policykit.sim.keys import SimKey
@@ -85,6 +87,31 @@ def test_a_careful_key_is_clean(
     assert "[PK201" not in out
 
 
+#: Words of which somebody who has no policy can make nothing.
+_OF_A_POLICY = re.compile(r"\bpolic(y|ies)\b|declared|`scopes`|`account|waive|`ip_allow")
+
+
+@pytest.mark.parametrize("exchange", known())
+def test_it_speaks_of_no_policy_and_the_worst_comes_first(
+    exchange: str, use: Use, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On every exchange, for a key that can do all and for an old one that only reads."""
+    with SimServer(dialect=exchange) as sim:
+        for age, grants in ((800, ("read", "trade.spot", "transfer", "withdraw")), (200, ("read",))):
+            use(sim.grant_key(age, grants=grants))
+            call = ["lint", "--key", "env://MM", "--exchange", exchange, "--endpoint", sim.url, "--now", _tomorrow()]
+            main(call)
+            out = capsys.readouterr().out
+            assert [line for line in out.splitlines() if _OF_A_POLICY.search(line.replace("policykit", ""))] == []
+            assert re.search(r"^1 key, 1 exchange: ", out, re.MULTILINE)
+            words = re.findall(r"^(critical|high|medium|low|unknown)\[PK", out, re.MULTILINE)
+            assert words == sorted(words, key=("critical", "high", "medium", "low", "unknown").index)
+
+
+def _tomorrow() -> str:
+    return (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
+
+
 @pytest.mark.parametrize("form", formats())
 def test_every_format_writes_it(
     bybit: SimServer, use: Use, key: Callable[..., int], capsys: pytest.CaptureFixture[str], form: str
@@ -100,6 +127,8 @@ def test_every_format_writes_it(
         (found,) = json.loads(out)["findings"]
         assert found["primary"]["file"] == "(built-in baseline)"
         assert (found["status"], found["observed"]["endpoint"]) == ("open", "GET /v5/user/query-api")
+        page = "Bybit > Account & Security > API Management > Edit"
+        assert found["next"] == f'{page} > untick "Assets > Wallet > Withdrawal"'
 
 
 def test_a_key_that_is_refused_is_unknown_and_ends_with_3(

@@ -201,6 +201,8 @@ def summary(report: Report, style: Style) -> str:
     """Return `1 policy, 1 key, 1 exchange in 0.9 s: 1 critical, 1 unknown, 2 waived (next expires in 6 days)`."""
     sizes = [_count(report.policies, "policy"), _count(report.keys, "key"), _count(report.exchanges, "exchange")]
     others = [(report.sources, "source"), (report.configs, "settings file"), (report.versions, "past version")]
+    if report.keys and not report.policies:  # a key alone
+        sizes = sizes[1:]
     if any(number for number, _ in others):
         sizes = [*(sizes if report.policies else []), *(_count(n, noun) for n, noun in others if n)]
     took = "" if style.seconds is None else f" in {style.seconds:.1f} s"
@@ -210,7 +212,7 @@ def summary(report: Report, style: Style) -> str:
     if old := report.count("baseline"):
         said.append(f"{old} in the baseline")
     if not report.count("open"):
-        said.insert(0, "no findings" if report.files or report.versions else "nothing was checked")
+        said.insert(0, "no findings" if report.files or report.versions or report.keys else "nothing was checked")
     asked = report.live or not report.policies
     static = "" if asked else "; nothing was asked of the exchange (--live or --state does)"
     return f"{', '.join(sizes)}{took}: {', '.join(said)}{_fixes(report)}{_unloaded(report)}{static}"
