@@ -66,7 +66,7 @@ def new_command(name: str, paths: tuple[str, ...], replace: bool, no_verify: boo
     """Read a new key's secret without echo, put it where the policy says, then ask the exchange what it may do.
 
     Without a terminal the values are read from standard input, one a line. Nothing is written to disk.
-    Exit code 1: it is put away, and is not what the policy asks for; 3: it is put away, and could not be verified.
+    Exit code 1: it is put away, and lint has findings on it over low; 3: it is put away, and could not be verified.
     """
     from policykit.errors import SecretUnavailable
     from policykit.exchanges.advice import advice
@@ -85,18 +85,23 @@ def new_command(name: str, paths: tuple[str, ...], replace: bool, no_verify: boo
         leave(Exit.DONE)
         return
     verified = new.verify(found, endpoint)
-    if verified.report is None:
+    if verified.snapshot is None:
         said = f"{verified.code}: {verified.words}"
         click.echo(f"policykit: {found.name}: it is put away but not verified: {said}", err=True)
         if advice(verified.code):
             click.echo(f"  next: {advice(verified.code)}", err=True)
         leave(Exit.NOT_REACHABLE)
         return
-    granted = [scope for scope, said in verified.report.permissions.items() if said == "granted"]
+    granted = [scope for scope, said in verified.snapshot.keys[0].permissions.items() if said == "granted"]
     click.echo(f"{found.name}: {found.policy.model.exchange} says it may {', '.join(granted) or 'nothing'}")
-    wrong = new.differs(found, verified.report)
-    for line in wrong:
-        click.echo(f"{found.name}: {line}", err=True)
+    findings = new.judged(found, verified, time.time_ns() // 1_000_000)
+    found_open = [one for one in findings if one.status == "open"]
+    for one in found_open:
+        click.echo(f"{one.severity}[{one.rule} {one.name}]: {one.message}\n   = next: {one.next_step}", err=True)
+    untold = ", ".join(dict.fromkeys(one.rule for one in findings if one.status == "unknown"))
+    if untold:
+        click.echo(f"{found.name}: not all is told ({untold}); policykit lint --live says what", err=True)
+    wrong = any(one.severity != "low" for one in found_open)
     if not wrong:
         click.echo(f"{found.name}: as the policy asks, as far as the exchange tells; next: policykit lint --live")
     leave(Exit.NO if wrong else Exit.DONE)

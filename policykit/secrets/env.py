@@ -40,10 +40,10 @@ def inspect(reference: Reference, environ: Mapping[str, str] | None = None) -> l
         Fact("reachable", "yes", "the environment of this process"),
         readable,
         Fact("tls", "yes", "nothing leaves this machine"),
-        # G14 names the environment of a locked-down host, and asks for an audit log: an environment has none.
+        # G14 takes the environment of a locked-down host for a place, and asks a manager for its audit log.
         Fact(
             "audit",
-            "no",
+            "unknown",
             "an environment keeps no record of who read it (G14)",
             "use a secrets manager with an audit log",
         ),

@@ -149,13 +149,38 @@ def test_a_good_host(
         "address mm-exec": "yes",
     }
     assert lines["address mm-exec"][1] == "we come from 127.0.0.1, as the policy says"
-    assert code == 1  # an environment keeps no record of who read it
+    assert code == 0  # what an environment does not keep, and who else could read it, is advice
     rows = [row.body for row in open_store(f"sqlite:///{project}/store.db").rows() if row.kind == "address.proof"]
     assert [(row["key"], row["account"], row["address"], row["how"]) for row in rows] == [
         ("mm-exec", "main", "127.0.0.1", "a restricted key opened the exchange from here")
     ]
     assert [(row["exchange"], row["environment"], row["endpoint"]) for row in rows] == [("bybit", "live", sim.url)]
     assert key.key not in json.dumps(rows)
+
+
+def test_what_is_the_same_of_several_keys_is_said_once(
+    project: Path, sim: SimServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Five keys in one environment are one line each for tls, audit, rights and encryption; JSON keeps every line."""
+    _use(monkeypatch, sim.grant_key(addresses=["127.0.0.1"]))
+    one = '{purpose: market_data, secret: "env://MM", scopes: [read]}'
+    others = "".join(f"  k{n}: {one}\n" for n in range(4))
+    (project / "policies" / "mm.yaml").write_text(POLICY + others)
+    assert main(["doctor", "--endpoint", sim.url]) == 0
+    out = capsys.readouterr().out
+    secrets = out.partition("\nsecrets\n")[2].partition("\n\n")[0].splitlines()
+    who = "secret mm-exec, k0, k1 and 2 more"
+    assert [line for line in secrets if "do: " not in line] == [
+        f"  yes      {who}  reachable: the environment of this process",
+        f"  yes      {who}  readable: the environment of this process holds MM_API_KEY, MM_API_SECRET",
+        f"  yes      {who}  tls: nothing leaves this machine",
+        f"  unknown  {who}  audit: an environment keeps no record of who read it (G14)",
+        f"  unknown  {who}  rights: every process of this user can read it, and every child inherits it",
+        f"  unknown  {who}  encrypted at rest: where the variables are set is not seen from here",
+    ]
+    assert main(["doctor", "--endpoint", sim.url, "--format", "json"]) == 0
+    section = json.loads(capsys.readouterr().out)["sections"][-1]
+    assert (section["subject"], len(section["lines"])) == ("secrets", 30)
 
 
 def test_a_key_that_works_from_everywhere_proves_nothing(

@@ -258,8 +258,13 @@ def test_a_new_key_is_put_away_before_it_is_used(
     key = sim.grant_key(addresses=["203.0.113.7"])
     _typed(monkeypatch, key.key, key.secret)
     assert main(["keys", "new", "mm-exec", "--endpoint", sim.url]) == 1
-    beside = "mm-exec: may trade.margin with the box that the policy asks for: agree to it in `scopes`"
-    assert capsys.readouterr().err.splitlines() == [beside]
+    beside = "key `mm-exec` has trade.margin with the box that grants what the policy allows, read and trade.spot"
+    agree = (
+        "bybit has no narrower box: agree to trade.margin in `scopes`, and name all that is traded in `risk.symbols`"
+    )
+    untold = "mm-exec: not all is told (PK104, PK121); policykit lint --live says what"
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"high[PK104 scope-drift]: {beside}", f"   = next: {agree}", untold]
     file = Path("policies/mm.yaml")
     file.write_text(file.read_text().replace("[read, trade.spot]", "[read, trade.spot, trade.margin]"))
     _typed(monkeypatch, key.key, key.secret)
@@ -282,15 +287,19 @@ def test_a_new_key_is_put_away_before_it_is_used(
 def test_a_new_key_with_wrong_boxes_is_told_box_by_box(
     vault: _Vault, sim: SimServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 1: it is put away, and what to change in the web page is said."""
+    """Exit code 1: it is put away, and lint's own rules say what to change in the web page, worst first."""
     key = sim.grant_key(grants={"read", "withdraw"})
     _typed(monkeypatch, key.key, key.secret)
     assert main(["keys", "new", "mm-exec", "--endpoint", sim.url]) == 1
-    assert capsys.readouterr().err.splitlines() == [
-        "mm-exec: may withdraw, which the policy does not ask for: untick it",
-        "mm-exec: may not trade.spot, which the policy asks for: tick it",
-        "mm-exec: works from every address: restrict it now (G16)",
+    page = "Bybit > Account & Security > API Management > Edit"
+    said = capsys.readouterr().err.splitlines()
+    assert said[:4] == [
+        "critical[PK101 withdraw-scope]: key `mm-exec` can withdraw; the policy allows read and trade.spot",
+        f'   = next: {page} > untick "Assets > Wallet > Withdrawal"',
+        "high[PK201 address-restriction]: key `mm-exec` works from any address: the restriction is off at the exchange",
+        f'   = next: {page} > "Only IPs with permissions granted are allowed to access the OpenAPI"',
     ]
+    assert [line.partition(" ")[0] for line in said[4::2]] == ["high[PK214", "medium[PK119", "medium[PK211", "mm-exec:"]
 
 
 def test_a_key_that_the_exchange_refuses_stays_put_away(

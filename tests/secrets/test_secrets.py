@@ -70,7 +70,10 @@ def test_env_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
 REST = [
     Fact("tls", "yes", "nothing leaves this machine"),
     Fact(
-        "audit", "no", "an environment keeps no record of who read it (G14)", "use a secrets manager with an audit log"
+        "audit",
+        "unknown",
+        "an environment keeps no record of who read it (G14)",
+        "use a secrets manager with an audit log",
     ),
     Fact(
         "rights",

@@ -5,8 +5,8 @@ Every line is a yes, a no or an unknown with what to do; what was not seen is ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from policykit.clock import Clock, iso
 from policykit.exchanges.endpoints import Endpoints
@@ -15,6 +15,9 @@ from policykit.operate.keys.find import Found
 from policykit.policy import EffectivePolicy
 from policykit.secrets import Fact
 from policykit.store.base import Store
+
+#: The most keys that a line names of which it is true.
+MAX_NAMED: Final = 3
 
 
 class Asked(NamedTuple):
@@ -31,7 +34,7 @@ class Asked(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The lines of one subject: the host, or one policy."""
+    """The lines of one subject: the host, one policy, or the places of all secrets."""
 
     title: str
     lines: tuple[Fact, ...]
@@ -40,6 +43,7 @@ class Section(NamedTuple):
 def examine(policies: Sequence[EffectivePolicy], asked: Asked, clock: Clock) -> list[Section]:
     """Look at the host, then at each policy's clock, connection, keys, addresses and secrets; writes only proofs."""
     sections = [Section("this host", tuple(host.lines(policies, asked.store)))]
+    kept: list[Fact] = []
     seen = address.seen_from(asked.echo, None) if asked.echo else None
     for policy in policies:
         lines: list[Fact] = []
@@ -48,30 +52,41 @@ def examine(policies: Sequence[EffectivePolicy], asked: Asked, clock: Clock) -> 
         lines += exchange.lines(policy, read, endpoint)
         for name, key in (policy.model.keys or {}).items():
             found = Found(policy, name, key)
-            lines += secret.lines(found)
+            kept += secret.lines(found)
             lines += address.lines(found, read, seen, clock.now_ms(), asked.store, endpoint)
             if asked.via is not None:
                 lines.append(address.refused_elsewhere(found, read, endpoint, asked.via, clock, asked.store))
         sections.append(Section(f"{policy.model.exchange} ({policy.file})", tuple(lines)))
-    return sections
+    return [*sections, Section("secrets", tuple(kept))] if kept else sections
 
 
 def text(sections: Sequence[Section], now_ms: int) -> str:
     """Write the page for a person: state, what was looked at, what is, and what to do."""
     lines = [f"policykit doctor, {iso(now_ms)}", ""]
-    wide = max((len(line.name) for section in sections for line in section.lines), default=0) + 2
-    for section in sections:
-        lines.append(section.title)
-        for line in section.lines:
+    drawn = [(section.title, list(_folded(section.lines))) for section in sections]
+    wide = max((len(line.name) for _, rows in drawn for line in rows), default=0) + 2
+    for title, rows in drawn:
+        lines.append(title)
+        for line in rows:
             lines.append(f"  {line.state:<9}{line.name:<{wide}}{line.words}")
             if line.next_step and line.state != "yes":
                 lines.append(f"  {'':<9}{'':<{wide}}do: {line.next_step}")
         lines.append("")
-    counts = {
-        state: sum(line.state == state for s in sections for line in s.lines) for state in ("yes", "no", "unknown")
-    }
-    lines.append(", ".join(f"{count} {state}" for state, count in counts.items()))
+    states = [line.state for _, rows in drawn for line in rows]
+    lines.append(", ".join(f"{states.count(state)} {state}" for state in ("yes", "no", "unknown")))
     return "\n".join(lines) + "\n"
+
+
+def _folded(lines: Iterable[Fact]) -> Iterator[Fact]:
+    """Yield lines that say the same of several keys as one: `secret mm-exec, hedge`."""
+    groups: dict[Fact, dict[str, None]] = {}
+    for line in lines:
+        what, _, name = line.name.partition(" ")
+        groups.setdefault(line._replace(name=what), {})[name] = None
+    for line, names in groups.items():
+        first = list(names)[:MAX_NAMED]
+        more = f" and {len(names) - len(first)} more" if len(names) > len(first) else ""
+        yield line._replace(name=f"{line.name} {', '.join(first)}{more}".strip())
 
 
 def code(sections: Sequence[Section]) -> int:

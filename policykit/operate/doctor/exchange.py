@@ -12,6 +12,7 @@ from policykit.clock import Clock
 from policykit.errors import ExchangeUnavailable
 from policykit.exchanges import load
 from policykit.exchanges import snapshot as live
+from policykit.exchanges.advice import advice
 from policykit.exchanges.client import make_client
 from policykit.policy import EffectivePolicy
 from policykit.secrets import Fact
@@ -21,6 +22,8 @@ from policykit.snapshot import KeyReport, Snapshot
 CONNECTION: Final = "connection"
 #: How long a TLS handshake may take, s.
 TLS_TIMEOUT_S: Final = 5.0
+#: Codes of reads to which the exchange itself has answered nothing.
+_UNREACHED: Final = ("NETWORK", "WRONG_ENDPOINT", "MAINTENANCE", "BANNED")
 #: What is kept to where the policy states no bound, ms (orders/fence.py assumes the same).
 MAX_SKEW_MS: Final = 1_000
 
@@ -54,9 +57,9 @@ def lines(policy: EffectivePolicy, got: Read, endpoint: str | None) -> Iterator[
     if got.snapshot is None:
         yield Fact(CONNECTION, "unknown", got.problem, "look at the keys in the exchange's web page")
         return
-    unreached = [row for row in got.snapshot.errors if row.get("code") in ("NETWORK", "MAINTENANCE", "BANNED")]
+    unreached = [row for row in got.snapshot.errors if row.get("code") in _UNREACHED]
     if unreached and not got.snapshot.keys:
-        yield Fact(CONNECTION, "unknown", unreached[0]["message"], "try again when the exchange answers")
+        yield Fact(CONNECTION, "unknown", unreached[0]["message"], advice(unreached[0]["code"]))
     else:
         yield Fact(CONNECTION, "yes", f"{got.snapshot.cost.get('calls', 0)} reads answered")
     yield _tls(policy, endpoint)

@@ -5,7 +5,6 @@ The secret is in this process's memory and in the manager, nowhere else: no file
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
@@ -13,20 +12,24 @@ from policykit import secrets, traits
 from policykit.exchanges import load
 from policykit.exchanges import snapshot as live
 from policykit.exchanges.about import about
+from policykit.finding import SEVERITIES, Finding
+from policykit.lint.judge import run
 from policykit.operate.keys.find import Found
 from policykit.redact import Secret
-from policykit.snapshot import KeyReport
-from policykit.traits.base import comes_with
+from policykit.rules import Inputs, catalogue
+from policykit.snapshot import Snapshot
 
 #: The longest value of a credential that is read, in characters: a private key is a few thousand.
 MAX_VALUE: Final = 16_384
 _END_OF_PEM: Final = "-----END"
+#: The rules on what a key may do, and from where.
+_OF_A_KEY: Final = ("PK1", "PK2")
 
 
 class Verified(NamedTuple):
-    """What the exchange says of a key that was put away: its report, or why there is none."""
+    """What the exchange says of a key that was put away, or why it says nothing."""
 
-    report: KeyReport | None
+    snapshot: Snapshot | None
     code: str
     words: str
 
@@ -79,48 +82,21 @@ def verify(found: Found, endpoint: str | None) -> Verified:
         return Verified(None, "NOT_SUPPORTED", words)
     taken = live.take(found.policy, endpoint=endpoint, keys=(found.name,), keys_only=True, secret_source=secrets.read)
     if taken.keys:
-        return Verified(taken.keys[0], "", "")
+        return Verified(taken, "", "")
     error = taken.errors[0] if taken.errors else {"code": "UNKNOWN", "message": "the exchange said nothing"}
     return Verified(None, error["code"], error["message"])
 
 
-def differs(found: Found, report: KeyReport) -> tuple[str, ...]:
-    """Return how what was ticked is not what the policy asks for, one line each: what to change in the web page."""
-    wanted = set(found.key.scopes or ())
-    whole_trade = "trade" in wanted
-    facts = traits.load(found.policy.model.exchange)
-    bundled = comes_with(facts, wanted) | ({"transfer"} if facts and facts.transfer_separable is False else set())
-    lines = [
-        f"may {scope}, which the policy does not ask for: untick it"
-        for scope, said in report.permissions.items()
-        if said == "granted" and scope not in wanted | bundled and not (whole_trade and scope.startswith("trade."))
-    ]
-    beside = [s for s in sorted(bundled - {"transfer"}) if report.permissions.get(s) == "granted" and not whole_trade]
-    if beside:
-        lines.append(f"may {', '.join(beside)} with the box that the policy asks for: agree to it in `scopes`")
-    lines += [
-        f"may not {scope}, which the policy asks for: tick it"
-        for scope in sorted(wanted)
-        if report.permissions.get(scope) == "denied"
-    ]
-    if report.restricted == "no":
-        lines.append("works from every address: restrict it now (G16)")
-    if report.addresses is not None and report.restricted == "yes":
-        said = {_network(one.address): one.address for one in found.key.ip_allowlist or ()}
-        there = {_network(one): one for one in report.addresses}
-        lines += [
-            f"is open to {there[one]}, which the policy does not list: remove it"
-            for one in sorted(set(there) - set(said))
-        ]
-        lines += [
-            f"is not open to {said[one]}, which the policy lists: add it" for one in sorted(set(said) - set(there))
-        ]
-    return tuple(lines)
-
-
-def _network(text: str) -> str:
-    """Spell an address or a network in one way: `203.0.113.7` is 203.0.113.7/32, `2001:DB8::1` is 2001:db8::1/128."""
-    try:
-        return str(ipaddress.ip_network(text, strict=False))
-    except ValueError:
-        return text
+def judged(found: Found, verified: Verified, now_ms: int) -> tuple[Finding, ...]:
+    """Return what lint says of this key on what the exchange said of it, worst first, without what a waiver accepts."""
+    policy, at = found.policy, f"keys.{found.name}"
+    entries = (e for e in catalogue("policy") if e.rule.code.startswith(_OF_A_KEY) and "snapshot" in e.rule.reads)
+    inputs = Inputs(now_ms, policy=policy, traits=traits.load(policy.model.exchange), snapshot=verified.snapshot)
+    of_key = (f for f in run(entries, inputs, policy.file) if f"{f.primary.path}.".startswith(f"{at}."))
+    left = (
+        f
+        for f in of_key
+        if f.status == "unknown"
+        or (f.status == "open" and not (f.waivable and policy.waived(f.rule, f.primary.path, now_ms)))
+    )
+    return tuple(sorted(left, key=lambda f: (f.status != "open", SEVERITIES.index(f.severity))))
