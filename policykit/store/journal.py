@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +42,6 @@ _SEEN: Final = (
 UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 Connect = Callable[[str, int], sqlite3.Connection]
-Lock = AbstractContextManager[bool]
 
 
 def connect(path: str, busy_ms: int) -> sqlite3.Connection:
@@ -53,7 +52,7 @@ def connect(path: str, busy_ms: int) -> sqlite3.Connection:
 class JournalFile:
     """The file of a journal: its connection, its rows, and whether it is still the one that was opened first."""
 
-    _lock: Lock
+    _lock: threading.Lock
     epoch: str
 
     def __init__(self, path: str | Path, *, busy_ms: int, make: Connect) -> None:
@@ -182,14 +181,19 @@ class JournalFile:
 
 
 class Journal(JournalFile):
-    """The journal of a host whose counters are elsewhere; several processes may write to one. Thread-safe by `lock`, its store's."""
+    """The journal of a host whose counters are elsewhere; several processes may write to one.
 
-    def __init__(self, path: str | Path, lock: Lock, *, busy_ms: int = BUSY_MS, make: Connect = connect) -> None:
+    `lock` is the store's: what is not `rows`, `verify` or `backup` is called under it.
+    """
+
+    def __init__(
+        self, path: str | Path, lock: threading.Lock, *, busy_ms: int = BUSY_MS, make: Connect = connect
+    ) -> None:
         super().__init__(path, busy_ms=busy_ms, make=make)
         self._lock = lock
         self.epoch = os.urandom(8).hex()
         self.seq = 0
-        with self._lock:
+        with lock:
             self._newest(self._ready())
 
     def _newest(self, db: sqlite3.Connection) -> None:
@@ -211,29 +215,27 @@ class Journal(JournalFile):
     def append(self, kind: str, at_ms: int, body: dict[str, Any], grant: tuple[str, int] | None = None) -> int:
         """Write a row, with the store's epoch and sequence that it stands for; return its number."""
         text = text_of(body)
-        with self._lock:
-            db = self._ready()
-            try:
-                self._patient(db, "BEGIN IMMEDIATE")
-                self._newest(db)
-                seq = self.seq + 1
-                row_hash = link(self._hash, seq, at_ms, kind, text)
-                db.execute(INSERT, (seq, at_ms, kind, text, row_hash))
-                if grant is not None:
-                    db.execute(_SEEN, grant)
-                db.execute("COMMIT")
-            except BaseException as error:
-                self._version = -1  # written or not: looked at anew before the next row
-                if db.in_transaction:
-                    self._roll_back(db)
-                if isinstance(error, sqlite3.Error):
-                    raise unavailable(self.path, error, self._busy_ms) from None
-                raise
-            self.seq, self._hash = seq, row_hash
+        db = self._ready()
+        try:
+            self._patient(db, "BEGIN IMMEDIATE")
+            self._newest(db)
+            seq = self.seq + 1
+            row_hash = link(self._hash, seq, at_ms, kind, text)
+            db.execute(INSERT, (seq, at_ms, kind, text, row_hash))
+            if grant is not None:
+                db.execute(_SEEN, grant)
+            db.execute("COMMIT")
+        except BaseException as error:
+            self._version = -1  # written or not: looked at anew before the next row
+            if db.in_transaction:
+                self._roll_back(db)
+            if isinstance(error, sqlite3.Error):
+                raise unavailable(self.path, error, self._busy_ms) from None
+            raise
+        self.seq, self._hash = seq, row_hash
         return seq
 
     def seen(self) -> tuple[str, int] | None:
         """Return the epoch and sequence of the newest grant that this host has written down."""
-        with self._lock:
-            found = self._asked("SELECT epoch, seq FROM seen")
+        found = self._asked("SELECT epoch, seq FROM seen")
         return (found[0][0], found[0][1]) if found else None

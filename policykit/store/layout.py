@@ -9,8 +9,8 @@ from policykit.errors import StoreUnavailable
 
 #: What a library must know at least to work on the file (`PRAGMA user_version`); a file that asks for more is refused.
 SCHEMA: Final = 1
-#: What the file has (`meta.layout`, 1 where it says nothing). A version that only adds leaves SCHEMA, so that the version
-#: before it goes on working on the same file; its additions stand in `_ADDED`.
+#: What the file has (`meta.layout`, 1 where it says nothing). A version that only adds leaves SCHEMA, so that the
+#: version before it goes on working on the same file; its additions stand in `_ADDED`.
 LAYOUT: Final = 2
 
 _TABLES: Final = f"""
