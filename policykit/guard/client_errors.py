@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccxt.base.errors import BaseError, InvalidOrder, RateLimitExceeded
+from ccxt.base.errors import BaseError, InvalidOrder, PermissionDenied, RateLimitExceeded
 
 from policykit.errors import Denied, OutcomeUnknown
 from policykit.redact import scrub
@@ -10,6 +10,10 @@ from policykit.redact import scrub
 
 class ClientDenied(Denied, InvalidOrder):  # type: ignore[misc]
     """The policy does not allow it; nothing was sent. A `ccxt.InvalidOrder`, which no bot retries."""
+
+
+class ClientRefused(Denied, PermissionDenied):  # type: ignore[misc]
+    """A call, not an order, that the policy does not allow. A `ccxt.PermissionDenied`: no key could make it pass."""
 
 
 class ClientOutcomeUnknown(OutcomeUnknown, BaseError):  # type: ignore[misc]
