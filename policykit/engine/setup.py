@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from policykit.decision import OnBreach
 from policykit.engine.market import parse_market
 from policykit.model import Policy
 from policykit.place import Place
@@ -36,6 +37,9 @@ class Setup:
         self.key = key
         account, clock, risk = self.policy.account, self.policy.clock, self.policy.risk
         collar = risk.price_collar if risk is not None else None
+        said = risk.on_breach if risk is not None else None
+        #: What else follows a breach, by the id of the limit's check.
+        self.on_breach: dict[str, OnBreach] = {f"risk.{name}": word for name, word in (said or {}).items()}
         self.currency: str = account.currency
         self.egress: str = account.egress or DEFAULT_EGRESS
         self.max_age_ms: int = (account.max_age or DEFAULT_MAX_AGE).ms

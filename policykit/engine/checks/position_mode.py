@@ -35,7 +35,7 @@ class PositionMode(Check):
     def reasons(self, case: Case) -> Iterator[Reason]:
         if case.action == "account.configure" and case.order.position_mode is not None:
             mode = case.order.position_mode
-        elif case.creates and case.market is not None and case.market.settle is not None:
+        elif case.places and case.market is not None and case.market.settle is not None:
             setting = case.facts.position_mode
             if setting is None:
                 raise Unknown("FACTS_MISSING", "the position mode was never observed")
