@@ -165,6 +165,7 @@ class Binance(TradingAdapter):
                 closed=status in CLOSED,
                 status=status,
                 raw={name: answer[name] for name in _ORDER_FIELDS if name in answer},
+                cost=_cost(answer.get("cummulativeQuoteQty")),
             )
         except ValueError:
             raise _bad_answer("an order") from None
@@ -328,6 +329,12 @@ def _side(text: str) -> Literal["buy", "sell"]:
     if text == "sell":
         return "sell"
     raise ValueError("no side")
+
+
+def _cost(text: object) -> Decimal | None:
+    """Read `cummulativeQuoteQty`; some old orders have -1: not known (rest-api.md, read at a5e0bc3)."""
+    cost = exact(text) if text is not None else Decimal(-1)
+    return None if cost < 0 else cost
 
 
 def _price(coin: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:

@@ -136,7 +136,7 @@ class LedgerStore(ABC):
         return True
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
-        _finite(outcome.filled)
+        _finite(outcome.filled, outcome.cost)
         with self._step as ledger:
             if ledger.intent(intent_id) is not None:
                 self._write("outcome", outcome.at_ms, outcome_to_dict, intent_id, outcome)

@@ -40,6 +40,8 @@ def intent_to_dict(intent: Intent, order: dict[str, Any] | None = None) -> dict[
     """Write an intent; `order` is its order where that is written already."""
     out: dict[str, Any] = dict(zip(_INTENT_PLAIN, _plain_of(intent), strict=True))
     out["filled"] = plain(intent.filled)
+    if intent.cost is not None:
+        out["cost"] = plain(intent.cost)
     out["action"] = intent.order.action
     out["order"] = intent.order.to_dict() if order is None else order
     out["holds"] = [list(hold) for hold in intent.holds]
@@ -51,6 +53,7 @@ def intent_from_dict(data: dict[str, Any]) -> Intent:
     return Intent(
         **{n: data[n] for n in _INTENT_PLAIN},
         filled=Decimal(data["filled"]),
+        cost=Decimal(data["cost"]) if "cost" in data else None,
         order=Order.from_dict(data["order"], data["action"]),
         holds=tuple(Hold(*hold) for hold in data["holds"]),
     )
@@ -62,8 +65,9 @@ def outcome_to_dict(intent_id: str, outcome: Outcome) -> dict[str, Any]:
     for name in ("order_id", "signed_ms", "validity_ms", "error"):
         if getattr(outcome, name) is not None:
             out[name] = getattr(outcome, name)
-    if outcome.filled is not None:
-        out["filled"] = plain(outcome.filled)
+    for name in ("filled", "cost"):
+        if getattr(outcome, name) is not None:
+            out[name] = plain(getattr(outcome, name))
     if outcome.closed:
         out["closed"] = True
     return out
@@ -80,6 +84,7 @@ def outcome_from_dict(data: dict[str, Any], at_ms: int) -> Outcome:
         signed_ms=data.get("signed_ms"),
         validity_ms=data.get("validity_ms"),
         error=data.get("error"),
+        cost=Decimal(data["cost"]) if "cost" in data else None,
     )
 
 
