@@ -52,6 +52,9 @@ REASONS: Final[dict[str, ReasonText]] = {
     "NUMBER_RANGE": ReasonText(
         "a number is beyond what counters hold exactly (2^53 steps of 1e-8)", "send a smaller order"
     ),
+    "ORDER_DUPLICATE": ReasonText(
+        "an order like it was admitted a moment ago", "see why the bot sends it twice; if it is meant, wait"
+    ),
     "ORDER_DIFFERS": ReasonText("the order sent is not the order that was admitted", "send what was decided"),
     "ORDER_INVALID": ReasonText("the order is malformed", "mend the bot"),
     "ORDER_OUTCOME_PENDING": ReasonText(
@@ -62,6 +65,15 @@ REASONS: Final[dict[str, ReasonText]] = {
     ),
     "PRICE_MISSING": ReasonText("no price was observed for what must be valued", "let the guard read that mark"),
     "PRICE_STALE": ReasonText("the newest price is too old", "see why marks are not read"),
+    "RATE_AMENDS": ReasonText("the amends allowed in the window are used up", "see what makes the bot amend so often"),
+    "RATE_COOLDOWN": ReasonText("the last entry in the symbol was too short a time ago", "wait"),
+    "RATE_MESSAGES": ReasonText(
+        "the messages (orders, amends, cancels) allowed in the window are used up",
+        "see what makes the bot send so many",
+    ),
+    "RATE_REPEATED": ReasonText(
+        "the same entry was repeated as often as the window allows", "find out why the bot repeats itself"
+    ),
     "RATE_BANNED": ReasonText("the exchange said that nothing may be sent before a stated time", "wait"),
     "RATE_BUDGET": ReasonText(
         "a rate budget is used up", "send less, or widen the budget within what the exchange publishes"
@@ -77,6 +89,25 @@ REASONS: Final[dict[str, ReasonText]] = {
         "the signed request stays valid longer than was journaled, or for ever",
         "leave recvWindow and the like to policykit",
     ),
+    "RISK_AT_STOP": ReasonText(
+        "the order could lose more than its cap when its stop is reached", "send less, or set the stop nearer"
+    ),
+    "RISK_ORDER_QUANTITY": ReasonText("the order is of more units than its cap", "send a smaller order"),
+    "RISK_PRICE_MOVE": ReasonText("the market itself moved too far", "wait until it is calm"),
+    "RISK_REDUCE_ONLY": ReasonText("an exit in contracts does not say reduceOnly", "set reduceOnly, or closePosition"),
+    "RISK_SELF_TRADE": ReasonText(
+        "the order carries no self-trade prevention that is allowed", "set one of the modes that the policy names"
+    ),
+    "RISK_SIDE": ReasonText("exposure may not be increased on this side", "use an allowed side"),
+    "RISK_SLIPPAGE": ReasonText(
+        "the book is too far from the mark for an order at market", "wait, or send a limit order"
+    ),
+    "RISK_STOP_MISSING": ReasonText(
+        "the entry's loss at its stop is capped, and it has no stop on its losing side",
+        "attach one (`stopLossPrice`)",
+    ),
+    "RISK_TIME_IN_FORCE": ReasonText("this time in force is not allowed", "use an allowed one"),
+    "RISK_TRADING_HOURS": ReasonText("it is outside the trading hours", "wait for them; exits pass"),
     "RISK_LEVERAGE": ReasonText("the account's leverage is over its cap, or was not observed", "lower the leverage"),
     "RISK_OPEN_ORDERS": ReasonText("too many orders are open", "cancel some"),
     "RISK_ORDER_NOTIONAL": ReasonText("the order is larger than its cap", "send a smaller order"),

@@ -13,13 +13,13 @@ from policykit.engine.lane import Lane
 #: No policy allows these: a bot's key has no such permission (G04, G05).
 REFUSED: Final = frozenset(("transfer", "withdraw", "key.admin"))
 #: These need a check of their own, which this version does not have.
-UNCHECKED: Final = frozenset(("order.amend", "account.configure", "margin.borrow", "margin.repay", "convert"))
+UNCHECKED: Final = frozenset(("account.configure", "margin.borrow", "margin.repay", "convert"))
 
 
 class OrderAction(Check):
     """Denies withdrawals, transfers and key administration always, and actions that no check of this version judges.
 
-    An amend is an increase of the difference and needs the order it changes: cancel, and place a new one.
+    An amend is judged as the order that it makes, and as an increase of what it adds.
     """
 
     id = "order.action"
