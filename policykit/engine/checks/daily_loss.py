@@ -49,7 +49,10 @@ class DailyLoss(Check):
         case.until_ms = min(case.until_ms, base.as_of_ms + DAY_MS)
         if transfers is None:
             raise Unknown("FACTS_MISSING", "transfers since the start of this day were not observed")
-        return UP.subtract(UP.add(base.value, transfers.value), equity.value), base.value
+        loss = UP.subtract(UP.add(base.value, transfers.value), equity.value)
+        if not loss.is_finite():
+            raise Unknown("FACTS_MISSING", "the day's base or its transfers are no numbers")
+        return loss, base.value
 
     def reasons(self, case: Case) -> Iterator[Reason]:
         loss, base = self.loss(case)
