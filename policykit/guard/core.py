@@ -221,13 +221,13 @@ class Guard(Deciding):
 
     def withdraw(self, admitted: Admitted, reason: Reason) -> Denied:
         """Take an admission back: its intent was not sent. Return the denial to raise, under the same decision id."""
-        from policykit.guard.client_errors import ClientDenied
+        from policykit.guard.client_errors import client_denied
 
         # INVARIANT I17: an admission that cannot be used stays one decision; what became of it is its outcome.
         outcome = Outcome("not_sent", self.now(), closed=True, error=reason.code)
         self.settle(admitted, outcome, self.clock.monotonic_ms())
         decision = replace(admitted.decision, outcome="deny", reasons=(reason,))
-        return ClientDenied(decision, denial_message(decision, self.policy.file))
+        return client_denied(decision, denial_message(decision, self.policy.file))
 
     def maintain(self, client: Any = None) -> None:
         """Do one round of maintenance now: facts, open orders, recovery, heartbeat. `with guard:` repeats it."""

@@ -11,7 +11,7 @@ from policykit.decision import Reason
 from policykit.errors import Denied
 from policykit.exchanges.base import OrderState, Steps
 from policykit.guard.admission import CURRENT, Admitted, covers
-from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, scrubbed
+from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, client_denied, scrubbed
 from policykit.order import CANCELS, Order
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
@@ -118,7 +118,7 @@ class Placement:
             try:
                 self.admitted = self.guard.decide(self.order, replaces=step.replaces)
             except Denied as denied:
-                raise ClientDenied(denied.decision, str(denied)) from None
+                raise client_denied(denied.decision, str(denied)) from None
         self.reply = self.error = None
         return self.answer(self.admitted.intent)
 
