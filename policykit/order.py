@@ -38,19 +38,18 @@ NUMBERS: Final = (
     "take_profit_price",
     "leverage",
 )
-_WORDS: Final = (
-    "symbol",
-    "side",
-    "type",
+#: The other fields that hold a word.
+WORDS: Final = (
     "time_in_force",
     "position_side",
     "self_trade_prevention",
     "margin_mode",
     "position_mode",
 )
-_FLAGS: Final = ("reduce_only", "close_position", "trailing")
+FLAGS: Final = ("reduce_only", "close_position", "trailing")
+_FIRST: Final = ("symbol", "side", "type")
 #: The order in which a decision shows them; what is not said is left out.
-_SAID: Final = (*_WORDS[:3], *NUMBERS, *_WORDS[3:])
+_SAID: Final = (*_FIRST, *NUMBERS, *WORDS)
 
 
 class Order:
@@ -146,7 +145,7 @@ class Order:
             value = getattr(self, name)
             if value is not None:
                 out[name] = plain(value) if isinstance(value, Decimal) else value
-        for name in _FLAGS:
+        for name in FLAGS:
             if getattr(self, name):
                 out[name] = True
         if self.client_order_id is not None:
@@ -158,7 +157,7 @@ class Order:
     @classmethod
     def from_dict(cls, data: dict[str, Any], action: str = "order.create") -> Order:
         """Read what `to_dict` wrote."""
-        said = {name: data[name] for name in (*_WORDS, *_FLAGS, "client_order_id") if name in data}
+        said = {name: data[name] for name in (*_FIRST, *WORDS, *FLAGS, "client_order_id") if name in data}
         said |= {name: Decimal(data[name]) for name in NUMBERS if name in data}
         if "amends" in data:
             said["amends"] = cls.from_dict(data["amends"])

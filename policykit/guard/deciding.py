@@ -72,13 +72,18 @@ class Deciding(ABC):
         now = self.now()
         decision_id = new_id()
         times = 0
+        warned: tuple[Reason, ...] = ()
         while True:
             facts = self.facts(order.symbol)
             assessment = self.engine.assess(facts, order, now)
+            if warned:
+                assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now)
             if decision.outcome == "deny":
-                self._trip(assessment, decision.id)
+                self._trip(assessment.reasons, decision.id)
                 return self._refuse(decision, assessment.reasons, started, gated)
+            if order.action == "order.amend" and not assessment.reduces:
+                return self._refuse(decision, refusals.amend(), started, gated)
             intent = self._intent(decision, assessment.holds, gated, replaces)
             try:
                 grant = self.store.reserve(decision, intent, assessment.holds, facts.generation, now)
@@ -96,6 +101,10 @@ class Deciding(ABC):
                 reasons = explain_failed(
                     self.engine, order, assessment.holds, grant.used, grant.failed, facts=facts, now_ms=now
                 )
+                if all(reason.on_breach == "warn" for reason in reasons):
+                    warned += reasons
+                    continue
+                self._trip(reasons, decision.id)
                 return self._refuse(decision, reasons, started, gated)
             if last and order.action in CANCELS:
                 return self._uncounted(decision, started)
@@ -168,9 +177,13 @@ class Deciding(ABC):
         duration_ns = int((self.clock.monotonic_ms() - started) * 1_000_000)
         self.telemetry.record(decision, self.scope, duration_ns=duration_ns, intent=intent)
 
-    def _trip(self, assessment: Assessment, decision_id: str) -> None:
-        """Set the trading state that a breached limit asks for; a loss trip latches (DESIGN 6)."""
-        for reason in assessment.reasons:
+    def _trip(self, reasons: tuple[Reason, ...], decision_id: str) -> None:
+        """Set the trading state that a breached limit asks for; a loss trip latches (DESIGN 6).
+
+        `cancel_open` halts, as `halt` does: a halt is what cancels this account's entries, in the next round of
+        maintenance.
+        """
+        for reason in reasons:
             state: TradingState | None = _ON_BREACH.get(reason.on_breach)
             if state is None or reason.failure or self.mode == "shadow":
                 continue

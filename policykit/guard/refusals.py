@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from policykit.decision import Reason
+from policykit.decision import Assessment, Reason
 from policykit.errors import StoreUnavailable
 from policykit.order import Order
+from policykit.units import MAX_COUNTER
 
 #: A decision is assessed again on newer facts at most this often.
 ASSESS_AGAIN: Final = 2
@@ -29,3 +30,16 @@ def moving(times: int) -> tuple[Reason, ...]:
 def without_store(error: StoreUnavailable) -> tuple[Reason, ...]:
     """Say that nothing can be reserved."""
     return (Reason(error.code, "store", f"{error}; orders that increase exposure wait for it", failure=True),)
+
+
+def amend() -> tuple[Reason, ...]:
+    """Say that an amend which adds something has no intent that would keep its reservation."""
+    message = "an amend that can increase is not tracked in this version; cancel the order and create a new one"
+    return (Reason("CHECK_MISSING", "order.action", message),)
+
+
+def lifted(assessment: Assessment, warned: tuple[Reason, ...]) -> Assessment:
+    """Lift the limits of holds whose breach merely warns (`risk.on_breach`); they still count."""
+    checks = {reason.check for reason in warned}
+    holds = tuple(h._replace(limit=MAX_COUNTER) if h.check in checks else h for h in assessment.holds)
+    return assessment._replace(holds=holds, warnings=(*assessment.warnings, *warned))

@@ -19,7 +19,7 @@ _GUARD: Final = "guard:"
 _LIVE_ONLY: Final = "check:key."
 #: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
 #: nothing compares positions (`reconciliation`), feeds a dead man's switch, caps connects or keeps a stage's evidence.
-GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "orders", "recovery", "store"))
+GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "on_breach", "orders", "recovery", "store"))
 #: The engine's checks that hold a field of the language.
 CHECKS: Final = frozenset(
     (

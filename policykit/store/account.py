@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.facts import Fact, Facts, Move, Position
 from policykit.store.base import Observation
 from policykit.store.codec import fact_from_list, fact_to_list
 from policykit.store.exposure import Exposure, owners, unit_steps
 from policykit.store.positions import PositionState
+
+_MINUTE_MS: Final = 60_000
+#: So many minutes of marks are kept: an hour, wherever in a minute it starts.
+MOVES: Final = 61
 
 
 class LivePositions(Mapping[str, Position]):
@@ -49,6 +53,7 @@ class AccountState:
         self.positions: dict[str, PositionState] = {}
         self.positions_as_of_ms: int | None = None
         self.marks: dict[str, Fact] = {}
+        self.moves: dict[str, tuple[Move, ...]] = {}
         self.contract_sizes: dict[str, Decimal] = {}
         self.skew_ms: int | None = None
         self.bans: dict[str, int] = {}
@@ -84,6 +89,7 @@ class AccountState:
         for symbol, mark in seen.marks.items():
             if _newer(seen, self.marks.get(symbol)):
                 self.marks[symbol] = Fact(mark, seen.as_of_ms)
+                self.moves[symbol] = _moved(self.moves.get(symbol, ()), mark, seen.as_of_ms)
         self.contract_sizes.update(seen.contract_sizes)
         if seen.skew_ms is not None:
             self.skew_ms = seen.skew_ms
@@ -127,6 +133,7 @@ class AccountState:
             positions=LivePositions(self.positions),
             positions_as_of_ms=self.positions_as_of_ms,
             marks=dict(self.marks),
+            moves=dict(self.moves),
             contract_sizes=dict(self.contract_sizes),
             skew_ms=self.skew_ms,
             banned_until_ms=dict(self.bans),
@@ -142,6 +149,7 @@ class AccountState:
             "positions": {key: state.dump() for key, state in self.positions.items()},
             "positions_as_of_ms": self.positions_as_of_ms,
             "marks": {symbol: fact_to_list(mark) for symbol, mark in self.marks.items()},
+            "moves": {s: [[m.start_ms, str(m.low), str(m.high)] for m in moves] for s, moves in self.moves.items()},
             "contract_sizes": {symbol: str(size) for symbol, size in self.contract_sizes.items()},
             "skew_ms": self.skew_ms,
             "bans": dict(self.bans),
@@ -159,6 +167,8 @@ class AccountState:
             self.positions[key].load(state)
             self.counted(key, self.positions[key])
         self.marks = {s: Fact(Decimal(mark[0]), mark[1]) for s, mark in data["marks"].items()}
+        for symbol, moves in data.get("moves", {}).items():
+            self.moves[symbol] = tuple(Move(start, Decimal(low), Decimal(high)) for start, low, high in moves)
         self.contract_sizes = {s: Decimal(size) for s, size in data["contract_sizes"].items()}
         self.skew_ms = data["skew_ms"]
         self.bans = dict(data["bans"])
@@ -166,3 +176,12 @@ class AccountState:
 
 def _newer(seen: Observation, fact: Fact | None) -> bool:
     return fact is None or seen.as_of_ms >= fact.as_of_ms
+
+
+def _moved(moves: tuple[Move, ...], mark: Decimal, at_ms: int) -> tuple[Move, ...]:
+    """Return the moves with a mark that was read no earlier than the last of them."""
+    start = at_ms - at_ms % _MINUTE_MS
+    if moves and moves[-1].start_ms == start:
+        last = moves[-1]
+        return (*moves[:-1], Move(start, min(last.low, mark), max(last.high, mark)))
+    return (*moves, Move(start, mark, mark))[-MOVES:]

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any, Final
 
 from policykit.decision import Hold, unknown_counter
@@ -32,6 +33,9 @@ from policykit.units import scale_down, scale_up
 CLOSED_INTENTS: Final = 2_000
 #: An intent that nobody reported on this long after its permit ended counts as unknown: its process is gone, or hangs.
 SILENT_MS: Final = 30_000
+
+#: A window is forgotten when it was empty already so long ago.
+STEP_MS: Final = 7_200_000
 
 _RANK: Final = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
 #: Nobody reported on these yet.
@@ -173,6 +177,7 @@ class Ledger:
             elif hold.kind == "window":
                 window = self.windows.get(hold.counter)
                 if window is None:
+                    self._prune(now_ms)
                     window = self.windows[hold.counter] = make(hold.span_ms, fixed=hold.fixed)
                 window.add(hold.amount, now_ms)
             elif hold.kind == "position" and intent is not None:
@@ -182,6 +187,16 @@ class Ledger:
             self.open[intent.id] = intent
             self.client_ids[(intent.account, intent.client_order_id)] = intent.id
             self._expect(intent)
+
+    def _prune(self, now_ms: int) -> None:
+        """Look at the two oldest windows and forget those that are long empty: as windows are made, all come by.
+
+        Long, so that a clock which steps by an hour and back talks nobody over a limit.
+        """
+        for name in list(islice(self.windows, 2)):
+            window = self.windows.pop(name)
+            if window.used(now_ms - STEP_MS):
+                self.windows[name] = window
 
     def _expect(self, intent: Intent) -> None:
         """Remember until when an intent's permit runs; without a gate it runs until somebody reports."""

@@ -152,8 +152,8 @@ DENIED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         {},
         "RISK_PRICE_MOVE",
         (
-            "the mark of BTC/USDT moved between 59,000.00 USDT and 60,000.00 USDT in the last 5m, max_price_move is 1%; "
-            "wait until the market is calm"
+            "the mark of BTC/USDT moved between 59,000.00 USDT and 60,000.00 USDT in the last 5m, "
+            "max_price_move is 1%; wait until the market is calm"
         ),
     ),
     (
