@@ -60,9 +60,11 @@ def test_a_stop_that_must_wait_is_placed_again(start: Callable[..., World]) -> N
 
 
 def test_a_stop_that_the_policy_never_allows_is_invalid(start: Callable[..., World]) -> None:
-    """A stop of more than is held would open a short: waiting does not help it."""
+    """A stop that would buy more than its cap: waiting does not help it. One that sells too much meets the exchange."""
     _, client = held(start)
-    assert handled(client.create_order, (*STOP[:3], 5, *STOP[4:])) == "leave the trade at the market"
+    large = (SYMBOL, "stop_loss_limit", "buy", 1, 62_000, {"stopPrice": 61_500})
+    assert handled(client.create_order, large) == "leave the trade at the market"
+    assert handled(client.create_order, (*STOP[:3], 5, *STOP[4:])) == "look at the wallet"
 
 
 def test_an_order_of_unknown_outcome_stops_the_bot(start: Callable[..., World]) -> None:
