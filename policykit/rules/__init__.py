@@ -52,7 +52,6 @@ def catalogue(*subjects: Subject) -> tuple[Entry, ...]:
     return tuple(e for e in entries if not wanted or e.rule.subject in wanted)
 
 
-@cache
 def static() -> tuple[Entry, ...]:
     """Return the rules on one policy that have something to say where there is no live state."""
     return tuple(entry for entry in catalogue("policy") if not entry.rule.needs_snapshot)
