@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Protocol
 
 import cedarpy
@@ -45,13 +46,18 @@ class Cel:
     """Google's expression language, by its own C++ library."""
 
     def __init__(self, policy: Policy) -> None:
-        environment = cel.NewEnv(variables={"o": cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
-        self.program = environment.compile(translate.cel(policy))
+        self.program = _environment().compile(translate.cel(policy))
 
     def denies(self, asked: dict[str, Any]) -> set[Key]:
         """Return what holds. An error of the language is one of ours."""
         found = self.program.eval(data={"o": asked}).plain_value()
         return {key(name) for name, denied in found.items() if denied}
+
+
+@cache
+def _environment() -> Any:
+    """Return CEL's environment: `o` is a map from texts to anything."""
+    return cel.NewEnv(variables={"o": cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
 
 
 def key(name: str) -> Key:

@@ -24,8 +24,9 @@ class Used:
     position: dict[str, int] = field(default_factory=Counter)
     open_buys: dict[str, int] = field(default_factory=Counter)
     unknown: dict[tuple[str, str], int] = field(default_factory=Counter)
-    open_orders: int = 0
-    orders: int = 0
+    open_orders: Counter[str] = field(default_factory=Counter)
+    orders: Counter[str] = field(default_factory=Counter)
+    cancels: int = 0
     weight: int = 0
 
 
@@ -35,7 +36,7 @@ def question(facts: Facts, order: Order, now_ms: int, used: Used) -> dict[str, A
     market = re.fullmatch(r"(\w+)/(\w+)", order.symbol)
     if market:
         asked["base"] = market[1]
-    for name in ("side", "type"):
+    for name in ("side", "type", "time_in_force", "self_trade_prevention"):
         if getattr(order, name) is not None:
             asked[name] = getattr(order, name)
     for name, step, most in (
@@ -54,8 +55,11 @@ def question(facts: Facts, order: Order, now_ms: int, used: Used) -> dict[str, A
         "position": used.position[base],
         "open_buys": used.open_buys[base],
         "unknown": used.unknown[(order.symbol, order.side or "")],
-        "open_orders": used.open_orders,
-        "orders_in_window": used.orders,
+        "open_orders": used.open_orders.total(),
+        "open_orders_here": used.open_orders[order.symbol],
+        "orders": used.orders.total(),
+        "orders_here": used.orders[order.symbol],
+        "messages": used.orders.total() + used.cancels,
         "weight": used.weight,
         "cost": COST.get(order.action, 1),
     }

@@ -13,9 +13,9 @@ class Said(NamedTuple):
 
 
 _FACT = "the facts are given"
-_COUNT = "the count is given; neither language keeps one, nor reserves"
+_COUNT = "the count is given: neither language keeps one, nor reserves"
 TABLE: Final[dict[str, Said]] = {
-    "order.shape": Said(True, "but NaN, infinity and text, which neither language has as a number"),
+    "order.shape": Said(True, "but amends, and NaN, infinity and text, which neither language has as a number"),
     "order.action": Said(True, "but a close that raises another asset: it needs the account's currency"),
     "stage.current": Said(True, "wholly"),
     "trading.state": Said(True, "the halts that bind are given; neither language latches one"),
@@ -36,6 +36,22 @@ TABLE: Final[dict[str, Said]] = {
     "risk.max_open_orders": Said(True, _COUNT),
     "risk.max_orders": Said(True, _COUNT),
     "rate_budgets": Said(True, f"weights and limits; {_COUNT}"),
+    "risk.sides": Said(True, "wholly"),
+    "risk.time_in_force": Said(True, "wholly"),
+    "risk.self_trade_prevention": Said(True, "wholly"),
+    "risk.max_order_quantity": Said(True, "but orders in quote quantity, which need a division"),
+    "risk.max_open_orders_per_symbol": Said(True, _COUNT),
+    "risk.max_orders_per_symbol": Said(True, _COUNT),
+    "risk.max_messages": Said(True, _COUNT),
+    "risk.max_amends": Said(False, "amends are not translated; the order that one changes has to be looked up"),
+    "risk.duplicate_window": Said(False, "it is about the orders before, which neither language remembers"),
+    "risk.repeated_execution": Said(False, "it is about the orders before, which neither language remembers"),
+    "risk.entry_cooldown": Said(False, "it is about the orders before, which neither language remembers"),
+    "risk.max_price_move": Said(False, "the highest of many minutes is a loop: Cedar has none"),
+    "risk.trading_hours": Said(False, "the time of day and the weekday need a division with rest: Cedar has none"),
+    "risk.risk_at_stop": Said(False, "could be said, not translated yet"),
+    "risk.max_slippage": Said(False, "could be said, not translated yet"),
+    "risk.reduce_only_exits": Said(False, "spot has none, and only spot is translated"),
     "risk.daily_loss": Said(True, "the day's base is given, and nothing latches"),
 }
 

@@ -36,7 +36,7 @@ CLOSE: Final = "position.close"
 CANCELS: Final = ("order.cancel", "orders.cancel_all")
 READS: Final = ("data.read", "stream.connect")
 REFUSED: Final = ("transfer", "withdraw", "key.admin")
-UNCHECKED: Final = ("order.amend", "account.configure", "margin.borrow", "margin.repay", "convert")
+UNCHECKED: Final = ("account.configure", "margin.borrow", "margin.repay", "convert")
 PLAIN_TYPES: Final = ("limit", "market", "limit_maker")
 
 
@@ -153,6 +153,12 @@ def steps(value: Decimal, step: Decimal) -> int:
     return int(count)
 
 
+def _mine(w: _Writer, name: str, caps: Iterable[str]) -> str:
+    """Write that the cap of `name` is the one that applies: the symbol's own, or the default of all others."""
+    others = [other for other in caps if other != "default"]
+    return f'{w.f("symbol")} == "{name}"' if name != "default" else f"!({w.dialect.among(w.f('symbol'), others)})"
+
+
 def _shares(bounds: Iterable[Bound]) -> bool:
     return any(not isinstance(bound, Amount) for bound in bounds)
 
@@ -210,6 +216,21 @@ def _caps(w: _Writer) -> Iterator[tuple[Key, str]]:
         stop = _all(d.known("stop_price"), d.among(f("type"), PLAIN_TYPES))
         wrong = _any(f"!({d.among(f('type'), risk.order_types)})", stop)
         yield ("risk.order_types", "RISK_ORDER_TYPE"), _all(w.increases, w.creates, d.known("type"), wrong)
+    if risk.sides is not None:
+        yield ("risk.sides", "RISK_SIDE"), _all(w.opens, f"!({d.among(f('side'), risk.sides)})")
+    if risk.time_in_force is not None:
+        unsaid = d.choose(w.at_market, '"IOC"', '"GTC"')
+        said = d.choose(d.known("time_in_force"), f("time_in_force"), unsaid)
+        yield ("risk.time_in_force", "RISK_TIME_IN_FORCE"), _all(w.opens, f"!({d.among(said, risk.time_in_force)})")
+    if risk.self_trade_prevention is not None:
+        said = _all(d.known("self_trade_prevention"), d.among(f("self_trade_prevention"), risk.self_trade_prevention))
+        yield ("risk.self_trade_prevention", "RISK_SELF_TRADE"), _all(w.opens, f"!({said})")
+    for name, most in (risk.max_order_quantity or {}).items():
+        over = f"{f('quantity')} > {steps(most, LOT)}"
+        yield (
+            ("risk.max_order_quantity", "RISK_ORDER_QUANTITY"),
+            _all(w.opens, _mine(w, name, risk.max_order_quantity or {}), over),
+        )
     if risk.price_collar is not None:
         edge = steps(risk.price_collar.max_deviation.fraction, Decimal(1) / PPM) + PPM
         over = f"{f('price')} * {PPM} > {f('mark')} * {edge}"
@@ -258,9 +279,7 @@ def _position(w: _Writer) -> Iterator[tuple[Key, str]]:
     caps = risk.max_position_notional if risk is not None else None
     check = "risk.max_position_notional"
     for name, bounds in (caps or {}).items():
-        others = [other for other in caps or {} if other != "default"]
-        mine = f'{f("symbol")} == "{name}"' if name != "default" else f"!({d.among(f('symbol'), others)})"
-        opens = _all(w.opens, mine)
+        opens = _all(w.opens, _mine(w, name, caps or {}))
         base = d.known("equity") if _shares(bounds) else "true"
         price = w.higher(w.worst, f"{f('mark')} * {FINE}")
         after = f"({f('position')} + {f('open_buys')} + {f('quantity')}) * {price}"
@@ -278,9 +297,14 @@ def _used(w: _Writer) -> Iterator[tuple[Key, str]]:
     if risk is not None and risk.max_open_orders is not None:
         more = f"{f('open_orders')} + 1 > {risk.max_open_orders}"
         yield ("risk.max_open_orders", "RISK_OPEN_ORDERS"), _all(w.opens, more)
-    if risk is not None and risk.max_orders is not None:
-        more = f"{f('orders_in_window')} + 1 > {risk.max_orders.limit}"
-        yield ("risk.max_orders", "RATE_ORDERS"), _all(w.opens, more)
+    if risk is not None and risk.max_open_orders_per_symbol is not None:
+        more = f"{f('open_orders_here')} + 1 > {risk.max_open_orders_per_symbol}"
+        yield ("risk.max_open_orders_per_symbol", "RISK_OPEN_ORDERS"), _all(w.opens, more)
+    windows = (("max_orders", "orders", "RATE_ORDERS"), ("max_orders_per_symbol", "orders_here", "RATE_ORDERS"))
+    for name, count, code in (*windows, ("max_messages", "messages", "RATE_MESSAGES")):
+        window = getattr(risk, name, None)
+        if window is not None:
+            yield (f"risk.{name}", code), _all(w.opens, f"{f(count)} + 1 > {window.limit}")
     for name, budget in sorted((w.policy.rate_budgets or {}).items()):
         after = f"{f('weight')} + {f('cost')}"
         limit = w.dialect.choose(w.exits, str(budget.for_exits), str(budget.for_entries))

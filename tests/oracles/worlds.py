@@ -23,7 +23,7 @@ from policykit.store.memory import MemoryStore
 from tests.engine import random_worlds
 from tests.engine.worlds import NOW, TRAITS, changed
 from tests.oracles.question import CALL, COST, Used, lots
-from tests.oracles.translate import LOT, Key
+from tests.oracles.translate import CANCELS, LOT, Key
 
 ACCOUNT = "binance/main"
 #: The least step of a number, and one that is beyond the grid.
@@ -51,6 +51,16 @@ def policy(rng: Random) -> dict[str, Any]:
             "max_deviation": rng.choice(["2%", "0.5%"]),
             "max_age": rng.choice(["2s", "5s"]),
         }
+    sometimes: dict[str, list[Any]] = {
+        "risk.sides": [["buy"], ["sell"]],
+        "risk.time_in_force": [["GTC"], ["GTC", "IOC"], ["GTC", "IOC", "FOK"]],
+        "risk.self_trade_prevention": [["expire_taker", "expire_both"], ["expire_both"]],
+        "risk.max_order_quantity": [{"default": "0.01"}, {"default": "1", "BTC/USDT": "0.01"}],
+        "risk.max_open_orders_per_symbol": [1, 3],
+        "risk.max_orders_per_symbol": [{"limit": limit, "per": "1m"} for limit in (2, 5)],
+        "risk.max_messages": [{"limit": limit, "per": "1m"} for limit in (3, 8)],
+    }
+    changes |= {name: rng.choice(values) for name, values in sometimes.items() if rng.random() < 0.3}
     if rng.random() < 0.3:
         changes["stage"] = {"current": rng.choice(["paper", "sandbox", "full-live"])}
     return changed(changes)
@@ -76,8 +86,12 @@ def order(rng: Random) -> Order:
     symbol = rng.choice(["BTC/USDT"] * 6 + ["ETH/USDT", "DOGE/USDT", "BTC"])
     side: Any = rng.choice(["buy", "buy", "buy", "sell"]) if rng.random() < 0.97 else rng.choice([None, "hold"])
     made = Order(symbol, side, kind, quantity, price, stop_price=stop)
+    if rng.random() < 0.3:
+        made.time_in_force = rng.choice(["GTC", "IOC", "FOK"])
+    if rng.random() < 0.7:
+        made.self_trade_prevention = rng.choice(["expire_taker", "expire_both"])
     if rng.random() < 0.15:
-        made.action = rng.choice(["order.cancel", "orders.cancel_all", "data.read", "withdraw", "order.amend", "dance"])
+        made.action = rng.choice(["order.cancel", "orders.cancel_all", "data.read", "withdraw", "convert", "dance"])
         made.type = CALL if made.action == "data.read" else made.type
     return made
 
@@ -137,6 +151,7 @@ class Trader:
         )
         if grant.granted:
             self.used.weight += COST.get(asked.action, 1)
+            self.used.cancels += asked.action in CANCELS
             if intent is not None:
                 self._count(intent)
         return self._refusals(self.engine, known, asked, found.holds, grant)
@@ -159,19 +174,19 @@ class Trader:
     def _count(self, intent: Intent) -> None:
         asked, used = intent.order, self.used
         assert asked.quantity is not None
-        used.orders += 1
-        used.open_orders += 1
+        used.orders[asked.symbol] += 1
+        used.open_orders[asked.symbol] += 1
         base, quantity = asked.symbol.partition("/")[0], lots(asked.quantity)
         if asked.side == "buy":
             used.open_buys[base] += quantity
         end = self.rng.choice(["open", "open", "cancelled", "filled", "unknown"])
-        if end == "unknown" and asked.side == "buy" and self.rng.random() < 0.7:
+        if end == "unknown" and asked.side == "buy":
             self.store.outcome(intent.id, Outcome("unknown", NOW))
             used.unknown[(asked.symbol, "buy")] += 1
         elif end == "cancelled" or (end == "filled" and asked.side == "buy"):
             filled = asked.quantity if end == "filled" else Decimal(0)
             self.store.outcome(intent.id, Outcome("acknowledged", NOW, filled=filled, closed=True))
-            used.open_orders -= 1
+            used.open_orders[asked.symbol] -= 1
             if asked.side == "buy":
                 used.open_buys[base] -= quantity
                 used.position[base] += lots(filled)
