@@ -49,6 +49,7 @@ REASONS: Final[dict[str, ReasonText]] = {
     "FACTS_STALE": ReasonText(
         "a fact is older than `account.max_age`", "see why the maintenance loop does not read the account"
     ),
+    "KEY_PURPOSE": ReasonText("the key is not for trading", "use the key that the policy gives to execution"),
     "NUMBER_RANGE": ReasonText(
         "a number is beyond what counters hold exactly (2^53 steps of 1e-8)", "send a smaller order"
     ),
@@ -65,6 +66,10 @@ REASONS: Final[dict[str, ReasonText]] = {
     ),
     "PRICE_MISSING": ReasonText("no price was observed for what must be valued", "let the guard read that mark"),
     "PRICE_STALE": ReasonText("the newest price is too old", "see why marks are not read"),
+    "PRODUCT_NOT_TRADED": ReasonText(
+        "the symbol's product is none that this guard trades",
+        "give the key its scope and name the symbol, or use a client that this version can guard there",
+    ),
     "RATE_AMENDS": ReasonText("the amends allowed in the window are used up", "see what makes the bot amend so often"),
     "RATE_COOLDOWN": ReasonText("the last entry in the symbol was too short a time ago", "wait"),
     "RATE_MESSAGES": ReasonText(

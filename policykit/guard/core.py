@@ -29,6 +29,7 @@ from policykit.guard.settings import (
     clock_bound_ms,
     currency_problem,
     mode_named,
+    products_of,
     request_validity_ms,
     retry_plan,
     store_problem,
@@ -74,7 +75,8 @@ class Guard(Deciding):
         self.bot = os.environ.get("POLICYKIT_BOT") or policy.name
         self.host = socket.gethostname()
         self.account = policy.account_key
-        # What is known of a product that the adapter cannot trade is for lint: a guard must not send there by it.
+        # What is known of a product that is not traded here is for lint: a guard must not send there by it.
+        adapter = adapter.serving(products_of(policy, key, adapter.trades))
         tradable = {name: product for name, product in traits.products.items() if name in adapter.trades}
         self.traits = traits = replace(traits, products=tradable)
         self.adapter = adapter

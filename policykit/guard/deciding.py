@@ -13,6 +13,7 @@ from policykit.decision import Assessment, Decision, Hold, Reason
 from policykit.engine import Engine, denial_message, explain_failed
 from policykit.engine.facts import Facts, TradingState
 from policykit.errors import Denied, StoreUnavailable
+from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import OrderState
 from policykit.guard import fallback, refusals
 from policykit.guard.admission import DRIVING, Admitted
@@ -41,6 +42,7 @@ class Deciding(ABC):
     host: str
     account: str
     traits: Exchange
+    adapter: TradingAdapter
     engine: Engine
     telemetry: Telemetry
     scope: Scope
@@ -79,11 +81,12 @@ class Deciding(ABC):
             if warned:
                 assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now)
+            unfit = refusals.unfit(order, assessment, self.traits.products)
+            if unfit:
+                return self._refuse(decision, unfit, started, gated)
             if decision.outcome == "deny":
                 self._trip(assessment.reasons, decision.id)
                 return self._refuse(decision, assessment.reasons, started, gated)
-            if order.action == "order.amend" and not assessment.reduces:
-                return self._refuse(decision, refusals.amend(), started, gated)
             intent = self._intent(decision, assessment.holds, gated, replaces)
             try:
                 grant = self.store.reserve(decision, intent, assessment.holds, facts.generation, now)
@@ -240,13 +243,14 @@ class Deciding(ABC):
         order = decision.order
         if order.action != "order.create":
             return None
-        ids = self.family(order.symbol).client_order_id
+        family = self.adapter.family(order)
+        ids = self.family(order.symbol, family).client_order_id
         return Intent(
             id=decision.id,
             account=self.account,
             order=order,
             client_order_id=order.client_order_id or (decision.id if ids is None else ids.encode(decision.id)),
-            family="order",
+            family=family,
             holds=holds,
             reduces=decision.reduces,
             bot=self.bot,
@@ -259,9 +263,10 @@ class Deciding(ABC):
             replaces=replaces,
         )
 
-    def family(self, symbol: str) -> Family:
-        """Return the traits of the order family that a symbol's plain orders belong to."""
-        return self.traits.products[product_of(symbol)].families["order"]
+    def family(self, symbol: str, name: str = "order") -> Family:
+        """Return the traits of an order family; of a product that is not traded nothing is known: it has no fence."""
+        product = self.traits.products.get(product_of(symbol))
+        return refusals.NO_FAMILY if product is None else product.families.get(name, refusals.NO_FAMILY)
 
     # ---- what became of an order
 
