@@ -26,6 +26,7 @@ CHECKS: Final = frozenset(
         "account.max_age",
         "account.position_mode",
         "clock.max_skew",
+        "key.purpose",
         "rate_budgets",
         "risk.daily_loss",
         "risk.duplicate_window",

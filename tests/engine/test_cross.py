@@ -143,7 +143,7 @@ def test_I14_lanes_and_checks_agree_on_cross_markets(changes: dict[str, Any], ti
 def test_I14_every_check_that_can_let_an_order_pass_is_compared() -> None:
     """The comparison runs every check but those that no lane is made under."""
     compared = {check.id for changes in POLICIES for check in engine(changes).checks}
-    assert {check.id for check in all_checks()} - compared == {"policy.unheld", "stage.current", *LANELESS}
+    assert {check.id for check in all_checks()} - compared == {"key.purpose", "policy.unheld", "stage.current", *LANELESS}
 
 
 def test_I14_control_a_lane_of_increasing_sells_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
