@@ -109,7 +109,9 @@ def test_a_layout_that_fails_is_undone(tmp_path: Path) -> None:
 # ---- opening by name
 
 
-@pytest.mark.parametrize("uri", ["mysql://user:hunter2@box.example:6379/0", "etcd://:hunter2@box.example", "hunter2", "sqlite:x"])
+@pytest.mark.parametrize(
+    "uri", ["mysql://user:hunter2@box.example:6379/0", "etcd://:hunter2@box.example", "hunter2", "sqlite:x"]
+)
 def test_a_uri_that_is_no_store_is_named_without_its_password(uri: str) -> None:
     """Only the kind is in the error."""
     code, message = refusal(lambda: open_store(uri))
