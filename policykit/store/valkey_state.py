@@ -189,6 +189,7 @@ class OneAccount:
         if facts != self._said:
             conditions.append((key_of, "facts", self._fields.get("facts", False)))
             changes.append(("HSET", key_of, "facts", to_json({**self._facts, **facts}).decode()))
+            changes.append(("HINCRBY", key_of, "version", 1))
         joined = self._state.groups[len(self._groups) :]
         if joined:
             changes.append(("JOIN", name, *joined))

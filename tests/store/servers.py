@@ -81,7 +81,10 @@ def ledger_of(store: ValkeyStore) -> Ledger:
         meta = server.hgetall(f"{tag}:meta")
         ledger.generation, ledger.halts = int(meta.get("generation", 0)), keys.halts_of(meta.get("halts"))
         for key in server.scan_iter(f"{tag}:a:*", count=1_000):
-            keys.OneAccount(key.removeprefix(f"{tag}:a:"), server.hgetall(key), ledger)
+            name = key.removeprefix(f"{tag}:a:")
+            keys.OneAccount(name, server.hgetall(key), ledger)
+            for place, position in ledger.accounts[name].positions.items():
+                ledger.accounts[name].counted(place, position)
         ledger.sums = {counter: int(used) for counter, used in server.hgetall(f"{tag}:sums").items()}
         windows = server.hgetall(f"{tag}:windows")
         for counter in [field.removesuffix("|span") for field in windows if field.endswith("|span")]:
