@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from policykit.order import Order
 from policykit.place import Place
 
-HoldKind = Literal["sum", "window", "position", "clear", "gross", "net"]
+HoldKind = Literal["sum", "window", "position", "clear", "gross", "net", "positions"]
 OnBreach = Literal["warn", "deny", "reduce_only", "cancel_open", "halt"]
 
 
@@ -24,6 +24,7 @@ class Hold(NamedTuple):
     - `gross`, `net`: the worth of positions in exposure steps (`EXPOSURE_SCALE` of the counter's currency). The store
       keeps their totals (`store/exposure.py`) and moves them with every claim, fill and fact, so such a hold adds
       nothing itself: it asks that (total + |amount|) <= limit; of `net` the total is that of the amount's sign.
+    - `positions`: as `gross`, of how many positions other than the counter's own are not flat at their worst.
     - `clear`: at most `limit` intents with an unknown outcome may stand on this counter (`unknown_counter`).
     """
 
@@ -54,6 +55,11 @@ def gross_counter(owner: str) -> str:
 def net_counter(owner: str) -> str:
     """Name the totals of long and of short positions of an owner (see `gross_counter`)."""
     return f"{owner}|net"
+
+
+def positions_counter(account: str, key: str) -> str:
+    """Name the count of an account's positions other than the one at `key`."""
+    return f"{account}|positions|{key}"
 
 
 @dataclass(frozen=True, slots=True)

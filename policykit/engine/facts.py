@@ -44,7 +44,9 @@ class Contract(NamedTuple):
     """What the exchange says of one contract market on this account; None: not known.
 
     `leverage` and `margin_mode` (`cross`, `isolated`) are as set at the exchange. `liquidation_price` is None where
-    there is no position, too. `funding_rate` is that of the running interval: longs pay it where it is over 0.
+    there is no position, too, and 0 where the position cannot be liquidated. `funding_rate` is that of the running
+    interval: longs pay it where it is over 0. `quanto_size` is what a contract that settles in a third currency is worth
+    in that currency for each 1 of its price.
     """
 
     leverage: Decimal | None = None
@@ -52,6 +54,7 @@ class Contract(NamedTuple):
     liquidation_price: Decimal | None = None
     funding_rate: Decimal | None = None
     as_of_ms: int = 0
+    quanto_size: Decimal | None = None
 
 
 class Setting(NamedTuple):

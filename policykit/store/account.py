@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from policykit.engine.facts import Fact, Facts, Move, Position
+from policykit.engine.facts import NO_STREAK, Contract, Fact, Facts, Move, Position, Quote, Setting
 from policykit.store.base import Observation
-from policykit.store.codec import fact_from_list, fact_to_list
+from policykit.store.codec import contract_from_list, contract_to_list, fact_from_list, fact_to_list
 from policykit.store.exposure import Exposure, owners, unit_steps
+from policykit.store.figures import Figures
 from policykit.store.positions import PositionState
+from policykit.store.trades import Trades
 
 _MINUTE_MS: Final = 60_000
 #: So many minutes of marks are kept: an hour, wherever in a minute it starts.
@@ -47,14 +49,21 @@ class AccountState:
         self.groups: tuple[str, ...] = ()
         self._exposure = exposure
         self.currency: str | None = None
-        self.equity: Fact | None = None
-        self.day_base: Fact | None = None
-        self.net_transfers: Fact | None = None
+        self.figures = Figures()
         self.positions: dict[str, PositionState] = {}
         self.positions_as_of_ms: int | None = None
         self.marks: dict[str, Fact] = {}
         self.moves: dict[str, tuple[Move, ...]] = {}
         self.contract_sizes: dict[str, Decimal] = {}
+        self.quotes: dict[str, Quote] = {}
+        self.contracts: dict[str, Contract] = {}
+        self.position_mode: Setting | None = None
+        self.margin_ratio: Fact | None = None
+        self.borrowed: Fact | None = None
+        self.units_as_of_ms = 0
+        #: Kept once a policy asks for it.
+        self.trades: Trades | None = None
+        self.address_proofs: dict[str, int] = {}
         self.skew_ms: int | None = None
         self.bans: dict[str, int] = {}
 
@@ -74,18 +83,14 @@ class AccountState:
         """Count the account's positions into groups, from now on; it leaves none that it was in."""
         new = tuple(group for group in groups if group not in self.groups)
         for state in self.positions.values() if new else ():
-            was, state.counted = state.counted, (0, 0, 0)
+            was, state.counted = state.counted, (0, 0, 0, 0)
             self._exposure.count(state, new)
             state.counted = was
         self.groups += new
 
     def observe(self, seen: Observation) -> None:
         """Take facts in."""
-        if seen.equity is not None and _newer(seen, self.equity):
-            self.equity = Fact(seen.equity, seen.as_of_ms)
-            self._take_day_base(seen)
-        if seen.net_transfers is not None and _newer(seen, self.net_transfers):
-            self.net_transfers = Fact(seen.net_transfers, seen.as_of_ms)
+        self.figures.observe(seen)
         for symbol, mark in seen.marks.items():
             if _newer(seen, self.marks.get(symbol)):
                 self.marks[symbol] = Fact(mark, seen.as_of_ms)
@@ -93,43 +98,77 @@ class AccountState:
         self.contract_sizes.update(seen.contract_sizes)
         if seen.skew_ms is not None:
             self.skew_ms = seen.skew_ms
+        self._observe_settings(seen)
         if seen.positions is not None:
             self._observe_positions(seen, seen.positions)
-        for key, unit in seen.units.items():
-            state = self.position(key)
-            state.unit = unit_steps(unit)
-            self.counted(key, state)
+        if seen.units and seen.as_of_ms >= self.units_as_of_ms:
+            self.units_as_of_ms = seen.as_of_ms
+            for key, unit in seen.units.items():
+                state = self.position(key)
+                state.unit = unit_steps(unit)
+                self.counted(key, state)
 
-    def _take_day_base(self, seen: Observation) -> None:
-        day = seen.day_start_ms
-        if day and seen.as_of_ms >= day and (self.day_base is None or self.day_base.as_of_ms < day):
-            assert seen.equity is not None
-            # Taken late in the day, the base is without what was deposited since its start: that is no profit lost.
-            self.day_base = Fact(seen.equity - (seen.net_transfers or Decimal(0)), day)
-            self.net_transfers = None
+    def _observe_settings(self, seen: Observation) -> None:
+        for symbol, quote in seen.quotes.items():
+            if symbol not in self.quotes or quote.as_of_ms >= self.quotes[symbol].as_of_ms:
+                self.quotes[symbol] = quote
+        for symbol, contract in seen.contracts.items():
+            if symbol not in self.contracts or contract.as_of_ms >= self.contracts[symbol].as_of_ms:
+                self.contracts[symbol] = contract
+        if seen.position_mode is not None and _newer(seen, self.position_mode):
+            self.position_mode = Setting(seen.position_mode, seen.as_of_ms)
+        if seen.margin_ratio is not None and _newer(seen, self.margin_ratio):
+            self.margin_ratio = Fact(seen.margin_ratio, seen.as_of_ms)
+        if seen.borrowed is not None and _newer(seen, self.borrowed):
+            self.borrowed = Fact(seen.borrowed, seen.as_of_ms)
+
+    def prove(self, host: str, key: str, at_ms: int) -> None:
+        """Remember that a key was proved to work from a host."""
+        name = f"{host}|{key}"
+        self.address_proofs[name] = max(self.address_proofs.get(name, 0), at_ms)
+
+    def filled(self, key: str, quantity: Decimal, cost: Decimal | None, at_ms: int, *, reduces: bool) -> bool:
+        """Take a fill of ours into its trade; True when that ended one. What closes no trade of ours is none."""
+        if self.trades is None or (reduces and key not in self.trades.running):
+            return False
+        return self.trades.fill(key, quantity, cost, at_ms)
 
     def _observe_positions(self, seen: Observation, positions: Mapping[str, Decimal]) -> None:
         if not seen.partial:
             if self.positions_as_of_ms is not None and seen.as_of_ms < self.positions_as_of_ms:
                 return
             self.positions_as_of_ms = seen.as_of_ms
-            for key, state in self.positions.items():
+            for key in self.positions:
                 if key not in positions:
-                    state.observe(Decimal(0), seen.as_of_ms, seen.until_ms)
-                    self.counted(key, state)
+                    self._observe_position(key, Decimal(0), seen)
         for key, quantity in positions.items():
-            state = self.position(key)
-            state.observe(quantity, seen.as_of_ms, seen.until_ms)
-            self.counted(key, state)
+            self._observe_position(key, quantity, seen)
+
+    def _observe_position(self, key: str, quantity: Decimal, seen: Observation) -> None:
+        state = self.position(key)
+        state.observe(quantity, seen.as_of_ms, seen.until_ms)
+        self.counted(key, state)
+        if self.trades is not None and state.bounds() == (0, 0):
+            self.trades.flat(key)
 
     def facts(self, generation: int) -> Facts:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
         return Facts(
             generation=generation,
             currency=self.currency,
-            equity=self.equity,
-            day_base=self.day_base,
-            net_transfers=self.net_transfers,
+            equity=self.figures.equity,
+            day_base=self.figures.day_base,
+            net_transfers=self.figures.net_transfers,
+            week_base=self.figures.week_base,
+            week_transfers=self.figures.week_transfers,
+            peak=self.figures.peak,
+            quotes=dict(self.quotes),
+            contracts=dict(self.contracts),
+            position_mode=self.position_mode,
+            margin_ratio=self.margin_ratio,
+            borrowed=self.borrowed,
+            streak=NO_STREAK if self.trades is None else self.trades.streak,
+            address_proofs=dict(self.address_proofs),
             positions=LivePositions(self.positions),
             positions_as_of_ms=self.positions_as_of_ms,
             marks=dict(self.marks),
@@ -143,14 +182,20 @@ class AccountState:
         return {
             "currency": self.currency,
             "groups": list(self.groups),
-            "equity": fact_to_list(self.equity),
-            "day_base": fact_to_list(self.day_base),
-            "net_transfers": fact_to_list(self.net_transfers),
+            **self.figures.dump(),
             "positions": {key: state.dump() for key, state in self.positions.items()},
             "positions_as_of_ms": self.positions_as_of_ms,
             "marks": {symbol: fact_to_list(mark) for symbol, mark in self.marks.items()},
             "moves": {s: [[m.start_ms, str(m.low), str(m.high)] for m in moves] for s, moves in self.moves.items()},
             "contract_sizes": {symbol: str(size) for symbol, size in self.contract_sizes.items()},
+            "quotes": {s: [str(q.bid), str(q.ask), q.as_of_ms] for s, q in self.quotes.items()},
+            "contracts": {s: contract_to_list(c) for s, c in self.contracts.items()},
+            "position_mode": None if self.position_mode is None else list(self.position_mode),
+            "margin_ratio": fact_to_list(self.margin_ratio),
+            "borrowed": fact_to_list(self.borrowed),
+            "units_as_of_ms": self.units_as_of_ms,
+            "trades": None if self.trades is None else self.trades.dump(),
+            "address_proofs": dict(self.address_proofs),
             "skew_ms": self.skew_ms,
             "bans": dict(self.bans),
         }
@@ -158,9 +203,7 @@ class AccountState:
     def load(self, data: dict[str, Any]) -> None:
         self.currency = data["currency"]
         self.groups = tuple(data.get("groups", ()))
-        self.equity = fact_from_list(data["equity"])
-        self.day_base = fact_from_list(data["day_base"])
-        self.net_transfers = fact_from_list(data["net_transfers"])
+        self.figures.load(data)
         self.positions_as_of_ms = data["positions_as_of_ms"]
         for key, state in data["positions"].items():
             self.positions[key] = PositionState()
@@ -172,9 +215,25 @@ class AccountState:
         self.contract_sizes = {s: Decimal(size) for s, size in data["contract_sizes"].items()}
         self.skew_ms = data["skew_ms"]
         self.bans = dict(data["bans"])
+        self._load_settings(data)
+
+    def _load_settings(self, data: dict[str, Any]) -> None:
+        """Read what a checkpoint of an earlier version has none of."""
+        for symbol, (bid, ask, as_of_ms) in data.get("quotes", {}).items():
+            self.quotes[symbol] = Quote(Decimal(bid), Decimal(ask), as_of_ms)
+        self.contracts = {s: contract_from_list(c) for s, c in data.get("contracts", {}).items()}
+        mode, trades = data.get("position_mode"), data.get("trades")
+        self.position_mode = None if mode is None else Setting(*mode)
+        self.margin_ratio = fact_from_list(data.get("margin_ratio"))
+        self.borrowed = fact_from_list(data.get("borrowed"))
+        self.units_as_of_ms = data.get("units_as_of_ms", 0)
+        if trades is not None:
+            self.trades = Trades()
+            self.trades.load(trades)
+        self.address_proofs = dict(data.get("address_proofs", {}))
 
 
-def _newer(seen: Observation, fact: Fact | None) -> bool:
+def _newer(seen: Observation, fact: Fact | Setting | None) -> bool:
     return fact is None or seen.as_of_ms >= fact.as_of_ms
 
 

@@ -63,7 +63,7 @@ class Observation:
     units: Mapping[str, Decimal] = field(default_factory=dict)
     #: Start of the running day (UTC ms) by the policy's `day_starts`; 0: no daily figure is kept.
     day_start_ms: int = 0
-    #: Start of the running week (UTC ms); 0: no weekly figure is kept.
+    #: Start of the running week (UTC ms); 0: neither weekly figures nor a peak are asked for.
     week_start_ms: int = 0
     #: Net transfers from the day that was known before up to the running day's start; None: not read.
     carried_transfers: Decimal | None = None
@@ -91,6 +91,8 @@ class GuardInfo(NamedTuple):
     policy_file: str
     mode: str
     beat_ms: int
+    #: The effective policy as JSON, for guards of the account that have another version of it; empty: not told.
+    policy: str = ""
 
 
 class Store(Protocol):
@@ -179,6 +181,10 @@ class Store(Protocol):
 
     def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
         """Write that a policy is in force for an account; the first to do so fixes the currency it is counted in."""
+        ...
+
+    def prove(self, proof: Mapping[str, Any], now_ms: int) -> int:
+        """Write that a key works from a host's address: exchange, environment, endpoint, account, key, host."""
         ...
 
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:

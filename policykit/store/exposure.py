@@ -20,11 +20,15 @@ _DOWN: Final = SCALE * UNIT_SCALE // EXPOSURE_SCALE
 
 
 class Total(NamedTuple):
-    """Exposure steps: of all positions at their worst, of long ones, of short ones (both signed: a hedge is less)."""
+    """Exposure steps: of all positions at their worst, of long ones, of short ones (both signed: a hedge is less).
+
+    `positions` is how many are worth anything at their worst.
+    """
 
     gross: int = 0
     long: int = 0
     short: int = 0
+    positions: int = 0
 
 
 def worth(position: PositionState) -> Total:
@@ -36,7 +40,8 @@ def worth(position: PositionState) -> Total:
     if not unit:
         return Total()
     long, short = _steps(position.use(True), unit), _steps(position.use(False), unit)
-    return Total(max(long, short, 0), long, short)
+    gross = max(long, short, 0)
+    return Total(gross, long, short, int(gross > 0))
 
 
 def _steps(quantity: int, unit: int) -> int:
@@ -49,6 +54,9 @@ def unit_steps(unit: Decimal) -> int:
     return UP.multiply(unit, Decimal(UNIT_SCALE)).__ceil__()
 
 
+_NOTHING: Final = Total()
+
+
 class Exposure:
     """The totals of one store, by owner: an account, one asset of it, a group."""
 
@@ -57,23 +65,21 @@ class Exposure:
 
     def use(self, counter: str, *, net: bool, buy: bool) -> int:
         """Return what is used of a `gross` or `net` counter."""
-        owner = counter.rpartition("|")[0]
-        total = self.totals.get(owner)
-        if total is None:
-            return 0
+        total = self.total(counter.rpartition("|")[0])
         return (total.long if buy else total.short) if net else total.gross
+
+    def total(self, owner: str) -> Total:
+        """Return the totals of an owner."""
+        return self.totals.get(owner, _NOTHING)
 
     def count(self, position: PositionState, owners: Iterable[str]) -> None:
         """Count what a position became."""
-        gross, long, short = position.counted
-        after = worth(position)
-        if after == position.counted:
+        before, after = position.counted, worth(position)
+        if after == before:
             return
         for owner in owners:
-            old = self.totals.get(owner, Total())
-            self.totals[owner] = Total(
-                old.gross + after.gross - gross, old.long + after.long - long, old.short + after.short - short
-            )
+            moved = zip(self.total(owner), after, before, strict=True)
+            self.totals[owner] = Total(*(total + new - old for total, new, old in moved))
         position.counted = after
 
 

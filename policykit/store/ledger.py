@@ -26,6 +26,7 @@ from policykit.store.codec import (
     outcome_from_dict,
 )
 from policykit.store.exposure import Exposure
+from policykit.store.trades import Trades
 from policykit.store.windows import Window, make
 from policykit.units import scale_down, scale_up
 
@@ -118,9 +119,18 @@ class Ledger:
             known = self.accounts.get(account)
             state = None if known is None else known.positions.get(key)
             return 0 if state is None else state.use(hold.amount > 0)
+        if kind == "positions":
+            return self._others(counter)
         if kind != "clear":
             return self.exposure.use(counter, net=kind == "net", buy=hold.amount > 0)
         return self._unknown(counter, now_ms)
+
+    def _others(self, counter: str) -> int:
+        """Count the positions of an account that are not flat at their worst, without the one that is named."""
+        name, _, key = counter.split("|", 2)
+        account = self.accounts.get(name)
+        state = None if account is None else account.positions.get(key)
+        return self.exposure.total(name).positions - (0 if state is None else state.counted[3])
 
     def _unknown(self, counter: str, now_ms: int) -> int:
         """Count the unknown intents; all that are silent count as one, which no `clear` hold allows either."""
@@ -245,6 +255,10 @@ class Ledger:
         state = account.position(key)
         state.fill(down, up, before.decided_ms, at_ms)
         account.counted(key, state)
+        cost = None if after.cost is None or (was and before.cost is None) else after.cost - (before.cost or 0)
+        quantity = now - was if after.order.side == "buy" else was - now
+        if account.filled(key, quantity, cost, at_ms, reduces=after.reduces):
+            self.moved()
 
     def _give_back(self, intent_id: str, quantity: int) -> None:
         """Lower what a position hold still claims, by at most what it claims."""
@@ -387,7 +401,16 @@ def _policy(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     account = ledger.account(body["account"])
     account.currency = account.currency or body["currency"]
     account.join(tuple(body.get("groups", ())))
+    if body.get("trades") and account.trades is None:
+        account.trades = Trades()
     ledger.moved()
+
+
+def _proof(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    # One that another origin than the exchange gave, or of a sandbox, proves nothing for live orders.
+    if body.get("endpoint") is None and body.get("environment") == "live":
+        ledger.account(f"{body['exchange']}/{body['account']}").prove(body["host"], body["key"], at_ms)
+        ledger.moved()
 
 
 def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
@@ -407,4 +430,5 @@ _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
     "resume": _resume,
     "ban": _ban,
     "policy": _policy,
+    "address.proof": _proof,
 }

@@ -32,7 +32,7 @@ class PositionState:
         self.open_sells = 0
         #: What one unit is worth (exposure.py), 0 while no price was seen; and what the totals count of it now.
         self.unit = 0
-        self.counted = (0, 0, 0)
+        self.counted = (0, 0, 0, 0)
 
     def observe(self, quantity: Decimal, as_of_ms: int, until_ms: int) -> None:
         """Take a fact read between its sending and its answer; drop the fills that it must hold."""

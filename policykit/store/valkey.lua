@@ -88,30 +88,32 @@ local function worst(p, buy)
 end
 
 local function worth(p)
-  if p.unit == '0' then return 0, 0, 0 end
+  if p.unit == '0' then return 0, 0, 0, 0 end
   local long, short = steps(worst(p, true), p.unit), steps(worst(p, false), p.unit)
-  return math.max(long, short, 0), long, short
+  local gross = math.max(long, short, 0)
+  return gross, long, short, gross > 0 and 1 or 0
 end
 
 local function int(number) return string.format('%.0f', number) end
 
-local function add(owner, gross, long, short)
+local function add(owner, gross, long, short, open)
   if gross ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|gross', int(gross)) end
   if long ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|long', int(long)) end
   if short ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|short', int(short)) end
+  if open ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|positions', int(open)) end
 end
 
 -- Change a position, and count it anew for its account, its asset, and the account's groups.
 local function change(p, act)
-  local gross, long, short = worth(p)
+  local gross, long, short, open = worth(p)
   act(p)
-  local gross2, long2, short2 = worth(p)
-  gross, long, short = gross2 - gross, long2 - long, short2 - short
+  local gross2, long2, short2, open2 = worth(p)
+  gross, long, short, open = gross2 - gross, long2 - long, short2 - short, open2 - open
   if gross == 0 and long == 0 and short == 0 then return end
-  add(p.owner, gross, long, short)
-  add(p.owner .. '|asset|' .. p.key:match('^[^/]*'), gross, long, short)
+  add(p.owner, gross, long, short, open)
+  add(p.owner .. '|asset|' .. p.key:match('^[^/]*'), gross, long, short, open)
   local groups = call('HGET', tag .. 'a:' .. p.owner, 'groups')
-  for _, group in ipairs(groups and cjson.decode(groups) or {}) do add(group, gross, long, short) end
+  for _, group in ipairs(groups and cjson.decode(groups) or {}) do add(group, gross, long, short, open) end
 end
 
 local function claim(p, buys, sells)
@@ -185,6 +187,11 @@ local function use(hold)
     local which = kind == 'gross' and '|gross' or amount > 0 and '|long' or '|short'
     return tonumber(call('HGET', tag .. 'totals', counter:match('^(.*)|[^|]*$') .. which) or 0)
   end
+  if kind == 'positions' then
+    local owner, key = counter:match('^([^|]*)|[^|]*|(.*)$')
+    local _, _, _, open = worth(position(owner, key))
+    return tonumber(call('HGET', tag .. 'totals', owner .. '|positions') or 0) - open
+  end
   if kind == 'lease' then
     local held = call('HMGET', tag .. 'leases', counter, counter .. '|until')
     return held[1] and held[1] ~= hold[5] and tonumber(held[2]) > now and 1 or 0
@@ -241,8 +248,8 @@ function special.JOIN(owner, ...)
   for _, field in ipairs(call('HKEYS', tag .. 'a:' .. owner)) do
     local key = field:match('^u|(.*)$')
     if key then
-      local gross, long, short = worth(position(owner, key))
-      for _, group in ipairs({...}) do add(group, gross, long, short) end
+      local gross, long, short, open = worth(position(owner, key))
+      for _, group in ipairs({...}) do add(group, gross, long, short, open) end
     end
   end
 end

@@ -29,6 +29,7 @@ from policykit.orders.intent import Intent, Outcome
 from policykit.store import forks
 from policykit.store import valkey_state as state
 from policykit.store.backed import _finite as finite
+from policykit.store.backed import finite_facts
 from policykit.store.base import GUARD_SILENT_MS, Grant, GuardInfo, Observation, Row
 from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
 from policykit.store.durability import ephemeral
@@ -361,9 +362,7 @@ class ValkeyStore:
     # ---- changes of accounts and halts
 
     def observe(self, account: str, seen: Observation, now_ms: int) -> None:
-        for numbers in (seen.positions or {}, seen.marks, seen.contract_sizes, seen.units):
-            finite(*numbers.values())
-        finite(seen.equity, seen.net_transfers)
+        finite_facts(seen)
         self._change("observe", account, observation_to_dict(account, seen), now_ms)
 
     def ban(self, account: str, scope: str, until_ms: int, now_ms: int) -> None:
@@ -371,6 +370,9 @@ class ValkeyStore:
 
     def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
         return self._change("policy", account, {"account": account, "currency": currency, **loaded}, now_ms)
+
+    def prove(self, proof: Mapping[str, Any], now_ms: int) -> int:
+        return self._change("address.proof", f"{proof['exchange']}/{proof['account']}", dict(proof), now_ms)
 
     def _change(self, kind: str, account: str, body: dict[str, Any], now_ms: int) -> int:
         """Apply a row to an account, as long as others do not change the same of it meanwhile."""
