@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from policykit.clock import Clock
 from policykit.decision import Assessment, Decision, Hold, Reason
@@ -18,6 +18,7 @@ from policykit.exchanges.base import OrderState
 from policykit.guard import fallback, refusals
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.settings import Mode
+from policykit.guard.shadow import Shadow
 from policykit.order import CANCELS, Order
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome, advance
@@ -47,6 +48,8 @@ class Deciding(ABC):
     telemetry: Telemetry
     scope: Scope
     validity_ms: int
+    #: A candidate that judges every order too, and acts on nothing.
+    shadow: Shadow | None = None
 
     def now(self) -> int:
         """Return UTC ms by the guard's clock."""
@@ -60,7 +63,8 @@ class Deciding(ABC):
         """Return the decision for an order without holding, recording or sending anything."""
         now = self.now()
         facts = self.facts(order.symbol)
-        return self._decision(new_id(), order, self.engine.assess(facts, order, now), facts, now)
+        engine = self.engine
+        return self._decision(new_id(), order, engine.assess(facts, order, now), facts, now, engine)
 
     # INVARIANT I12: whatever cannot be evaluated, read or written ends in a denial with a code; only what can merely
     # reduce passes without a store.
@@ -77,10 +81,12 @@ class Deciding(ABC):
         warned: tuple[Reason, ...] = ()
         while True:
             facts = self.facts(order.symbol)
-            assessment = self.engine.assess(facts, order, now)
+            engine = self.engine  # a reload may put another in its place: one decision is one policy's
+            assessment = engine.assess(facts, order, now)
             if warned:
                 assessment = refusals.lifted(assessment, warned)
-            decision = self._decision(decision_id, order, assessment, facts, now)
+            decision = self._decision(decision_id, order, assessment, facts, now, engine)
+            decision.extra |= self._beside(order, facts, now, assessment)
             unfit = refusals.unfit(order, assessment, self.traits.products)
             if unfit:
                 return self._refuse(decision, unfit, started, gated)
@@ -102,7 +108,7 @@ class Deciding(ABC):
             last = times > (refusals.ASSESS_EXIT_AGAIN if assessment.reduces else refusals.ASSESS_AGAIN)
             if not grant.stale and (last or not assessment.reduces):
                 reasons = explain_failed(
-                    self.engine, order, assessment.holds, grant.used, grant.failed, facts=facts, now_ms=now
+                    engine, order, assessment.holds, grant.used, grant.failed, facts=facts, now_ms=now
                 )
                 if all(reason.on_breach == "warn" for reason in reasons):
                     warned += reasons
@@ -114,10 +120,13 @@ class Deciding(ABC):
             if last:
                 return self._refuse(decision, refusals.moving(times), started, gated)
 
+    def _beside(self, order: Order, facts: Facts, now: int, active: Assessment) -> dict[str, Any]:
+        return {} if self.shadow is None else self.shadow.differs(order, facts, now, active)
+
     def refuse(self, order: Order, reason: Reason) -> Denied:
         """Record a denial that no check made (a raw call at the gate, say) and return the error to raise."""
         facts, now = self.facts(order.symbol), self.now()
-        decision = self._decision(new_id(), order, Assessment((reason,), (), False), facts, now)
+        decision = self._decision(new_id(), order, Assessment((reason,), (), False), facts, now, self.engine)
         return self._deny(decision, (reason,), self.clock.monotonic_ms())
 
     def _admit(
@@ -219,7 +228,9 @@ class Deciding(ABC):
         except StoreUnavailable:
             return
 
-    def _decision(self, decision_id: str, order: Order, a: Assessment, facts: Facts, now: int) -> Decision:
+    def _decision(
+        self, decision_id: str, order: Order, a: Assessment, facts: Facts, now: int, engine: Engine
+    ) -> Decision:
         equity = facts.equity
         return Decision(
             id=decision_id,
@@ -227,8 +238,8 @@ class Deciding(ABC):
             mode=self.mode,
             action=order.action,
             order=order,
-            policy_name=self.policy.name,
-            policy_version=self.policy.version,
+            policy_name=engine.effective.name,
+            policy_version=engine.effective.version,
             bot=self.bot,
             at_ms=now,
             reasons=a.reasons,
@@ -236,7 +247,7 @@ class Deciding(ABC):
             reduces=a.reduces,
             notional=a.notional,
             facts_age_s=None if equity is None else (now - equity.as_of_ms) / 1000,
-            checks=len(self.engine.checks),
+            checks=len(engine.checks),
         )
 
     def _intent(self, decision: Decision, holds: tuple[Hold, ...], gated: bool, replaces: str | None) -> Intent | None:

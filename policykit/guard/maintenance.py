@@ -108,6 +108,7 @@ class Maintenance:
     def _round(self) -> None:
         guard = self.guard
         guard.beat()
+        guard.in_force.refresh()
         self._rounds += 1
         if self._rounds % CHECKPOINT_ROUNDS == 0:
             guard.store.checkpoint()
@@ -140,6 +141,10 @@ class Maintenance:
         unknown = sum(intent.state == "unknown" for intent in guard.store.intents(guard.account))
         tell(names.M_UNKNOWN, unknown, exchange | {names.ACCOUNT: guard.policy.model.account.name})
         tell(names.M_HEARTBEAT, guard.now() / 1000, {names.BOT: guard.bot})
+        if guard.shadow is not None:
+            candidate = guard.shadow.engine.effective
+            labels = {names.POLICY_ID: candidate.name, names.POLICY_VERSION: candidate.version}
+            tell(names.M_SHADOW, guard.shadow.differed, labels)
         skew = guard.facts().skew_ms
         if skew is not None:
             tell(names.M_SKEW, skew / 1000, exchange)

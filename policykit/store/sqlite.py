@@ -183,7 +183,7 @@ class SqliteStore(JournalFile, LedgerStore):
     def guards(self) -> list[GuardInfo]:
         with self._lock:
             found = self._asked("SELECT info FROM guards ORDER BY bot, host, pid, account")
-        return [GuardInfo(*json.loads(row[0])) for row in found]
+        return [GuardInfo(*json.loads(row[0])[: len(GuardInfo._fields)]) for row in found]  # a later version says more
 
     def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
         with self._lock:
