@@ -182,8 +182,9 @@ class Case:
 
     @property
     def position_key(self) -> str:
-        """Return what the position is kept by: the base asset on spot, the symbol on derivatives."""
-        return self.setup.position_key(self.order.symbol)
+        """Return what the position is kept by: the base asset on spot, on derivatives the symbol, with its leg."""
+        key, leg = self.setup.position_key(self.order.symbol), self.order.position_side
+        return key if leg is None or not self._contract else f"{key}#{leg}"
 
     @property
     def position(self) -> Position | None:

@@ -160,7 +160,8 @@ class Binance(TradingAdapter):
 
     def endpoint(self, order: Order) -> str:
         """Return the call by which an order is placed, or a setting made: spot has no settings."""
-        return _USDM.endpoint(order) if _contract(order.symbol) else super().endpoint(order)
+        ours = order.action != "account.configure" and not _contract(order.symbol)
+        return super().endpoint(order) if ours else _USDM.endpoint(order)
 
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id (ccxt would put its broker's prefix in its place)."""
@@ -169,8 +170,8 @@ class Binance(TradingAdapter):
         return {"newClientOrderId": client_order_id}
 
     def differs(self, order: Order, url: str, body: str | None) -> str | None:
-        """Hold the order in a request against the one that was decided."""
-        if _contract(order.symbol):
+        """Hold what is in a request against what was decided."""
+        if order.action == "account.configure" or _contract(order.symbol):
             return _USDM.differs(order, url, body)
         return binance_orders.differs(order, url, body)
 

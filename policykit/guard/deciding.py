@@ -11,7 +11,7 @@ from typing import Any, Final
 from policykit.clock import Clock
 from policykit.decision import Assessment, Decision, Hold, Reason
 from policykit.engine import Engine, denial_message, explain_failed
-from policykit.engine.facts import Facts, TradingState
+from policykit.engine.facts import Contract, Facts, TradingState
 from policykit.errors import Denied, StoreUnavailable
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import OrderState
@@ -24,7 +24,7 @@ from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.orders.life import Proof, after_lookup
 from policykit.policy import EffectivePolicy
-from policykit.store import SEND_WITHIN_MS, Store
+from policykit.store import SEND_WITHIN_MS, Observation, Store
 from policykit.telemetry import Scope, Telemetry
 from policykit.traits.base import Exchange, Family, product_of
 
@@ -350,6 +350,16 @@ class Deciding(ABC):
                 outcome = after_lookup(intent, self.now(), state, Proof(None))
                 if outcome is not None:
                     self.store.outcome(intent.id, outcome)
+
+    def configured(self, order: Order) -> None:
+        """Take in a setting that the exchange has confirmed, so that the next order is judged by it."""
+        now, asked = self.now(), Contract(order.leverage, order.margin_mode, as_of_ms=self.now())
+        known = self.facts(order.symbol).contracts.get(order.symbol, asked)
+        said = {name: value for name, value in asked._asdict().items() if value is not None and name != "as_of_ms"}
+        contracts = {order.symbol: known._replace(**said)} if said else {}
+        seen = Observation(now, now, contracts=contracts, position_mode=order.position_mode)
+        with suppress(StoreUnavailable):  # the next round of maintenance reads it
+            self.store.observe(self.account, seen, now)
 
     def looked(self, intent: Intent, *, asked: bool, fence: int | None) -> None:
         """Write down that a look-up proved nothing, and when one will, for `policykit journal show`."""

@@ -39,6 +39,7 @@ SITE: Final = Path(__file__).parent / "run_site"
 #: What the started program is told beside POLICYKIT_POLICY.
 KEY: Final = "POLICYKIT_RUN_KEY"
 ENDPOINT: Final = "POLICYKIT_RUN_ENDPOINT"
+ALLOW_LOOSEN: Final = "POLICYKIT_RUN_ALLOW_LOOSEN"
 #: Options under which Python reads no PYTHONPATH, or runs no start-up hook.
 _DEAF: Final = "IES"
 #: A first line of a script is read as far as this.
@@ -48,10 +49,12 @@ _SHEBANG: Final = 256
 # ---- before the program starts
 
 
-def environment(policy: str, key: str | None, endpoint: str | None, inherited: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    policy: str, key: str | None, endpoint: str | None, inherited: Mapping[str, str], *, allow_loosen: bool = False
+) -> dict[str, str]:
     """Check everything that can be checked, and return the environment to start a program in.
 
-    Raise PolicyError, PolicykitError, or ValueError for an endpoint that cannot be.
+    `allow_loosen`: the policy's file may be loosened while the program runs. Raise PolicyError, PolicykitError, or ValueError for an endpoint that cannot be.
     """
     effective = load(policy, now_ms=SystemClock().now_ms())
     mode_named()
@@ -62,7 +65,10 @@ def environment(policy: str, key: str | None, endpoint: str | None, inherited: M
     told = {"POLICYKIT_POLICY": os.path.abspath(policy), KEY: choose_key(effective, key)}
     if endpoint is not None:
         told[ENDPOINT] = check_endpoint(endpoint)
+    if allow_loosen:
+        told[ALLOW_LOOSEN] = "1"
     behind = [entry for entry in inherited.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != str(SITE)]
+    inherited = {name: value for name, value in inherited.items() if name != ALLOW_LOOSEN}  # each start says it anew
     return {**inherited, **told, "PYTHONPATH": os.pathsep.join((str(SITE), *behind))}
 
 
@@ -132,7 +138,8 @@ class _Process:
         with self.lock:
             if self.gate is None:
                 endpoint = os.environ.get(ENDPOINT) or None
-                self.gate = Gate(Guard.load(key=os.environ.get(KEY) or None, endpoint=endpoint))
+                key, loosen = os.environ.get(KEY) or None, bool(os.environ.get(ALLOW_LOOSEN))
+                self.gate = Gate(Guard.load(key=key, endpoint=endpoint, allow_loosen=loosen))
             return self.gate
 
     def maintain(self) -> None:

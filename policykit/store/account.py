@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from policykit.engine.facts import NO_STREAK, Contract, Fact, Facts, Move, Position, Quote, Setting
+from policykit.engine.money import unit_steps
 from policykit.store.base import Observation
 from policykit.store.codec import contract_from_list, contract_to_list, fact_from_list, fact_to_list
-from policykit.store.exposure import Exposure, owners, unit_steps
+from policykit.store.exposure import Exposure, owners
 from policykit.store.figures import Figures
 from policykit.store.positions import PositionState
 from policykit.store.trades import Trades

@@ -7,16 +7,10 @@ account's positions count into the account, into their base asset, and into each
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Final, NamedTuple
 
-from policykit.engine.money import UP
+from policykit.engine.money import exposure_up
 from policykit.store.positions import PositionState
-from policykit.units import EXPOSURE_SCALE, SCALE
-
-#: What one unit of a position is worth is kept in steps of 1e-12 of the currency, rounded up.
-UNIT_SCALE: Final = 10**12
-_DOWN: Final = SCALE * UNIT_SCALE // EXPOSURE_SCALE
 
 
 class Total(NamedTuple):
@@ -46,12 +40,7 @@ def worth(position: PositionState) -> Total:
 
 def _steps(quantity: int, unit: int) -> int:
     """Return exposure steps, rounded up; of what makes a total smaller one step less, since `unit` is rounded up."""
-    return -(-quantity * unit // _DOWN) + (quantity < 0)
-
-
-def unit_steps(unit: Decimal) -> int:
-    """Return what one unit is worth in steps of 1e-12, rounded up."""
-    return UP.multiply(unit, Decimal(UNIT_SCALE)).__ceil__()
+    return exposure_up(quantity, unit) + (quantity < 0)
 
 
 _NOTHING: Final = Total()
