@@ -72,6 +72,10 @@ class Case:
         elif self.action == "position.close":
             self._names_market()
             self.reduces = self.forbidden = not self.complaints and not self.crosses
+        elif self.action == "account.configure":
+            self.reduces = self._calms()
+        elif self.action == "margin.repay":
+            self.reduces = True
 
     # ---- the order itself
 
@@ -198,7 +202,9 @@ class Case:
     def long_only(self) -> bool:
         """Tell whether the exchange keeps this market from ever being short: spot without automatic borrowing."""
         product = self.setup.product(self.order.symbol)
-        return product_of(self.order.symbol) == "spot" and product is not None and product.auto_borrow is False
+        on_margin = self.order.margin_mode is not None or self.order.leverage is not None
+        spot = product_of(self.order.symbol) == "spot" and not on_margin
+        return spot and product is not None and product.auto_borrow is False
 
     @property
     def crosses(self) -> bool:
@@ -274,6 +280,15 @@ class Case:
         else:
             self.reduces = UP.add(position.open_buys, added) <= -position.high
 
+    def _calms(self) -> bool:
+        """Tell whether a call that configures the account asks for less leverage, or for what is put aside, only."""
+        order, known = self.order, self.facts.contracts.get(self.order.symbol)
+        if order.position_mode is not None or order.margin_mode not in (None, "isolated"):
+            return False
+        if order.leverage is None:
+            return order.margin_mode is not None
+        return known is not None and known.leverage is not None and 0 < order.leverage <= known.leverage
+
     # ---- what it is worth
 
     def _worth(self) -> None:
@@ -323,11 +338,19 @@ class Case:
         if self.market.settle is None:
             return ONE
         if self.market.settle not in (self.market.base, self.market.quote):
-            raise Unknown("CONTRACT_QUANTO", f"{self.order.symbol} settles in a third currency")
+            return self._quanto_size(self.market.settle, self.market.quote)
         size = self.facts.contract_sizes.get(self.order.symbol)
         if size is None or not (size.is_finite() and size > 0):
             raise Unknown("CONTRACT_SIZE_MISSING", f"the contract size of {self.order.symbol} was not observed")
         return size
+
+    def _quanto_size(self, settle: str, quote: str) -> Decimal:
+        """Return what a contract that settles in a third currency is worth in `quote` for each 1 of its price."""
+        said = self.facts.contracts.get(self.order.symbol)
+        size = said.quanto_size if said is not None else None
+        if size is None or not (size.is_finite() and size > 0):
+            raise Unknown("CONTRACT_QUANTO", f"{self.order.symbol} settles in a third currency")
+        return UP.multiply(size, self.rate(settle, quote, up=True))
 
     @property
     def inverse(self) -> bool:

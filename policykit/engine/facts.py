@@ -45,8 +45,8 @@ class Contract(NamedTuple):
 
     `leverage` and `margin_mode` (`cross`, `isolated`) are as set at the exchange. `liquidation_price` is None where
     there is no position, too, and 0 where the position cannot be liquidated. `funding_rate` is that of the running
-    interval: longs pay it where it is over 0. `quanto_size` is what a contract that settles in a third currency is worth
-    in that currency for each 1 of its price.
+    interval: longs pay it where it is over 0. `quanto_size` is what a contract that settles in a third currency is
+    worth in that currency for each 1 of its price.
     """
 
     leverage: Decimal | None = None
@@ -136,7 +136,8 @@ class Facts:
     week_transfers: Decimal | None = None
     #: The highest equity less net transfers of the running day, all earlier transfers taken out, and when it was.
     peak: Fact | None = None
-    streak: Streak = NO_STREAK
+    #: None: no policy of the account asked to count.
+    streak: Streak | None = None
     #: When a key was proved to work from this host's address: by `host|key` (UTC ms).
     address_proofs: Mapping[str, int] = field(default_factory=dict)
     #: Local clock minus the exchange's, ms, at the last measurement; None: never measured.

@@ -29,12 +29,14 @@ DEFAULT_EGRESS: Final = "default"
 class Setup:
     """The policy, the exchange's traits and what follows from both; never changed after it is made."""
 
-    def __init__(self, effective: EffectivePolicy, traits: Exchange | None, key: str | None) -> None:
+    def __init__(self, effective: EffectivePolicy, traits: Exchange | None, key: str | None, host: str = "") -> None:
         self.effective = effective
         self.policy: Policy = effective.model
         self.traits = traits
         self.account: str = effective.account_key
         self.key = key
+        #: The host that orders are sent from; empty where none are.
+        self.host = host
         account, clock, risk = self.policy.account, self.policy.clock, self.policy.risk
         collar = risk.price_collar if risk is not None else None
         said = risk.on_breach if risk is not None else None

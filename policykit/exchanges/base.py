@@ -9,7 +9,7 @@ in. `run` (sync) and `arun` (asyncio) are the two drivers over the same steps:
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -133,6 +133,13 @@ class LiveAccount:
     position_mode: str | None = None
     #: Maintenance margin as a share of the margin balance.
     margin_ratio: Decimal | None = None
+
+
+def price_of(asset: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:
+    """Return what an asset is worth by its spot pair, else by its contract; without a mark 0, the safe side."""
+    if asset == currency:
+        return Decimal(1)
+    return marks.get(f"{asset}/{currency}", marks.get(f"{asset}/{currency}:{currency}", Decimal(0)))
 
 
 def run(adapter: Adapter, client: Any, steps: Steps[T], clock: Clock) -> T:

@@ -25,8 +25,9 @@ from policykit.exchanges.base import (
     Read,
     Signed,
     Steps,
+    price_of,
 )
-from policykit.exchanges.binance_usdm import is_usdm, price_of
+from policykit.exchanges.binance_usdm import is_usdm
 from policykit.exchanges.binanceusdm import ADAPTER as _USDM
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit

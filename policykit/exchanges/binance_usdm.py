@@ -16,7 +16,17 @@ from urllib.parse import urlsplit
 from policykit.engine.facts import Contract
 from policykit.exchanges import binance_account, binance_usdm_orders
 from policykit.exchanges.adapter import TradingAdapter
-from policykit.exchanges.base import Answer, CallFailed, Failure, LiveAccount, OrderState, Read, Signed, Steps
+from policykit.exchanges.base import (
+    Answer,
+    CallFailed,
+    Failure,
+    LiveAccount,
+    OrderState,
+    Read,
+    Signed,
+    Steps,
+    price_of,
+)
 from policykit.exchanges.binance_usdm_orders import CLOSING, market_of
 from policykit.exchanges.calls import params_of
 from policykit.order import Order
@@ -328,13 +338,6 @@ def unified(market: str) -> str:
         return market
     base, quote, date = found.groups()
     return f"{base}/{quote}:{quote}" + (f"-{date}" if date else "")
-
-
-def price_of(coin: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:
-    """Return what an asset is worth by its spot pair, else by its contract; 0 without a price, as in equity."""
-    if coin == currency:
-        return Decimal(1)
-    return marks.get(f"{coin}/{currency}", marks.get(f"{coin}/{currency}:{currency}", _ZERO))
 
 
 def _side(text: str) -> Literal["buy", "sell"]:

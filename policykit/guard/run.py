@@ -54,7 +54,9 @@ def environment(
 ) -> dict[str, str]:
     """Check everything that can be checked, and return the environment to start a program in.
 
-    `allow_loosen`: the policy's file may be loosened while the program runs. Raise PolicyError, PolicykitError, or ValueError for an endpoint that cannot be.
+    `allow_loosen`: the policy's file may be loosened while the program runs.
+
+    Raise PolicyError, PolicykitError, or ValueError for an endpoint that cannot be.
     """
     effective = load(policy, now_ms=SystemClock().now_ms())
     mode_named()

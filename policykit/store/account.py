@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from policykit.engine.facts import NO_STREAK, Contract, Fact, Facts, Move, Position, Quote, Setting
+from policykit.engine.facts import Contract, Fact, Facts, Move, Position, Quote, Setting
 from policykit.engine.money import unit_steps
 from policykit.store.base import Observation
 from policykit.store.codec import contract_from_list, contract_to_list, fact_from_list, fact_to_list
@@ -168,7 +168,7 @@ class AccountState:
             position_mode=self.position_mode,
             margin_ratio=self.margin_ratio,
             borrowed=self.borrowed,
-            streak=NO_STREAK if self.trades is None else self.trades.streak,
+            streak=None if self.trades is None else self.trades.streak,
             address_proofs=dict(self.address_proofs),
             positions=LivePositions(self.positions),
             positions_as_of_ms=self.positions_as_of_ms,

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final
 
 from policykit.decision import Hold, unknown_counter
-from policykit.engine.facts import Facts, Halt
+from policykit.engine.facts import NO_STREAK, Facts, Halt
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.store.account import AccountState
 from policykit.store.base import SEND_WITHIN_MS, Grant
@@ -392,9 +392,18 @@ def _halt(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 def _resume(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     for scope in list(ledger.halts):
         if body["scope"] in ("all", scope):
-            del ledger.halts[scope]
+            _forgive(ledger, ledger.halts.pop(scope))
     ledger.generation += 1
     ledger.moved()
+
+
+def _forgive(ledger: Ledger, halt: Halt) -> None:
+    """Let what a loss is held against start anew, once a person lifted the halt that it set: else it trips for ever."""
+    account = ledger.accounts.get(halt.scope.removeprefix("account:"))
+    if account is not None and halt.by == "risk.max_drawdown":
+        account.figures.peak = None
+    if account is not None and account.trades is not None and halt.by == "risk.consecutive_losses":
+        account.trades.streak = NO_STREAK
 
 
 def _policy(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:

@@ -64,10 +64,10 @@ def parse(uri: str) -> Address:
 
 
 def encode(*words: str | int) -> bytes:
-    """Encode one command."""
+    """Encode one command. Half a surrogate pair is a question mark here as in the script's head: never two names."""
     parts = [b"*%d\r\n" % len(words)]
     for word in words:
-        raw = str(word).encode("utf-8", "surrogatepass")
+        raw = str(word).encode("utf-8", "replace")
         parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
     return b"".join(parts)
 
@@ -110,7 +110,6 @@ class Server:
             "socket_timeout": self._timeout_s,
             "socket_connect_timeout": self._timeout_s,
             "decode_responses": True,
-            "encoding_errors": "surrogatepass",
         }
         if at.tls:
             how |= {"ssl_ca_certs": at.ca, "ssl_certfile": at.cert, "ssl_keyfile": at.key, "ssl_check_hostname": True}
@@ -156,7 +155,7 @@ class Server:
             count += 1 + len(change)
             words.append(b"$%d\r\n%d\r\n" % (len(str(len(change))), len(change)))
             for word in change:
-                raw = str(word).encode("utf-8", "surrogatepass")
+                raw = str(word).encode("utf-8", "replace")
                 words.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
         command = b"*%d\r\n%b$%d\r\n%b\r\n%b" % (count, self._eval, len(head), head, b"".join(words))
         answer = self.ask(command)[0]

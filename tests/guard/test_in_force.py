@@ -13,6 +13,7 @@ import pytest
 from policykit.engine import Engine
 from policykit.errors import Denied, StoreUnavailable
 from policykit.guard import Guard
+from policykit.guard.run import ALLOW_LOOSEN, KEY, _Process, environment
 from policykit.order import Order
 from policykit.orders.recovery import SILENT_MS
 from policykit.store import GuardInfo
@@ -299,3 +300,21 @@ def test_a_store_that_is_down_keeps_what_is_in_force(
     monkeypatch.undo()
     guard.maintain()
     assert codes(guard, 1_200) == ["RISK_ORDER_NOTIONAL"]
+
+
+def test_run_lets_a_file_be_loosened_only_when_it_was_told(
+    start: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`policykit run --allow-loosen` reaches the guard of the program; what an outer run was told does not."""
+    world = start(text=USUAL.replace("environment: live", "environment: sandbox"))
+    monkeypatch.setenv("POLICYKIT_STORE", world.store)
+    file = str(world.policy)
+    for allow in (False, True):
+        env = environment(file, None, None, {ALLOW_LOOSEN: "1"}, allow_loosen=allow)
+        assert (ALLOW_LOOSEN in env) is allow
+        with monkeypatch.context() as patch:
+            for name in ("POLICYKIT_POLICY", KEY, ALLOW_LOOSEN):
+                patch.delenv(name, raising=False)
+                if name in env:
+                    patch.setenv(name, env[name])
+            assert _Process().current().guard.allow_loosen is allow

@@ -11,10 +11,12 @@ from policykit.units import Bound
 
 
 class GroupGross(Exposing):
-    """Denies an increase in a group's account after which all positions of its members, long and short added up, could be over it (G01).
+    """Denies an increase in a group's account after which all positions of its members, long and short added up,
+    could be over it (G01).
 
-    `groups.NAME.max_gross_exposure`: all accounts of one store whose policies name the group count, each with all of its
-    positions; every member's own cap of it is applied. Accounts counted in another currency are a group of their own.
+    `groups.NAME.max_gross_exposure`: all accounts of one store whose policies name the group count, each with all of
+    its positions; every member's own cap of it is applied. Accounts counted in another currency are a group of their
+    own.
     """
 
     id = "groups.max_gross_exposure"

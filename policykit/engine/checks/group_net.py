@@ -11,10 +11,12 @@ from policykit.units import Bound
 
 
 class GroupNet(Exposing):
-    """Denies an increase in a group's account after which the long less the short positions of its members, or the reverse, could be over it.
+    """Denies an increase in a group's account after which the long less the short positions of its members, or the
+    reverse, could be over it.
 
-    `groups.NAME.max_net_exposure`: all accounts of one store whose policies name the group count, each with all of its
-    positions; every member's own cap of it is applied. Accounts counted in another currency are a group of their own.
+    `groups.NAME.max_net_exposure`: all accounts of one store whose policies name the group count, each with all of
+    its positions; every member's own cap of it is applied. Accounts counted in another currency are a group of their
+    own.
     """
 
     id = "groups.max_net_exposure"

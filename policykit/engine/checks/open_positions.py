@@ -17,8 +17,8 @@ from policykit.units import MAX_COUNTER
 class OpenPositions(Check):
     """Denies an increase after which more than `risk.max_open_positions` positions could be open (G35).
 
-    The store counts, in one step with the reservation: every position of the account that is worth anything at its worst,
-    with every order that is out, so two bots cannot open two at once. What is left over on spot (dust) counts too.
+    The store counts, in one step with the reservation: every position of the account that is worth anything at its
+    worst, with every order that is out, so two bots cannot open two at once. What is left over on spot (dust) counts.
     """
 
     id = "risk.max_open_positions"
@@ -38,8 +38,8 @@ class OpenPositions(Check):
     def reasons(self, case: Case) -> Iterator[Reason]:
         if swaps(case) and case.market is not None:
             yield self.reason(
-                f"selling {case.order.symbol} may open a position in {case.market.quote}, which is counted only once it "
-                "is observed; buy it in a market of its own",
+                f"selling {case.order.symbol} may open a position in {case.market.quote}, which is counted only once "
+                "it is observed; buy it in a market of its own",
                 "RISK_QUOTE_ASSET",
             )
 
