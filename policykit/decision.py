@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from policykit.order import Order
 from policykit.place import Place
 
-HoldKind = Literal["sum", "window", "position", "clear"]
+HoldKind = Literal["sum", "window", "position", "clear", "gross", "net", "positions"]
 OnBreach = Literal["warn", "deny", "reduce_only", "cancel_open", "halt"]
 
 
@@ -21,6 +21,10 @@ class Hold(NamedTuple):
       aligned to the exchange's clock, rolling ones end now. Never given back.
     - `position`: `amount` is signed, + for a buy. Buy: high + open buys + amount <= limit; sell:
       open sells + |amount| - low <= limit, where low and high are the worst cases of the position. A fill converts it.
+    - `gross`, `net`: the worth of positions in exposure steps (`EXPOSURE_SCALE` of the counter's currency). The store
+      keeps their totals (`store/exposure.py`) and moves them with every claim, fill and fact, so such a hold adds
+      nothing itself: it asks that (total + |amount|) <= limit; of `net` the total is that of the amount's sign.
+    - `positions`: as `gross`, of how many positions other than the counter's own are not flat at their worst.
     - `clear`: at most `limit` intents with an unknown outcome may stand on this counter (`unknown_counter`).
     """
 
@@ -41,6 +45,21 @@ def unknown_counter(account: str, symbol: str, side: str | None) -> str:
 def position_counter(account: str, key: str) -> str:
     """Name the counter of one position: `key` is the base asset on spot, the unified symbol on derivatives."""
     return f"{account}|position|{key}"
+
+
+def gross_counter(owner: str) -> str:
+    """Name the total of |positions|: `owner` is an account, `account|asset|BTC`, or `group|NAME|CURRENCY`."""
+    return f"{owner}|gross"
+
+
+def net_counter(owner: str) -> str:
+    """Name the totals of long and of short positions of an owner (see `gross_counter`)."""
+    return f"{owner}|net"
+
+
+def positions_counter(account: str, key: str) -> str:
+    """Name the count of an account's positions other than the one at `key`."""
+    return f"{account}|positions|{key}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 MAX_COUNTER = 2**53 - 1
 #: Money and quantities in a counter: eight decimals, the finest step any listed exchange uses.
 SCALE = 10**8
+#: Exposure is counted in steps of 0.0001 of its currency, rounded up.
+EXPOSURE_SCALE = 10**4
 #: The longest number that is read; longer text is refused, not rounded.
 MAX_DIGITS = 40
 

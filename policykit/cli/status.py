@@ -25,7 +25,11 @@ def command(uri: str | None, output_format: str) -> None:
             "version": 1,
             "store": {"backend": store.backend, "epoch": store.epoch},
             "halts": [halt._asdict() | {"at": iso(halt.at_ms)} for halt in store.halts()],
-            "guards": [g._asdict() | {"last_heartbeat_s": (now - g.beat_ms) / 1000} for g in store.guards()],
+            "guards": [
+                {name: value for name, value in guard._asdict().items() if name != "policy"}
+                | {"last_heartbeat_s": (now - guard.beat_ms) / 1000}
+                for guard in store.guards()
+            ],
             "unknown_orders": [intent.id for intent in unknown],
         }
         click.echo(json.dumps(said, indent=2))

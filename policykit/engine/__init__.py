@@ -1,9 +1,9 @@
 """Decide: a policy compiled into checks, assessed against facts. Pure; nothing here knows a clock or a store.
 
-    compile_policy(effective, traits, key=None) -> Engine
+    compile_policy(effective, traits, key=None, host="") -> Engine
     Engine.assess(facts, order, now_ms) -> Assessment
     explain_failed(engine, order, holds, used, failed, facts=..., now_ms=...) -> reasons for the store's refusal
-    denial_message(decision, policy_file) -> the three lines that a denied bot reads
+    denial_message(decision, policy_file) -> the lines that a denied bot reads
 
 Names are loaded when they are asked for: the store needs `engine.facts` only, and not the policy language.
 """

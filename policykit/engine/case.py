@@ -6,14 +6,15 @@ Everything that depends on time is asked through the case, so that the case know
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from policykit.engine.check import Unknown
-from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.facts import Fact, Facts, Position, Quote
 from policykit.engine.market import parse_market
 from policykit.engine.money import DOWN, HIGHEST, ONE, UP, ZERO, counter_up, seconds
 from policykit.engine.setup import Setup
-from policykit.order import CANCELS, Order
+from policykit.order import CANCELS, NUMBERS, Order
 from policykit.traits.base import product_of
 from policykit.units import MAX_COUNTER, MAX_DIGITS
 
@@ -21,13 +22,22 @@ from policykit.units import MAX_COUNTER, MAX_DIGITS
 NEVER: Final = 2**63
 #: Actions that change nothing at the exchange.
 READS: Final = frozenset(("data.read", "stream.connect"))
+_WORDS: Final = ("time_in_force", "self_trade_prevention")
+_FLAGS: Final = ("reduce_only", "close_position", "trailing")
+#: What an amend may not touch to be a mere reduction of quantity.
+_KEPT: Final = tuple(n for n in Order.__slots__ if n not in ("action", "amends", "client_order_id", "quantity"))
 
 
 class Case:
     """Judge one order. `notional` is in the market's quote currency, `value` in the account's; None: not known.
 
     `reduces`: it can only reduce. `forbidden`: the exchange itself forbids that it increases. `amount`: the signed
-    counter value of the position hold. `problem`: why the order could not be valued.
+    counter value of the position hold; 0: there is nothing to hold. `problem`: why the order could not be valued.
+
+    Legs attached to an entry (`stop_loss_price`, `take_profit_price`) close what it opened, and one cancels the other:
+    they count 0. An amend is judged as the order that it makes, and holds what that adds to the order it changes
+    (`order.amends`; where that is not known, all of it); quantities of both are what can still fill. It merely reduces
+    if it changes nothing but the quantity, to less.
     """
 
     def __init__(self, setup: Setup, facts: Facts, order: Order, now_ms: int) -> None:
@@ -50,9 +60,11 @@ class Case:
         action: object = order.action
         self.action = action if isinstance(action, str) else ""
         self.creates = self.action == "order.create"
+        #: It leaves an order at the exchange: a new one, or one that it changed.
+        self.places = self.creates or self.action == "order.amend"
         self.cancels = self.action in CANCELS
         self.reads = self.action in READS
-        if self.creates:
+        if self.places:
             self._shape()
             if not self.complaints:
                 self._reduce()
@@ -60,6 +72,10 @@ class Case:
         elif self.action == "position.close":
             self._names_market()
             self.reduces = self.forbidden = not self.complaints and not self.crosses
+        elif self.action == "account.configure":
+            self.reduces = self._calms()
+        elif self.action == "margin.repay":
+            self.reduces = True
 
     # ---- the order itself
 
@@ -73,10 +89,15 @@ class Case:
         elif order.type == "limit" and order.price is None:
             self.complaints.append("a limit order has no price")
         if order.quantity is None and order.quote_quantity is None:
-            self.complaints.append("neither quantity nor quote_quantity is given")
+            if not (self._contract and order.close_position is True):
+                self.complaints.append("neither quantity nor quote_quantity is given")
         elif order.quantity is not None and order.quote_quantity is not None:
             self.complaints.append("both quantity and quote_quantity are given")
-        for name in ("quantity", "price", "stop_price", "quote_quantity"):
+        if order.position_side not in (None, "long", "short"):
+            self.complaints.append('position_side is neither "long" nor "short"')
+        self.complaints += [f"{n} is not a word" for n in _WORDS if not isinstance(getattr(order, n), str | None)]
+        self.complaints += [f"{n} is neither true nor false" for n in _FLAGS if not isinstance(getattr(order, n), bool)]
+        for name in NUMBERS:
             number = getattr(order, name)
             if number is None:
                 continue
@@ -88,6 +109,10 @@ class Case:
     def _names_market(self) -> None:
         if self.market is None:
             self.complaints.append('symbol is not a market of ccxt ("BTC/USDT")')
+
+    @property
+    def _contract(self) -> bool:
+        return self.market is not None and self.market.settle is not None
 
     @property
     def at_market(self) -> bool:
@@ -102,8 +127,8 @@ class Case:
 
     def fresh(self, as_of_ms: int, max_age_ms: int) -> bool:
         """Tell whether a fact is young enough to be used, and note when it no longer will be."""
-        age = self.age_ms(as_of_ms)
-        if age > max_age_ms or age < -self.setup.ahead_ms:
+        # "Unless": a time that is no number is not young (PITFALLS 12).
+        if not -self.setup.ahead_ms <= self.age_ms(as_of_ms) <= max_age_ms:
             return False
         self.until_ms = min(self.until_ms, as_of_ms + max_age_ms + 1)
         return True
@@ -119,6 +144,18 @@ class Case:
             age = seconds(self.age_ms(fact.as_of_ms))
             raise Unknown("PRICE_STALE", f"the price of {symbol} is {age} old, over {seconds(self.setup.mark_age_ms)}")
         return fact.value
+
+    def quote(self, symbol: str) -> Quote:
+        """Return the fresh best bid and ask of a symbol. Raise Unknown when there are none."""
+        quote = self.facts.quotes.get(symbol)
+        if quote is None:
+            raise Unknown("PRICE_MISSING", f"no bid and ask of {symbol} were observed")
+        if not (quote.bid.is_finite() and quote.ask.is_finite() and 0 < quote.bid <= quote.ask):
+            raise Unknown("PRICE_MISSING", f"the observed bid and ask of {symbol} are no prices")
+        if not self.fresh(quote.as_of_ms, self.setup.mark_age_ms):
+            age, most = seconds(self.age_ms(quote.as_of_ms)), seconds(self.setup.mark_age_ms)
+            raise Unknown("PRICE_STALE", f"the bid and ask of {symbol} are {age} old, over {most}")
+        return quote
 
     def rate(self, source: str, target: str, *, up: bool) -> Decimal:
         """Return what one unit of `source` is worth in `target`, over observed marks; stablecoins are not par.
@@ -138,16 +175,20 @@ class Case:
     @property
     def equity(self) -> Fact:
         """Return the account's equity. Raise Unknown when it was never observed."""
-        if self.facts.equity is None:
+        equity = self.facts.equity
+        if equity is None:
             raise Unknown("FACTS_MISSING", "equity was never observed")
-        return self.facts.equity
+        if not equity.value.is_finite():
+            raise Unknown("FACTS_MISSING", "the observed equity is no number")
+        return equity
 
     # ---- what it can do to the position
 
     @property
     def position_key(self) -> str:
-        """Return what the position is kept by: the base asset on spot, the symbol on derivatives."""
-        return self.setup.position_key(self.order.symbol)
+        """Return what the position is kept by: the base asset on spot, on derivatives the symbol, with its leg."""
+        key, leg = self.setup.position_key(self.order.symbol), self.order.position_side
+        return key if leg is None or not self._contract else f"{key}#{leg}"
 
     @property
     def position(self) -> Position | None:
@@ -161,7 +202,9 @@ class Case:
     def long_only(self) -> bool:
         """Tell whether the exchange keeps this market from ever being short: spot without automatic borrowing."""
         product = self.setup.product(self.order.symbol)
-        return product_of(self.order.symbol) == "spot" and product is not None and product.auto_borrow is False
+        on_margin = self.order.margin_mode is not None or self.order.leverage is not None
+        spot = product_of(self.order.symbol) == "spot" and not on_margin
+        return spot and product is not None and product.auto_borrow is False
 
     @property
     def crosses(self) -> bool:
@@ -175,15 +218,53 @@ class Case:
         currency = self.setup.currency
         return market.quote != currency or market.base == currency
 
+    @property
+    def _closes_leg(self) -> bool:
+        """Tell whether it trades against a leg of hedge mode, of which no exchange lets more be closed than there is.
+
+        Binance USD-M: a sell of the long leg over what is held is refused (-2022); the policy must say hedge mode,
+        since in one-way mode a leg is refused or means nothing.
+        """
+        order = self.order
+        return self.setup.policy.account.position_mode == "hedge" and (order.position_side, order.side) in (
+            ("long", "sell"),
+            ("short", "buy"),
+        )
+
+    @cached_property
+    def _changed(self) -> Order | None:
+        """Return the order that an amend changes; None where it is not known well enough to take off its quantity."""
+        order, old = self.order, self.order.amends
+        if self.creates or not isinstance(old, Order) or not isinstance(old.quantity, Decimal):
+            return None
+        same = (old.symbol, old.side, old.position_side) == (order.symbol, order.side, order.position_side)
+        return old if same and old.quantity.is_finite() and 0 < old.quantity <= HIGHEST else None
+
+    def _added(self, quantity: Decimal) -> Decimal:
+        """Return what the order adds to what is out already: of a new one all, of an amend what is over the old one."""
+        before = self._changed.quantity if self._changed is not None else None
+        return quantity if before is None else UP.subtract(quantity, before)
+
+    @property
+    def _lessens(self) -> bool:
+        """Tell whether it changes an order in nothing but its quantity, to no more."""
+        order, old = self.order, self._changed
+        if old is None or order.quantity is None or self._added(order.quantity) > 0:
+            return False
+        return all(getattr(order, name) == getattr(old, name) for name in _KEPT)
+
     def _reduce(self) -> None:
         order = self.order
+        if self._lessens:
+            self.reduces = self.forbidden = True
+            return
         if self.crosses:
             return
         if self.long_only:
             # A buy there never reduces; a sell beyond what is held is refused by the exchange.
             self.reduces = self.forbidden = order.side == "sell"
             return
-        if product_of(order.symbol) != "spot" and order.reduce_only is True:
+        if self._contract and (order.reduce_only or order.close_position or self._closes_leg):
             self.reduces = self.forbidden = True
             return
         position = self.position
@@ -191,19 +272,32 @@ class Case:
         if position is None or order.quantity is None or self.setup.policy.account.position_mode == "hedge":
             return
         # A size that no hold can claim is no proof: two bots could sell the same position.
-        if counter_up(order.quantity) > MAX_COUNTER:
+        added = max(ZERO, self._added(order.quantity))
+        if counter_up(added) > MAX_COUNTER:
             return
         if order.side == "sell":
-            self.reduces = UP.add(position.open_sells, order.quantity) <= position.low
+            self.reduces = UP.add(position.open_sells, added) <= position.low
         else:
-            self.reduces = UP.add(position.open_buys, order.quantity) <= -position.high
+            self.reduces = UP.add(position.open_buys, added) <= -position.high
+
+    def _calms(self) -> bool:
+        """Tell whether a call that configures the account asks for less leverage, or for what is put aside, only."""
+        order, known = self.order, self.facts.contracts.get(self.order.symbol)
+        if order.position_mode is not None or order.margin_mode not in (None, "isolated"):
+            return False
+        if order.leverage is None:
+            return order.margin_mode is not None
+        return known is not None and known.leverage is not None and 0 < order.leverage <= known.leverage
 
     # ---- what it is worth
 
     def _worth(self) -> None:
+        if self.order.quantity is None and self.order.quote_quantity is None:
+            return  # it closes a position, whatever that is
         try:
             self.quantity = self._size()
-            amount = counter_up(self.quantity)
+            # An amend that moves only its price claims the least step, so that the caps are asked for at that price.
+            amount = 0 if self._lessens else max(1, counter_up(self._added(self.quantity)))
             if amount > MAX_COUNTER:
                 raise Unknown("NUMBER_RANGE", "the quantity is beyond what counters hold exactly")
             self.amount = amount if self.order.side == "buy" else -amount
@@ -215,11 +309,11 @@ class Case:
             self.problem = unknown
 
     # PITFALLS 1: a market order costs the mark and the slippage, a stop the worse of trigger and limit; a short is
-    # worth the mark even where its limit is below.
+    # worth the mark even where its limit is below, and what trails the price is triggered near the mark.
     def _worst_price(self) -> Decimal:
         order = self.order
         prices = [p for p in (None if self.at_market else order.price, order.stop_price) if p is not None]
-        if self.at_market or (order.side == "sell" and not self.reduces):
+        if self.at_market or order.trailing or (order.side == "sell" and not self.reduces):
             try:
                 prices.append(self.mark(order.symbol))
             except Unknown:
@@ -244,11 +338,19 @@ class Case:
         if self.market.settle is None:
             return ONE
         if self.market.settle not in (self.market.base, self.market.quote):
-            raise Unknown("CONTRACT_QUANTO", f"{self.order.symbol} settles in a third currency")
+            return self._quanto_size(self.market.settle, self.market.quote)
         size = self.facts.contract_sizes.get(self.order.symbol)
         if size is None or not (size.is_finite() and size > 0):
             raise Unknown("CONTRACT_SIZE_MISSING", f"the contract size of {self.order.symbol} was not observed")
         return size
+
+    def _quanto_size(self, settle: str, quote: str) -> Decimal:
+        """Return what a contract that settles in a third currency is worth in `quote` for each 1 of its price."""
+        said = self.facts.contracts.get(self.order.symbol)
+        size = said.quanto_size if said is not None else None
+        if size is None or not (size.is_finite() and size > 0):
+            raise Unknown("CONTRACT_QUANTO", f"{self.order.symbol} settles in a third currency")
+        return UP.multiply(size, self.rate(settle, quote, up=True))
 
     @property
     def inverse(self) -> bool:

@@ -37,6 +37,8 @@ class Check:
     stops_reductions: ClassVar[bool] = False
     #: True: stops (and counts) reads, too.
     stops_reads: ClassVar[bool] = False
+    #: True: counts cancels, which always pass.
+    counts_cancels: ClassVar[bool] = False
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -71,10 +73,18 @@ class Check:
         return self.reason(f"{hold.counter}: {used} is used, {abs(hold.amount)} more is over {hold.limit}")
 
     def reason(
-        self, message: str, code: str = "", *, numbers: tuple[str, str, str] | None = None, on_breach: OnBreach = "deny"
+        self,
+        message: str,
+        code: str = "",
+        *,
+        numbers: tuple[str, str, str] | None = None,
+        on_breach: OnBreach | None = None,
     ) -> Reason:
-        """Make a reason; `numbers` are (observed, limit, unit)."""
+        """Make a reason; `numbers` are (observed, limit, unit).
+
+        What follows a breach of the limit itself is the policy's word (`risk.on_breach`), deny where it says none;
+        with another code than the limit's own, the limit could not be judged, and that denies.
+        """
         observed, limit, unit = numbers or (None, None, None)
-        return Reason(
-            code or self.codes[0], self.id, message, observed, limit, unit, self.setup.place(self.id), on_breach
-        )
+        word = on_breach or ("deny" if code else self.setup.on_breach.get(self.id, "deny"))
+        return Reason(code or self.codes[0], self.id, message, observed, limit, unit, self.setup.place(self.id), word)

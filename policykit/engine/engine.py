@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Final
 from policykit.decision import Assessment, Hold, Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check, Unknown
-from policykit.engine.checks.rate_budgets import RateBudgets
 from policykit.engine.facts import Facts
 from policykit.engine.lane import Lane
 from policykit.engine.money import STEPS, UP, ZERO
 from policykit.engine.setup import Setup
 from policykit.order import Order
-from policykit.units import MAX_COUNTER
 
 if TYPE_CHECKING:
     from policykit.policy import EffectivePolicy
@@ -75,7 +73,7 @@ class Engine:
     def _cancel(self, case: Case) -> Assessment:
         holds: list[Hold] = []
         for check in self.checks:
-            if isinstance(check, RateBudgets):
+            if check.counts_cancels:
                 try:
                     holds += check.holds(case)
                 except Exception:  # noqa: S112, BLE001 - a cancel always passes
@@ -136,6 +134,8 @@ def _take(lane: Lane, order: Order) -> Assessment | None:
     price = order.price
     if order.stop_price is not None or order.quote_quantity is not None or type(quantity) is not Decimal:
         return None
+    if not lane.plain(order):
+        return None
     limit = lane.limit
     if lane.price is None:
         if type(price) is not Decimal or not lane.lowest < price <= lane.highest:
@@ -151,7 +151,7 @@ def _take(lane: Lane, order: Order) -> Assessment | None:
     if not quantity > ZERO or not notional <= lane.max_notional:
         return None
     amount = _multiply(quantity, STEPS).__ceil__()
-    if amount > MAX_COUNTER:
+    if amount > lane.max_amount:
         return None
     hold = _tuple(Hold, (lane.position, -amount if lane.sell else amount, limit, "position", lane.check, 0, False))
     value = notional if lane.rate is None else _multiply(notional, lane.rate)

@@ -6,6 +6,7 @@ from policykit.decision import Decision, Hold, Reason
 from policykit.engine.case import Case
 from policykit.engine.engine import Engine
 from policykit.engine.facts import Facts
+from policykit.engine.reasons import REASONS
 from policykit.order import Order
 
 
@@ -37,12 +38,15 @@ def explain_failed(
 
 
 def denial_message(decision: Decision, policy_file: str) -> str:
-    """Return the three lines that a denied bot reads: what and why; by which policy line, and what else; where next."""
+    """Return the lines that a denied bot reads: what and why; by which policy line, and what else; what to do; more."""
     first, *others = decision.reasons
     place = str(first.place) if first.place is not None else policy_file
-    also = f"; also: {'; '.join(reason.message for reason in others)}" if others else ""
+    said = list(dict.fromkeys(reason.message for reason in others if reason.message != first.message))
+    also = f"; also: {'; '.join(said)}" if said else ""
+    text = REASONS.get(first.code)
     return (
         f"{decision.action} denied: {first.message}\n"
         f"  policy {decision.policy_name} {decision.policy_version}, {place}{also}\n"
-        f"  decision {decision.id}, see: policykit journal show {decision.id}"
+        + (f"  to do: {text.do}\n" if text is not None else "")
+        + f"  decision {decision.id}, see: policykit journal show {decision.id}"
     )

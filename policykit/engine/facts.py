@@ -32,6 +32,56 @@ class Position(NamedTuple):
     open_sells: Decimal = Decimal(0)
 
 
+class Quote(NamedTuple):
+    """The best bid and ask of a market, and when the request that read them was sent (UTC ms)."""
+
+    bid: Decimal
+    ask: Decimal
+    as_of_ms: int
+
+
+class Contract(NamedTuple):
+    """What the exchange says of one contract market on this account; None: not known.
+
+    `leverage` and `margin_mode` (`cross`, `isolated`) are as set at the exchange. `liquidation_price` is None where
+    there is no position, too, and 0 where the position cannot be liquidated. `funding_rate` is that of the running
+    interval: longs pay it where it is over 0. `quanto_size` is what a contract that settles in a third currency is
+    worth in that currency for each 1 of its price.
+    """
+
+    leverage: Decimal | None = None
+    margin_mode: str | None = None
+    liquidation_price: Decimal | None = None
+    funding_rate: Decimal | None = None
+    as_of_ms: int = 0
+    quanto_size: Decimal | None = None
+
+
+class Setting(NamedTuple):
+    """A word that the exchange said of the account, and when the request that read it was sent (UTC ms)."""
+
+    value: str
+    as_of_ms: int
+
+
+class Move(NamedTuple):
+    """The lowest and the highest mark that was seen in the minute that starts at `start_ms` (UTC ms)."""
+
+    start_ms: int
+    low: Decimal
+    high: Decimal
+
+
+class Streak(NamedTuple):
+    """Losing trades in a row (positions from flat to flat), and when the last one ended (UTC ms)."""
+
+    losses: int = 0
+    at_ms: int = 0
+
+
+NO_STREAK: Final = Streak()
+
+
 class Halt(NamedTuple):
     """Why the trading state is not ACTIVE. `scope` as INTERFACE: all, exchange:X, account:X/NAME, bot:X, symbol:X."""
 
@@ -68,6 +118,28 @@ class Facts:
     positions_as_of_ms: int | None = None
     marks: Mapping[str, Fact] = field(default_factory=dict)
     contract_sizes: Mapping[str, Decimal] = field(default_factory=dict)
+    #: Best bid and ask by unified symbol.
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
+    #: What the exchange says of a contract market, by unified symbol.
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
+    #: `one_way` or `hedge`.
+    position_mode: Setting | None = None
+    #: Maintenance margin as a share of the margin balance: 1 is a liquidation.
+    margin_ratio: Fact | None = None
+    #: What is borrowed on margin, in the account's currency.
+    borrowed: Fact | None = None
+    #: The marks of the last hour, by unified symbol, oldest minute first.
+    moves: Mapping[str, tuple[Move, ...]] = field(default_factory=dict)
+    #: Equity at the start of the running week, and the start of that week (UTC ms).
+    week_base: Fact | None = None
+    #: Net transfers of the running week before the running day; None: not known.
+    week_transfers: Decimal | None = None
+    #: The highest equity less net transfers of the running day, all earlier transfers taken out, and when it was.
+    peak: Fact | None = None
+    #: None: no policy of the account asked to count.
+    streak: Streak | None = None
+    #: When a key was proved to work from this host's address: by `host|key` (UTC ms).
+    address_proofs: Mapping[str, int] = field(default_factory=dict)
     #: Local clock minus the exchange's, ms, at the last measurement; None: never measured.
     skew_ms: int | None = None
     #: Requests may not be sent before (UTC ms): a Retry-After or a ban, by scope (`ip`, `account`).

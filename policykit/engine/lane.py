@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from policykit.decision import Hold
 from policykit.engine.money import HIGHEST, ONE
+from policykit.units import MAX_COUNTER
 
 if TYPE_CHECKING:
     from policykit.engine.case import Case
+    from policykit.order import Order
 
 INFINITE: Final = Decimal("Infinity")
 
@@ -31,13 +33,16 @@ class Lane:
         "limit_above",
         "limit_price",
         "lowest",
+        "max_amount",
         "max_notional",
         "position",
         "price",
         "rate",
         "reduces",
+        "self_trade_prevention",
         "sell",
         "since_ms",
+        "time_in_force",
         "until_ms",
     )
 
@@ -47,6 +52,8 @@ class Lane:
         self.until_ms = case.until_ms
         self.reduces = case.reduces
         self.sell = case.order.side == "sell"
+        self.time_in_force = case.order.time_in_force
+        self.self_trade_prevention = case.order.self_trade_prevention
         #: The price a market order is counted at; None: orders in this lane have a price of their own.
         self.price = case.price if case.order.price is None else None
         market = case.market
@@ -55,6 +62,8 @@ class Lane:
         #: What one unit of quote is worth in the account's currency; None: it is that currency.
         self.rate = None if rate is ONE else rate
         self.max_notional = INFINITE
+        #: The largest quantity, in counter steps.
+        self.max_amount = MAX_COUNTER
         self.lowest = Decimal(0)
         self.highest = HIGHEST
         self.position = first.counter
@@ -69,12 +78,35 @@ class Lane:
         """Let only orders of at most this notional (quote currency) in."""
         self.max_notional = min(self.max_notional, notional)
 
+    def plain(self, order: Order) -> bool:
+        """Tell whether an order says what the lane's first one says, and nothing that lanes do not speak of."""
+        return (
+            order.time_in_force == self.time_in_force
+            and order.self_trade_prevention == self.self_trade_prevention
+            and _says_no_more(order)
+        )
+
     @staticmethod
     def fits(case: Case, holds: tuple[Hold, ...]) -> bool:
         """Tell whether lanes know how to speak of such an order at all."""
         order = case.order
         plain = order.stop_price is None and order.quote_quantity is None and case.problem is None
+        plain = plain and _says_no_more(order)
         priced = order.price is None or order.type != "market"
         # A sell that increases is worth the mark even where its price is lower: no lane values it.
         kept = case.creates and case.long_only and (case.reduces or order.side == "buy")
         return kept and plain and priced and bool(holds) and holds[0].kind == "position"
+
+
+def _says_no_more(order: Order) -> bool:
+    return (
+        order.reduce_only is False
+        and order.close_position is False
+        and order.trailing is False
+        and order.position_side is None
+        and order.stop_loss_price is None
+        and order.take_profit_price is None
+        and order.leverage is None
+        and order.margin_mode is None
+        and order.position_mode is None
+    )

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from math import ceil, floor
 from typing import Final
 
-from policykit.units import MAX_DIGITS, SCALE
+from policykit.units import EXPOSURE_SCALE, MAX_DIGITS, SCALE
 
 # INVARIANT I8: uses are rounded up and limits down, so that no rounding lets an order through.
 #: For uses: exact to 80 digits, and rounded up beyond.
@@ -19,6 +19,9 @@ ONE: Final = Decimal(1)
 STEPS: Final = Decimal(SCALE)
 #: No price or quantity is over this.
 HIGHEST: Final = Decimal(10) ** MAX_DIGITS
+#: What one unit of a position is worth is kept in steps of 1e-12 of the currency.
+UNIT_SCALE: Final = 10**12
+_EXPOSURE: Final = SCALE * UNIT_SCALE // EXPOSURE_SCALE
 #: The most decimals that a message shows.
 SHOWN: Final = 12
 
@@ -31,6 +34,21 @@ def counter_up(number: Decimal) -> int:
 def counter_down(number: Decimal) -> int:
     """Return a limit in counter steps, rounded down."""
     return floor(DOWN.multiply(number, STEPS))
+
+
+def unit_steps(unit: Decimal) -> int:
+    """Return what one unit of a position is worth in steps of 1e-12 of a currency, rounded up."""
+    return ceil(UP.multiply(unit, Decimal(UNIT_SCALE)))
+
+
+def exposure_up(quantity: int, unit: int) -> int:
+    """Return the worth of a quantity (counter steps) at `unit_steps` in exposure steps, rounded up."""
+    return -(-quantity * unit // _EXPOSURE)
+
+
+def exposure_down(worth: Decimal) -> int:
+    """Return a limit in exposure steps, rounded down."""
+    return floor(DOWN.multiply(worth, Decimal(EXPOSURE_SCALE)))
 
 
 def money(number: Decimal, currency: str = "") -> str:

@@ -16,8 +16,20 @@ class ReasonText(NamedTuple):
 
 
 REASONS: Final[dict[str, ReasonText]] = {
+    "ACCOUNT_MARGIN_MODE": ReasonText(
+        "the market's margin mode is not isolated, as the policy asks", "set it at the exchange, or in the policy"
+    ),
+    "ACCOUNT_POSITION_MODE": ReasonText(
+        "the exchange's position mode is not the policy's", "set it at the exchange, or in the policy"
+    ),
     "ACTION_REFUSED": ReasonText(
         "no policy lets a bot do this (withdraw, transfer, key administration)", "do it by hand"
+    ),
+    "ADDRESS_PROOF_MISSING": ReasonText(
+        "nothing proves that the key works from this host's address", "run `policykit doctor` on this host"
+    ),
+    "ADDRESS_PROOF_STALE": ReasonText(
+        "the proof that the key works from this host's address is too old", "run `policykit doctor` on this host"
     ),
     "CHECK_ERROR": ReasonText("a check failed to evaluate; closed by default", "report it: a check must never raise"),
     "CHECK_MISSING": ReasonText(
@@ -40,25 +52,56 @@ REASONS: Final[dict[str, ReasonText]] = {
     "DAY_BASE_MISSING": ReasonText(
         "equity at the start of the day was not observed", "wait for the guard's next observation"
     ),
+    "DRAWDOWN": ReasonText(
+        "equity fell from its highest by the limit", "find out why; a named person re-arms with `policykit resume`"
+    ),
     "FACTS_MISSING": ReasonText(
         "a fact was never observed", "start the guard's maintenance loop, or call `guard.observe`"
     ),
     "FACTS_STALE": ReasonText(
         "a fact is older than `account.max_age`", "see why the maintenance loop does not read the account"
     ),
+    "KEY_PURPOSE": ReasonText("the key is not for trading", "use the key that the policy gives to execution"),
+    "GROUP_GROSS_EXPOSURE": ReasonText(
+        "the positions of a group of accounts could add up to more than its cap", "reduce one, or raise the cap"
+    ),
+    "GROUP_NET_EXPOSURE": ReasonText(
+        "a group of accounts could be long or short by more than its cap", "reduce, or hedge with filled orders"
+    ),
+    "LOSS_COOLDOWN": ReasonText("a trade was lost too short a time ago", "wait"),
+    "LOSS_STREAK": ReasonText(
+        "too many trades in a row were lost", "find out why; a named person re-arms with `policykit resume`"
+    ),
     "NUMBER_RANGE": ReasonText(
         "a number is beyond what counters hold exactly (2^53 steps of 1e-8)", "send a smaller order"
+    ),
+    "ORDER_DUPLICATE": ReasonText(
+        "an order like it was admitted a moment ago", "see why the bot sends it twice; if it is meant, wait"
     ),
     "ORDER_DIFFERS": ReasonText("the order sent is not the order that was admitted", "send what was decided"),
     "ORDER_INVALID": ReasonText("the order is malformed", "mend the bot"),
     "ORDER_OUTCOME_PENDING": ReasonText(
         "an earlier order there has no known outcome yet", "wait until it is settled (`policykit orders --unknown`)"
     ),
+    "PEAK_MISSING": ReasonText("the highest equity was not observed", "wait for the guard's next observation"),
     "PERMIT_EXPIRED": ReasonText(
         "the permit to send ran out on the way, and the trading state moved meanwhile", "decide again"
     ),
     "PRICE_MISSING": ReasonText("no price was observed for what must be valued", "let the guard read that mark"),
     "PRICE_STALE": ReasonText("the newest price is too old", "see why marks are not read"),
+    "PRODUCT_NOT_TRADED": ReasonText(
+        "the symbol's product is none that this guard trades",
+        "give the key its scope and name the symbol, or use a client that this version can guard there",
+    ),
+    "RATE_AMENDS": ReasonText("the amends allowed in the window are used up", "see what makes the bot amend so often"),
+    "RATE_COOLDOWN": ReasonText("the last entry in the symbol was too short a time ago", "wait"),
+    "RATE_MESSAGES": ReasonText(
+        "the messages (orders, amends, cancels) allowed in the window are used up",
+        "see what makes the bot send so many",
+    ),
+    "RATE_REPEATED": ReasonText(
+        "the same entry was repeated as often as the window allows", "find out why the bot repeats itself"
+    ),
     "RATE_BANNED": ReasonText("the exchange said that nothing may be sent before a stated time", "wait"),
     "RATE_BUDGET": ReasonText(
         "a rate budget is used up", "send less, or widen the budget within what the exchange publishes"
@@ -74,7 +117,36 @@ REASONS: Final[dict[str, ReasonText]] = {
         "the signed request stays valid longer than was journaled, or for ever",
         "leave recvWindow and the like to policykit",
     ),
-    "RISK_LEVERAGE": ReasonText("the account's leverage is over its cap, or was not observed", "lower the leverage"),
+    "RISK_AT_STOP": ReasonText(
+        "the order could lose more than its cap when its stop is reached", "send less, or set the stop nearer"
+    ),
+    "RISK_ORDER_QUANTITY": ReasonText("the order is of more units than its cap", "send a smaller order"),
+    "RISK_PRICE_MOVE": ReasonText("the market itself moved too far", "wait until it is calm"),
+    "RISK_REDUCE_ONLY": ReasonText("an exit in contracts does not say reduceOnly", "set reduceOnly, or closePosition"),
+    "RISK_SELF_TRADE": ReasonText(
+        "the order carries no self-trade prevention that is allowed", "set one of the modes that the policy names"
+    ),
+    "RISK_SIDE": ReasonText("exposure may not be increased on this side", "use an allowed side"),
+    "RISK_SLIPPAGE": ReasonText(
+        "the book is too far from the mark for an order at market", "wait, or send a limit order"
+    ),
+    "RISK_STOP_MISSING": ReasonText(
+        "the entry's loss at its stop is capped, and it has no stop on its losing side",
+        "attach one (`stopLossPrice`)",
+    ),
+    "RISK_TIME_IN_FORCE": ReasonText("this time in force is not allowed", "use an allowed one"),
+    "RISK_TRADING_HOURS": ReasonText("it is outside the trading hours", "wait for them; exits pass"),
+    "RISK_ASSET_EXPOSURE": ReasonText("the positions in one asset could add up to more than their cap", "reduce one"),
+    "RISK_BORROW": ReasonText("more would be borrowed than the cap", "pay back, or borrow less"),
+    "RISK_FUNDING": ReasonText("the side that is added to pays too much funding", "wait for a lower rate"),
+    "RISK_GROSS_EXPOSURE": ReasonText("all positions together could be worth more than their cap", "reduce one"),
+    "RISK_LEVERAGE": ReasonText("the leverage is over its cap, or not known", "lower the leverage at the exchange"),
+    "RISK_LIQUIDATION": ReasonText("the liquidation price is too near", "reduce, or add margin"),
+    "RISK_MARGIN_RATIO": ReasonText("maintenance margin takes too much of the balance", "reduce, or add margin"),
+    "RISK_NET_EXPOSURE": ReasonText(
+        "the account could be long or short by more than its cap", "reduce, or hedge with filled orders"
+    ),
+    "RISK_OPEN_POSITIONS": ReasonText("too many positions would be open", "close one"),
     "RISK_OPEN_ORDERS": ReasonText("too many orders are open", "cancel some"),
     "RISK_ORDER_NOTIONAL": ReasonText("the order is larger than its cap", "send a smaller order"),
     "RISK_ORDER_TYPE": ReasonText("this order type is not allowed", "use an allowed type"),
@@ -114,4 +186,10 @@ REASONS: Final[dict[str, ReasonText]] = {
         "trading is halted; only cancels and reductions pass", "find out why, then `policykit resume`"
     ),
     "TRADING_REDUCING": ReasonText("only cancels and reductions pass", "see `policykit status` for the cause"),
+    "WEEKLY_LOSS": ReasonText(
+        "the week's loss reached its limit", "find out why; a named person re-arms with `policykit resume`"
+    ),
+    "WEEK_BASE_MISSING": ReasonText(
+        "equity at the start of the week was not observed", "wait for the guard's next observation"
+    ),
 }

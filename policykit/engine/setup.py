@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from policykit.decision import OnBreach
 from policykit.engine.market import parse_market
 from policykit.model import Policy
 from policykit.place import Place
@@ -28,14 +29,19 @@ DEFAULT_EGRESS: Final = "default"
 class Setup:
     """The policy, the exchange's traits and what follows from both; never changed after it is made."""
 
-    def __init__(self, effective: EffectivePolicy, traits: Exchange | None, key: str | None) -> None:
+    def __init__(self, effective: EffectivePolicy, traits: Exchange | None, key: str | None, host: str = "") -> None:
         self.effective = effective
         self.policy: Policy = effective.model
         self.traits = traits
         self.account: str = effective.account_key
         self.key = key
+        #: The host that orders are sent from; empty where none are.
+        self.host = host
         account, clock, risk = self.policy.account, self.policy.clock, self.policy.risk
         collar = risk.price_collar if risk is not None else None
+        said = risk.on_breach if risk is not None else None
+        #: What else follows a breach, by the id of the limit's check.
+        self.on_breach: dict[str, OnBreach] = {f"risk.{name}": word for name, word in (said or {}).items()}
         self.currency: str = account.currency
         self.egress: str = account.egress or DEFAULT_EGRESS
         self.max_age_ms: int = (account.max_age or DEFAULT_MAX_AGE).ms

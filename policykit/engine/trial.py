@@ -18,12 +18,12 @@ from policykit.engine.explain import denial_message, explain_failed
 from policykit.engine.facts import Fact, Facts, Position
 from policykit.engine.money import money
 from policykit.model.types import date_ms
-from policykit.order import ACTIONS, Order
+from policykit.order import ACTIONS, FLAGS, NUMBERS, WORDS, Order
 from policykit.traits.base import product_of
 from policykit.units import exact, plain, scale_up, unscale
 
-_ORDER: Final = ("action", "symbol", "side", "type", "reduce_only", "client_order_id", "time_in_force")
-_NUMBERS: Final = ("quantity", "price", "stop_price", "quote_quantity")
+_PLAIN: Final = ("symbol", "side", "type", "client_order_id", *WORDS, *FLAGS)
+_ORDER: Final = ("action", *_PLAIN, *NUMBERS, "amends")
 _MONEY: Final = ("equity", "day_base", "net_transfers")
 _MAPS: Final = ("positions", "marks", "contract_sizes", "used")
 _FACTS: Final = (*_MONEY, *_MAPS, "skew_ms", "as_of")
@@ -50,24 +50,15 @@ def read_json(text: str, what: str) -> dict[str, Any]:
 
 def read_order(data: Mapping[str, Any]) -> Order:
     """Read an order as a decision shows it. Raise ValueError; a wrong value is left for the checks to name."""
-    _known(data, (*_ORDER, *_NUMBERS), "an order")
+    _known(data, _ORDER, "an order")
     action = data.get("action", "order.create")
     if action not in ACTIONS:
         raise ValueError(f"action is {action!r}; one of {', '.join(ACTIONS)} is needed")
-    numbers = {name: _number(name, data[name]) for name in _NUMBERS if data.get(name) is not None}
-    return Order(
-        data.get("symbol", ""),
-        data.get("side"),
-        data.get("type"),
-        numbers.get("quantity"),
-        numbers.get("price"),
-        action=action,
-        client_order_id=data.get("client_order_id"),
-        stop_price=numbers.get("stop_price"),
-        quote_quantity=numbers.get("quote_quantity"),
-        reduce_only=data.get("reduce_only", False),
-        time_in_force=data.get("time_in_force"),
-    )
+    said: dict[str, Any] = {name: data[name] for name in _PLAIN if name in data}
+    said |= {name: _number(name, data[name]) for name in NUMBERS if data.get(name) is not None}
+    if data.get("amends") is not None:
+        said["amends"] = read_order(_object("amends", data["amends"]))
+    return Order(**{"symbol": "", **said}, action=action)
 
 
 def read_facts(data: Mapping[str, Any], currency: str, now_ms: int) -> Given:
@@ -105,6 +96,8 @@ def decide_once(engine: Engine, order: Order, given: Given, now_ms: int) -> tupl
         used = tuple(_use(hold, given) for hold in assessment.holds)
         failed = tuple(i for i, hold in enumerate(assessment.holds) if used[i] + abs(hold.amount) > hold.limit)
         reasons = explain_failed(engine, order, assessment.holds, used, failed, facts=given.facts, now_ms=now_ms)
+        if all(reason.on_breach == "warn" for reason in reasons):
+            assessment, reasons = assessment._replace(warnings=(*assessment.warnings, *reasons)), ()
     policy = engine.effective
     asked = repr((policy.version, order.to_dict(), given, now_ms))
     return Decision(
@@ -184,6 +177,12 @@ def _money(name: str, value: object, currency: str) -> Decimal:
             f'{name} is {str(value)!r}; an amount in the account\'s currency ("100000 {currency}") is needed'
         )
     return _number(name, number)
+
+
+def _object(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is no object; the fields of an order are needed")
+    return value
 
 
 def _map(name: str, value: object) -> dict[str, Decimal]:

@@ -42,14 +42,15 @@ def read_account(line: Line, signed: Sequence[Signed]) -> dict[str, Any]:
 def _read(line: Line, client: Any) -> dict[str, Any]:
     adapter = line.adapter
     need = wanted(adapter, line.session.sharing(line.effective))
-    native = isinstance(adapter, TradingAdapter) and all(kind_of(product) != "spot" for product in adapter.live)
+    spot = isinstance(adapter, TradingAdapter) and "spot" in adapter.trades
+    native = spot and all(kind_of(product) != "spot" for product in adapter.live)
     if not native:
         if not adapter.live:
             return unread(f"{adapter.id}: this version reads keys only")
         return _unified(line, client, need)
     assert isinstance(adapter, TradingAdapter)
     need = need._replace(missing=tuple(kind for kind in need.missing if kind != "spot"))
-    account = _spot(line, adapter, client, need)
+    account = _spot(line, adapter.serving(frozenset(("spot",))), client, need)
     named = any(":" not in symbol and not symbol.startswith("!") for symbol in need.symbols)
     if need.products or need.missing or named:
         return _beside(account, need, _unified(line, client, need, spot=True))

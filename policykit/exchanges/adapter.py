@@ -30,7 +30,7 @@ from policykit.exchanges.forms import Fields
 from policykit.exchanges.imports import exchange_class
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
-from policykit.traits.base import Exchange
+from policykit.traits.base import Exchange, product_of
 
 
 class LiveReads(NamedTuple):
@@ -157,7 +157,20 @@ class TradingAdapter(Adapter):
     """One exchange on which a guard can trade: how orders are written, found, cancelled, and what is polled."""
 
     #: The products (`traits`) that it can trade; of the others a guard knows nothing, so nothing is sent there.
-    trades: ClassVar[frozenset[str]] = frozenset(("spot",))
+    trades: frozenset[str] = frozenset(("spot",))
+
+    def serving(self, products: frozenset[str]) -> TradingAdapter:
+        """Return the adapter that reads these products only, where the exchange keeps each in a wallet of its own."""
+        return self
+
+    def family(self, order: Order) -> str:
+        """Return the traits' order family that an order belongs to."""
+        return "order"
+
+    def endpoint(self, order: Order) -> str:
+        """Return the call by which an order is placed, or a setting of the account made; empty: there is none."""
+        product = self.facts.products.get(product_of(order.symbol))
+        return product.calls.get(order.action, "") if product is not None else ""
 
     @abstractmethod
     def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
@@ -173,7 +186,7 @@ class TradingAdapter(Adapter):
 
     @abstractmethod
     def differs(self, order: Order, url: str, body: str | None) -> str | None:
-        """Tell how the order in a request to create one is another than `order` (larger, worse), or None: it is not."""
+        """Tell how what a request asks for is another than `order` (larger, worse), or None: it is not."""
 
     @abstractmethod
     def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
@@ -200,11 +213,21 @@ class TradingAdapter(Adapter):
 
     @abstractmethod
     def account(self) -> Steps[LiveAccount]:
-        """Read balances."""
+        """Read balances, and what is held of contracts."""
 
     @abstractmethod
     def marks(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
         """Read a fresh price of each symbol (mid of bid and ask on spot); one without both sides is left out."""
+
+    def quotes(self, symbols: tuple[str, ...]) -> Steps[dict[str, tuple[Decimal, Decimal]]]:
+        """Read best bid and ask of each symbol; one without both is left out."""
+        raise self.not_supported("a call for bids and asks")
+        yield  # pragma: no cover
+
+    def funding_rates(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
+        """Read the funding rate of the running interval, by contract; spot has none."""
+        return {}
+        yield  # pragma: no cover
 
     @abstractmethod
     def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:

@@ -9,7 +9,7 @@ in. `run` (sync) and `arun` (asyncio) are the two drivers over the same steps:
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -18,6 +18,7 @@ from policykit.clock import Clock
 from policykit.errors import ExchangeUnavailable
 
 if TYPE_CHECKING:
+    from policykit.engine.facts import Contract
     from policykit.exchanges.adapter import Adapter
 
 T = TypeVar("T")
@@ -69,7 +70,10 @@ class Signed(NamedTuple):
 
 
 class OrderState(NamedTuple):
-    """What the exchange says of one order. `filled` is cumulative; `closed`: no more can fill."""
+    """What the exchange says of one order. `filled` is cumulative; `closed`: no more can fill.
+
+    `reduces`: the exchange itself keeps it from doing more than to close (reduce-only, the closing side of a leg).
+    """
 
     order_id: str
     client_order_id: str
@@ -80,13 +84,16 @@ class OrderState(NamedTuple):
     closed: bool
     status: str
     raw: dict[str, Any]
+    #: What `filled` cost: quantity x price, summed over its fills; None: not said.
+    cost: Decimal | None = None
+    reduces: bool = False
 
 
 class Failure(NamedTuple):
     """An error, read. `executed`: "no" only when the exchange's own documents prove it; else "unknown".
 
     `code`: KEY_REJECTED, ADDRESS_NOT_ALLOWED, PERMISSION_MISSING, CLOCK, RATE_LIMIT, BANNED, MAINTENANCE, NETWORK,
-    ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, NOT_SUPPORTED, BAD_SYMBOL, BAD_ANSWER, NO_MARK,
+    WRONG_ENDPOINT, ORDER_REJECTED, DUPLICATE_ID, ORDER_NOT_FOUND, NOT_SUPPORTED, BAD_SYMBOL, BAD_ANSWER, NO_MARK,
     READ_ONLY, UNKNOWN.
     KEY_REJECTED is a wrong key or signature, or one refused for key, address or permission without saying which.
     `retry_after_ms`: how long nothing may be sent.
@@ -108,7 +115,11 @@ class CallFailed(ExchangeUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class LiveAccount:
-    """Balances and open orders as read. Times are UTC ms: the request's sending and the answer's arrival."""
+    """Balances and open orders as read. Times are UTC ms: the request's sending and the answer's arrival.
+
+    `margin`: the wallets of contracts by asset, unrealised profit in. `positions`: contracts held, a short below zero,
+    by unified symbol, or `SYMBOL#long` and `SYMBOL#short` in hedge mode.
+    """
 
     as_of_ms: int
     until_ms: int
@@ -116,6 +127,19 @@ class LiveAccount:
     balances: dict[str, Decimal]
     open_orders: tuple[OrderState, ...] = ()
     errors: tuple[str, ...] = field(default=())
+    margin: dict[str, Decimal] = field(default_factory=dict)
+    positions: dict[str, Decimal] = field(default_factory=dict)
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    position_mode: str | None = None
+    #: Maintenance margin as a share of the margin balance.
+    margin_ratio: Decimal | None = None
+
+
+def price_of(asset: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:
+    """Return what an asset is worth by its spot pair, else by its contract; without a mark 0, the safe side."""
+    if asset == currency:
+        return Decimal(1)
+    return marks.get(f"{asset}/{currency}", marks.get(f"{asset}/{currency}:{currency}", Decimal(0)))
 
 
 def run(adapter: Adapter, client: Any, steps: Steps[T], clock: Clock) -> T:

@@ -1,4 +1,4 @@
-"""Binance spot over stock ccxt's implicit methods: what is asked, how answers are read.
+"""Binance over stock ccxt's implicit methods: spot as written here, USD-M contracts as in binance_usdm.py.
 
 Sources: github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3) and developers.binance.com wallet, read 2026-11.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -24,9 +25,13 @@ from policykit.exchanges.base import (
     Read,
     Signed,
     Steps,
+    price_of,
 )
+from policykit.exchanges.binance_usdm import is_usdm
+from policykit.exchanges.binanceusdm import ADAPTER as _USDM
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
+from policykit.traits.base import product_of
 from policykit.units import exact
 
 #: enums.md "Order status": no more can fill.
@@ -78,9 +83,13 @@ _QUOTES: Final = (
 
 
 class Binance(TradingAdapter):
-    """The adapter of spot. Stateless: one instance serves every client and thread."""
+    """The adapter of spot and of USD-M. Stateless: one instance serves every client and thread.
+
+    Both have wallets, hosts and error tables of their own: `trades` are the products whose wallets it reads.
+    """
 
     id = "binance"
+    trades = frozenset(("spot", "swap"))
     public = binance_calls.PUBLIC
     reads = binance_calls.READS
     asks: ClassVar = {
@@ -112,12 +121,20 @@ class Binance(TradingAdapter):
         "swap": binance_account.futures(binance_account.LINEAR, binance_account.INVERSE)
     }
 
+    def serving(self, products: frozenset[str]) -> TradingAdapter:
+        """Return an adapter that reads the wallets of these products only."""
+        found = Binance()
+        found.trades = self.trades & products
+        return found
+
     def prepare(self, client: Any) -> None:
         """Let open orders of all symbols be listed."""
         binance_account.prepare(client)
 
     def failure(self, error: Exception, client: Any) -> Failure:
         """Read a ccxt exception; what the sandbox does not have is told as that."""
+        if is_usdm(str(getattr(client, "last_request_url", None) or "")):
+            return _USDM.failure(error, client)
         return binance_account.sandbox(self, error, client) or super().failure(error, client)
 
     def call(self, method: str, url: str, body: str | None) -> Call:
@@ -138,16 +155,31 @@ class Binance(TradingAdapter):
         """Set `recvWindow`, which ccxt signs as 10 s otherwise whatever the policy says."""
         client.options["recvWindow"] = validity_ms
 
+    def family(self, order: Order) -> str:
+        """Return the traits' order family that an order belongs to."""
+        return _USDM.family(order) if _contract(order.symbol) else "order"
+
+    def endpoint(self, order: Order) -> str:
+        """Return the call by which an order is placed, or a setting made: spot has no settings."""
+        ours = order.action != "account.configure" and not _contract(order.symbol)
+        return super().endpoint(order) if ours else _USDM.endpoint(order)
+
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id (ccxt would put its broker's prefix in its place)."""
+        if _contract(order.symbol):
+            return _USDM.order_params(order, client_order_id)
         return {"newClientOrderId": client_order_id}
 
     def differs(self, order: Order, url: str, body: str | None) -> str | None:
-        """Hold the order in a request against the one that was decided."""
+        """Hold what is in a request against what was decided."""
+        if order.action == "account.configure" or _contract(order.symbol):
+            return _USDM.differs(order, url, body)
         return binance_orders.differs(order, url, body)
 
     def order_state(self, answer: Any, order: Order | None = None) -> OrderState:
         """Read one order; `order` fills in what an ACK answer leaves out. Raise CallFailed when it is no order."""
+        if isinstance(answer, Mapping) and ("positionSide" in answer or "algoId" in answer):
+            return _USDM.order_state(answer, order)
         if not isinstance(answer, Mapping) or "orderId" not in answer:
             raise _bad_answer("an order")
         status = str(answer.get("status", ""))
@@ -165,12 +197,15 @@ class Binance(TradingAdapter):
                 closed=status in CLOSED,
                 status=status,
                 raw={name: answer[name] for name in _ORDER_FIELDS if name in answer},
+                cost=_cost(answer.get("cummulativeQuoteQty")),
             )
         except ValueError:
             raise _bad_answer("an order") from None
 
     def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
         """Look an order up: by id (weight 4), then, when thorough, in open orders (6) and history (20)."""
+        if _contract(symbol):
+            return (yield from _USDM.find_order(symbol, client_order_id, thorough=thorough))
         market = market_id(symbol)
         try:
             answer = yield Read("privateGetOrder", {"symbol": market, "origClientOrderId": client_order_id})
@@ -188,8 +223,14 @@ class Binance(TradingAdapter):
         return None
 
     def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
-        """List open orders of spot's one family; of the whole account (weight 80) without symbols."""
+        """List open orders: of spot's one family (weight 80 without symbols), and of both of USD-M (80)."""
         found: list[OrderState] = []
+        contracts = tuple(symbol for symbol in symbols if _contract(symbol))
+        if contracts or (not symbols and "swap" in self.trades):
+            found += yield from _USDM.open_orders(contracts)
+        symbols = tuple(symbol for symbol in symbols if not _contract(symbol))
+        if (contracts and not symbols) or "spot" not in self.trades:
+            return tuple(found)
         if symbols and len(symbols) <= MAX_SYMBOL_CALLS:
             for symbol in symbols:
                 rows = yield Read("privateGetOpenOrders", {"symbol": market_id(symbol)})
@@ -205,6 +246,8 @@ class Binance(TradingAdapter):
 
     def cancel(self, order: OrderState) -> Steps[bool]:
         """Cancel one order by the exchange's id, else by ours; False when it is not open (-2011)."""
+        if _contract(order.symbol):
+            return (yield from _USDM.cancel(order))
         by = {"orderId": order.order_id} if order.order_id else {"origClientOrderId": order.client_order_id}
         try:
             yield Read("privateDeleteOrder", {"symbol": market_id(order.symbol), **by})
@@ -215,7 +258,16 @@ class Binance(TradingAdapter):
         return True
 
     def account(self) -> Steps[LiveAccount]:
-        """Read balances, free and locked together; zero ones are left out."""
+        """Read balances, free and locked together, zero ones left out; and what is held of contracts."""
+        if "swap" not in self.trades:
+            return (yield from self._spot_account())
+        contracts = yield from _USDM.account()
+        if "spot" not in self.trades:
+            return contracts
+        spot = yield from self._spot_account()
+        return replace(contracts, until_ms=spot.until_ms, balances=spot.balances)
+
+    def _spot_account(self) -> Steps[LiveAccount]:
         answer = yield Read("privateGetAccount")
         if not isinstance(answer.data, Mapping):
             raise _bad_answer("an account")
@@ -227,7 +279,22 @@ class Binance(TradingAdapter):
         return LiveAccount(answer.sent_ms, answer.received_ms, totals)
 
     def marks(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
-        """Read the mid of best bid and ask; a symbol without both is left out."""
+        """Read the mid of best bid and ask on spot, a symbol without both left out, and contracts' mark prices."""
+        contracts = tuple(symbol for symbol in symbols if _contract(symbol))
+        found = yield from _USDM.marks(contracts)
+        quotes = yield from self._spot_quotes(tuple(symbol for symbol in symbols if not _contract(symbol)))
+        return found | {symbol: (bid + ask) / 2 for symbol, (bid, ask) in quotes.items()}
+
+    def funding_rates(self, symbols: tuple[str, ...]) -> Steps[dict[str, Decimal]]:
+        """Read the funding rate of each contract."""
+        return (yield from _USDM.funding_rates(tuple(symbol for symbol in symbols if _contract(symbol))))
+
+    def quotes(self, symbols: tuple[str, ...]) -> Steps[dict[str, tuple[Decimal, Decimal]]]:
+        """Read best bid and ask; a symbol without both is left out."""
+        found = yield from _USDM.quotes(tuple(symbol for symbol in symbols if _contract(symbol)))
+        return found | (yield from self._spot_quotes(tuple(symbol for symbol in symbols if not _contract(symbol))))
+
+    def _spot_quotes(self, symbols: tuple[str, ...]) -> Steps[dict[str, tuple[Decimal, Decimal]]]:
         if not symbols:
             return {}
         names = {market_id(symbol): symbol for symbol in symbols}
@@ -241,11 +308,11 @@ class Binance(TradingAdapter):
             # One of them is not traded, which fails them all: ask for every market, at the weight of a few.
             answer = yield Read("publicGetTickerBookTicker")
         rows = _rows(answer._replace(data=[answer.data]) if isinstance(answer.data, Mapping) else answer, "tickers")
-        found: dict[str, Decimal] = {}
+        found: dict[str, tuple[Decimal, Decimal]] = {}
         for row in rows:
             bid, ask = _number(row.get("bidPrice")), _number(row.get("askPrice"))
             if row.get("symbol") in names and bid > 0 and ask > 0:
-                found[names[row["symbol"]]] = (bid + ask) / 2
+                found[names[row["symbol"]]] = (bid, ask)
         return found
 
     def server_time(self) -> Steps[int]:
@@ -255,8 +322,10 @@ class Binance(TradingAdapter):
     def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
         """Return deposits less withdrawals since a moment, an asset without a mark as 0, as equity counts it.
 
-        Transfers between own wallets are not in it.
+        Transfers between own wallets are in it only where contracts alone are traded: else both wallets are counted.
         """
+        if "spot" not in self.trades:
+            return (yield from _USDM.net_transfers(since_ms, marks, currency))
         total = Decimal(0)
         for method, sign in (("sapiGetCapitalDepositHisrec", 1), ("sapiGetCapitalWithdrawHistory", -1)):
             answer = yield Read(method, {"startTime": since_ms, "limit": MAX_ROWS})
@@ -267,7 +336,7 @@ class Binance(TradingAdapter):
                 status = str(row.get("status"))
                 if (status in _CREDITED) if sign > 0 else (status not in _RETURNED):
                     fee = _number(row.get("transactionFee", "0")) if sign < 0 else Decimal(0)
-                    total += sign * (_number(row.get("amount")) + fee) * _price(str(row.get("coin")), marks, currency)
+                    total += sign * (_number(row.get("amount")) + fee) * price_of(str(row.get("coin")), marks, currency)
         return total
 
     def key_report(self) -> Steps[KeyReport]:
@@ -330,11 +399,14 @@ def _side(text: str) -> Literal["buy", "sell"]:
     raise ValueError("no side")
 
 
-def _price(coin: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:
-    if coin == currency:
-        return Decimal(1)
-    # What has no price counts nothing in equity either; else anybody's airdrop would stop a bot.
-    return marks.get(f"{coin}/{currency}", Decimal(0))
+def _cost(text: object) -> Decimal | None:
+    """Read `cummulativeQuoteQty`; some old orders have -1: not known (rest-api.md, read at a5e0bc3)."""
+    cost = exact(text) if text is not None else Decimal(-1)
+    return None if cost < 0 else cost
+
+
+def _contract(symbol: str) -> bool:
+    return product_of(symbol) == "swap"
 
 
 ADAPTER: Final = Binance()

@@ -34,7 +34,8 @@ _FUTURES_PUBLIC: Final = (
 )
 _FUTURES_READ: Final = (
     "account balance positionRisk openOrders openOrder order allOrders userTrades income commissionRate "
-    "leverageBracket positionSide/dual multiAssetsMargin rateLimit/order openAlgoOrders algoOrder allAlgoOrders"
+    "leverageBracket symbolConfig accountConfig positionSide/dual multiAssetsMargin rateLimit/order openAlgoOrders "
+    "algoOrder allAlgoOrders"
 )
 
 

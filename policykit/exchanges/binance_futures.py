@@ -1,4 +1,4 @@
-"""Binance's futures under ids of their own: `binanceusdm` (fapi) and `binancecoinm` (dapi), read only in this version.
+"""Binance's futures under ids of their own: `binanceusdm` (fapi), and `binancecoinm` (dapi), which can only be read.
 
 The account and its keys are Binance's: key report and address book are asked of /sapi, the rest of the futures' host.
 """
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from policykit.exchanges import binance_account, binance_calls, binance_keys
 from policykit.exchanges.adapter import Adapter, LiveReads
 from policykit.exchanges.base import Call, Failure, Read, Steps
+from policykit.exchanges.binance_usdm import UsdmOrders
 from policykit.snapshot import KeyReport, RateLimit
 
 
@@ -72,8 +73,8 @@ def _asks(api: str, account: str, brackets: str) -> Mapping[str, tuple[str, ...]
     }
 
 
-class BinanceUsdm(BinanceFutures):
-    """USD-M."""
+class BinanceUsdm(BinanceFutures, UsdmOrders):
+    """USD-M: read for a snapshot as COIN-M is, and traded on (binance_usdm.py)."""
 
     id = "binanceusdm"
     api = "fapi"

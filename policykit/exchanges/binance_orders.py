@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
 
+from policykit.exchanges.calls import pairs_of
 from policykit.order import Order
 from policykit.units import exact
 
@@ -42,7 +42,7 @@ _DEFAULT_TIME_IN_FORCE: Final = "GTC"
 
 def differs(order: Order, url: str, body: str | None) -> str | None:
     """Return how a request is another order than `order`, or None. A number that cannot be read is a difference."""
-    pairs = [*parse_qsl(urlsplit(url).query), *parse_qsl(body or "")]
+    pairs = pairs_of(url, (body,))
     sent = dict(pairs)
     if len(sent) != len(pairs):
         return "a parameter stands in the request twice"

@@ -57,6 +57,11 @@ def weight_of(exchange: Exchange, name: str, variant: str = "") -> int:
     return cost(exchange, exchange.rate_windows[0].name, name, variant) if exchange.rate_windows else 1
 
 
+def pairs_of(url: str, bodies: Iterable[str | None] = ()) -> list[tuple[str, str]]:
+    """Return every name and value of a request, one that stands there twice as well."""
+    return [*parse_qsl(urlsplit(url).query), *(pair for body in bodies for pair in parse_qsl(body or ""))]
+
+
 def params_of(url: str, bodies: Iterable[str | None] = ()) -> dict[str, str]:
     """Return the parameters of a request: its query, then what its form bodies say."""
     params = dict(parse_qsl(urlsplit(url).query))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final
 
 from policykit.decision import Decision, Hold
 from policykit.order import Order
@@ -44,10 +45,16 @@ DRIVING: set[str] = set()
 CURRENT: ContextVar[Admitted | None] = ContextVar("policykit_admitted", default=None)
 
 
+#: What must be as it was decided, whatever the rest is.
+_SAME: Final = (
+    *("action", "symbol", "side", "type", "stop_price", "time_in_force", "quote_quantity"),
+    *("position_side", "close_position", "trailing"),
+)
+
+
 def covers(admitted: Order, asked: Order) -> bool:
     """Tell whether an admitted order covers what a client is asked to send: the same, and not more, not worse."""
-    same = ("action", "symbol", "side", "type", "stop_price", "time_in_force", "quote_quantity")
-    if any(getattr(admitted, name) != getattr(asked, name) for name in same):
+    if any(getattr(admitted, name) != getattr(asked, name) for name in _SAME):
         return False
     if admitted.reduce_only and not asked.reduce_only:
         return False

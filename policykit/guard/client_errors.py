@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ccxt.base.errors import BaseError, InvalidOrder, RateLimitExceeded
+from typing import Final
 
+from ccxt.base.errors import BaseError, ExchangeError, InvalidOrder, PermissionDenied, RateLimitExceeded
+
+from policykit.decision import Decision
 from policykit.errors import Denied, OutcomeUnknown
 from policykit.redact import scrub
 
@@ -12,8 +15,36 @@ class ClientDenied(Denied, InvalidOrder):  # type: ignore[misc]
     """The policy does not allow it; nothing was sent. A `ccxt.InvalidOrder`, which no bot retries."""
 
 
+class ClientHeld(Denied, ExchangeError):  # type: ignore[misc]
+    """A stop that may not be placed now, for a reason that passes by itself; nothing was sent.
+
+    No InvalidOrder: on that freqtrade leaves the trade at the market (`create_stoploss_order`, 2026.9), while after
+    any other ExchangeError it places the stop again in its next round.
+    """
+
+
+class ClientRefused(Denied, PermissionDenied):  # type: ignore[misc]
+    """A call, not an order, that the policy does not allow. A `ccxt.PermissionDenied`: no key could make it pass."""
+
+
 class ClientOutcomeUnknown(OutcomeUnknown, BaseError):  # type: ignore[misc]
     """Nobody knows whether the order executed. No NetworkError: bots retry those."""
+
+
+#: Reasons for which a stop is tried again, rather than given up: nobody has to change anything for them to end.
+PASSING: Final = frozenset(
+    (
+        *("RATE_BANNED", "RATE_BUDGET", "RATE_ORDERS", "PERMIT_EXPIRED", "STATE_MOVING", "ORDER_OUTCOME_PENDING"),
+        *("RECOVERY_PENDING", "FACTS_MISSING", "FACTS_STALE", "PRICE_MISSING", "PRICE_STALE", "STORE_DOWN"),
+        *("STORE_LOCKED", "TRADING_FROZEN"),
+    )
+)
+
+
+def client_denied(decision: Decision, message: str) -> Denied:
+    """Return the denial that a protected client raises."""
+    waits = decision.order.stop_price is not None and all(reason.code in PASSING for reason in decision.reasons)
+    return (ClientHeld if waits else ClientDenied)(decision, message)
 
 
 class SignAgain(RateLimitExceeded):  # type: ignore[misc]

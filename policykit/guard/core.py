@@ -22,6 +22,7 @@ from policykit.exchanges.client import plain_client
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.deciding import Deciding
 from policykit.guard.given import observation
+from policykit.guard.in_force import InForce, Reloaded
 from policykit.guard.living import lives
 from policykit.guard.settings import (
     Mode,
@@ -29,15 +30,17 @@ from policykit.guard.settings import (
     clock_bound_ms,
     currency_problem,
     mode_named,
+    products_of,
     request_validity_ms,
     retry_plan,
     store_problem,
 )
+from policykit.guard.shadow import Shadow
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED
 from policykit.orders.recovery import abandoned
 from policykit.policy import EffectivePolicy, load
-from policykit.store import GuardInfo, Store, open_store
+from policykit.store import Store, open_store
 from policykit.telemetry import Scope, Telemetry, shared
 
 
@@ -74,7 +77,8 @@ class Guard(Deciding):
         self.bot = os.environ.get("POLICYKIT_BOT") or policy.name
         self.host = socket.gethostname()
         self.account = policy.account_key
-        # What is known of a product that the adapter cannot trade is for lint: a guard must not send there by it.
+        # What is known of a product that is not traded here is for lint: a guard must not send there by it.
+        adapter = adapter.serving(products_of(policy, key, adapter.trades))
         tradable = {name: product for name, product in traits.products.items() if name in adapter.trades}
         self.traits = traits = replace(traits, products=tradable)
         self.adapter = adapter
@@ -97,6 +101,9 @@ class Guard(Deciding):
         self._problem = self._problem or currency_problem(policy, store)
         #: Where the guard's own client is sent instead of the exchange.
         self.endpoint: str | None = None
+        #: Whether a file that was written may loosen the policy while the guard runs.
+        self.allow_loosen = False
+        self.in_force = InForce(self)
         self._maintenance: Any = None
         self._lock = threading.Lock()
 
@@ -110,12 +117,15 @@ class Guard(Deciding):
         clock: Clock | None = None,
         testing: bool = False,
         endpoint: str | None = None,
+        allow_loosen: bool = False,
+        shadow: str | Path | None = None,
     ) -> Guard:
         """Load a policy (default POLICYKIT_POLICY) and open its store (default POLICYKIT_STORE).
 
         `key` may be left out if only one key has a trade scope. `testing=True` lets a live policy trade on a store
         that forgets; only for tests. `endpoint` sends the guard's own client to another origin (a gateway, the
-        simulated exchange). Raise PolicyError, StoreUnavailable.
+        simulated exchange). `allow_loosen`: the policy's file may be loosened while the guard runs. `shadow` is a
+        candidate: what it would decide otherwise is written beside each decision. Raise PolicyError, StoreUnavailable.
         """
         clock = clock or SystemClock()
         path = path or os.environ.get("POLICYKIT_POLICY")
@@ -123,19 +133,23 @@ class Guard(Deciding):
             raise PolicykitError("no policy is named; give Guard.load a path, or set POLICYKIT_POLICY")
         try:
             policy = load(path, now_ms=clock.now_ms())
+            candidate = load(shadow, now_ms=clock.now_ms()) if shadow is not None else None
         except PolicyError as error:
             shared().policy_rejected(str(path), tuple(dict.fromkeys(finding.rule for finding in error.findings)))
             raise
         opened = open_store(store) if store is None or isinstance(store, str) else store
         guard = cls(policy, key=choose_key(policy, key), store=opened, clock=clock, mode=mode_named(), testing=testing)
-        guard.endpoint = endpoint
+        guard.endpoint, guard.allow_loosen = endpoint, allow_loosen
+        if candidate is not None:
+            guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key))
         guard.announce()
+        guard.in_force.layer()
         return guard
 
-    def announce(self) -> None:
-        """Write down that this policy is in force in this process."""
+    def announce(self, **more: Any) -> None:
+        """Write down that this policy is in force in this process, and `more` that is to be known of it."""
         policy = self.policy
-        loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot}
+        loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot, **more}
         self.store.announce(self.account, policy.model.account.currency, loaded, self.now())
         stage = self.scope.stage
         self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=self.mode)
@@ -185,18 +199,23 @@ class Guard(Deciding):
 
     def beat(self) -> None:
         """Tell the store that this guard lives."""
-        info = GuardInfo(
-            self.bot,
-            self.host,
-            os.getpid(),
-            self.account,
-            self.policy.name,
-            self.policy.version,
-            os.path.abspath(self.policy.file),
-            self.mode,
-            self.now(),
+        self.store.beat(self.in_force.info())
+
+    def reload(self, *, allow_loosen: bool = False) -> Reloaded:
+        """Read the policy's file again; what it says is in force if it loads and, unless that may be, is not looser.
+
+        The maintenance loop does so by itself when the file was written. Raise StoreUnavailable.
+        """
+        return self.in_force.reload(allow_loosen=allow_loosen)
+
+    def adopt(self, policy: EffectivePolicy) -> None:
+        """Put another version of the policy in force, compiled as at the start; an order meets one or the other."""
+        fresh = type(self)(
+            policy, key=self.key, store=self.store, clock=self.clock, mode=self.mode, testing=self.testing
         )
-        self.store.beat(info)
+        for name in ("traits", "adapter", "scope", "plan", "validity_ms", "clock_bound_ms", "_problem", "policy"):
+            setattr(self, name, getattr(fresh, name))
+        self.engine = fresh.engine
 
     def own_client(self) -> Any:
         """Return a client of the guard's own, made from the policy's secret reference, behind this guard.
@@ -221,13 +240,13 @@ class Guard(Deciding):
 
     def withdraw(self, admitted: Admitted, reason: Reason) -> Denied:
         """Take an admission back: its intent was not sent. Return the denial to raise, under the same decision id."""
-        from policykit.guard.client_errors import ClientDenied
+        from policykit.guard.client_errors import client_denied
 
         # INVARIANT I17: an admission that cannot be used stays one decision; what became of it is its outcome.
         outcome = Outcome("not_sent", self.now(), closed=True, error=reason.code)
         self.settle(admitted, outcome, self.clock.monotonic_ms())
         decision = replace(admitted.decision, outcome="deny", reasons=(reason,))
-        return ClientDenied(decision, denial_message(decision, self.policy.file))
+        return client_denied(decision, denial_message(decision, self.policy.file))
 
     def maintain(self, client: Any = None) -> None:
         """Do one round of maintenance now: facts, open orders, recovery, heartbeat. `with guard:` repeats it."""

@@ -6,23 +6,25 @@ import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from policykit.clock import Clock
 from policykit.decision import Assessment, Decision, Hold, Reason
 from policykit.engine import Engine, denial_message, explain_failed
-from policykit.engine.facts import Facts, TradingState
+from policykit.engine.facts import Contract, Facts, TradingState
 from policykit.errors import Denied, StoreUnavailable
+from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import OrderState
 from policykit.guard import fallback, refusals
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.settings import Mode
+from policykit.guard.shadow import Shadow
 from policykit.order import CANCELS, Order
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.orders.life import Proof, after_lookup
 from policykit.policy import EffectivePolicy
-from policykit.store import SEND_WITHIN_MS, Store
+from policykit.store import SEND_WITHIN_MS, Observation, Store
 from policykit.telemetry import Scope, Telemetry
 from policykit.traits.base import Exchange, Family, product_of
 
@@ -41,10 +43,13 @@ class Deciding(ABC):
     host: str
     account: str
     traits: Exchange
+    adapter: TradingAdapter
     engine: Engine
     telemetry: Telemetry
     scope: Scope
     validity_ms: int
+    #: A candidate that judges every order too, and acts on nothing.
+    shadow: Shadow | None = None
 
     def now(self) -> int:
         """Return UTC ms by the guard's clock."""
@@ -58,7 +63,8 @@ class Deciding(ABC):
         """Return the decision for an order without holding, recording or sending anything."""
         now = self.now()
         facts = self.facts(order.symbol)
-        return self._decision(new_id(), order, self.engine.assess(facts, order, now), facts, now)
+        engine = self.engine
+        return self._decision(new_id(), order, engine.assess(facts, order, now), facts, now, engine)
 
     # INVARIANT I12: whatever cannot be evaluated, read or written ends in a denial with a code; only what can merely
     # reduce passes without a store.
@@ -72,12 +78,20 @@ class Deciding(ABC):
         now = self.now()
         decision_id = new_id()
         times = 0
+        warned: tuple[Reason, ...] = ()
         while True:
             facts = self.facts(order.symbol)
-            assessment = self.engine.assess(facts, order, now)
-            decision = self._decision(decision_id, order, assessment, facts, now)
+            engine = self.engine  # a reload may put another in its place: one decision is one policy's
+            assessment = engine.assess(facts, order, now)
+            if warned:
+                assessment = refusals.lifted(assessment, warned)
+            decision = self._decision(decision_id, order, assessment, facts, now, engine)
+            decision.extra |= self._beside(order, facts, now, assessment)
+            unfit = refusals.unfit(order, assessment, self.traits.products)
+            if unfit:
+                return self._refuse(decision, unfit, started, gated)
             if decision.outcome == "deny":
-                self._trip(assessment, decision.id)
+                self._trip(assessment.reasons, decision.id)
                 return self._refuse(decision, assessment.reasons, started, gated)
             intent = self._intent(decision, assessment.holds, gated, replaces)
             try:
@@ -94,18 +108,25 @@ class Deciding(ABC):
             last = times > (refusals.ASSESS_EXIT_AGAIN if assessment.reduces else refusals.ASSESS_AGAIN)
             if not grant.stale and (last or not assessment.reduces):
                 reasons = explain_failed(
-                    self.engine, order, assessment.holds, grant.used, grant.failed, facts=facts, now_ms=now
+                    engine, order, assessment.holds, grant.used, grant.failed, facts=facts, now_ms=now
                 )
+                if all(reason.on_breach == "warn" for reason in reasons):
+                    warned += reasons
+                    continue
+                self._trip(reasons, decision.id)
                 return self._refuse(decision, reasons, started, gated)
             if last and order.action in CANCELS:
                 return self._uncounted(decision, started)
             if last:
                 return self._refuse(decision, refusals.moving(times), started, gated)
 
+    def _beside(self, order: Order, facts: Facts, now: int, active: Assessment) -> dict[str, Any]:
+        return {} if self.shadow is None else self.shadow.differs(order, facts, now, active)
+
     def refuse(self, order: Order, reason: Reason) -> Denied:
         """Record a denial that no check made (a raw call at the gate, say) and return the error to raise."""
         facts, now = self.facts(order.symbol), self.now()
-        decision = self._decision(new_id(), order, Assessment((reason,), (), False), facts, now)
+        decision = self._decision(new_id(), order, Assessment((reason,), (), False), facts, now, self.engine)
         return self._deny(decision, (reason,), self.clock.monotonic_ms())
 
     def _admit(
@@ -168,9 +189,13 @@ class Deciding(ABC):
         duration_ns = int((self.clock.monotonic_ms() - started) * 1_000_000)
         self.telemetry.record(decision, self.scope, duration_ns=duration_ns, intent=intent)
 
-    def _trip(self, assessment: Assessment, decision_id: str) -> None:
-        """Set the trading state that a breached limit asks for; a loss trip latches (DESIGN 6)."""
-        for reason in assessment.reasons:
+    def _trip(self, reasons: tuple[Reason, ...], decision_id: str) -> None:
+        """Set the trading state that a breached limit asks for; a loss trip latches (DESIGN 6).
+
+        `cancel_open` halts, as `halt` does: a halt is what cancels this account's entries, in the next round of
+        maintenance.
+        """
+        for reason in reasons:
             state: TradingState | None = _ON_BREACH.get(reason.on_breach)
             if state is None or reason.failure or self.mode == "shadow":
                 continue
@@ -203,7 +228,9 @@ class Deciding(ABC):
         except StoreUnavailable:
             return
 
-    def _decision(self, decision_id: str, order: Order, a: Assessment, facts: Facts, now: int) -> Decision:
+    def _decision(
+        self, decision_id: str, order: Order, a: Assessment, facts: Facts, now: int, engine: Engine
+    ) -> Decision:
         equity = facts.equity
         return Decision(
             id=decision_id,
@@ -211,8 +238,8 @@ class Deciding(ABC):
             mode=self.mode,
             action=order.action,
             order=order,
-            policy_name=self.policy.name,
-            policy_version=self.policy.version,
+            policy_name=engine.effective.name,
+            policy_version=engine.effective.version,
             bot=self.bot,
             at_ms=now,
             reasons=a.reasons,
@@ -220,20 +247,21 @@ class Deciding(ABC):
             reduces=a.reduces,
             notional=a.notional,
             facts_age_s=None if equity is None else (now - equity.as_of_ms) / 1000,
-            checks=len(self.engine.checks),
+            checks=len(engine.checks),
         )
 
     def _intent(self, decision: Decision, holds: tuple[Hold, ...], gated: bool, replaces: str | None) -> Intent | None:
         order = decision.order
         if order.action != "order.create":
             return None
-        ids = self.family(order.symbol).client_order_id
+        family = self.adapter.family(order)
+        ids = self.family(order.symbol, family).client_order_id
         return Intent(
             id=decision.id,
             account=self.account,
             order=order,
             client_order_id=order.client_order_id or (decision.id if ids is None else ids.encode(decision.id)),
-            family="order",
+            family=family,
             holds=holds,
             reduces=decision.reduces,
             bot=self.bot,
@@ -246,9 +274,10 @@ class Deciding(ABC):
             replaces=replaces,
         )
 
-    def family(self, symbol: str) -> Family:
-        """Return the traits of the order family that a symbol's plain orders belong to."""
-        return self.traits.products[product_of(symbol)].families["order"]
+    def family(self, symbol: str, name: str = "order") -> Family:
+        """Return the traits of an order family; of a product that is not traded nothing is known: it has no fence."""
+        product = self.traits.products.get(product_of(symbol))
+        return refusals.NO_FAMILY if product is None else product.families.get(name, refusals.NO_FAMILY)
 
     # ---- what became of an order
 
@@ -321,6 +350,16 @@ class Deciding(ABC):
                 outcome = after_lookup(intent, self.now(), state, Proof(None))
                 if outcome is not None:
                     self.store.outcome(intent.id, outcome)
+
+    def configured(self, order: Order) -> None:
+        """Take in a setting that the exchange has confirmed, so that the next order is judged by it."""
+        now, asked = self.now(), Contract(order.leverage, order.margin_mode, as_of_ms=self.now())
+        known = self.facts(order.symbol).contracts.get(order.symbol, asked)
+        said = {name: value for name, value in asked._asdict().items() if value is not None and name != "as_of_ms"}
+        contracts = {order.symbol: known._replace(**said)} if said else {}
+        seen = Observation(now, now, contracts=contracts, position_mode=order.position_mode)
+        with suppress(StoreUnavailable):  # the next round of maintenance reads it
+            self.store.observe(self.account, seen, now)
 
     def looked(self, intent: Intent, *, asked: bool, fence: int | None) -> None:
         """Write down that a look-up proved nothing, and when one will, for `policykit journal show`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ParamSpec, Self, TypeVar
 
 from policykit.guard.admission import CURRENT
@@ -153,4 +154,12 @@ def _returned(result: Any, now_ms: int) -> Outcome:
     order_id = None if said.get("id") is None else str(said["id"])
     # An answer that is over and does not say how much executed proves nothing: the hold stays until a look-up does.
     closed = said.get("status") in _CLOSED and filled is not None
-    return Outcome("acknowledged", now_ms, order_id, filled, closed)
+    return Outcome("acknowledged", now_ms, order_id, filled, closed, cost=_cost(said))
+
+
+def _cost(said: dict[str, Any]) -> Decimal | None:
+    """Return what an answer says that the fills cost; what cannot be read is not known."""
+    try:
+        return None if said.get("cost") is None else exact(said["cost"])
+    except ValueError:
+        return None

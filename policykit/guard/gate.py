@@ -25,7 +25,6 @@ from policykit.guard.client_errors import ClientDenied, scrubbed
 from policykit.order import CANCELS, Order
 from policykit.orders.intent import Outcome
 from policykit.orders.life import after_failure, after_reply, not_before_ms
-from policykit.traits.base import product_of
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -84,7 +83,7 @@ class Gate:
                 raise scrubbed(admitted.error)
             self._refuse(call, f"{call.name}: this order was sent already; one decision is for one send")
             return Ticket(call, None, self.guard)
-        if admitted.intent is not None:
+        if admitted.intent is not None or call.action == "account.configure":
             self._pass(call, admitted, (url, headers or {}, body))
         admitted.sent = True
         return Ticket(call, admitted, self.guard)
@@ -120,17 +119,16 @@ class Gate:
         self, call: Call, admitted: Admitted, request: tuple[str, dict[str, str], str | None]
     ) -> tuple[str, str] | None:
         """Hold the signed request against what was decided, and take signing time and validity from it."""
-        intent, guard = admitted.intent, self.guard
-        assert intent is not None
+        intent, order, guard = admitted.intent, admitted.decision.order, self.guard
         url, headers, body = request
-        if intent.client_order_id not in url and intent.client_order_id not in (body or ""):
+        if intent is not None and intent.client_order_id not in url and intent.client_order_id not in (body or ""):
             return "ORDER_DIFFERS", f"{call.name}: the request does not carry the admitted client order id"
-        meant = guard.traits.products[product_of(intent.order.symbol)].calls.get("order.create")
+        meant = self.adapter.endpoint(order)
         if call.name != meant:
-            return "ORDER_DIFFERS", f"the order goes to {call.name}; it was decided for {meant}: leave such params out"
-        differs = self.adapter.differs(intent.order, url, body)
+            return "ORDER_DIFFERS", f"it goes to {call.name}; it was decided for {meant}: leave such params out"
+        differs = self.adapter.differs(order, url, body)
         if differs is not None:
-            return "ORDER_DIFFERS", f"{call.name}: {differs}; leave params that change the order to its arguments"
+            return "ORDER_DIFFERS", f"{call.name}: {differs}; leave params that change it to its arguments"
         signed = self.adapter.signed(url, headers, body)
         if signed is None or signed.validity_ms is None or signed.validity_ms > guard.validity_ms:
             found = "none" if signed is None or signed.validity_ms is None else f"{signed.validity_ms} ms"
@@ -190,7 +188,10 @@ class Gate:
         if admitted is None:
             return
         if admitted.intent is None:
-            self._noted(reply)
+            if admitted.decision.action == "account.configure":
+                self.guard.configured(admitted.decision.order)
+            else:
+                self._noted(reply)
             return
         now = self.guard.now()
         try:
@@ -224,6 +225,7 @@ class Gate:
     def _failure(self, error: Exception, ticket: Ticket) -> Failure:
         """Read an error with this request's own answer; a client holds only that of its latest request."""
         answered = SimpleNamespace(
+            last_request_url=ticket.call.name.partition(" ")[2],
             last_http_response=ticket.answer.get("body"),
             last_response_headers=ticket.answer.get("headers"),
             milliseconds=self.guard.now,

@@ -11,6 +11,7 @@ from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent
 from policykit.orders.life import UNDECIDED
 from policykit.store import SEND_WITHIN_MS, Store
+from policykit.traits.base import product_of
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -115,8 +116,11 @@ def _cancel_each(guard: Guard, client: Any, entries: list[OrderState], report: C
 
 
 def can_increase(order: OrderState) -> bool:
-    """Tell whether an open order can increase exposure: on spot a buy can, a sale only gives back what is held."""
-    return order.side == "buy"
+    """Tell whether an open order can increase exposure.
+
+    On spot a buy can, a sale only gives back what is held; on contracts all can but what the exchange keeps from it.
+    """
+    return order.side == "buy" if product_of(order.symbol) == "spot" else not order.reduces
 
 
 def on_their_way(guard: Guard, scope: str = "all", *, exits: bool = True) -> list[Intent]:
@@ -129,7 +133,7 @@ def on_their_way(guard: Guard, scope: str = "all", *, exits: bool = True) -> lis
         if i.state in UNDECIDED
         and (exits or not i.reduces)
         and name in {"bot": (i.bot,), "symbol": (i.order.symbol,)}.get(kind, (name,))
-        and not _past_fence(i, fence_ms(i, guard.family(i.order.symbol), guard.clock_bound_ms), now)
+        and not _past_fence(i, fence_ms(i, guard.family(i.order.symbol, i.family), guard.clock_bound_ms), now)
     ]
 
 

@@ -8,6 +8,13 @@ from policykit.orders.recovery import SILENT_MS
 from policykit.store import GuardInfo
 
 
+def beats(guard: GuardInfo, host: str, now_ms: int) -> bool:
+    """Tell whether a guard, of this process too, said lately that it lives, and is not known to be gone."""
+    if now_ms - guard.beat_ms >= SILENT_MS:
+        return False
+    return (guard.host, guard.pid) == (host, os.getpid()) or lives(guard, host, now_ms)
+
+
 def lives(guard: GuardInfo, host: str, now_ms: int) -> bool:
     """Tell whether another process with a guard lives: by its process id on this host, by its heartbeat elsewhere."""
     if guard.host != host:

@@ -15,10 +15,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.clock import SystemClock
-from policykit.engine.facts import Halt
+from policykit.engine.facts import Contract, Halt, Quote
 from policykit.engine.money import DOWN
 from policykit.errors import PolicykitError
-from policykit.exchanges.base import CallFailed, LiveAccount, run
+from policykit.exchanges.base import CallFailed, LiveAccount, price_of, run
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms
 from policykit.guard.halt import cancel_entries, concerns
@@ -28,6 +28,7 @@ from policykit.orders.recovery import after_open_orders, recover
 from policykit.store import Observation
 from policykit.telemetry import names
 from policykit.traits.base import product_of
+from policykit.units import exact
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -108,6 +109,7 @@ class Maintenance:
     def _round(self) -> None:
         guard = self.guard
         guard.beat()
+        guard.in_force.refresh()
         self._rounds += 1
         if self._rounds % CHECKPOINT_ROUNDS == 0:
             guard.store.checkpoint()
@@ -140,6 +142,10 @@ class Maintenance:
         unknown = sum(intent.state == "unknown" for intent in guard.store.intents(guard.account))
         tell(names.M_UNKNOWN, unknown, exchange | {names.ACCOUNT: guard.policy.model.account.name})
         tell(names.M_HEARTBEAT, guard.now() / 1000, {names.BOT: guard.bot})
+        if guard.shadow is not None:
+            candidate = guard.shadow.engine.effective
+            labels = {names.POLICY_ID: candidate.name, names.POLICY_VERSION: candidate.version}
+            tell(names.M_SHADOW, guard.shadow.differed, labels)
         skew = guard.facts().skew_ms
         if skew is not None:
             tell(names.M_SKEW, skew / 1000, exchange)
@@ -157,8 +163,9 @@ class Maintenance:
         server = run(guard.adapter, client, guard.adapter.server_time(), guard.clock)
         after = guard.now()
         account = run(guard.adapter, client, guard.adapter.account(), guard.clock)
-        marks = run(guard.adapter, client, guard.adapter.marks(self._symbols(client, account)), guard.clock)
-        worth = equity_of(account.balances, marks, currency)
+        symbols = self._symbols(client, account)
+        marks = run(guard.adapter, client, guard.adapter.marks(symbols), guard.clock)
+        worth = DOWN.add(equity_of(account.balances, marks, currency), equity_of(account.margin, marks, currency))
         moved, transfers = self._net_transfers(client, marks, currency, worth)
         equity = None if moved else worth
         if moved:
@@ -172,8 +179,13 @@ class Maintenance:
                 until_ms=account.until_ms,
                 equity=equity,
                 net_transfers=transfers,
-                positions=account.balances,
+                positions={**account.balances, **account.positions},
                 marks=marks,
+                contract_sizes=_sizes(client, symbols),
+                quotes=self._quotes(client, symbols),
+                contracts=self._contracts(client, account, symbols),
+                position_mode=account.position_mode,
+                margin_ratio=account.margin_ratio,
                 skew_ms=(before + after) // 2 - server,
                 day_start_ms=day_start_ms(guard.policy, account.as_of_ms),
             ),
@@ -182,11 +194,33 @@ class Maintenance:
 
     def _symbols(self, client: Any, account: LiveAccount) -> tuple[str, ...]:
         """Return what to price: the policy's symbols, and what is held, as far as the exchange lists it."""
-        model = self.guard.policy.model
+        model, traded = self.guard.policy.model, self.guard.adapter.trades
+        currency = model.account.currency
         named = [s for s in (model.risk.symbols if model.risk else None) or () if not set(s) & set("*!?")]
-        held = [f"{asset}/{model.account.currency}" for asset in account.balances if asset != model.account.currency]
+        held = [f"{asset}/{currency}" for asset in {*account.balances, *account.margin} - {currency}]
+        held += [f"{asset}/{currency}:{currency}" for asset in account.margin if asset != currency]
+        held += [key.partition("#")[0] for key in account.positions]
         client.load_markets()
-        return tuple(sorted(s for s in {*named, *held} if s in client.markets and product_of(s) == "spot"))
+        return tuple(sorted(s for s in {*named, *held} if s in client.markets and product_of(s) in traded))
+
+    def _quotes(self, client: Any, symbols: tuple[str, ...]) -> dict[str, Quote]:
+        """Read bids and asks where a limit of the policy is held against them."""
+        guard, risk = self.guard, self.guard.policy.model.risk
+        collar = risk.price_collar if risk else None
+        if risk is None or (risk.max_slippage is None and (collar is None or collar.reference != "mid")):
+            return {}
+        sent = guard.now()
+        found = run(guard.adapter, client, guard.adapter.quotes(symbols), guard.clock)
+        return {symbol: Quote(bid, ask, sent) for symbol, (bid, ask) in found.items()}
+
+    def _contracts(self, client: Any, account: LiveAccount, symbols: tuple[str, ...]) -> dict[str, Contract]:
+        """Return what is set of the contracts that matter here, with funding rates where a limit asks for them."""
+        guard, risk = self.guard, self.guard.policy.model.risk
+        contracts = {symbol: account.contracts[symbol] for symbol in symbols if symbol in account.contracts}
+        if risk is None or risk.max_funding_rate is None:
+            return contracts
+        rates = run(guard.adapter, client, guard.adapter.funding_rates(tuple(contracts)), guard.clock)
+        return {symbol: one._replace(funding_rate=rates.get(symbol)) for symbol, one in contracts.items()}
 
     def _net_transfers(
         self, client: Any, marks: dict[str, Decimal], currency: str, equity: Decimal
@@ -220,7 +254,7 @@ class Maintenance:
     def _look_up(self, client: Any, intent: Intent) -> bool:
         """Ask once for one intent and record what that proves; False when the exchange could not be asked."""
         guard = self.guard
-        proof = proof_of(intent, guard.family(intent.order.symbol), guard.clock_bound_ms)
+        proof = proof_of(intent, guard.family(intent.order.symbol, intent.family), guard.clock_bound_ms)
         steps = recover(intent, proof, RetryPlan(wait_ms=0), guard.now())
         answered = False
         try:
@@ -262,7 +296,7 @@ class Maintenance:
             return
         sent = guard.now()
         listed = run(guard.adapter, client, guard.adapter.open_orders(symbols), guard.clock)
-        lags = [guard.family(symbol).visibility_lag_ms for symbol in symbols]
+        lags = [guard.family(i.order.symbol, i.family).visibility_lag_ms for i in intents]
         known = [lag for lag in lags if lag is not None]
         compared = after_open_orders(intents, listed, sent, max(known) if len(known) == len(lags) else None)
         for intent, outcome in compared.outcomes:
@@ -288,11 +322,16 @@ class Maintenance:
             self._handled_ms = max(halt.at_ms for halt in halts)
 
 
+def _sizes(client: Any, symbols: tuple[str, ...]) -> dict[str, Decimal]:
+    """Return how much of its base (or, inverse, quote) one contract is, as ccxt reads the exchange's markets."""
+    found = {symbol: client.markets[symbol].get("contractSize") for symbol in symbols}
+    return {symbol: exact(size) for symbol, size in found.items() if size is not None}
+
+
 def equity_of(balances: Mapping[str, Decimal], marks: Mapping[str, Decimal], currency: str) -> Decimal:
     """Return what the balances are worth in a currency; an asset without a mark counts 0 (the safe side)."""
-    total = balances.get(currency, Decimal(0))
+    total = Decimal(0)
     for asset, quantity in balances.items():
-        mark = marks.get(f"{asset}/{currency}")
-        if mark is not None:
-            total = DOWN.add(total, DOWN.multiply(quantity, mark))  # the bot's own decimal context is not ours
+        worth = DOWN.multiply(quantity, price_of(asset, marks, currency))  # the bot's own decimal context is not ours
+        total = DOWN.add(total, worth)
     return total

@@ -13,15 +13,17 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from ccxt.base.errors import RateLimitExceeded
+from ccxt.base.errors import ExchangeError, RateLimitExceeded
 
 from policykit import redact
 from policykit.decision import Reason
+from policykit.errors import Denied
 from policykit.exchanges.base import CallFailed, Steps, arun, run
+from policykit.guard import batch
 from policykit.guard.admission import CURRENT, Admitted
-from policykit.guard.client_errors import ClientDenied, SignAgain
+from policykit.guard.client_errors import ClientDenied, ClientRefused, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
-from policykit.guard.steps import Placement, order_of
+from policykit.guard.steps import OWN_IDS, Placement, order_of, setting_of
 from policykit.guard.stream_gate import CANCELLING, Streamed
 from policykit.order import Order
 from policykit.orders.life import Answer, Decide, LookUp, Record, Send, Wait
@@ -31,11 +33,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: Unified methods that do not end at `create_order`, what they ask for, and what to do instead.
-_ONE_BY_ONE: Final = "a batch has no check in this version; call create_order for each order"
 _NO_AMEND: Final = "an amend has no check in this version; cancel the order and create a new one"
 _NO_STREAM: Final = "an order over a websocket does not pass the gate; use create_order"
 _REFUSED: Final = {
-    "create_orders": ("order.create", _ONE_BY_ONE),
     "edit_order": ("order.amend", _NO_AMEND),
     "edit_orders": ("order.amend", _NO_AMEND),
     "create_order_ws": ("order.create", _NO_STREAM),
@@ -50,7 +50,10 @@ _STREAMED_CANCELS: Final = {
 }
 #: Methods through which every request goes; one put on the object itself would pass the gate by.
 _ENTRANCES: Final = ("fetch", "fetch2", "request", "sign", "create_order", "cancel_order", "cancel_all_orders")
-_PLAIN: Final = ("create_order", "cancel_order", "cancel_all_orders")
+_PLAIN: Final = (
+    *("create_order", "create_orders", "cancel_order", "cancel_all_orders"),
+    *("set_leverage", "set_margin_mode", "set_position_mode"),
+)
 
 
 def protect(guard: Guard, client: Any) -> Any:
@@ -195,21 +198,62 @@ class _Protected:
 
     async def _policykit_create(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Any:
         await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
+        order, arguments = self._policykit_wish(symbol, kind, side, amount, price, params)
+        return await self._policykit_place(Placement(self.policykit_gate.guard, order), arguments)
+
+    def _policykit_wish(
+        self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any
+    ) -> tuple[Order, tuple[Any, ...]]:
+        """Return the order that is meant, and the arguments to send it with."""
         params = dict(params or {})
         if CURRENT.get() is None:
             amount, price = self._policykit_rounded(symbol, amount, price)
-        placement = Placement(self.policykit_gate.guard, order_of(symbol, kind, side, amount, price, params))
+        return order_of(symbol, kind, side, amount, price, params), (kind, side, amount, price, params)
+
+    async def _policykit_place(self, placement: Placement, arguments: tuple[Any, ...]) -> Any:
         if placement.guard.mode == "shadow":
-            return await self._policykit_shadow(placement, (kind, side, amount, price, params))
+            return await self._policykit_shadow(placement, arguments)
         steps = placement.steps()
         try:
             step = next(steps)
             while True:
-                step = steps.send(await self._policykit_do(placement, step, (kind, side, amount, price, params)))
+                step = steps.send(await self._policykit_do(placement, step, arguments))
         except StopIteration as end:
-            return placement.result(end.value, lambda raw: self.parse_order(raw, self.market(symbol)))  # type: ignore[attr-defined]
+            market = self.market(placement.order.symbol)  # type: ignore[attr-defined]
+            return placement.result(end.value, lambda raw: self.parse_order(raw, market))  # type: ignore[attr-defined]
         finally:
             placement.guard.release(placement.admitted)
+
+    async def _policykit_create_all(self, orders: Any, params: Any) -> list[Any]:
+        """Admit all or none, then send one by one; an order that the exchange refuses is in the list as rejected."""
+        await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
+        guard = self.policykit_gate.guard
+        wishes = [
+            self._policykit_wish(
+                one["symbol"],
+                one["type"],
+                one["side"],
+                one.get("amount"),
+                one.get("price"),
+                {**(params or {}), **(one.get("params") or {})},
+            )
+            for one in orders
+        ]
+        admitted = batch.admit(guard, [order for order, _ in wishes])
+        placed: list[Any] = []
+        try:
+            for decided, (order, arguments) in zip(admitted, wishes, strict=True):
+                placement = Placement(guard, order, decided)
+                try:
+                    placed.append(await self._policykit_place(placement, arguments))
+                except ExchangeError as error:
+                    if decided.intent is None or decided.intent.state != "rejected":
+                        raise
+                    told = {"info": {"error": str(error)}, "status": "rejected"}
+                    placed.append(self.safe_order(told, self.market(order.symbol)))  # type: ignore[attr-defined]
+        finally:
+            batch.give_back(guard, admitted[len(placed) :])
+        return placed
 
     def _policykit_rounded(self, symbol: str, amount: Any, price: Any) -> tuple[Any, Any]:
         """Return amount and price as ccxt will write them, so that what is decided is what is sent."""
@@ -252,7 +296,7 @@ class _Protected:
         try:
             full = params
             if client_id is not None:
-                given = {k: v for k, v in params.items() if k not in ("clientOrderId", "newClientOrderId")}
+                given = {k: v for k, v in params.items() if k not in OWN_IDS}
                 full = given | placement.guard.adapter.order_params(placement.order, client_id)
             create = super().create_order  # type: ignore[misc]
             reply = await self._policykit_call(create, placement.order.symbol, kind, side, amount, price, full)
@@ -274,6 +318,18 @@ class _Protected:
         except Exception:  # noqa: BLE001 - an adapter that fails has asked nothing
             return placement.looked_up(sent, None, asked=False, retry_after_ms=None)
         return placement.looked_up(sent, found, asked=True, retry_after_ms=None)
+
+    async def _policykit_configure(self, order: Order, method: Any, *arguments: Any) -> Any:
+        """Make one setting of the account under a decision of its own."""
+        try:
+            admitted = self.policykit_gate.guard.decide(order)
+        except Denied as denied:
+            raise ClientRefused(denied.decision, str(denied)) from None
+        token = CURRENT.set(admitted)
+        try:
+            return await self._policykit_call(method, *arguments)
+        finally:
+            CURRENT.reset(token)
 
     async def _policykit_cancel(self, action: str, symbol: str | None, method: Any, *arguments: Any) -> Any:
         token = CURRENT.set(self._policykit_admit(action, symbol))
@@ -328,6 +384,21 @@ class SyncProtected(_Protected):
         cancel = super().cancel_all_orders  # type: ignore[misc]
         return _finish(self._policykit_cancel("orders.cancel_all", symbol, cancel, symbol, params or {}))
 
+    def create_orders(self, orders: Any, params: Any = None) -> Any:
+        return _finish(self._policykit_create_all(orders, params))
+
+    def set_leverage(self, leverage: Any, symbol: str | None = None, params: Any = None) -> Any:
+        order, ours = setting_of(symbol, leverage=leverage), super().set_leverage  # type: ignore[misc]
+        return _finish(self._policykit_configure(order, ours, leverage, symbol, params or {}))
+
+    def set_margin_mode(self, marginMode: str, symbol: str | None = None, params: Any = None) -> Any:  # noqa: N803
+        order, ours = setting_of(symbol, margin_mode=marginMode), super().set_margin_mode  # type: ignore[misc]
+        return _finish(self._policykit_configure(order, ours, marginMode, symbol, params or {}))
+
+    def set_position_mode(self, hedged: bool, symbol: str | None = None, params: Any = None) -> Any:
+        order, ours = setting_of(symbol, hedged=hedged), super().set_position_mode  # type: ignore[misc]
+        return _finish(self._policykit_configure(order, ours, hedged, symbol, params or {}))
+
 
 class AsyncProtected(Streamed, _Protected):
     """An async ccxt client behind a guard."""
@@ -366,6 +437,21 @@ class AsyncProtected(Streamed, _Protected):
     async def cancel_all_orders(self, symbol: str | None = None, params: Any = None) -> Any:
         cancel = super().cancel_all_orders  # type: ignore[misc]
         return await self._policykit_cancel("orders.cancel_all", symbol, cancel, symbol, params or {})
+
+    async def create_orders(self, orders: Any, params: Any = None) -> Any:
+        return await self._policykit_create_all(orders, params)
+
+    async def set_leverage(self, leverage: Any, symbol: str | None = None, params: Any = None) -> Any:
+        order, ours = setting_of(symbol, leverage=leverage), super().set_leverage  # type: ignore[misc]
+        return await self._policykit_configure(order, ours, leverage, symbol, params or {})
+
+    async def set_margin_mode(self, marginMode: str, symbol: str | None = None, params: Any = None) -> Any:  # noqa: N803
+        order, ours = setting_of(symbol, margin_mode=marginMode), super().set_margin_mode  # type: ignore[misc]
+        return await self._policykit_configure(order, ours, marginMode, symbol, params or {})
+
+    async def set_position_mode(self, hedged: bool, symbol: str | None = None, params: Any = None) -> Any:
+        order, ours = setting_of(symbol, hedged=hedged), super().set_position_mode  # type: ignore[misc]
+        return await self._policykit_configure(order, ours, hedged, symbol, params or {})
 
 
 def _finish(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
-from policykit.decision import Reason
+from policykit.decision import Assessment, Reason
 from policykit.errors import StoreUnavailable
 from policykit.order import Order
+from policykit.traits.base import Family, product_of
+from policykit.units import MAX_COUNTER
 
 #: A decision is assessed again on newer facts at most this often.
 ASSESS_AGAIN: Final = 2
 #: The same for what can only reduce: an exit is not kept from the exchange because others trade.
 ASSESS_EXIT_AGAIN: Final = 20
+#: What is known of the orders of a product that is not traded.
+NO_FAMILY: Final = Family(client_order_id=None)
 
 
 def reused(order: Order, intent: str) -> tuple[Reason, ...]:
     """Say that a caller's client order id is another order's."""
     message = f'client order id "{order.client_order_id}" belongs to intent {intent}; an id is for one order, for ever'
     return (Reason("CLIENT_ORDER_ID_REUSED", "order.client_order_id", message),)
+
+
+def untraded(order: Order, traded: Collection[str]) -> tuple[Reason, ...]:
+    """Say that an order is of a product that this guard does not trade: nothing of it would be known or found."""
+    product, known = product_of(order.symbol), ", ".join(sorted(traded)) or "none"
+    message = f"{order.symbol} is a {product} market; the key's scopes and risk.symbols leave {known} to this guard"
+    return (Reason("PRODUCT_NOT_TRADED", "order.symbol", message),)
 
 
 def moving(times: int) -> tuple[Reason, ...]:
@@ -29,3 +41,24 @@ def moving(times: int) -> tuple[Reason, ...]:
 def without_store(error: StoreUnavailable) -> tuple[Reason, ...]:
     """Say that nothing can be reserved."""
     return (Reason(error.code, "store", f"{error}; orders that increase exposure wait for it", failure=True),)
+
+
+def unfit(order: Order, assessment: Assessment, traded: Collection[str]) -> tuple[Reason, ...]:
+    """Return why an order cannot be sent whatever the checks say; empty: it can."""
+    if order.action == "order.create" and product_of(order.symbol) not in traded:
+        return untraded(order, traded)
+    adds = order.action == "order.amend" and not assessment.reduces and not assessment.reasons
+    return amend() if adds else ()
+
+
+def amend() -> tuple[Reason, ...]:
+    """Say that an amend which adds something has no intent that would keep its reservation."""
+    message = "an amend that can increase is not tracked in this version; cancel the order and create a new one"
+    return (Reason("CHECK_MISSING", "order.action", message),)
+
+
+def lifted(assessment: Assessment, warned: tuple[Reason, ...]) -> Assessment:
+    """Lift the limits of holds whose breach merely warns (`risk.on_breach`); they still count."""
+    checks = {reason.check for reason in warned}
+    holds = tuple(h._replace(limit=MAX_COUNTER) if h.check in checks else h for h in assessment.holds)
+    return assessment._replace(holds=holds, warnings=(*assessment.warnings, *warned))

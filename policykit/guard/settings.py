@@ -9,8 +9,11 @@ from policykit.errors import PolicykitError
 from policykit.orders.life import RetryPlan
 from policykit.policy import EffectivePolicy
 from policykit.store import Store
+from policykit.traits.base import product_of
 
 Mode = Literal["enforce", "shadow"]
+#: The scopes that a product is traded with.
+_SCOPES: Final = {"spot": ("trade.spot", "trade.margin"), "swap": ("trade.derivatives",)}
 #: What `retry.orders` leaves out, ms.
 LOOKUP_EVERY_MS: Final = 2_000
 EXPIRES_AFTER_MS: Final = 30_000
@@ -54,6 +57,15 @@ def mode_named() -> Mode:
     if named == "shadow":
         return "shadow"
     raise PolicykitError(f'POLICYKIT_MODE is "{named}"; enforce or shadow may be; set one of them, or unset it')
+
+
+def products_of(policy: EffectivePolicy, key: str, tradable: frozenset[str]) -> frozenset[str]:
+    """Return the products that a key trades under a policy: by its scopes, and no more than `risk.symbols` names."""
+    scopes = (policy.model.keys or {})[key].scopes or ()
+    held = {product for product, named in _SCOPES.items() if any(scope in named for scope in scopes)} & tradable
+    symbols = (policy.model.risk.symbols if policy.model.risk else None) or ()
+    named = {product_of(symbol) for symbol in symbols if not symbol.startswith("!") and symbol.strip("*")}
+    return frozenset(held & named if named and not any(symbol.strip("*") == "" for symbol in symbols) else held)
 
 
 def choose_key(policy: EffectivePolicy, key: str | None) -> str:

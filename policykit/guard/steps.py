@@ -5,14 +5,15 @@ Everything but sending, asking and waiting is here, shared by the sync and the a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit.decision import Reason
 from policykit.errors import Denied
 from policykit.exchanges.base import OrderState, Steps
 from policykit.guard.admission import CURRENT, Admitted, covers
-from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, scrubbed
-from policykit.order import CANCELS, Order
+from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, client_denied, scrubbed
+from policykit.order import CANCELS, Order, PositionSide
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, Decide, Placing, Record, place
@@ -22,47 +23,97 @@ if TYPE_CHECKING:
     from policykit.guard.core import Guard
 
 
-#: What ccxt calls the price that triggers an order.
+#: What ccxt calls the price that triggers an order, and what makes its trigger follow the price.
 _STOPS: Final = ("stopPrice", "triggerPrice", "stopLossPrice", "takeProfitPrice")
+_TRAILS: Final = ("trailingPercent", "callbackRate", "trailingDelta")
+#: Under which names a caller's own id stands in ccxt's params.
+OWN_IDS: Final = ("clientOrderId", "newClientOrderId", "clientAlgoId")
+_LEGS: Final[dict[str, PositionSide]] = {"LONG": "long", "SHORT": "short"}
 
 
 def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params: dict[str, Any]) -> Order:  # noqa: A002
     """Read ccxt's arguments of create_order; what is not a number stays as it is, and the engine denies it.
 
-    A market order has no price (ccxt would turn one into a quote quantity), and an order in quote quantity no other.
+    A market order has no price (ccxt would turn one into a quote quantity), an order in quote quantity and one that
+    closes a position no other, and a trailing one no trigger.
     """
 
-    def number(value: Any) -> Any:
-        try:
-            return None if value is None else exact(value)
-        except ValueError:
-            return value
+    def first(names: tuple[str, ...]) -> Any:
+        return next((params[name] for name in names if params.get(name) is not None), None)
 
     kind = str(type).lower()
-    own = params.get("clientOrderId") or params.get("newClientOrderId")
+    own = first(OWN_IDS)
     quote = params.get("quoteOrderQty", params.get("cost"))
-    stop = next((params[name] for name in _STOPS if params.get(name) is not None), None)
+    closes, trails = _true(params.get("closePosition")), first(_TRAILS) is not None
+    stp = first(("selfTradePrevention", "selfTradePreventionMode"))
     return Order(
         symbol,
         side,  # type: ignore[arg-type]
         kind,
-        number(amount) if quote is None else None,
-        None if kind == "market" else number(price),
+        None if quote is not None or closes else _number(amount),
+        None if kind.endswith("market") else _number(price),
         client_order_id=None if own is None else str(own),
-        stop_price=number(stop),
-        quote_quantity=number(quote),
-        reduce_only=bool(params.get("reduceOnly", False)),
-        time_in_force=params.get("timeInForce"),
+        stop_price=None if trails else _number(first(_STOPS)),
+        quote_quantity=_number(quote),
+        reduce_only=_true(params.get("reduceOnly")),
+        time_in_force=params.get("timeInForce") or ("PO" if _true(params.get("postOnly")) else None),
+        close_position=closes,
+        position_side=_leg(side, params),
+        trailing=trails,
+        stop_loss_price=_attached(params.get("stopLoss")),
+        take_profit_price=_attached(params.get("takeProfit")),
+        self_trade_prevention=None if stp is None else str(stp).lower(),
     )
+
+
+def setting_of(symbol: str | None, *, leverage: Any = None, margin_mode: Any = None, hedged: Any = None) -> Order:
+    """Read ccxt's arguments of a setting of the account: leverage or margin mode of a market, or the position mode."""
+    mode = None if margin_mode is None else str(margin_mode).lower()
+    return Order(
+        symbol if hedged is None and symbol else "",
+        action="account.configure",
+        leverage=_number(leverage),
+        margin_mode="cross" if mode == "crossed" else mode,
+        position_mode=None if hedged is None else ("hedge" if hedged else "one_way"),
+    )
+
+
+def _number(value: Any) -> Any:
+    try:
+        return None if value is None else exact(value)
+    except ValueError:
+        return value
+
+
+def _true(value: Any) -> bool:
+    """Read a flag; the text "false", which ccxt sends on as it is, is no yes."""
+    return value is True or str(value).lower() == "true"
+
+
+def _attached(leg: Any) -> Any:
+    """Return the trigger of a leg that is attached to an entry."""
+    if not isinstance(leg, Mapping):
+        return None if leg is None else leg
+    return _number(leg.get("triggerPrice", leg.get("stopPrice")))
+
+
+def _leg(side: str, params: dict[str, Any]) -> PositionSide | None:
+    """Return the leg of hedge mode; ccxt's `hedged` takes it from the side, of a reducing order from the other one."""
+    named = params.get("positionSide")
+    if named is not None or not _true(params.get("hedged")):
+        return _LEGS.get(str(named).upper())
+    opens = (str(side).lower() == "buy") != _true(params.get("reduceOnly"))
+    return "long" if opens else "short"
 
 
 class Placement:
     """One wish of a bot on its way through a protected client."""
 
-    def __init__(self, guard: Guard, order: Order) -> None:
+    def __init__(self, guard: Guard, order: Order, decided: Admitted | None = None) -> None:
+        """`decided`: the order was admitted already, as one of a batch."""
         self.guard = guard
         self.order = order
-        self.outer = self._take_outer()
+        self.outer = self._take_outer() if decided is None else decided
         self.admitted: Admitted | None = None
         self.reply: Any = None
         self.error: Exception | None = None
@@ -93,7 +144,7 @@ class Placement:
         """Return the steps to do."""
         guard = self.guard
         plan = guard.plan
-        family = guard.family(self.order.symbol)
+        family = guard.family(self.order.symbol, guard.adapter.family(self.order))
         return place(family, guard.clock_bound_ms, plan, self.now(), own_id=self.order.client_order_id is not None)
 
     @property
@@ -118,7 +169,7 @@ class Placement:
             try:
                 self.admitted = self.guard.decide(self.order, replaces=step.replaces)
             except Denied as denied:
-                raise ClientDenied(denied.decision, str(denied)) from None
+                raise client_denied(denied.decision, str(denied)) from None
         self.reply = self.error = None
         return self.answer(self.admitted.intent)
 
@@ -138,7 +189,8 @@ class Placement:
 
     def find(self, intent: Intent) -> Steps[OrderState | None]:
         """Return the look-up to make: the cheap one while it could only find, every place once it can prove absence."""
-        self._fence = fence = fence_ms(intent, self.guard.family(intent.order.symbol), self.guard.clock_bound_ms)
+        family = self.guard.family(intent.order.symbol, intent.family)
+        self._fence = fence = fence_ms(intent, family, self.guard.clock_bound_ms)
         thorough = fence is not None and self.now() > fence
         return self.guard.adapter.find_order(intent.order.symbol, intent.client_order_id, thorough=thorough)
 

@@ -6,12 +6,14 @@ from policykit.model.account import Account
 from policykit.model.base import Meta, Section, Strictness, meta_of, metas
 from policykit.model.clock import Clock
 from policykit.model.keys import AddressProof, AllowedAddress, Declared, Key, Rotation
+from policykit.model.loss_limits import DailyLoss, PartialFills
 from policykit.model.operation import DeadManSwitch, KillSwitch, Rearm, Reconciliation
+from policykit.model.order_limits import PriceCollar
 from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
 from policykit.model.policy import Policy
 from policykit.model.rate import CountWindow, RateBudget
 from policykit.model.retry import DataRetry, OrderRetry, Reconnect, Retry
-from policykit.model.risk import DailyLoss, PartialFills, PriceCollar, Risk
+from policykit.model.risk import Risk
 from policykit.model.stage import NextNeeds, Stage
 from policykit.model.store import Store
 from policykit.model.types import date_ms

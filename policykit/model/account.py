@@ -52,7 +52,11 @@ class Account(Section):
     ] = None
     position_mode: Annotated[
         Literal["one_way", "hedge"] | None,
-        Meta("Whether a symbol has one position or a long and a short one.", IDENTITY, held_by=("rule:PK6xx",)),
+        Meta(
+            "Whether a symbol has one position or a long and a short one.",
+            IDENTITY,
+            held_by=("check:account.position_mode", "rule:PK6xx"),
+        ),
     ] = None
     margin_mode: Annotated[
         Literal["cross", "isolated"] | None,
@@ -60,7 +64,7 @@ class Account(Section):
             "Whether a position in contracts can lose all of the account, or only what was put aside for it.",
             ordered("cross", "isolated"),
             guide=("G01",),
-            held_by=("rule:PK625",),
+            held_by=("check:account.margin_mode", "rule:PK625"),
         ),
     ] = None
     egress: Annotated[

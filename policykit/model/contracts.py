@@ -61,7 +61,9 @@ def _lint_report() -> dict[str, Any]:
             "primary": place,
             "observed": {"anyOf": [observed, {"type": "null"}]},
             "fix": {"anyOf": [fix, {"type": "null"}]},
-        }
+            "next": _TEXT,
+        },
+        optional=("next",),
     )
     counts = dict.fromkeys(("files", "open", "unknown", "declared", "waived", "baseline"), _WHOLE)
     summary = _object(counts, optional=("baseline",))

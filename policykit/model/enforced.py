@@ -19,14 +19,47 @@ _GUARD: Final = "guard:"
 _LIVE_ONLY: Final = "check:key."
 #: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
 #: nothing compares positions (`reconciliation`), feeds a dead man's switch, caps connects or keeps a stage's evidence.
-GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "orders", "recovery", "store"))
+GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "on_breach", "orders", "recovery", "store"))
 #: The engine's checks that hold a field of the language.
 CHECKS: Final = frozenset(
     (
+        "account.margin_mode",
         "account.max_age",
+        "account.position_mode",
         "clock.max_skew",
+        "groups.max_gross_exposure",
+        "groups.max_net_exposure",
+        "key.address_proof",
+        "key.purpose",
         "rate_budgets",
+        "risk.consecutive_losses",
         "risk.daily_loss",
+        "risk.duplicate_window",
+        "risk.entry_cooldown",
+        "risk.max_amends",
+        "risk.max_asset_exposure",
+        "risk.max_borrow",
+        "risk.max_drawdown",
+        "risk.max_funding_rate",
+        "risk.max_gross_exposure",
+        "risk.max_margin_ratio",
+        "risk.max_net_exposure",
+        "risk.max_open_positions",
+        "risk.min_liquidation_distance",
+        "risk.weekly_loss",
+        "risk.max_messages",
+        "risk.max_open_orders_per_symbol",
+        "risk.max_order_quantity",
+        "risk.max_orders_per_symbol",
+        "risk.max_price_move",
+        "risk.max_slippage",
+        "risk.reduce_only_exits",
+        "risk.repeated_execution",
+        "risk.risk_at_stop",
+        "risk.self_trade_prevention",
+        "risk.sides",
+        "risk.time_in_force",
+        "risk.trading_hours",
         "risk.max_leverage",
         "risk.max_open_orders",
         "risk.max_order_notional",

@@ -95,7 +95,12 @@ class Key(Section):
 
     purpose: Annotated[
         Purpose,
-        Meta("What the key is for; one purpose a key.", IDENTITY, guide=("G07",), held_by=("rule:PK1xx",)),
+        Meta(
+            "What the key is for; one purpose a key.",
+            IDENTITY,
+            guide=("G07",),
+            held_by=("check:key.purpose", "rule:PK1xx"),
+        ),
     ]
     secret: Annotated[
         SecretRef | None,

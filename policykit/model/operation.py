@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from policykit.model.base import LOWER, NEUTRAL, ON_BREACH, SECTION, SUBSET, TRUE, Meta, Section, ordered
-from policykit.model.risk import OnBreach
+from policykit.model.loss_limits import OnBreach
 from policykit.model.types import Bounds, DurationText, Person, Switch
 
 

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from policykit.model.account import Account
 from policykit.model.base import IDENTITY, NEUTRAL, SECTION, SUBSET, Meta, Section, pointwise
 from policykit.model.clock import Clock
+from policykit.model.group import Group
 from policykit.model.keys import Key
 from policykit.model.operation import DeadManSwitch, KillSwitch, Reconciliation
 from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
@@ -55,6 +56,10 @@ class Policy(Section):
         Meta("The exchange's allowances, named as its traits name them.", pointwise(SECTION), guide=("G22", "G24")),
     ] = None
     risk: Annotated[Risk | None, Meta("What may be traded, and how much.", SECTION, guide=("G01", "G33"))] = None
+    groups: Annotated[
+        dict[Name, Group] | None,
+        Meta("Caps on all accounts of one store that name the group, added up.", pointwise(SECTION), guide=("G01",)),
+    ] = None
     retry: Annotated[Retry | None, Meta("What follows a failure.", SECTION, guide=("G26", "G27"))] = None
     kill_switch: Annotated[KillSwitch | None, Meta("How trading is stopped.", SECTION, guide=("G37",))] = None
     dead_man_switch: Annotated[

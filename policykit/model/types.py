@@ -167,6 +167,22 @@ ExchangeId = Annotated[str, Text(r"[a-z0-9]{2,40}", 'an exchange id of ccxt ("bi
 Currency = Annotated[str, Text(r"[A-Z0-9]{2,20}", 'a currency code ("USDT") is needed')]
 Date = Annotated[str, Text(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", 'a date ("2026-11-20") is needed')]
 DayStart = Annotated[str, Text(r"([01][0-9]|2[0-3]):[0-5][0-9] UTC", 'a time of day ("00:00 UTC") is needed')]
+WeekStart = Annotated[
+    str,
+    Text(
+        r"(mon|tue|wed|thu|fri|sat|sun) ([01][0-9]|2[0-3]):[0-5][0-9] UTC",
+        'a day and a time ("mon 00:00 UTC") is needed',
+    ),
+]
+#: The last minute of a day is 24:00; hours over midnight are two entries.
+TradingHours = Annotated[
+    str,
+    Text(
+        r"(daily|(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?) "
+        r"([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00) UTC",
+        'days and hours ("mon-fri 08:00-20:00 UTC", "daily 00:00-24:00 UTC") are needed',
+    ),
+]
 Address = Annotated[
     str,
     Text(r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?", 'an address ("203.0.113.7", "2001:db8::7") is needed'),

@@ -66,6 +66,8 @@ class Intent:
     #: The intent whose absence this one replaces (a re-send is a fresh decision).
     replaces: str | None = None
     error: str | None = None
+    #: What `filled` cost: quantity x price, summed over its fills; None: not known.
+    cost: Decimal | None = None
 
     @property
     def open(self) -> bool:
@@ -92,6 +94,8 @@ class Outcome:
     signed_ms: int | None = None
     validity_ms: int | None = None
     error: str | None = None
+    #: Cumulative, as `filled`: quantity x price, summed over the fills; None: not said.
+    cost: Decimal | None = None
 
 
 def advance(intent: Intent, outcome: Outcome) -> Intent:
@@ -101,6 +105,10 @@ def advance(intent: Intent, outcome: Outcome) -> Intent:
     PITFALLS 6), and a final state is never left. An order that executed and can fill no more is settled.
     """
     filled = intent.filled if outcome.filled is None else max(intent.filled, outcome.filled)
+    # What a quantity cost is known only from who said that quantity.
+    cost = outcome.cost if outcome.filled == filled else intent.cost
+    if cost is None and filled == intent.filled:
+        cost = intent.cost
     state: State = outcome.state if outcome.state in _NEXT.get(intent.state, frozenset()) else intent.state
     closed = intent.closed or outcome.closed or state in FINAL
     if closed and state in ("acknowledged", "found"):
@@ -115,4 +123,5 @@ def advance(intent: Intent, outcome: Outcome) -> Intent:
         signed_ms=outcome.signed_ms if outcome.signed_ms is not None else intent.signed_ms,
         validity_ms=outcome.validity_ms if outcome.validity_ms is not None else intent.validity_ms,
         error=outcome.error or intent.error,
+        cost=cost,
     )

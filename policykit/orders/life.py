@@ -57,6 +57,8 @@ class Sighting(Protocol):
     def filled(self) -> Decimal: ...
     @property
     def closed(self) -> bool: ...
+    @property
+    def cost(self) -> Decimal | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def after_failure(executed: Literal["no", "unknown"], code: str, now_ms: int) ->
 def after_reply(found: Sighting, now_ms: int) -> Outcome:
     """Return what the exchange's answer to a send means; an order that filled at once is settled."""
     state: Literal["settled", "acknowledged"] = "settled" if found.closed else "acknowledged"
-    return Outcome(state, now_ms, found.order_id, found.filled, found.closed)
+    return Outcome(state, now_ms, found.order_id, found.filled, found.closed, cost=found.cost)
 
 
 def not_before_ms(now_ms: int, retry_after_ms: int, clock_bound_ms: int) -> int:
@@ -208,11 +210,11 @@ def _found(intent: Intent, sent_ms: int, found: Sighting) -> Outcome | None:
     if not same_order(intent, found):
         return None if intent.error == "ORDER_DIFFERS" else Outcome("unknown", sent_ms, error="ORDER_DIFFERS")
     if found.closed:
-        return Outcome("settled", sent_ms, found.order_id, found.filled, True)
+        return Outcome("settled", sent_ms, found.order_id, found.filled, True, cost=found.cost)
     if intent.state not in UNDECIDED and found.filled <= intent.filled:
         return None
     state: State = "acknowledged" if intent.state == "acknowledged" else "found"
-    return Outcome(state, sent_ms, found.order_id, found.filled)
+    return Outcome(state, sent_ms, found.order_id, found.filled, cost=found.cost)
 
 
 def settle(intent: Intent, proof: Proof, plan: RetryPlan, now_ms: int) -> Settling:

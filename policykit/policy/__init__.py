@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policykit.policy.canonical import dump, version
+from policykit.policy.compare import Comparison, compare
 from policykit.policy.effective import UNWAIVABLE, EffectivePolicy, accepted, expired
 from policykit.policy.layers import Layer, compose
 from policykit.policy.load import Checked, check, load, load_text, read_checked
@@ -11,10 +12,12 @@ from policykit.policy.stages import staged
 __all__ = [
     "UNWAIVABLE",
     "Checked",
+    "Comparison",
     "EffectivePolicy",
     "Layer",
     "accepted",
     "check",
+    "compare",
     "compose",
     "dump",
     "expired",

@@ -41,12 +41,12 @@ def dump(value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> str:
+def canonical(value: Any) -> str:
     """Write plain data in one way only: keys sorted, and lists too, because every list of the language is a set."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{_text(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ",".join(f"{json.dumps(key)}:{canonical(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(sorted({_text(item) for item in value})) + "]"
+        return "[" + ",".join(sorted({canonical(item) for item in value})) + "]"
     return json.dumps(value)
 
 
@@ -57,5 +57,5 @@ def version(model: Policy) -> str:
     """
     data = dump(model)
     data.pop("extends", None)
-    text = _text(data)
+    text = canonical(data)
     return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()[:VERSION_DIGITS]

@@ -33,9 +33,9 @@ risk:
 ```finding
 open certain policy.yaml:4:38 risk.max_order_notional 500 USDT never binds: beside it is 1% of equity, 100 USDT of
   10000 USDT at most
+open certain policy.yaml:7:46 risk.price_collar.max_age 1m never binds: account.max_age is 10s
 open certain policy.yaml:5:62 risk.max_position_notional.BTC/USDT 20% of equity never binds: risk.max_gross_exposure
   is 10% of equity
-open certain policy.yaml:7:46 risk.price_collar.max_age 1m never binds: account.max_age is 10s
 ```
 ```yaml
 rate_budgets:

@@ -45,6 +45,8 @@ class Exchange:
         self._later = later
         world.venue.on_accept = truth.note_order
         world.venue.on_fill = lambda order, trade: truth.note_fill(world.venue, order, trade)
+        world.linear.on_accept = truth.note_contract
+        world.linear.on_fill = lambda trade: truth.note_contract_fill(world.linear.book, trade)
 
     def handle(self, request: Request, now_ms: int) -> Outcome:
         """Answer one request."""

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 TEN_SECONDS_MS = 10_000
+#: The spans over which orders are counted, on spot and on futures, and the interval that a refusal names.
+SPOT_SPANS = (TEN_SECONDS_MS, DAY_MS)
+FUTURES_SPANS = (TEN_SECONDS_MS, MINUTE_MS)
+_INTERVALS = {TEN_SECONDS_MS: "10 SECOND", MINUTE_MS: "1 MINUTE", DAY_MS: "1 DAY"}
 #: The requests after a 429 and before its Retry-After that bring a ban.
 PATIENCE = 10
 #: The requests during a ban that double what is left of it.
@@ -30,6 +34,8 @@ class LimitSizes:
     orders_1d: int = 160_000
     sapi_1m: int = 12_000
     futures_1m: int = 2_400
+    futures_orders_10s: int = 300
+    futures_orders_1m: int = 1_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class Limits:
     def __init__(self, sizes: LimitSizes) -> None:
         self.sizes = sizes
         self._addresses: dict[str, _Address] = defaultdict(_Address)
-        self._orders: dict[str, tuple[int, int, int, int]] = {}
+        #: Orders by account and span: the window, and how many were counted in it.
+        self._orders: dict[tuple[str, int], tuple[int, int]] = {}
 
     def spend(self, address: str, family: str, weight: int, now_ms: int) -> Refusal | None:
         """Count one request; return what refuses it, or None. A refused request is counted too."""
@@ -113,19 +120,24 @@ class Limits:
         """Return the weight allowed a minute: `api`, `sapi`, else futures."""
         return {"api": self.sizes.weight_1m, "sapi": self.sizes.sapi_1m}.get(family, self.sizes.futures_1m)
 
-    def order_counts(self, account: str, now_ms: int) -> tuple[int, int]:
-        """Return the orders of the current ten seconds and of the current UTC day."""
-        short, n_short, day, n_day = self._orders.get(account, (0, 0, 0, 0))
-        return n_short if short == now_ms // TEN_SECONDS_MS else 0, n_day if day == now_ms // DAY_MS else 0
+    def order_counts(self, account: str, now_ms: int, spans: tuple[int, int] = SPOT_SPANS) -> tuple[int, int]:
+        """Return the orders of the current window of both spans: of ten seconds and of the UTC day on spot."""
+        counted = [(self._orders.get((account, span), (0, 0)), now_ms // span) for span in spans]
+        short, long = (n if at == window else 0 for (at, n), window in counted)
+        return short, long
 
-    def too_many_orders(self, account: str, now_ms: int) -> tuple[int, str] | None:
+    def too_many_orders(self, account: str, now_ms: int, spans: tuple[int, int] = SPOT_SPANS) -> tuple[int, str] | None:
         """Return the limit that one more order would break and its interval, or None."""
-        short, day = self.order_counts(account, now_ms)
-        if short >= self.sizes.orders_10s:
-            return self.sizes.orders_10s, "10 SECOND"
-        return (self.sizes.orders_1d, "1 DAY") if day >= self.sizes.orders_1d else None
+        sizes = self.sizes
+        spot = spans == SPOT_SPANS
+        limits = (sizes.orders_10s, sizes.orders_1d) if spot else (sizes.futures_orders_10s, sizes.futures_orders_1m)
+        for span, count, limit in zip(spans, self.order_counts(account, now_ms, spans), limits, strict=True):
+            if count >= limit:
+                return limit, _INTERVALS[span]
+        return None
 
-    def count_order(self, account: str, now_ms: int) -> None:
+    def count_order(self, account: str, now_ms: int, spans: tuple[int, int] = SPOT_SPANS) -> None:
         """Count an accepted order; a filled one is not taken off again: the simulated exchange is the stricter one."""
-        short, day = self.order_counts(account, now_ms)
-        self._orders[account] = (now_ms // TEN_SECONDS_MS, short + 1, now_ms // DAY_MS, day + 1)
+        counts = self.order_counts(account, now_ms, spans)
+        for span, count in zip(spans, counts, strict=True):
+            self._orders[(account, span)] = (now_ms // span, count + 1)

@@ -17,11 +17,12 @@ from urllib.parse import unquote
 
 from policykit.clock import Clock, SystemClock
 from policykit.sim import dialects
-from policykit.sim.contracts import Futures, Resting, Side, books
+from policykit.sim.contracts import ContractOrder, Futures, Side, books
 from policykit.sim.dialects.base import Reply, Request, World
 from policykit.sim.drift import Drift
 from policykit.sim.exchange import Exchange, Outcome
 from policykit.sim.faults import Fault, Faults
+from policykit.sim.futures import FuturesVenue
 from policykit.sim.keys import CAREFUL_GRANTS, DAY_MS, SimKey, make_key
 from policykit.sim.later import Later
 from policykit.sim.limits import Limits, LimitSizes
@@ -47,13 +48,16 @@ DEFAULT_AMPLITUDE = 0.01
 class Setup(TypedDict, total=False):
     """What may be set of a simulated exchange, by keyword.
 
-    `balances` the account starts with; `symbols` that are traded; `fee` of a fill, as a share of what is received;
+    `balances` the account starts with; `margin`: what lies in the wallet of linear contracts; `grants` of the key that
+    the run begins with; `symbols` that are traded; `fee` of a fill, as a share of what is received;
     `limits` that are kept and published; `amplitude` of the price path, a share of the start price (0 is a flat
     market); `lag_balances`: balances lag like look-ups do; `latency` of a request in seconds of the exchange's clock;
     `drift`: how answers differ in form from what is documented.
     """
 
     balances: Mapping[str, Decimal | str | int]
+    margin: Mapping[str, Decimal | str | int]
+    grants: Iterable[str]
     symbols: Iterable[Symbol]
     fee: Decimal | str
     limits: LimitSizes
@@ -106,8 +110,11 @@ class SimServer:
         self._keys: dict[str, SimKey] = {}
         self._futures = Futures(books(symbols))
         sizes = setup.get("limits", LimitSizes())
+        self.linear = FuturesVenue(path, now_ms, self._futures.kinds["linear"])
+        self.linear.book.wallet |= {asset: Decimal(amount) for asset, amount in setup.get("margin", {}).items()}
         self._world = World(
             self.venue,
+            self.linear,
             Limits(sizes),
             self._keys,
             lag_balances=setup.get("lag_balances", False),
@@ -116,7 +123,7 @@ class SimServer:
         )
         self._later = Later(self.clock)
         self._exchange = Exchange(self._dialect, self._world, Faults(faults, seed), self.truth, self._later)
-        self.main_key = self.grant_key(addresses=OUR_ADDRESS)
+        self.main_key = self.grant_key(addresses=OUR_ADDRESS, grants=setup.get("grants", CAREFUL_GRANTS))
         self._http: _Http | None = None
         self._thread: threading.Thread | None = None
 
@@ -217,6 +224,7 @@ class SimServer:
         """Hold the mid price of a pair (`BTC/USDT`), or let it follow its path again with None."""
         with self._exchange.lock:
             self.venue.settle(self.clock.now_ms())
+            self.linear.settle(self.clock.now_ms())
             self.venue.path.pin(self.venue.symbols[symbol.replace("/", "")], None if price is None else Decimal(price))
 
     def position(self, asset: str) -> Decimal:
@@ -225,7 +233,7 @@ class SimServer:
             self.venue.settle(self.clock.now_ms())
             return self.venue.balances[asset].total
 
-    # -- contracts and addresses: set by a test, matched by nobody ------------------------------------------------
+    # -- contracts and addresses: set by a test -------------------------------------------------------------------
 
     def hold(
         self,
@@ -250,13 +258,27 @@ class SimServer:
         *,
         trigger: Decimal | str | int | None = None,
         reduce_only: bool = False,
-    ) -> Resting:
+    ) -> ContractOrder:
         """Let an order on a contract rest: open, or with a `trigger` waiting as a conditional one."""
         with self._exchange.lock:
             limit = None if price is None else Decimal(price)
             stop = None if trigger is None else Decimal(trigger)
             now_ms = self.clock.now_ms()
             return self._futures.rest(contract, side, Decimal(quantity), limit, stop, now_ms, reduce_only=reduce_only)
+
+    def held(self, contract: str, side: Side = "BOTH") -> Decimal:
+        """Return what is really held of a contract (`BTC/USDT:USDT`) now, a short below zero."""
+        with self._exchange.lock:
+            self.linear.settle(self.clock.now_ms())
+            book = self._futures.book(contract)
+            return book.held(book.named(contract), side)
+
+    def transfer(self, contract: str, amount: Decimal | str | int) -> None:
+        """Move money into the futures' wallet of a contract's settlement asset, below zero out of it; it is listed."""
+        with self._exchange.lock:
+            self.linear.settle(self.clock.now_ms())
+            book = self._futures.book(contract)
+            book.earn("TRANSFER", book.named(contract), Decimal(amount), self.clock.now_ms())
 
     def fund(self, contract: str, amount: Decimal | str | int) -> None:
         """Set what lies in the futures' wallet of the asset that a contract is settled in."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from policykit.sim.venue import Order, Trade, Venue
+from policykit.sim.contracts import Book, ContractOrder, ContractTrade
+from policykit.sim.venue import ZERO, Order, Trade, Venue
 
 MINUTE_MS = 60_000
 
@@ -82,6 +83,23 @@ class Truth:
         asset = order.new.symbol.base
         held = venue.balances[asset].total
         self.positions.append((trade.time_ms, asset, held, held * trade.price))
+
+    def note_contract(self, order: ContractOrder) -> None:
+        """Record an accepted order on a contract, a conditional one as well; not the order that one places later."""
+        name = order.contract.name
+        tag = terms(name, order.side, order.quantity, order.price or order.trigger)
+        self.executed.append(
+            Executed(
+                order.client_id, tag, name, order.side.lower(), order.type, order.quantity, order.price, order.time_ms
+            )
+        )
+
+    def note_contract_fill(self, book: Book, trade: ContractTrade) -> None:
+        """Record the position after a fill: time, contract, contracts held of all sides, their value."""
+        contract = trade.order.contract
+        held = sum((p.amount for p in book.positions.values() if p.contract is contract), ZERO)
+        value = contract.notional(held, trade.price)
+        self.positions.append((trade.time_ms, contract.name, held, value))
 
     def note_request(self, now_ms: int, route: str, spot_weight: int) -> None:
         """Record a request that arrived, and its weight in the spot budget."""

@@ -17,7 +17,10 @@ def default_uri() -> str:
 
 
 def open_store(uri: str | None = None) -> Store:
-    """Open a store by URI: `sqlite:///path` or `memory:`; default `default_uri()`. Raise StoreUnavailable."""
+    """Open a store by URI: `sqlite:///path`, `valkey://host:port/db` or `memory:`; default `default_uri()`.
+
+    `valkeys://` speaks TLS; `redis://` and `rediss://` are taken for the same. Raise StoreUnavailable.
+    """
     uri = uri or default_uri()
     if uri == "memory:":
         from policykit.store.memory import MemoryStore
@@ -27,8 +30,14 @@ def open_store(uri: str | None = None) -> Store:
         from policykit.store.sqlite import SqliteStore
 
         return SqliteStore("/" + uri.removeprefix("sqlite:///").lstrip("/"))
+    if uri.partition("://")[0] in ("valkey", "valkeys", "redis", "rediss"):
+        from policykit.store.valkey import ValkeyStore
+
+        return ValkeyStore(uri)
     # A URI can hold a password: no more of it is shown than what kind it is.
     kind = f'"{uri.partition(":")[0]}:"' if "://" in uri else "unreadable"
     raise StoreUnavailable(
-        f'POLICYKIT_STORE: is of a kind that is not known ({kind}); "sqlite:///path" or "memory:" may be', "STORE_URI"
+        f"POLICYKIT_STORE: is of a kind that is not known ({kind}); "
+        '"sqlite:///path", "valkey://host:port/db" or "memory:" may be',
+        "STORE_URI",
     )

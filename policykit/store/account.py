@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.facts import Contract, Fact, Facts, Move, Position, Quote, Setting
+from policykit.engine.money import unit_steps
 from policykit.store.base import Observation
-from policykit.store.codec import fact_from_list, fact_to_list
+from policykit.store.codec import contract_from_list, contract_to_list, fact_from_list, fact_to_list
+from policykit.store.exposure import Exposure, owners
+from policykit.store.figures import Figures
 from policykit.store.positions import PositionState
+from policykit.store.trades import Trades
+
+_MINUTE_MS: Final = 60_000
+#: So many minutes of marks are kept: an hour, wherever in a minute it starts.
+MOVES: Final = 61
 
 
 class LivePositions(Mapping[str, Position]):
@@ -37,15 +45,26 @@ class LivePositions(Mapping[str, Position]):
 class AccountState:
     """Facts of one account. An older `as_of_ms` never replaces a newer one."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, exposure: Exposure) -> None:
+        self.name = name
+        self.groups: tuple[str, ...] = ()
+        self._exposure = exposure
         self.currency: str | None = None
-        self.equity: Fact | None = None
-        self.day_base: Fact | None = None
-        self.net_transfers: Fact | None = None
+        self.figures = Figures()
         self.positions: dict[str, PositionState] = {}
         self.positions_as_of_ms: int | None = None
         self.marks: dict[str, Fact] = {}
+        self.moves: dict[str, tuple[Move, ...]] = {}
         self.contract_sizes: dict[str, Decimal] = {}
+        self.quotes: dict[str, Quote] = {}
+        self.contracts: dict[str, Contract] = {}
+        self.position_mode: Setting | None = None
+        self.margin_ratio: Fact | None = None
+        self.borrowed: Fact | None = None
+        self.units_as_of_ms = 0
+        #: Kept once a policy asks for it.
+        self.trades: Trades | None = None
+        self.address_proofs: dict[str, int] = {}
         self.skew_ms: int | None = None
         self.bans: dict[str, int] = {}
 
@@ -57,52 +76,104 @@ class AccountState:
             state.as_of_ms = state.until_ms = self.positions_as_of_ms or 0
         return state
 
+    def counted(self, key: str, state: PositionState) -> None:
+        """Count a position anew that was changed: into the account, its asset, and the account's groups."""
+        self._exposure.count(state, owners(self.name, key, self.groups))
+
+    def join(self, groups: tuple[str, ...]) -> None:
+        """Count the account's positions into groups, from now on; it leaves none that it was in."""
+        new = tuple(group for group in groups if group not in self.groups)
+        for state in self.positions.values() if new else ():
+            was, state.counted = state.counted, (0, 0, 0, 0)
+            self._exposure.count(state, new)
+            state.counted = was
+        self.groups += new
+
     def observe(self, seen: Observation) -> None:
         """Take facts in."""
-        if seen.equity is not None and _newer(seen, self.equity):
-            self.equity = Fact(seen.equity, seen.as_of_ms)
-            self._take_day_base(seen)
-        if seen.net_transfers is not None and _newer(seen, self.net_transfers):
-            self.net_transfers = Fact(seen.net_transfers, seen.as_of_ms)
+        self.figures.observe(seen)
         for symbol, mark in seen.marks.items():
             if _newer(seen, self.marks.get(symbol)):
                 self.marks[symbol] = Fact(mark, seen.as_of_ms)
+                self.moves[symbol] = _moved(self.moves.get(symbol, ()), mark, seen.as_of_ms)
         self.contract_sizes.update(seen.contract_sizes)
         if seen.skew_ms is not None:
             self.skew_ms = seen.skew_ms
+        self._observe_settings(seen)
         if seen.positions is not None:
             self._observe_positions(seen, seen.positions)
+        if seen.units and seen.as_of_ms >= self.units_as_of_ms:
+            self.units_as_of_ms = seen.as_of_ms
+            for key, unit in seen.units.items():
+                state = self.position(key)
+                state.unit = unit_steps(unit)
+                self.counted(key, state)
 
-    def _take_day_base(self, seen: Observation) -> None:
-        day = seen.day_start_ms
-        if day and seen.as_of_ms >= day and (self.day_base is None or self.day_base.as_of_ms < day):
-            assert seen.equity is not None
-            # Taken late in the day, the base is without what was deposited since its start: that is no profit lost.
-            self.day_base = Fact(seen.equity - (seen.net_transfers or Decimal(0)), day)
-            self.net_transfers = None
+    def _observe_settings(self, seen: Observation) -> None:
+        for symbol, quote in seen.quotes.items():
+            if symbol not in self.quotes or quote.as_of_ms >= self.quotes[symbol].as_of_ms:
+                self.quotes[symbol] = quote
+        for symbol, contract in seen.contracts.items():
+            if symbol not in self.contracts or contract.as_of_ms >= self.contracts[symbol].as_of_ms:
+                self.contracts[symbol] = contract
+        if seen.position_mode is not None and _newer(seen, self.position_mode):
+            self.position_mode = Setting(seen.position_mode, seen.as_of_ms)
+        if seen.margin_ratio is not None and _newer(seen, self.margin_ratio):
+            self.margin_ratio = Fact(seen.margin_ratio, seen.as_of_ms)
+        if seen.borrowed is not None and _newer(seen, self.borrowed):
+            self.borrowed = Fact(seen.borrowed, seen.as_of_ms)
+
+    def prove(self, host: str, key: str, at_ms: int) -> None:
+        """Remember that a key was proved to work from a host."""
+        name = f"{host}|{key}"
+        self.address_proofs[name] = max(self.address_proofs.get(name, 0), at_ms)
+
+    def filled(self, key: str, quantity: Decimal, cost: Decimal | None, at_ms: int, *, reduces: bool) -> bool:
+        """Take a fill of ours into its trade; True when that ended one. What closes no trade of ours is none."""
+        if self.trades is None or (reduces and key not in self.trades.running):
+            return False
+        return self.trades.fill(key, quantity, cost, at_ms)
 
     def _observe_positions(self, seen: Observation, positions: Mapping[str, Decimal]) -> None:
         if not seen.partial:
             if self.positions_as_of_ms is not None and seen.as_of_ms < self.positions_as_of_ms:
                 return
             self.positions_as_of_ms = seen.as_of_ms
-            for key, state in self.positions.items():
+            for key in self.positions:
                 if key not in positions:
-                    state.observe(Decimal(0), seen.as_of_ms, seen.until_ms)
+                    self._observe_position(key, Decimal(0), seen)
         for key, quantity in positions.items():
-            self.position(key).observe(quantity, seen.as_of_ms, seen.until_ms)
+            self._observe_position(key, quantity, seen)
+
+    def _observe_position(self, key: str, quantity: Decimal, seen: Observation) -> None:
+        state = self.position(key)
+        state.observe(quantity, seen.as_of_ms, seen.until_ms)
+        self.counted(key, state)
+        if self.trades is not None and state.bounds() == (0, 0):
+            self.trades.flat(key)
 
     def facts(self, generation: int) -> Facts:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
         return Facts(
             generation=generation,
             currency=self.currency,
-            equity=self.equity,
-            day_base=self.day_base,
-            net_transfers=self.net_transfers,
+            equity=self.figures.equity,
+            day_base=self.figures.day_base,
+            net_transfers=self.figures.net_transfers,
+            week_base=self.figures.week_base,
+            week_transfers=self.figures.week_transfers,
+            peak=self.figures.peak,
+            quotes=dict(self.quotes),
+            contracts=dict(self.contracts),
+            position_mode=self.position_mode,
+            margin_ratio=self.margin_ratio,
+            borrowed=self.borrowed,
+            streak=None if self.trades is None else self.trades.streak,
+            address_proofs=dict(self.address_proofs),
             positions=LivePositions(self.positions),
             positions_as_of_ms=self.positions_as_of_ms,
             marks=dict(self.marks),
+            moves=dict(self.moves),
             contract_sizes=dict(self.contract_sizes),
             skew_ms=self.skew_ms,
             banned_until_ms=dict(self.bans),
@@ -111,31 +182,66 @@ class AccountState:
     def dump(self) -> dict[str, Any]:
         return {
             "currency": self.currency,
-            "equity": fact_to_list(self.equity),
-            "day_base": fact_to_list(self.day_base),
-            "net_transfers": fact_to_list(self.net_transfers),
+            "groups": list(self.groups),
+            **self.figures.dump(),
             "positions": {key: state.dump() for key, state in self.positions.items()},
             "positions_as_of_ms": self.positions_as_of_ms,
             "marks": {symbol: fact_to_list(mark) for symbol, mark in self.marks.items()},
+            "moves": {s: [[m.start_ms, str(m.low), str(m.high)] for m in moves] for s, moves in self.moves.items()},
             "contract_sizes": {symbol: str(size) for symbol, size in self.contract_sizes.items()},
+            "quotes": {s: [str(q.bid), str(q.ask), q.as_of_ms] for s, q in self.quotes.items()},
+            "contracts": {s: contract_to_list(c) for s, c in self.contracts.items()},
+            "position_mode": None if self.position_mode is None else list(self.position_mode),
+            "margin_ratio": fact_to_list(self.margin_ratio),
+            "borrowed": fact_to_list(self.borrowed),
+            "units_as_of_ms": self.units_as_of_ms,
+            "trades": None if self.trades is None else self.trades.dump(),
+            "address_proofs": dict(self.address_proofs),
             "skew_ms": self.skew_ms,
             "bans": dict(self.bans),
         }
 
     def load(self, data: dict[str, Any]) -> None:
         self.currency = data["currency"]
-        self.equity = fact_from_list(data["equity"])
-        self.day_base = fact_from_list(data["day_base"])
-        self.net_transfers = fact_from_list(data["net_transfers"])
+        self.groups = tuple(data.get("groups", ()))
+        self.figures.load(data)
         self.positions_as_of_ms = data["positions_as_of_ms"]
         for key, state in data["positions"].items():
             self.positions[key] = PositionState()
             self.positions[key].load(state)
+            self.counted(key, self.positions[key])
         self.marks = {s: Fact(Decimal(mark[0]), mark[1]) for s, mark in data["marks"].items()}
+        for symbol, moves in data.get("moves", {}).items():
+            self.moves[symbol] = tuple(Move(start, Decimal(low), Decimal(high)) for start, low, high in moves)
         self.contract_sizes = {s: Decimal(size) for s, size in data["contract_sizes"].items()}
         self.skew_ms = data["skew_ms"]
         self.bans = dict(data["bans"])
+        self._load_settings(data)
+
+    def _load_settings(self, data: dict[str, Any]) -> None:
+        """Read what a checkpoint of an earlier version has none of."""
+        for symbol, (bid, ask, as_of_ms) in data.get("quotes", {}).items():
+            self.quotes[symbol] = Quote(Decimal(bid), Decimal(ask), as_of_ms)
+        self.contracts = {s: contract_from_list(c) for s, c in data.get("contracts", {}).items()}
+        mode, trades = data.get("position_mode"), data.get("trades")
+        self.position_mode = None if mode is None else Setting(*mode)
+        self.margin_ratio = fact_from_list(data.get("margin_ratio"))
+        self.borrowed = fact_from_list(data.get("borrowed"))
+        self.units_as_of_ms = data.get("units_as_of_ms", 0)
+        if trades is not None:
+            self.trades = Trades()
+            self.trades.load(trades)
+        self.address_proofs = dict(data.get("address_proofs", {}))
 
 
-def _newer(seen: Observation, fact: Fact | None) -> bool:
+def _newer(seen: Observation, fact: Fact | Setting | None) -> bool:
     return fact is None or seen.as_of_ms >= fact.as_of_ms
+
+
+def _moved(moves: tuple[Move, ...], mark: Decimal, at_ms: int) -> tuple[Move, ...]:
+    """Return the moves with a mark that was read no earlier than the last of them."""
+    start = at_ms - at_ms % _MINUTE_MS
+    if moves and moves[-1].start_ms == start:
+        last = moves[-1]
+        return (*moves[:-1], Move(start, min(last.low, mark), max(last.high, mark)))
+    return (*moves, Move(start, mark, mark))[-MOVES:]

@@ -136,7 +136,7 @@ class LedgerStore(ABC):
         return True
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
-        _finite(outcome.filled)
+        _finite(outcome.filled, outcome.cost)
         with self._step as ledger:
             if ledger.intent(intent_id) is not None:
                 self._write("outcome", outcome.at_ms, outcome_to_dict, intent_id, outcome)
@@ -152,9 +152,7 @@ class LedgerStore(ABC):
             return self._current().intents(account, open_only=open_only)
 
     def observe(self, account: str, seen: Observation, now_ms: int) -> None:
-        for numbers in (seen.positions or {}, seen.marks, seen.contract_sizes):
-            _finite(*numbers.values())
-        _finite(seen.equity, seen.net_transfers)
+        finite_facts(seen)
         self._written("observe", observation_to_dict(account, seen), now_ms)
 
     # INVARIANT I15: the generation moves in the same atomic step, so a permit asked for later is refused as stale.
@@ -190,6 +188,9 @@ class LedgerStore(ABC):
     def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
         return self._written("policy", {"account": account, "currency": currency, **loaded}, now_ms)
 
+    def prove(self, proof: Mapping[str, Any], now_ms: int) -> int:
+        return self._written("address.proof", dict(proof), now_ms)
+
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
         if Ledger.changes(kind):
             raise ValueError(f'an event is of the kind "{kind}"; that is a change of state, which has its own method')
@@ -203,6 +204,15 @@ class LedgerStore(ABC):
         seq = self._write(kind, now_ms, dict, body)
         self._ledger.apply(kind, body, now_ms)
         return seq
+
+
+def finite_facts(seen: Observation) -> None:
+    """Raise ValueError for a fact that is no number."""
+    for numbers in (seen.positions or {}, seen.marks, seen.contract_sizes, seen.units):
+        _finite(*numbers.values())
+    for facts in (*seen.quotes.values(), *seen.contracts.values()):
+        _finite(*(value for value in facts if isinstance(value, Decimal)))
+    _finite(seen.equity, seen.net_transfers, seen.carried_transfers, seen.margin_ratio, seen.borrowed)
 
 
 def _finite(*numbers: Decimal | None) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from policykit.decision import Decision, Hold
-from policykit.engine.facts import Facts, Halt, TradingState
+from policykit.engine.facts import Contract, Facts, Halt, Quote, TradingState
 from policykit.orders.intent import Intent, Outcome
 
 #: A permit to send lasts this long, ms: from before the reserve call on the sender's monotonic clock, and from the
@@ -54,8 +54,19 @@ class Observation:
     marks: Mapping[str, Decimal] = field(default_factory=dict)
     contract_sizes: Mapping[str, Decimal] = field(default_factory=dict)
     skew_ms: int | None = None
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
+    position_mode: str | None = None
+    margin_ratio: Decimal | None = None
+    borrowed: Decimal | None = None
+    #: What one unit of a position is worth in the account's currency, by position key: exposure is counted by it.
+    units: Mapping[str, Decimal] = field(default_factory=dict)
     #: Start of the running day (UTC ms) by the policy's `day_starts`; 0: no daily figure is kept.
     day_start_ms: int = 0
+    #: Start of the running week (UTC ms); 0: neither weekly figures nor a peak are asked for.
+    week_start_ms: int = 0
+    #: Net transfers from the day that was known before up to the running day's start; None: not read.
+    carried_transfers: Decimal | None = None
 
 
 class Row(NamedTuple):
@@ -80,6 +91,8 @@ class GuardInfo(NamedTuple):
     policy_file: str
     mode: str
     beat_ms: int
+    #: The effective policy as JSON, for guards of the account that have another version of it; empty: not told.
+    policy: str = ""
 
 
 class Store(Protocol):
@@ -168,6 +181,10 @@ class Store(Protocol):
 
     def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
         """Write that a policy is in force for an account; the first to do so fixes the currency it is counted in."""
+        ...
+
+    def prove(self, proof: Mapping[str, Any], now_ms: int) -> int:
+        """Write that a key works from a host's address: exchange, environment, endpoint, account, key, host."""
         ...
 
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from policykit.decision import Decision, Hold
-from policykit.engine.facts import Fact
+from policykit.engine.facts import Contract, Fact, Quote
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
 from policykit.store.base import Observation
@@ -40,6 +40,8 @@ def intent_to_dict(intent: Intent, order: dict[str, Any] | None = None) -> dict[
     """Write an intent; `order` is its order where that is written already."""
     out: dict[str, Any] = dict(zip(_INTENT_PLAIN, _plain_of(intent), strict=True))
     out["filled"] = plain(intent.filled)
+    if intent.cost is not None:
+        out["cost"] = plain(intent.cost)
     out["action"] = intent.order.action
     out["order"] = intent.order.to_dict() if order is None else order
     out["holds"] = [list(hold) for hold in intent.holds]
@@ -51,6 +53,7 @@ def intent_from_dict(data: dict[str, Any]) -> Intent:
     return Intent(
         **{n: data[n] for n in _INTENT_PLAIN},
         filled=Decimal(data["filled"]),
+        cost=Decimal(data["cost"]) if "cost" in data else None,
         order=Order.from_dict(data["order"], data["action"]),
         holds=tuple(Hold(*hold) for hold in data["holds"]),
     )
@@ -62,8 +65,9 @@ def outcome_to_dict(intent_id: str, outcome: Outcome) -> dict[str, Any]:
     for name in ("order_id", "signed_ms", "validity_ms", "error"):
         if getattr(outcome, name) is not None:
             out[name] = getattr(outcome, name)
-    if outcome.filled is not None:
-        out["filled"] = plain(outcome.filled)
+    for name in ("filled", "cost"):
+        if getattr(outcome, name) is not None:
+            out[name] = plain(getattr(outcome, name))
     if outcome.closed:
         out["closed"] = True
     return out
@@ -80,6 +84,7 @@ def outcome_from_dict(data: dict[str, Any], at_ms: int) -> Outcome:
         signed_ms=data.get("signed_ms"),
         validity_ms=data.get("validity_ms"),
         error=data.get("error"),
+        cost=Decimal(data["cost"]) if "cost" in data else None,
     )
 
 
@@ -107,17 +112,23 @@ def decision_body(decision: Decision, intent: Intent | None, holds: tuple[Hold, 
 def observation_to_dict(account: str, seen: Observation) -> dict[str, Any]:
     """Write an observation; what it does not say is left out."""
     out: dict[str, Any] = {"account": account, "as_of_ms": seen.as_of_ms, "until_ms": seen.until_ms}
-    for name in ("equity", "net_transfers"):
+    for name in ("equity", "net_transfers", "margin_ratio", "borrowed", "carried_transfers"):
         if getattr(seen, name) is not None:
             out[name] = plain(getattr(seen, name))
-    for name in ("positions", "marks", "contract_sizes"):
+    for name in ("positions", "marks", "contract_sizes", "units"):
         values = getattr(seen, name)
         if values is not None and (values or name == "positions"):
             out[name] = {key: plain(value) for key, value in values.items()}
-    for name in ("partial", "skew_ms", "day_start_ms"):
+    for name in ("partial", "skew_ms", "day_start_ms", "position_mode"):
         value = getattr(seen, name)
         if value is not None and value is not False:
             out[name] = value
+    if seen.week_start_ms:
+        out["week_start_ms"] = seen.week_start_ms
+    if seen.quotes:
+        out["quotes"] = {s: [plain(q.bid), plain(q.ask), q.as_of_ms] for s, q in seen.quotes.items()}
+    if seen.contracts:
+        out["contracts"] = {s: contract_to_list(c) for s, c in seen.contracts.items()}
     return out
 
 
@@ -127,18 +138,43 @@ def observation_from_dict(data: dict[str, Any]) -> Observation:
     def numbers(name: str) -> dict[str, Decimal]:
         return {key: Decimal(value) for key, value in data.get(name, {}).items()}
 
+    def number(name: str) -> Decimal | None:
+        return Decimal(data[name]) if name in data else None
+
     return Observation(
         as_of_ms=data["as_of_ms"],
         until_ms=data["until_ms"],
-        equity=Decimal(data["equity"]) if "equity" in data else None,
-        net_transfers=Decimal(data["net_transfers"]) if "net_transfers" in data else None,
+        equity=number("equity"),
+        net_transfers=number("net_transfers"),
         positions=numbers("positions") if "positions" in data else None,
         partial=data.get("partial", False),
         marks=numbers("marks"),
         contract_sizes=numbers("contract_sizes"),
+        units=numbers("units"),
         skew_ms=data.get("skew_ms"),
         day_start_ms=data.get("day_start_ms", 0),
+        week_start_ms=data.get("week_start_ms", 0),
+        carried_transfers=number("carried_transfers"),
+        quotes={s: Quote(Decimal(q[0]), Decimal(q[1]), q[2]) for s, q in data.get("quotes", {}).items()},
+        contracts={s: contract_from_list(c) for s, c in data.get("contracts", {}).items()},
+        position_mode=data.get("position_mode"),
+        margin_ratio=number("margin_ratio"),
+        borrowed=number("borrowed"),
     )
+
+
+def contract_to_list(contract: Contract) -> list[Any]:
+    """Write what the exchange says of a contract market."""
+    return [plain(value) if isinstance(value, Decimal) else value for value in contract]
+
+
+def contract_from_list(data: list[Any]) -> Contract:
+    """Read what `contract_to_list` wrote; an earlier version wrote fewer."""
+    known = dict(zip(Contract._fields, data, strict=False))
+    for name in ("leverage", "liquidation_price", "funding_rate", "quanto_size"):
+        if known.get(name) is not None:
+            known[name] = Decimal(known[name])
+    return Contract(**known)
 
 
 def fact_to_list(fact: Fact | None) -> list[Any] | None:

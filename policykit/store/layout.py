@@ -7,8 +7,11 @@ from typing import Final
 
 from policykit.errors import StoreUnavailable
 
-#: The layout of the file; a newer one is refused, an older one is migrated when there is one.
+#: What a library must know at least to work on the file (`PRAGMA user_version`); a file that asks for more is refused.
 SCHEMA: Final = 1
+#: What the file has (`meta.layout`, 1 where it says nothing). A version that only adds leaves SCHEMA, so that the
+#: version before it goes on working on the same file; its additions stand in `_ADDED`.
+LAYOUT: Final = 2
 
 _TABLES: Final = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -25,6 +28,12 @@ CREATE TABLE guards (
 CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version={SCHEMA};
 """
+
+#: What each layout adds to the one before it.
+_ADDED: Final = {
+    # The newest grant of a store elsewhere (valkey) that this host has written down: its epoch and sequence.
+    2: "CREATE TABLE IF NOT EXISTS seen (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, seq INTEGER)",
+}
 
 
 def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
@@ -47,6 +56,8 @@ def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
             db.execute("ROLLBACK")
             raise
     db.execute("PRAGMA journal_mode=WAL")
+    if _layout(db) < LAYOUT:
+        _add(db)
     found = db.execute("SELECT value FROM meta WHERE name='epoch'").fetchone()
     return str(found[0])
 
@@ -60,6 +71,24 @@ def _version(db: sqlite3.Connection, path: str) -> int:
             "STORE_VERSION",
         )
     return version
+
+
+def _layout(db: sqlite3.Connection) -> int:
+    found = db.execute("SELECT value FROM meta WHERE name='layout'").fetchone()
+    return int(found[0]) if found else 1
+
+
+def _add(db: sqlite3.Connection) -> None:
+    """Bring an older file to this layout, all of it or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for layout in range(_layout(db) + 1, LAYOUT + 1):
+            db.execute(_ADDED[layout])
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", (str(layout),))
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
 
 
 def _check_empty(db: sqlite3.Connection, path: str) -> None:

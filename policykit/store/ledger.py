@@ -11,10 +11,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any, Final
 
 from policykit.decision import Hold, unknown_counter
-from policykit.engine.facts import Facts, Halt
+from policykit.engine.facts import NO_STREAK, Facts, Halt
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.store.account import AccountState
 from policykit.store.base import SEND_WITHIN_MS, Grant
@@ -24,6 +25,8 @@ from policykit.store.codec import (
     observation_from_dict,
     outcome_from_dict,
 )
+from policykit.store.exposure import Exposure
+from policykit.store.trades import Trades
 from policykit.store.windows import Window, make
 from policykit.units import scale_down, scale_up
 
@@ -31,6 +34,9 @@ from policykit.units import scale_down, scale_up
 CLOSED_INTENTS: Final = 2_000
 #: An intent that nobody reported on this long after its permit ended counts as unknown: its process is gone, or hangs.
 SILENT_MS: Final = 30_000
+
+#: A window is forgotten when it was empty already so long ago.
+STEP_MS: Final = 7_200_000
 
 _RANK: Final = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
 #: Nobody reported on these yet.
@@ -57,6 +63,7 @@ class Ledger:
         self.unknown: dict[str, set[str]] = {}
         #: intent id -> signed quantity that its position hold still claims, by counter
         self.held: dict[str, tuple[str, int]] = {}
+        self.exposure = Exposure()
         self._facts: dict[str, Facts] = {}
 
     # ---- answers
@@ -65,7 +72,7 @@ class Ledger:
         """Return an account's state, empty if nothing is known."""
         state = self.accounts.get(name)
         if state is None:
-            state = self.accounts[name] = AccountState()
+            state = self.accounts[name] = AccountState(name, self.exposure)
             self._facts.pop(name, None)
         return state
 
@@ -73,7 +80,7 @@ class Ledger:
         """Return the facts with the halts that bind this account, bot and symbol."""
         facts = self._facts.get(account)
         if facts is None:
-            state = self.accounts.get(account) or AccountState()
+            state = self.accounts.get(account) or AccountState(account, self.exposure)
             facts = self._facts[account] = state.facts(self.generation)
         if not self.halts:
             return facts
@@ -112,7 +119,18 @@ class Ledger:
             known = self.accounts.get(account)
             state = None if known is None else known.positions.get(key)
             return 0 if state is None else state.use(hold.amount > 0)
+        if kind == "positions":
+            return self._others(counter)
+        if kind != "clear":
+            return self.exposure.use(counter, net=kind == "net", buy=hold.amount > 0)
         return self._unknown(counter, now_ms)
+
+    def _others(self, counter: str) -> int:
+        """Count the positions of an account that are not flat at their worst, without the one that is named."""
+        name, _, key = counter.split("|", 2)
+        account = self.accounts.get(name)
+        state = None if account is None else account.positions.get(key)
+        return self.exposure.total(name).positions - (0 if state is None else state.counted[3])
 
     def _unknown(self, counter: str, now_ms: int) -> int:
         """Count the unknown intents; all that are silent count as one, which no `clear` hold allows either."""
@@ -169,16 +187,26 @@ class Ledger:
             elif hold.kind == "window":
                 window = self.windows.get(hold.counter)
                 if window is None:
+                    self._prune(now_ms)
                     window = self.windows[hold.counter] = make(hold.span_ms, fixed=hold.fixed)
                 window.add(hold.amount, now_ms)
             elif hold.kind == "position" and intent is not None:
                 self.held[intent.id] = (hold.counter, hold.amount)
-                account, _, key = hold.counter.split("|", 2)
-                self.account(account).position(key).claim(hold.amount, buy=hold.amount > 0)
+                self._claim(hold.counter, hold.amount, buy=hold.amount > 0)
         if intent is not None:
             self.open[intent.id] = intent
             self.client_ids[(intent.account, intent.client_order_id)] = intent.id
             self._expect(intent)
+
+    def _prune(self, now_ms: int) -> None:
+        """Look at the two oldest windows and forget those that are long empty: as windows are made, all come by.
+
+        Long, so that a clock which steps by an hour and back talks nobody over a limit.
+        """
+        for name in list(islice(self.windows, 2)):
+            window = self.windows.pop(name)
+            if window.used(now_ms - STEP_MS):
+                self.windows[name] = window
 
     def _expect(self, intent: Intent) -> None:
         """Remember until when an intent's permit runs; without a gate it runs until somebody reports."""
@@ -222,8 +250,15 @@ class Ledger:
         down, up = max(0, scale_down(now) - scale_up(was)), scale_up(now) - scale_down(was)
         if after.order.side != "buy":
             down, up = -up, -down
-        account, _, key = counter.split("|", 2)
-        self.account(account).position(key).fill(down, up, before.decided_ms, at_ms)
+        name, _, key = counter.split("|", 2)
+        account = self.account(name)
+        state = account.position(key)
+        state.fill(down, up, before.decided_ms, at_ms)
+        account.counted(key, state)
+        cost = None if after.cost is None or (was and before.cost is None) else after.cost - (before.cost or 0)
+        quantity = now - was if after.order.side == "buy" else was - now
+        if account.filled(key, quantity, cost, at_ms, reduces=after.reduces):
+            self.moved()
 
     def _give_back(self, intent_id: str, quantity: int) -> None:
         """Lower what a position hold still claims, by at most what it claims."""
@@ -233,8 +268,15 @@ class Ledger:
             buy = held > 0
             signed = back if buy else -back
             self.held[intent_id] = (counter, held - signed)
-            account, _, key = counter.split("|", 2)
-            self.account(account).position(key).claim(-signed, buy=buy)
+            self._claim(counter, -signed, buy=buy)
+
+    def _claim(self, counter: str, amount: int, *, buy: bool) -> None:
+        """Add to what is out on one side of a position."""
+        name, _, key = counter.split("|", 2)
+        account = self.account(name)
+        state = account.position(key)
+        state.claim(amount, buy=buy)
+        account.counted(key, state)
 
     def _mark_unknown(self, intent: Intent) -> None:
         counter = unknown_counter(intent.account, intent.order.symbol, intent.order.side)
@@ -350,15 +392,34 @@ def _halt(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 def _resume(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     for scope in list(ledger.halts):
         if body["scope"] in ("all", scope):
-            del ledger.halts[scope]
+            _forgive(ledger, ledger.halts.pop(scope))
     ledger.generation += 1
     ledger.moved()
+
+
+def _forgive(ledger: Ledger, halt: Halt) -> None:
+    """Let what a loss is held against start anew, once a person lifted the halt that it set: else it trips for ever."""
+    account = ledger.accounts.get(halt.scope.removeprefix("account:"))
+    if account is not None and halt.by == "risk.max_drawdown":
+        account.figures.peak = None
+    if account is not None and account.trades is not None and halt.by == "risk.consecutive_losses":
+        account.trades.streak = NO_STREAK
 
 
 def _policy(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     account = ledger.account(body["account"])
     account.currency = account.currency or body["currency"]
+    account.join(tuple(body.get("groups", ())))
+    if body.get("trades") and account.trades is None:
+        account.trades = Trades()
     ledger.moved()
+
+
+def _proof(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    # One that another origin than the exchange gave, or of a sandbox, proves nothing for live orders.
+    if body.get("endpoint") is None and body.get("environment") == "live":
+        ledger.account(f"{body['exchange']}/{body['account']}").prove(body["host"], body["key"], at_ms)
+        ledger.moved()
 
 
 def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
@@ -378,4 +439,5 @@ _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
     "resume": _resume,
     "ban": _ban,
     "policy": _policy,
+    "address.proof": _proof,
 }

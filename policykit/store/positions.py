@@ -20,7 +20,7 @@ class PositionState:
     `fills` are [signed quantity rounded down, the same rounded up, earliest ms, latest ms it can have happened].
     """
 
-    __slots__ = ("as_of_ms", "base_high", "base_low", "fills", "open_buys", "open_sells", "until_ms")
+    __slots__ = ("as_of_ms", "base_high", "base_low", "counted", "fills", "open_buys", "open_sells", "unit", "until_ms")
 
     def __init__(self) -> None:
         self.base_low = 0
@@ -30,6 +30,9 @@ class PositionState:
         self.fills: list[list[int]] = []
         self.open_buys = 0
         self.open_sells = 0
+        #: What one unit is worth (exposure.py), 0 while no price was seen; and what the totals count of it now.
+        self.unit = 0
+        self.counted = (0, 0, 0, 0)
 
     def observe(self, quantity: Decimal, as_of_ms: int, until_ms: int) -> None:
         """Take a fact read between its sending and its answer; drop the fills that it must hold."""
@@ -83,8 +86,10 @@ class PositionState:
 
     def dump(self) -> list[Any]:
         fills = [list(fill) for fill in self.fills]
-        return [self.base_low, self.base_high, self.as_of_ms, self.until_ms, fills, self.open_buys, self.open_sells]
+        facts = [self.base_low, self.base_high, self.as_of_ms, self.until_ms]
+        return [*facts, fills, self.open_buys, self.open_sells, self.unit]
 
     def load(self, state: list[Any]) -> None:
-        self.base_low, self.base_high, self.as_of_ms, self.until_ms, fills, self.open_buys, self.open_sells = state
+        self.base_low, self.base_high, self.as_of_ms, self.until_ms, fills, self.open_buys, self.open_sells = state[:7]
+        self.unit = state[7] if len(state) > 7 else 0  # a checkpoint of an earlier version has none
         self.fills = [list(fill) for fill in fills]

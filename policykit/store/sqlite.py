@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,40 +17,23 @@ from policykit.errors import StoreUnavailable
 from policykit.orders.intent import Intent
 from policykit.store import forks
 from policykit.store.backed import Body, LedgerStore
-from policykit.store.base import GUARD_SILENT_MS, GuardInfo, Row
+from policykit.store.base import GUARD_SILENT_MS, GuardInfo
 from policykit.store.chain import GENESIS, link, text_of
 from policykit.store.durability import ephemeral
-from policykit.store.failures import busy, unavailable, unopened
-from policykit.store.layout import lay_out
+from policykit.store.failures import unavailable
+from policykit.store.journal import BUSY_MS, FROM, INSERT, UNREADABLE, Connect, JournalFile, connect
 from policykit.store.ledger import Ledger
 from policykit.store.verify import verify_file
 
 __all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
 
-#: How long a write waits for another process's, ms.
-BUSY_MS: Final = 5_000
-#: How often a waiting write looks again, ms. SQLite itself waits up to 100 ms between two looks, and among eight busy
-#: processes one was then kept out for over five seconds.
-POLL_MS: Final = 2
 #: Rows replayed at opening before a fresh checkpoint is worth its write.
 CHECKPOINT_ROWS: Final = 1_000
 #: Rows after which whoever writes the next keeps a checkpoint, ms of work: opening never replays more.
 CHECKPOINT_EVERY: Final = 20_000
-_PAGE: Final = 1_000
-_INSERT: Final = "INSERT INTO journal VALUES (?,?,?,?,?)"
-_FROM: Final = "SELECT seq, at_ms, kind, body, hash FROM journal WHERE seq >= ? ORDER BY seq"
-#: What reading a row of another version, or a damaged checkpoint, can raise.
-_UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
-
-Connect = Callable[[str, int], sqlite3.Connection]
 
 
-def connect(path: str, busy_ms: int) -> sqlite3.Connection:
-    """Connect to a file; a statement waits at most `busy_ms` for another process."""
-    return sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
-
-
-class SqliteStore(LedgerStore):
+class SqliteStore(JournalFile, LedgerStore):
     """A store in a file. Raise StoreUnavailable for whatever keeps it from being read, written or trusted.
 
     `make` connects to the file (tests connect through disks that fail). Thread-safe; goes on in a forked child.
@@ -61,71 +42,21 @@ class SqliteStore(LedgerStore):
     backend = "sqlite"
 
     def __init__(self, path: str | Path, *, busy_ms: int = BUSY_MS, make: Connect = connect) -> None:
-        super().__init__()
-        self.path = os.path.abspath(path)
+        LedgerStore.__init__(self)
+        JournalFile.__init__(self, path, busy_ms=busy_ms, make=make)
         self.problem = ephemeral(os.path.realpath(self.path))
-        self._busy_ms, self._make = busy_ms, make
-        self._db: sqlite3.Connection | None = None
-        self._closed = False
-        self._file: tuple[int, int] | None = None
-        self._hash = GENESIS
-        self._version = -1
         #: False: ledger and file may disagree; it is read anew before it is used again.
         self._trusted = False
         #: A commit was begun in this step and did not report a failure.
         self._wrote = False
         self._checkpointed = 0
-        try:
-            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            if not os.path.exists(self.path):
-                os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
-        except OSError as error:
-            raise unopened(self.path, error) from None
         with self._lock:
             self._current()
             if self._ledger.seq - self._checkpointed >= CHECKPOINT_ROWS:
                 self._checkpoint_now()
         forks.watch(self)
 
-    # ---- the file
-
-    def _ready(self) -> sqlite3.Connection:
-        """Return a connection to the very file that was opened first."""
-        if self._closed:
-            raise StoreUnavailable(f"{self.path}: the store was closed; open it again")
-        if self._db is None:
-            self._open()
-        try:
-            found = os.stat(self.path)
-            file = (found.st_dev, found.st_ino) if found.st_size else None
-        except OSError:
-            file = None
-        if self._file is None:
-            self._file = file
-        if file is None or file != self._file or self._db is None:
-            raise StoreUnavailable(
-                f"{self.path}: the file was removed, emptied or replaced while in use; restart", "STORE_RESET"
-            )
-        return self._db
-
-    def _open(self) -> None:
-        if os.path.isdir(self.path):
-            raise StoreUnavailable(f"{self.path}: is a folder; a file is needed; name one in POLICYKIT_STORE")
-        db = self._make(self.path, self._busy_ms)
-        try:
-            self.epoch = lay_out(db, self.path, self.epoch)
-            db.execute(f"PRAGMA busy_timeout={POLL_MS}")
-        except BaseException:
-            db.close()
-            raise
-        self._db = db
-        self._version = -1
-
-    def _disconnect(self) -> None:
-        """Let go of the connection; the next call connects again. Before a fork: SQLite must not be carried over."""
-        db, self._db = self._db, None
-        if db is not None:
-            db.close()
+    # ---- the ledger
 
     def _replay_all(self, db: sqlite3.Connection) -> None:
         self._ledger, self._hash = Ledger(), GENESIS
@@ -134,7 +65,7 @@ class SqliteStore(LedgerStore):
             try:
                 if link(row_hash, seq, 0, "checkpoint", state) == state_hash:
                     self._ledger, self._hash = Ledger.load(json.loads(state)), row_hash
-            except _UNREADABLE:
+            except UNREADABLE:
                 pass  # of another version: the journal has it all
         self._checkpointed = self._ledger.seq
         self._version = -1
@@ -146,7 +77,7 @@ class SqliteStore(LedgerStore):
         if version == self._version:
             return
         ledger = self._ledger
-        rows = db.execute(_FROM, (ledger.seq,))
+        rows = db.execute(FROM, (ledger.seq,))
         if ledger.seq:
             newest = rows.fetchone()
             if newest is None or newest[4] != self._hash:
@@ -158,7 +89,7 @@ class SqliteStore(LedgerStore):
                 if seq != ledger.seq + 1 or link(self._hash, seq, at_ms, kind, text) != row_hash:
                     raise ValueError
                 ledger.apply(kind, json.loads(text), at_ms)
-            except _UNREADABLE:
+            except UNREADABLE:
                 self._trusted = False
                 raise StoreUnavailable(
                     f"{self.path}: row {ledger.seq + 1} of the journal is missing or was changed; "
@@ -167,18 +98,6 @@ class SqliteStore(LedgerStore):
                 ) from None
             ledger.seq, self._hash = seq, row_hash
         self._version = version
-
-    def _patient(self, db: sqlite3.Connection, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
-        """Execute a statement; look again every POLL_MS while another process is at work, for as long as we wait."""
-        until = 0.0
-        while True:
-            try:
-                return db.execute(statement, values)
-            except sqlite3.OperationalError as error:
-                now = time.monotonic()
-                until = until or now + self._busy_ms / 1000
-                if not busy(error) or now >= until:
-                    raise
 
     # ---- the steps of LedgerStore
 
@@ -217,7 +136,7 @@ class SqliteStore(LedgerStore):
         db = self._db
         assert db is not None
         try:
-            db.execute(_INSERT, (seq, at_ms, kind, text, row_hash))
+            db.execute(INSERT, (seq, at_ms, kind, text, row_hash))
             self._wrote = True
             # INVARIANT I4: nothing is acknowledged, and no counter moves, before this returned.
             db.execute("COMMIT")
@@ -237,12 +156,6 @@ class SqliteStore(LedgerStore):
         elif self._ledger.seq - self._checkpointed >= CHECKPOINT_EVERY and not failed:
             self._checkpoint_now()
 
-    def _roll_back(self, db: sqlite3.Connection) -> None:
-        try:
-            db.execute("ROLLBACK")
-        except sqlite3.Error:
-            self._disconnect()
-
     def _taken(self, intent: Intent) -> str | None:
         found = self._asked(
             "SELECT intent FROM own_ids WHERE account=? AND client_order_id=?", intent.account, intent.client_order_id
@@ -251,12 +164,6 @@ class SqliteStore(LedgerStore):
 
     def _take(self, intent: Intent) -> None:
         self._asked("INSERT INTO own_ids VALUES (?,?,?)", intent.account, intent.client_order_id, intent.id)
-
-    def _asked(self, statement: str, *values: Any) -> list[Any]:
-        try:
-            return self._patient(self._ready(), statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise unavailable(self.path, error, self._busy_ms) from None
 
     # ---- what is not journaled
 
@@ -276,7 +183,7 @@ class SqliteStore(LedgerStore):
     def guards(self) -> list[GuardInfo]:
         with self._lock:
             found = self._asked("SELECT info FROM guards ORDER BY bot, host, pid, account")
-        return [GuardInfo(*json.loads(row[0])) for row in found]
+        return [GuardInfo(*json.loads(row[0])[: len(GuardInfo._fields)]) for row in found]  # a later version says more
 
     def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
         with self._lock:
@@ -289,30 +196,6 @@ class SqliteStore(LedgerStore):
                 now_ms,
             )
         return bool(taken)
-
-    # ---- reading back
-
-    def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
-        done = 0
-        while done < limit:
-            with self._lock:
-                page = self._asked(_FROM + " LIMIT ?", after + 1, min(_PAGE, limit - done))
-            for seq, at_ms, kind, text, row_hash in page:
-                try:
-                    body = json.loads(text)
-                except _UNREADABLE:
-                    raise StoreUnavailable(
-                        f"{self.path}: row {seq} of the journal cannot be read; run `policykit journal verify`",
-                        "STORE_DAMAGED",
-                    ) from None
-                yield Row(seq, at_ms, kind, body, row_hash)
-                after = seq
-            done += len(page)
-            if len(page) < _PAGE:
-                return
-
-    def verify(self) -> tuple[int, str | None]:
-        return verify_file(self.path)
 
     # ---- checkpoints
 
@@ -339,8 +222,3 @@ class SqliteStore(LedgerStore):
         self._asked("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?)", ledger.seq, state, state_hash)
         self._asked("COMMIT")
         self._checkpointed = ledger.seq
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._disconnect()

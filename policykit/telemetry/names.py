@@ -197,6 +197,7 @@ M_KILL: Final = "policykit.kill_switch.engaged"
 M_POLICY: Final = "policykit.policy.info"
 M_HEARTBEAT: Final = "policykit.guard.heartbeat"
 M_SKEW: Final = "policykit.clock.skew"
+M_SHADOW: Final = "policykit.shadow.differences"
 M_DROPPED: Final = "policykit.telemetry.dropped"
 M_FAILURES: Final = "policykit.telemetry.failures"
 
@@ -210,6 +211,9 @@ METRICS: Final = (
     Metric(M_POLICY, "gauge", "1", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy that is in force"),
     Metric(M_HEARTBEAT, "gauge", "s", (BOT,), "when the guard's maintenance loop last ran, UTC seconds since 1970"),
     Metric(M_SKEW, "gauge", "s", (EXCHANGE,), "the local clock minus the exchange's"),
+    Metric(
+        M_SHADOW, "gauge", "{decision}", (POLICY_ID, POLICY_VERSION), "orders that a candidate would decide otherwise"
+    ),
     Metric(M_DROPPED, "counter", "{item}", (), "spans and log events dropped because the queue was full"),
     Metric(M_FAILURES, "counter", "{item}", (), "spans and log events lost to an error in telemetry"),
 )

@@ -88,8 +88,13 @@ def switch(api: Api) -> DeadManSwitch:
     )
 
 
-#: general-info, "HTTP Return Codes": -1008 is "100% failure"; error-code, 10xx to 40xx. What the pages do not say of an
-#: order is "unknown": a guard does not trade here in this version.
+def _refused(words: str) -> ErrorMeaning:
+    return ErrorMeaning("ORDER_REJECTED", "no", words)
+
+
+#: general-info, "HTTP Return Codes": 4XX is "used for malformed requests; the issue is on the sender's side", -1008 is
+#: "100% failure"; error-code: 20xx are "processing issues" named rejections, 40xx and 50xx "filters and other issues".
+#: -1000, -1001, -1006, -1007 and 503 say nothing of an order; a duplicate id may be that of the order itself.
 ERRORS: Final[dict[str, ErrorMeaning]] = {
     **{str(code): MALFORMED for code in range(-1199, -1099)},
     **{code: CODES[code] for code in ("-1002", "-1003", "-1008", "-1014", "-1015", "-1016", "-1020", "-1021", "-1022")},
@@ -100,25 +105,48 @@ ERRORS: Final[dict[str, ErrorMeaning]] = {
     "-1007": UNPROVEN,
     "-1010": UNPROVEN,
     "-1011": ErrorMeaning("ADDRESS_NOT_ALLOWED", "no", "this address may not use this call"),
+    "-2007": _refused("the callback rate of a trailing stop is out of range"),
     "-2010": ErrorMeaning("ORDER_REJECTED", "unknown", "the order was rejected"),
     "-2011": ErrorMeaning("ORDER_NOT_FOUND", "unknown", "the order to cancel is not open"),
     "-2013": ErrorMeaning("ORDER_NOT_FOUND", "unknown", "no such order"),
     "-2017": ErrorMeaning("PERMISSION_MISSING", "no", "the keys of this account are locked"),  # ccxt 4.5.90
-    "-2018": ErrorMeaning("ORDER_REJECTED", "unknown", "the balance is insufficient"),
-    "-2019": ErrorMeaning("ORDER_REJECTED", "unknown", "the margin is insufficient"),
-    "-2021": ErrorMeaning("ORDER_REJECTED", "unknown", "the stop price would trigger at once"),
-    "-2022": ErrorMeaning("ORDER_REJECTED", "unknown", "reduce-only, and it would not only reduce"),
-    "-2023": ErrorMeaning("ORDER_REJECTED", "unknown", "the account is being liquidated"),
-    "-2025": ErrorMeaning("ORDER_REJECTED", "unknown", "too many open orders"),
-    "-2026": ErrorMeaning("ORDER_REJECTED", "unknown", "this order type cannot be reduce-only"),
-    "-2027": ErrorMeaning("ORDER_REJECTED", "unknown", "the position would be over what the leverage allows"),
-    "-4059": ErrorMeaning("ORDER_REJECTED", "no", "the position mode is so already"),
-    "-4061": ErrorMeaning("ORDER_REJECTED", "unknown", "the order's position side is not that of the account's mode"),
-    "-4067": ErrorMeaning("ORDER_REJECTED", "no", "the position mode cannot change while orders are open"),
-    "-4068": ErrorMeaning("ORDER_REJECTED", "no", "the position mode cannot change while a position is open"),
+    "-2018": _refused("the balance is insufficient"),
+    "-2019": _refused("the margin is insufficient"),
+    "-2020": _refused("the order cannot be filled"),
+    "-2021": _refused("the stop price would trigger at once"),
+    "-2022": _refused("reduce-only, and it would not only reduce"),
+    "-2023": _refused("the account is being liquidated"),
+    "-2024": _refused("the position is not sufficient"),
+    "-2025": _refused("too many open orders"),
+    "-2026": _refused("this order type cannot be reduce-only"),
+    "-2027": _refused("the position would be over what the leverage allows"),
+    "-2028": _refused("the margin is not enough for this leverage"),
+    "-4003": _refused("the quantity is under zero"),
+    "-4004": _refused("the quantity is under the symbol's minimum"),
+    "-4005": _refused("the quantity is over the symbol's maximum"),
+    "-4014": _refused("the price is no multiple of the symbol's tick"),
+    "-4016": _refused("the price is over the symbol's limit"),
+    "-4023": _refused("the quantity is no multiple of the symbol's step"),
+    "-4024": _refused("the price is under the symbol's limit"),
+    "-4028": _refused("the leverage is not valid"),
+    "-4045": _refused("too many stop orders"),
+    "-4046": _refused("the margin mode is so already"),
+    "-4047": _refused("the margin mode cannot change while orders are open"),
+    "-4048": _refused("the margin mode cannot change while a position is open"),
+    "-4059": _refused("the position mode is so already"),
+    "-4060": _refused("the position side is not valid"),
+    "-4061": _refused("the order's position side is not that of the account's mode"),
+    "-4067": _refused("the position mode cannot change while orders are open"),
+    "-4068": _refused("the position mode cannot change while a position is open"),
     "-4116": ErrorMeaning("DUPLICATE_ID", "unknown", "the client order id is that of an open order"),  # ccxt 4.5.90
-    "-4120": ErrorMeaning("ORDER_REJECTED", "no", "conditional orders are taken by the algo service only"),
-    "-4164": ErrorMeaning("ORDER_REJECTED", "unknown", "the notional is under the symbol's minimum"),  # ccxt 4.5.90
+    "-4120": _refused("conditional orders are taken by the algo service only"),
+    "-4130": _refused("an order that closes the position in this direction is open already"),
+    "-4131": _refused("the best price on the other side is too far from the mark"),
+    "-4136": _refused("closePosition does not go with this order"),
+    "-4161": _refused("isolated leverage cannot be lowered while a position is open"),
+    "-4164": _refused("the notional is under the symbol's minimum"),  # ccxt 4.5.90
+    "-5021": _refused("a fill-or-kill order that cannot fill whole"),
+    "-5022": _refused("a post-only order that would take at once"),
     "http:403": ErrorMeaning("ADDRESS_NOT_ALLOWED", "unknown", "the web application firewall refuses this address"),
     "http:408": UNPROVEN,
     "http:503": UNPROVEN,

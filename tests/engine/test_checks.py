@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from policykit.decision import Hold, Reason
+from policykit.engine import compile_policy
 from policykit.engine.facts import Fact, Facts, Halt
 from policykit.order import Order
+from policykit.policy import load_text
 from policykit.traits import load
 from policykit.traits.base import Exchange
-from tests.engine.worlds import DAY, FACTS, NOW, SHARE, TRAITS, codes, engine, facts, order
+from tests.engine.worlds import DAY, FACTS, NOW, SHARE, TRAITS, changed, codes, engine, facts, order
 
 UNHELD = "is set, and this version does not enforce it; take it out, or use a version that does"
 BASE = "(3% of equity 100,500.00 USDT at the day's start)"
@@ -183,7 +186,7 @@ DENIALS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[tuple[s
         {"risk.price_collar": {"max_deviation": "2%", "reference": "last"}},
         {},
         {},
-        [("CHECK_MISSING", "reference last is not observed by this version; use mark")],
+        [("CHECK_MISSING", "reference last is not observed by this version; use mark or mid")],
     ),
     (
         {"risk.price_collar": {"max_deviation": "2%", "max_age": "500ms"}, "risk.max_position_notional": None},
@@ -295,7 +298,6 @@ def test_malformed_order_is_denied_on_either_side(asked: dict[str, Any], expecte
     [
         ("withdraw", [("ACTION_REFUSED", "withdraw is not for bots; no policy allows it")]),
         ("transfer", [("ACTION_REFUSED", "transfer is not for bots; no policy allows it")]),
-        ("order.amend", [("CHECK_MISSING", "order.amend has no check in this version")]),
         ("order.magic", [("ORDER_INVALID", "the action is not one of policykit's")]),
     ],
 )
@@ -406,6 +408,20 @@ def test_budget_of_a_named_key() -> None:
     effective = engine({"rate_budgets": {"orders": BUDGET}}).effective
     made = compile_policy(effective, load("binance"), "mm-exec")
     assert made.assess(FACTS, order(), NOW).holds[-1].counter == "binance/main/mm-exec|orders|10000|rolling"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "expected"),
+    [("execution", []), ("hedging", []), ("tracking", ["KEY_PURPOSE"]), ("market_data", ["KEY_PURPOSE"])],
+)
+def test_only_a_key_for_trading_increases(purpose: str, expected: list[str]) -> None:
+    """An order signed with a reader's key is denied by its purpose; what can only reduce passes."""
+    key = {"purpose": purpose, "scopes": ["read", "trade.spot"]}
+    loaded = load_text(json.dumps(changed({"keys": {"mm-exec": key}})), "mm.yaml")
+    made = compile_policy(loaded, TRAITS, "mm-exec")
+    assert codes(made.assess(FACTS, order(), NOW)) == expected
+    assert made.assess(FACTS, order(side="sell"), NOW).reasons == ()
+    assert compile_policy(loaded, TRAITS).assess(FACTS, order(), NOW).reasons == ()
 
 
 def test_address_proof_is_asked_of_live_policies_only() -> None:

@@ -14,7 +14,7 @@ from policykit.engine.checks import all_checks
 from policykit.engine.facts import Fact, Facts, Halt, Position
 from policykit.engine.lane import Lane
 from policykit.order import Order
-from tests.engine.worlds import NOW, codes, engine, facts, order
+from tests.engine.worlds import LANELESS, LIMITS, NOW, calm, codes, engine, facts, order
 
 Tier = Any
 HALTS = (Halt("all", "HALTED", "ops", "drill", NOW),)
@@ -29,7 +29,7 @@ MARKS = {
         "USDC/USDT": "1",
     }.items()
 }
-KNOWN = facts(marks=MARKS)
+KNOWN = facts(marks=MARKS, moves=calm(*MARKS))
 RAISES = (
     "selling ETH/BTC raises the position of BTC, which max_position_notional caps; this version holds the base asset "
     "only: buy BTC in a market of its own (BTC/USDT)"
@@ -111,6 +111,7 @@ def _asked(rng: Random) -> Order:
         side=rng.choice(["buy", "sell"]),
         quantity=rng.choice(["0.0001", "0.01", "0.5", "20", "90071992.6"]),
         price=rng.choice(["0.04", "0.05", "0.06", "39", "41", "59000", "61000"]),
+        self_trade_prevention=rng.choice(["expire_taker", "expire_taker", "decrement"]),
     )
 
 
@@ -128,10 +129,11 @@ POLICIES: list[dict[str, Any]] = [
     UNCAPPED,
     {**WIDE, "risk.max_position_notional": {"BTC/USDT": "2000 USDT", "ETH": "900 USDT"}},
     {**UNCAPPED, "risk.price_collar": {"max_deviation": "2%"}, "risk.max_leverage": 3},
+    {**UNCAPPED, **LIMITS},
 ]
 
 
-@pytest.mark.parametrize("changes", POLICIES, ids=["uncapped", "named caps", "collar"])
+@pytest.mark.parametrize("changes", POLICIES, ids=["uncapped", "named caps", "collar", "limits"])
 def test_I14_lanes_and_checks_agree_on_cross_markets(changes: dict[str, Any], tier: Tier) -> None:
     """Orders of every market and side, near every edge: the lane says what the checks say."""
     cases = tier(500, 20_000)
@@ -139,9 +141,14 @@ def test_I14_lanes_and_checks_agree_on_cross_markets(changes: dict[str, Any], ti
 
 
 def test_I14_every_check_that_can_let_an_order_pass_is_compared() -> None:
-    """The comparison runs every check but the two that are there only to deny: they never see a lane."""
+    """The comparison runs every check but those that no lane is made under."""
     compared = {check.id for changes in POLICIES for check in engine(changes).checks}
-    assert {check.id for check in all_checks()} - compared == {"policy.unheld", "stage.current"}
+    assert {check.id for check in all_checks()} - compared == {
+        "key.purpose",
+        "policy.unheld",
+        "stage.current",
+        *LANELESS,
+    }
 
 
 def test_I14_control_a_lane_of_increasing_sells_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -107,8 +108,8 @@ def test_explaining_never_raises() -> None:
     assert plain.message == "x|y: 2 is used, 1 more is over 2"
 
 
-def test_denial_reads_in_three_lines() -> None:
-    """OUTPUT's denial: what and why; by which policy line, and what else; where to look next."""
+def test_a_denial_says_why_by_what_and_what_to_do() -> None:
+    """OUTPUT's denial: what and why; by which policy line, and what else; what to do; where to look next."""
     made = engine()
     asked = order(quantity="0.5", price="60000")
     found = made.assess(FACTS, asked, NOW)
@@ -121,8 +122,15 @@ def test_denial_reads_in_three_lines() -> None:
         "(1.5% of equity 100,000.00 USDT, 3 s old)\n"
         f"  policy mm sha256:3f9a01c2d4e5, {place}; also: position BTC/USDT would be 36,000.00 of 20,000.00 USDT "
         "(20% of equity 100,000.00 USDT, 3 s old)\n"
+        "  to do: send a smaller order\n"
         "  decision 01JD3V7K2M, see: policykit journal show 01JD3V7K2M"
     )
     malformed = made.assess(FACTS, order(price=None), NOW)
     decision = Decision("01X", "deny", "enforce", "order.create", asked, "mm", "v", "b", NOW, malformed.reasons[:1])
     assert denial_message(decision, "mm.yaml").splitlines()[1] == "  policy mm v, mm.yaml"
+    twice = (replace(malformed.reasons[0], code="A_PLUGIN_S"), *malformed.reasons[:1] * 2)
+    decision = Decision("01X", "deny", "enforce", "order.create", asked, "mm", "v", "b", NOW, twice)
+    assert denial_message(decision, "mm.yaml").splitlines()[1:] == [
+        "  policy mm v, mm.yaml",
+        "  decision 01X, see: policykit journal show 01X",
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from policykit.decision import Assessment
 from policykit.engine import Engine, compile_policy
-from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.facts import Fact, Facts, Move, Position
 from policykit.order import Order
 from policykit.policy import load_text
 from policykit.traits import load
@@ -49,6 +49,34 @@ CANONICAL: dict[str, Any] = {
         "daily_loss": {"limit": "3% of equity", "day_starts": "00:00 UTC", "on_breach": "reduce_only"},
     },
 }
+
+#: One limit of each check of an order and of the flow, which the usual orders are well inside; two ask for more.
+LIMITS: dict[str, Any] = {
+    "account.position_mode": "one_way",
+    "risk.sides": ["buy", "sell"],
+    "risk.time_in_force": ["GTC", "IOC"],
+    "risk.reduce_only_exits": True,
+    "risk.self_trade_prevention": ["expire_taker"],
+    "risk.max_order_quantity": {"default": 5},
+    "risk.max_price_move": {"limit": "1%", "per": "5m"},
+    "risk.max_slippage": "1%",
+    "risk.max_open_orders_per_symbol": 9,
+    "risk.max_orders_per_symbol": {"limit": 9, "per": "1m"},
+    "risk.max_amends": {"limit": 9, "per": "1m"},
+    "risk.max_messages": {"limit": 9, "per": "1m"},
+    "risk.repeated_execution": {"limit": 9, "per": "1m"},
+    "risk.entry_cooldown": "1s",
+    "risk.trading_hours": ["sat 00:00-24:00 UTC"],
+}
+#: No lane is made under these.
+LANELESS: dict[str, Any] = {"risk.duplicate_window": "1s", "risk.risk_at_stop": "1000 USDT"}
+
+
+def calm(*symbols: str) -> dict[str, tuple[Move, ...]]:
+    """Return marks of the last ten minutes that never moved."""
+    minutes = tuple(Move(NOW - n * 60_000, Decimal(60_000), Decimal(60_000)) for n in range(10, -1, -1))
+    return dict.fromkeys(symbols, minutes)
+
 
 FACTS = Facts(
     equity=Fact(Decimal(100_000), NOW - 3_000),

@@ -47,6 +47,7 @@ STATE = OrderState(
     False,
     "PARTIALLY_FILLED",
     {name: value for name, value in ROW.items() if name != "orderListId"},
+    Decimal("24000.0"),
 )
 
 

@@ -345,8 +345,8 @@ def test_a_store_that_cannot_be_opened_makes_no_guard(start: Callable[..., World
     bad.write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreUnavailable, match="the file is damaged"):
         world.guard(store=f"sqlite:///{bad}")
-    with pytest.raises(StoreUnavailable, match='"sqlite:///path" or "memory:" may be'):
-        world.guard(store="redis://localhost")
+    with pytest.raises(StoreUnavailable, match='"memory:" may be'):
+        world.guard(store="mysql://localhost")
 
 
 def test_a_live_policy_refuses_a_store_that_forgets(start: Callable[..., World]) -> None:

@@ -391,10 +391,10 @@ def test_the_default_guard_is_that_of_the_environment(
 
 
 def test_enforce_of_another_action_is_decided_too(start: Callable[..., World]) -> None:
-    """A withdrawal is denied whatever the policy says, an amend for want of a check; neither function runs."""
+    """A withdrawal is denied whatever the policy says, an amend that says nothing for that; neither function runs."""
     guard = start().guard()
     ran: list[str] = []
-    for action, code in (("withdraw", "ACTION_REFUSED"), ("order.amend", "CHECK_MISSING")):
+    for action, code in (("withdraw", "ACTION_REFUSED"), ("order.amend", "ORDER_INVALID")):
 
         @enforce(action, guard=guard)
         def act(symbol: str | None = None) -> None:

@@ -51,6 +51,17 @@ def test_quantities_only_grow_and_nothing_known_is_forgotten() -> None:
     assert (more.state, more.filled, more.remaining) == ("found", Decimal(10), Decimal(0))
 
 
+def test_what_fills_cost_is_known_from_who_said_how_much_filled() -> None:
+    """A cost belongs to its quantity: one told with less changes nothing, a larger quantity without one has none."""
+    first = advance(INTENT, Outcome("acknowledged", 1, filled=Decimal(4), cost=Decimal(400)))
+    assert first.cost == Decimal(400)
+    for told in (Outcome("acknowledged", 2), Outcome("acknowledged", 2, filled=Decimal(3), cost=Decimal(300))):
+        assert advance(first, told).cost == Decimal(400)
+    assert advance(first, Outcome("acknowledged", 2, filled=Decimal(4))).cost == Decimal(400)
+    assert advance(first, Outcome("found", 3, filled=Decimal(10))).cost is None
+    assert advance(first, Outcome("found", 3, filled=Decimal(10), cost=Decimal(1_000))).cost == Decimal(1_000)
+
+
 @pytest.mark.parametrize("state", ["acknowledged", "found"])
 def test_an_order_that_executed_and_is_closed_is_settled(state: State) -> None:
     """Closed with part filled, nothing remains, and nothing stays open."""

@@ -61,6 +61,7 @@ class Seen(NamedTuple):
     quantity: Decimal
     filled: Decimal
     closed: bool
+    cost: Decimal | None = None
 
 
 @dataclass(slots=True)

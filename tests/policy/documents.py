@@ -214,8 +214,9 @@ def _random_value(
         return None
     if name in ("by", "at") and shape.kind != "list":
         return {"by": "a", "at": "2026-11-20"}[name]
-    if name in values:
-        return draw.choice(values[name])
+    for said in (f"{owner.__name__}.{name}", name):
+        if said in values:
+            return draw.choice(values[said])
     text = str(owner.model_fields[name].annotation)
     words = _words(owner.model_fields[name].annotation)
     if words:
@@ -243,6 +244,12 @@ def _words(annotation: Any) -> tuple[str, ...]:
 
 #: What random policies say: few values of each kind, so that pairs of them meet.
 SAYS: dict[str, tuple[Any, ...]] = {
+    "Risk.max_order_quantity": ({"default": "1.5"}, {"default": 2, "BTC/USDT": "0.5"}, {"ETH/USDT": 1}),
+    "Risk.on_breach": ({"symbols": "warn"}, {"symbols": "halt", "max_slippage": "deny"}, {"sides": "reduce_only"}),
+    "Group.max_gross_exposure": ("100 USDT", ["1000 USDT", "1 BTC"]),
+    "Group.max_net_exposure": ("1000 USDT", "5000.5 USDT"),
+    "week_starts": ("mon 00:00 UTC",),
+    "trading_hours": (["mon-fri 08:00-20:00 UTC"], ["mon-fri 08:00-20:00 UTC", "daily 00:00-24:00 UTC"]),
     "cap": ("1% of equity", "2% of equity", "5% of equity"),
     "cap2": ("100 USDT", "1000 USDT", "5000.5 USDT"),
     "cap3": ("1 BTC", "2 BTC"),

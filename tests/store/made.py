@@ -14,6 +14,7 @@ from policykit.orders.intent import Intent
 from policykit.store import Grant, Store
 from policykit.store.base import Row
 from policykit.store.ledger import Ledger
+from tests.store.servers import dump_of, ledger_of
 
 ACCOUNT = "binance/main"
 NOW = 1_795_255_200_000
@@ -72,8 +73,12 @@ def replayed(rows: Iterator[Row]) -> Ledger:
     return ledger
 
 
-def dump(store: Any) -> dict[str, Any]:
-    """Return the state that a store over a ledger has now."""
+def dump(store: Any, like: Any = None) -> dict[str, Any]:
+    """Return the state that a store, or a ledger to be compared with the store `like`, has now."""
+    if isinstance(store, Ledger):
+        return dump_of(store) if like is not None and like.backend == "valkey" else store.dump()
+    if store.backend == "valkey":
+        return dump_of(ledger_of(store))
     with store._lock:
         state: dict[str, Any] = store._current().dump()
     return state

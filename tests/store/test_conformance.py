@@ -95,7 +95,8 @@ def test_I6_a_callers_own_id_is_refused_for_ever(
     store: LedgerStore, reopened: Again, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After thousands of other orders, a checkpoint and a new process, an id that a caller chose is still taken."""
-    monkeypatch.setattr("policykit.store.ledger.CLOSED_INTENTS", 3)
+    for limit in ("ledger.CLOSED_INTENTS", "valkey_state.KEPT"):
+        monkeypatch.setattr(f"policykit.store.{limit}", 3)
     first, _ = reserve(store, own="mine")
     ours, _ = reserve(store)
     for intent in (first, ours, *(reserve(store)[0] for _ in range(5))):
@@ -154,6 +155,7 @@ def test_a_budget_is_raised_to_what_the_exchange_counted(store: LedgerStore, reo
     assert dump(reopened(store)) == dump(store)
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite"], indirect=True)
 def test_a_budget_that_another_process_raised_meanwhile_is_left(
     store: LedgerStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,7 +70,7 @@ class Histories(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.memory = MemoryStore()
         self.memory._ledger = self.ledger()
-        self.file = SqliteStore(self.folder / "store.db")
+        self.file = self.opened()
         self.now = NOW
         self.latest = NOW
         self.generation = 0
@@ -78,6 +78,10 @@ class Histories(RuleBasedStateMachine):
         self.intents: list[Intent] = []
         self.windows: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
         self.position = 0
+
+    def opened(self) -> Any:
+        """Open the store that must agree with the one in memory; the same one each time."""
+        return SqliteStore(self.folder / "store.db")
 
     def both(self, act: Callable[[LedgerStore], Any]) -> Any:
         answers = act(self.memory), act(self.file)
@@ -194,19 +198,19 @@ class Histories(RuleBasedStateMachine):
     def restart(self) -> None:
         self.file.checkpoint()
         self.file.close()
-        self.file = SqliteStore(self.folder / "store.db")
+        self.file = self.opened()
 
     def teardown(self) -> None:
         if not hasattr(self, "folder"):
             return
-        state = dump(self.memory)
+        state = dump(self.memory._ledger, self.file)
         assert state == dump(self.file)
         rows = list(self.memory.rows(limit=10**6))
         assert [r[:4] for r in rows] == [r[:4] for r in self.file.rows(limit=10**6)]
-        assert state == replayed(iter(rows)).dump()
+        assert state == dump(replayed(iter(rows)), self.file)
         assert self.file.verify() == (len(rows), None)
         self.file.close()
-        afresh = SqliteStore(self.folder / "store.db")
+        afresh = self.opened()
         assert state == dump(afresh)
         afresh.close()
         shutil.rmtree(self.folder)

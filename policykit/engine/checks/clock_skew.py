@@ -35,7 +35,7 @@ class ClockSkew(Check):
         bound, skew = self.bound_ms, case.facts.skew_ms
         if skew is None:
             yield self.reason("the clock was never compared with the exchange's")
-        elif abs(skew) > bound:
+        elif not abs(skew) <= bound:
             text = f"the clock is {abs(skew)} ms {'ahead' if skew > 0 else 'behind'}, over max_skew {bound} ms"
             yield self.reason(text, numbers=(str(abs(skew)), str(bound), "ms"))
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Final, Self
+from typing import Self
 
 from policykit.decision import Reason
 from policykit.engine.case import Case
-from policykit.engine.check import Check, Unknown
+from policykit.engine.check import Check
 from policykit.engine.lane import Lane
-from policykit.engine.money import DOWN, UP, money
+from policykit.engine.losses import day_base, day_transfers, limit_of, lost
+from policykit.engine.money import money
 from policykit.engine.setup import Setup
-from policykit.model.risk import DailyLoss as DailyLossPolicy
-from policykit.units import Amount, Bound, plain
-
-DAY_MS: Final = 86_400_000
+from policykit.model.loss_limits import DailyLoss as DailyLossPolicy
+from policykit.units import plain
 
 
 class DailyLoss(Check):
@@ -40,35 +38,17 @@ class DailyLoss(Check):
         policy = risk.daily_loss if risk is not None else None
         return cls(setup, policy) if policy is not None else None
 
-    def loss(self, case: Case) -> tuple[Decimal, Decimal]:
-        """Return the day's loss and base, in the account's currency. Raise Unknown while either is not known."""
-        base, transfers = case.facts.day_base, case.facts.net_transfers
-        equity = case.equity
-        if base is None or not base.as_of_ms - case.setup.ahead_ms <= case.now_ms < base.as_of_ms + DAY_MS:
-            raise Unknown("DAY_BASE_MISSING", "equity at the start of this day was not observed")
-        case.until_ms = min(case.until_ms, base.as_of_ms + DAY_MS)
-        if transfers is None:
-            raise Unknown("FACTS_MISSING", "transfers since the start of this day were not observed")
-        return UP.subtract(UP.add(base.value, transfers.value), equity.value), base.value
-
     def reasons(self, case: Case) -> Iterator[Reason]:
-        loss, base = self.loss(case)
-        currency = case.setup.currency
+        equity, base = case.equity.value, day_base(case).value
+        loss, currency = lost(base, day_transfers(case), equity), case.setup.currency
         for bound in self.policy.limit:
-            limit, how = self._limit(case, bound, base)
+            limit, how = limit_of(case, bound, base, "at the day's start")
             if not loss < limit:
                 yield self.reason(
                     f"the day's loss {money(loss, currency)} has reached daily_loss {money(limit, currency)}{how}",
                     numbers=(plain(loss), plain(limit), currency),
                     on_breach=self.policy.on_breach,
                 )
-
-    def _limit(self, case: Case, bound: Bound, base: Decimal) -> tuple[Decimal, str]:
-        currency = case.setup.currency
-        if isinstance(bound, Amount):
-            rate = case.rate(bound.currency, currency, up=False)
-            return DOWN.multiply(bound.value, rate), "" if bound.currency == currency else f" ({bound})"
-        return DOWN.multiply(bound.fraction, base), f" ({bound} {money(base, currency)} at the day's start)"
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True  # equity and base are facts, and a lane is for one set of facts

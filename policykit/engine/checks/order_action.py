@@ -13,13 +13,13 @@ from policykit.engine.lane import Lane
 #: No policy allows these: a bot's key has no such permission (G04, G05).
 REFUSED: Final = frozenset(("transfer", "withdraw", "key.admin"))
 #: These need a check of their own, which this version does not have.
-UNCHECKED: Final = frozenset(("order.amend", "account.configure", "margin.borrow", "margin.repay", "convert"))
+UNCHECKED: Final = frozenset(("convert",))
 
 
 class OrderAction(Check):
     """Denies withdrawals, transfers and key administration always, and actions that no check of this version judges.
 
-    An amend is an increase of the difference and needs the order it changes: cancel, and place a new one.
+    An amend is judged as the order that it makes, and as an increase of what it adds.
     """
 
     id = "order.action"
@@ -27,11 +27,13 @@ class OrderAction(Check):
     rank = 15
 
     def reasons(self, case: Case) -> Iterator[Reason]:
-        action = case.action
+        action, risk = case.action, self.setup.policy.risk
         if action in REFUSED:
             yield self.reason(f"{action} is not for bots; no policy allows it")
         elif action in UNCHECKED:
-            yield self.reason(f"{action} has no check in this version", "CHECK_MISSING")
+            yield self.reason(f"{action} has no check in this version; place an order instead", "CHECK_MISSING")
+        elif action == "margin.borrow" and (risk is None or risk.max_borrow is None):
+            yield self.reason("margin.borrow: the policy sets no max_borrow, so nothing may be borrowed")
         elif action == "position.close" and case.market is not None and case.crosses:
             symbol, quote = case.order.symbol, case.market.quote
             text = f"closing a position in {symbol} raises {quote}, and has no check in this version"

@@ -32,7 +32,7 @@ class OrderTypes(Check):
         assert risk is not None
         assert risk.order_types is not None
         order = case.order
-        if not case.creates or not isinstance(order.type, str):
+        if not case.places or not isinstance(order.type, str):
             return
         listed = ", ".join(risk.order_types)
         if order.type not in risk.order_types:

@@ -58,7 +58,7 @@ class PositionNotional(Check):
         return named or tuple(self.caps.get("default", ()))
 
     def reasons(self, case: Case) -> Iterator[Reason]:
-        if not (case.creates and case.crosses and case.order.side == "sell" and case.market is not None):
+        if not (case.places and case.crosses and case.order.side == "sell" and case.market is not None):
             return
         quote, symbol = case.market.quote, case.order.symbol
         if self.named.get(quote) or self.caps.get("default"):
@@ -87,9 +87,9 @@ class PositionNotional(Check):
 
     # INVARIANT I8: the limit is absolute and goes with the amount, so the store needs no policy to keep it.
     def holds(self, case: Case) -> Iterator[Hold]:
-        if not case.creates or case.complaints or case.market is None:
-            return
         amount = case.amount
+        if not case.places or case.complaints or case.market is None or amount == 0:
+            return
         if amount is None:
             if not case.reduces:
                 return

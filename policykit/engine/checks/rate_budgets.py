@@ -38,6 +38,7 @@ class RateBudgets(Check):
     rank = 100
     stops_reductions = True
     stops_reads = True
+    counts_cancels = True
 
     def __init__(self, setup: Setup, budgets: tuple[Budget, ...]) -> None:
         super().__init__(setup)
@@ -72,7 +73,7 @@ class RateBudgets(Check):
         if self.setup.traits is not None and call:
             plain, everything, _ = call.partition(" all")
             return cost(self.setup.traits, budget.name, plain, everything.strip())
-        return 1 if budget.policy.shared_by == "ip" or case.creates else 0
+        return 1 if budget.policy.shared_by == "ip" or case.places else 0
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True

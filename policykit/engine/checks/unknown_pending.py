@@ -23,7 +23,7 @@ class UnknownPending(Check):
 
     # INVARIANT I1: no second order opens while the first is unknown.
     def holds(self, case: Case) -> Iterator[Hold]:
-        if case.creates and not case.complaints and not case.reduces:
+        if case.places and not case.complaints and not case.reduces:
             counter = unknown_counter(self.setup.account, case.order.symbol, case.order.side)
             yield Hold(counter, 0, 0, "clear", self.id)
 

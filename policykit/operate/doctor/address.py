@@ -28,8 +28,6 @@ from policykit.store.base import Store
 #: What an echo may answer at most, bytes, and how long it may take, s.
 MAX_ECHO: Final = 4_096
 ECHO_TIMEOUT_S: Final = 10.0
-#: The journal's row of a proof: exchange, account, key, host, address, how it was proved.
-PROOF: Final = "address.proof"
 #: A refusal of which only the HTTP status is known, one that proxies, firewalls and blocks of whole countries give too.
 _SOMEBODY: Final = re.compile(r"\((403|407|451)\)")
 
@@ -162,7 +160,7 @@ def _keep(row: dict[str, Any], now_ms: int, store: Store | None) -> str:
     if store is None:
         return "not recorded: there is no store"
     try:
-        seq = store.event(PROOF, row, now_ms)
+        seq = store.prove(row, now_ms)
     except StoreUnavailable as error:
         return f"not recorded: {error}"
     return f"recorded as journal row {seq}"

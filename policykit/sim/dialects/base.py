@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from policykit.sim.contracts import Book
 from policykit.sim.drift import Drift
+from policykit.sim.futures import FuturesVenue
 from policykit.sim.keys import SimKey
 from policykit.sim.limits import Limits, Refusal
 from policykit.sim.venue import Quirks, Venue
@@ -41,6 +42,8 @@ class World:
     """What a dialect's handlers work on; the server holds its lock around each call."""
 
     venue: Venue
+    #: The linear contracts, where orders on them are matched; its book is also in `futures`.
+    linear: FuturesVenue
     limits: Limits
     keys: Mapping[str, SimKey]
     deposits: list[dict[str, Any]] = field(default_factory=list)

@@ -14,11 +14,18 @@ from typing import ClassVar
 from urllib.parse import parse_qsl
 
 from policykit.clock import iso
-from policykit.sim.dialects import binance_account, binance_futures, binance_market, binance_wallet
+from policykit.sim.dialects import (
+    binance_account,
+    binance_futures,
+    binance_futures_market,
+    binance_futures_orders,
+    binance_market,
+    binance_wallet,
+)
 from policykit.sim.dialects.base import Call, Reply, Request, Route, World
 from policykit.sim.dialects.binance_forms import WHOLE, Bad, bad, missing
 from policykit.sim.keys import CAREFUL, FLAGS, SimKey, make_key
-from policykit.sim.limits import Refusal
+from policykit.sim.limits import FUTURES_SPANS, Refusal
 from policykit.sim.venue import Quirks, Rejected
 
 DEFAULT_RECV_WINDOW_MS = 5_000
@@ -54,6 +61,8 @@ class Binance:
             **binance_account.ROUTES,
             **binance_wallet.ROUTES,
             **binance_futures.ROUTES,
+            **binance_futures_market.ROUTES,
+            **binance_futures_orders.ROUTES,
         }
 
     def new_key(self, now_ms: int, grants: frozenset[str], restricted: bool) -> SimKey:
@@ -158,6 +167,9 @@ class Binance:
             key = world.keys[call.request.headers["x-mbx-apikey"]]
             short, day = world.limits.order_counts(key.account, now_ms)
             headers |= {"X-MBX-ORDER-COUNT-10S": str(short), "X-MBX-ORDER-COUNT-1D": str(day)}
+        if call.route.name in binance_futures_orders.PLACES and reply.status == 200:
+            short, minute = world.limits.order_counts(binance_futures_orders.ACCOUNT, now_ms, FUTURES_SPANS)
+            headers |= {"X-MBX-ORDER-COUNT-10S": str(short), "X-MBX-ORDER-COUNT-1M": str(minute)}
         return headers
 
 

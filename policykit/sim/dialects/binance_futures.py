@@ -1,7 +1,7 @@
 """Binance's futures, USD-M behind /fapi and COIN-M behind /dapi: what of the account can be read.
 
 Source: developers.binance.com/docs/derivatives usds-margined-futures and coin-margined-futures, market-data,
-account and trade over REST (as kept 2026-06, read 2026-11). Nothing is liquidated, so liquidation prices are 0.
+account and trade over REST (as kept 2026-06, read 2026-11); where those were not kept, ccxt 4.5.90's parsers.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from policykit.sim.contracts import Book, Contract, Position, Resting
+from policykit.sim import margin
+from policykit.sim.contracts import MAX_LEVERAGE, Book, Contract, Position
 from policykit.sim.dialects.base import Reply, Route, World
-from policykit.sim.dialects.binance_forms import Bad, number
+from policykit.sim.dialects.binance_forms import Bad, number, span, whole
 from policykit.sim.venue import ZERO, Quirks
 
 Params = Mapping[str, str]
 Handler = Callable[[World, Params, int, Quirks], Reply]
 #: 2100-12-25, as the documents have it for a contract without an end.
 _NEVER_MS = 4_133_404_800_000
-#: Positions up to here need this share of their notional as maintenance margin.
-_MARGIN = Decimal("0.004")
+_WEEK_MS = 7 * 86_400_000
 _TYPES = ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
-ORDERS_1M, ORDERS_10S = 1_200, 300
 
 
 def _mark(world: World, contract: Contract, now_ms: int) -> Decimal:
@@ -43,8 +42,13 @@ def _info(kind: str) -> Handler:
         minute = {"interval": "MINUTE", "intervalNum": 1}
         limits = [
             {"rateLimitType": "REQUEST_WEIGHT", **minute, "limit": world.limits.sizes.futures_1m},
-            {"rateLimitType": "ORDERS", **minute, "limit": ORDERS_1M},
-            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": ORDERS_10S},
+            {"rateLimitType": "ORDERS", **minute, "limit": world.limits.sizes.futures_orders_1m},
+            {
+                "rateLimitType": "ORDERS",
+                "interval": "SECOND",
+                "intervalNum": 10,
+                "limit": world.limits.sizes.futures_orders_10s,
+            },
         ]
         symbols = [_contract(one) for one in book.contracts.values()]
         answer = {"timezone": "UTC", "serverTime": now_ms, "rateLimits": limits, "exchangeFilters": []}
@@ -54,10 +58,10 @@ def _info(kind: str) -> Handler:
 
 
 def _contract(one: Contract) -> dict[str, Any]:
-    step = Decimal(1) if one.inverse else Decimal("0.001")
+    step = one.step
     filters: list[dict[str, Any]] = [
-        {"filterType": "PRICE_FILTER", "minPrice": "0.1", "maxPrice": "4529764", "tickSize": "0.1"},
-        {"filterType": "LOT_SIZE", "minQty": str(step), "maxQty": "1000", "stepSize": str(step)},
+        {"filterType": "PRICE_FILTER", "minPrice": "0.1", "maxPrice": "4529764", "tickSize": str(one.tick)},
+        {"filterType": "LOT_SIZE", "minQty": str(step), "maxQty": str(one.max_quantity), "stepSize": str(step)},
         {"filterType": "MARKET_LOT_SIZE", "minQty": str(step), "maxQty": "120", "stepSize": str(step)},
         {"filterType": "MAX_NUM_ORDERS", "limit": 200},
         {"filterType": "PERCENT_PRICE", "multiplierUp": "1.05", "multiplierDown": "0.95", "multiplierDecimal": "4"},
@@ -110,22 +114,45 @@ def _tickers(kind: str) -> Handler:
     return handler
 
 
-def _positions(kind: str) -> Handler:
+def _settled(world: World, kind: str, now_ms: int) -> Book:
+    world.linear.settle(now_ms)
+    return world.futures[kind]
+
+
+def _positions(kind: str, *, every: bool = False) -> Handler:
     def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
-        """Answer positionRisk: USD-M (v3) tells only what is held."""
-        book = world.futures[kind]
+        """Answer positionRisk: USD-M (v3) tells only what is held, v2 every symbol with its leverage."""
+        book = _settled(world, kind, now_ms)
         asked = _asked(book, params)
-        held = [one for one in book.positions.values() if asked in (None, one.contract.id)]
-        return Reply(200, [_risk(world, one, now_ms) for one in held])
+        held = list(book.positions.values())
+        if every:
+            names = {one.contract.id for one in held}
+            flat = [one for one in book.contracts.values() if one.id not in names]
+            held += [Position(one, ZERO, ZERO, leverage=book.set_of(one).leverage) for one in flat]
+        rows = [_risk(world, book, one, now_ms) for one in held if asked in (None, one.contract.id)]
+        return Reply(200, [row | _v2(book, one) for row, one in zip(rows, held, strict=False)] if every else rows)
 
     return handler
 
 
-def _risk(world: World, one: Position, now_ms: int) -> dict[str, Any]:
+def _v2(book: Book, one: Position) -> dict[str, Any]:
+    """Return what positionRisk and account told in v2 and no longer tell in v3."""
+    isolated = book.set_of(one.contract).isolated
+    return {
+        "leverage": str(book.set_of(one.contract).leverage),
+        "marginType": "isolated" if isolated else "cross",
+        "isolated": isolated,
+        "isAutoAddMargin": "false",
+        "maxNotionalValue": "50000000",
+    }
+
+
+def _risk(world: World, book: Book, one: Position, now_ms: int) -> dict[str, Any]:
     contract, mark = one.contract, _mark(world, one.contract, now_ms)
     notional = contract.notional(one.amount, mark)
-    margin = abs(notional) / one.leverage
-    isolated = number(margin if one.isolated else ZERO)
+    needed = abs(notional) / one.leverage
+    isolated = number(needed if one.isolated else ZERO)
+    liquidation = margin.liquidation_price(book, one, lambda other: _mark(world, other, now_ms)) if one.amount else ZERO
     row = {
         "symbol": contract.id,
         "positionSide": one.side,
@@ -133,8 +160,8 @@ def _risk(world: World, one: Position, now_ms: int) -> dict[str, Any]:
         "entryPrice": str(one.entry),
         "breakEvenPrice": str(one.entry),
         "markPrice": number(mark),
-        "unRealizedProfit": number(one.profit(mark)),
-        "liquidationPrice": "0",
+        "unRealizedProfit": number(one.profit(mark)) if one.amount else number(ZERO),
+        "liquidationPrice": f"{liquidation:.2f}" if liquidation else "0",
         "isolatedMargin": isolated,
         "isolatedWallet": isolated,
         "updateTime": now_ms,
@@ -147,9 +174,9 @@ def _risk(world: World, one: Position, now_ms: int) -> dict[str, Any]:
         **row,
         "notional": number(notional),
         "marginAsset": contract.settle,
-        "initialMargin": number(margin),
-        "maintMargin": number(abs(notional) * _MARGIN),
-        "positionInitialMargin": number(margin),
+        "initialMargin": number(needed),
+        "maintMargin": number(margin.maintenance(one, mark)),
+        "positionInitialMargin": number(needed),
         "openOrderInitialMargin": "0",
         "adl": 1,
         "bidNotional": "0",
@@ -157,125 +184,140 @@ def _risk(world: World, one: Position, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _account(kind: str) -> Handler:
+def _assets(world: World, book: Book, now_ms: int) -> list[dict[str, Any]]:
+    def mark(contract: Contract) -> Decimal:
+        return _mark(world, contract, now_ms)
+
+    rows = []
+    for asset, amount in book.wallet.items():
+        profit, taken = margin.profit(book, asset, mark), margin.taken(book, asset, mark)
+        held = [one for one in book.positions.values() if one.contract.settle == asset]
+        positions = sum((abs(p.contract.notional(p.amount, mark(p.contract))) / p.leverage for p in held), ZERO)
+        free = number(max(ZERO, amount + profit - taken))
+        rows.append(
+            {
+                "asset": asset,
+                "walletBalance": number(amount),
+                "unrealizedProfit": number(profit),
+                "marginBalance": number(amount + profit),
+                "maintMargin": number(sum((margin.maintenance(p, mark(p.contract)) for p in held), ZERO)),
+                "initialMargin": number(taken),
+                "positionInitialMargin": number(positions),
+                "openOrderInitialMargin": number(max(ZERO, taken - positions)),
+                "crossWalletBalance": number(amount),
+                "crossUnPnl": number(profit),
+                "availableBalance": free,
+                "maxWithdrawAmount": free,
+                "updateTime": now_ms,
+            }
+        )
+    return rows
+
+
+def _account(kind: str, *, v2: bool = False) -> Handler:
     def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
         """Answer account: the wallet's assets and, shortly, the positions."""
-        book = world.futures[kind]
-        assets = []
-        for asset, amount in book.wallet.items():
-            held = [one for one in book.positions.values() if one.contract.settle == asset]
-            profit = sum((one.profit(_mark(world, one.contract, now_ms)) for one in held), ZERO)
-            zeros = dict.fromkeys(("maintMargin", "initialMargin", "positionInitialMargin"), number(ZERO))
-            assets.append(
-                {
-                    "asset": asset,
-                    "walletBalance": number(amount),
-                    "unrealizedProfit": number(profit),
-                    "marginBalance": number(amount + profit),
-                    **zeros,
-                    "openOrderInitialMargin": number(ZERO),
-                    "crossWalletBalance": number(amount),
-                    "crossUnPnl": number(profit),
-                    "availableBalance": number(amount),
-                    "maxWithdrawAmount": number(amount),
-                    "updateTime": now_ms,
-                }
-            )
+        book = _settled(world, kind, now_ms)
+        assets = _assets(world, book, now_ms)
         positions = [
-            {"symbol": row["symbol"], "positionSide": row["positionSide"], "positionAmt": row["positionAmt"]}
-            for row in (_risk(world, one, now_ms) for one in book.positions.values())
+            {
+                "symbol": one.contract.id,
+                "positionSide": one.side,
+                "positionAmt": str(one.amount),
+                **({"entryPrice": str(one.entry), **_v2(book, one)} if v2 else {}),
+            }
+            for one in book.positions.values()
         ]
         rights = {"canTrade": True, "canDeposit": True, "canWithdraw": True, "feeTier": 0, "updateTime": 0}
-        return Reply(200, {**rights, "assets": assets, "positions": positions})
+        totals = (
+            {f"total{name[0].upper()}{name[1:]}": _sum(assets, name) for name in _TOTALS} if kind == "linear" else {}
+        )
+        return Reply(200, {**rights, **totals, "assets": assets, "positions": positions})
 
     return handler
+
+
+_TOTALS = ("walletBalance", "unrealizedProfit", "marginBalance", "initialMargin", "maintMargin")
+
+
+def _sum(assets: list[dict[str, Any]], name: str) -> str:
+    return number(sum((Decimal(row[name]) for row in assets), ZERO))
 
 
 def _balance(kind: str) -> Handler:
     def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
         """Answer balance."""
-        rows = [
-            {
-                "accountAlias": "SgsR",
-                "asset": asset,
-                "balance": number(amount),
-                "crossWalletBalance": number(amount),
-                "crossUnPnl": number(ZERO),
-                "availableBalance": number(amount),
-                "updateTime": now_ms,
-            }
-            for asset, amount in world.futures[kind].wallet.items()
-        ]
-        return Reply(200, rows)
+        told = ("asset", "crossWalletBalance", "crossUnPnl", "availableBalance", "maxWithdrawAmount", "updateTime")
+        assets = _assets(world, _settled(world, kind, now_ms), now_ms)
+        return Reply(
+            200,
+            [
+                {"accountAlias": "SgsR", "balance": row["walletBalance"], **{name: row[name] for name in told}}
+                for row in assets
+            ],
+        )
 
     return handler
 
 
-def _orders(kind: str, *, algo: bool) -> Handler:
+def _symbol_config(kind: str) -> Handler:
     def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
-        """Answer openOrders or openAlgoOrders: an order is in one of them only."""
+        """Answer symbolConfig: leverage and margin mode of every contract, held or not."""
         book = world.futures[kind]
         asked = _asked(book, params)
-        mine = [one for one in book.orders if asked in (None, one.contract.id) and (one.trigger is not None) == algo]
-        return Reply(200, [_algo(one) if algo else _order(one) for one in mine])
+        rows = []
+        for one in book.contracts.values():
+            settings = book.set_of(one)
+            rows.append(
+                {
+                    "symbol": one.id,
+                    "marginType": "ISOLATED" if settings.isolated else "CROSSED",
+                    "isAutoAddMargin": "false",
+                    "leverage": settings.leverage,
+                    "maxNotionalValue": "50000000",
+                }
+            )
+        return Reply(200, [row for row in rows if asked in (None, row["symbol"])])
 
     return handler
 
 
-def _order(one: Resting) -> dict[str, Any]:
-    kind = "LIMIT" if one.price is not None else "MARKET"
-    return {
-        "orderId": one.id,
-        "symbol": one.contract.id,
-        **({"pair": one.contract.base + one.contract.quote} if one.contract.inverse else {}),
-        "status": "NEW",
-        "clientOrderId": one.client_id,
-        "price": str(one.price or 0),
-        "avgPrice": "0",
-        "origQty": str(one.quantity),
-        "executedQty": "0",
-        "cumBase" if one.contract.inverse else "cumQuote": "0",
-        "timeInForce": "GTC",
-        "type": kind,
-        "origType": kind,
-        "reduceOnly": one.reduce_only,
-        "closePosition": False,
-        "side": one.side,
-        "positionSide": "BOTH",
-        "stopPrice": "0",
-        "workingType": "CONTRACT_PRICE",
-        "priceProtect": False,
-        "time": one.time_ms,
-        "updateTime": one.time_ms,
-    }
+def _account_config(kind: str) -> Handler:
+    def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+        """Answer accountConfig."""
+        rights = {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True}
+        modes = {"dualSidePosition": world.futures[kind].hedge, "multiAssetsMargin": False, "tradeGroupId": -1}
+        return Reply(200, {**rights, **modes, "updateTime": 0})
+
+    return handler
 
 
-def _algo(one: Resting) -> dict[str, Any]:
-    return {
-        "algoId": 4_000_000_000_000_000 + one.id,
-        "clientAlgoId": one.client_id,
-        "algoType": "CONDITIONAL",
-        "orderType": "STOP_MARKET" if one.price is None else "STOP",
-        "symbol": one.contract.id,
-        "side": one.side,
-        "positionSide": "BOTH",
-        "timeInForce": "GTC",
-        "quantity": str(one.quantity),
-        "algoStatus": "NEW",
-        "triggerPrice": str(one.trigger),
-        "price": str(one.price or 0),
-        "icebergQuantity": None,
-        "selfTradePreventionMode": "EXPIRE_MAKER",
-        "workingType": "CONTRACT_PRICE",
-        "priceMatch": "NONE",
-        "closePosition": False,
-        "priceProtect": False,
-        "reduceOnly": one.reduce_only,
-        "createTime": one.time_ms,
-        "updateTime": one.time_ms,
-        "triggerTime": 0,
-        "goodTillDate": 0,
-    }
+def _income(kind: str) -> Handler:
+    def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+        """Answer income: of one type, or all of them; the last seven days unless a start is named."""
+        book = _settled(world, kind, now_ms)
+        asked, first = params.get("incomeType"), now_ms - _WEEK_MS if whole(params, "startTime") is None else 0
+        rows = [
+            (
+                number_,
+                row.time_ms,
+                {
+                    "symbol": row.contract,
+                    "incomeType": row.kind,
+                    "income": number(row.amount),
+                    "asset": row.asset,
+                    "info": row.kind,
+                    "time": row.time_ms,
+                    "tranId": number_,
+                    "tradeId": "",
+                },
+            )
+            for number_, row in enumerate(book.income, 1)
+            if asked in (None, row.kind) and row.time_ms >= first
+        ]
+        return Reply(200, span(params, rows, "page_from"))
+
+    return handler
 
 
 def _mode(kind: str) -> Handler:
@@ -290,8 +332,13 @@ def _brackets(kind: str) -> Handler:
     def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
         """Answer leverageBracket: one bracket a contract."""
         unit = "qty" if kind == "inverse" else "notional"
-        bracket: dict[str, Any] = {"bracket": 1, "initialLeverage": 125, f"{unit}Cap": 50_000_000, f"{unit}Floor": 0}
-        bracket |= {"maintMarginRatio": float(_MARGIN), "cum": 0.0}
+        bracket: dict[str, Any] = {
+            "bracket": 1,
+            "initialLeverage": MAX_LEVERAGE,
+            f"{unit}Cap": 50_000_000,
+            f"{unit}Floor": 0,
+        }
+        bracket |= {"maintMarginRatio": float(margin.MAINTENANCE), "cum": 0.0}
         book = world.futures[kind]
         return Reply(200, [{"symbol": one, "brackets": [bracket]} for one in book.contracts])
 
@@ -328,8 +375,6 @@ def _routes(api: str, kind: str, account: str, risk: str, balance: str, brackets
         (api, risk, _flat(5 if api == "fapi" else 1), _positions(kind), _READ),
         (api, balance, _flat(5 if api == "fapi" else 1), _balance(kind), _READ),
         (api, brackets, _flat(1), _brackets(kind), _READ),
-        (api, f"/{api}/v1/openOrders", _by_symbol(1, 40), _orders(kind, algo=False), _READ),
-        (api, f"/{api}/v1/openAlgoOrders", _by_symbol(1, 40), _orders(kind, algo=True), _READ),
         (api, f"/{api}/v1/positionSide/dual", _flat(30), _mode(kind), _READ),
     ]
 
@@ -341,6 +386,12 @@ _LIST = [
     *_routes(
         "dapi", "inverse", "/dapi/v1/account", "/dapi/v1/positionRisk", "/dapi/v1/balance", "/dapi/v2/leverageBracket"
     ),
+    ("fapi", "/fapi/v2/account", _flat(5), _account("linear", v2=True), _READ),
+    ("fapi", "/fapi/v2/positionRisk", _flat(5), _positions("linear", every=True), _READ),
+    ("fapi", "/fapi/v2/balance", _flat(5), _balance("linear"), _READ),
+    ("fapi", "/fapi/v1/symbolConfig", _flat(5), _symbol_config("linear"), _READ),
+    ("fapi", "/fapi/v1/accountConfig", _flat(5), _account_config("linear"), _READ),
+    ("fapi", "/fapi/v1/income", _flat(30), _income("linear"), _READ),
 ]
 ROUTES: dict[tuple[str, str], Route] = {
     ("GET", path): Route(

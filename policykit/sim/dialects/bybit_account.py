@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from policykit.sim.contracts import Contract, Position, Resting
+from policykit.sim.contracts import Contract, ContractOrder, Position
 from policykit.sim.dialects.base import Reply, Request, World
 from policykit.sim.dialects.reading import params_of
 from policykit.sim.keys import SimKey
@@ -194,7 +194,7 @@ def orders(world: World, request: Request, key: SimKey | None, now_ms: int) -> A
     return ok({"category": params.get("category"), "list": page, "nextPageCursor": cursor}, now_ms)
 
 
-def _order(one: Resting) -> dict[str, Any]:
+def _order(one: ContractOrder) -> dict[str, Any]:
     quantity = str(_quantity(one.contract, one.quantity))
     return {
         "orderId": f"{one.id:08d}-0000-4000-8000-000000000000",

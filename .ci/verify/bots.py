@@ -1,0 +1,244 @@
+"""Prove `policykit run` on stock freqtrade, and `@enforce` on python-binance, trading on the simulated exchange.
+
+Both come from PyPI into .make/bots, pinned and checked by hash (requirements/bots.txt); not a line of them is changed.
+Each proof has its control: what the same bots do without policykit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Self
+
+from policykit.sim.limits import LimitSizes
+from policykit.store import open_store
+from policykit.testing import Sim
+
+TOP = Path(__file__).resolve().parent.parent.parent
+VENV = TOP / ".make" / "bots"
+REQUIREMENTS = TOP / "requirements" / "bots.txt"
+FREQTRADE = TOP / "examples" / "freqtrade"
+#: How long a proof waits for a bot to do what it must, seconds.
+SECONDS = 150
+#: The fleet, the allowance of its one address, and how long it trades in each of both runs, seconds.
+INSTANCES, ALLOWANCE, FLEET_SECONDS = 6, 900, 75
+#: A market so calm that a limit order at the best price of the other side fills at once.
+CALM = 0.0005
+
+
+def install() -> bool:
+    """Make .make/bots from the pinned, hash-checked requirements and this tree; nothing to do when it stands."""
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + (TOP / "pyproject.toml").read_bytes()).hexdigest()
+    stamp = VENV / "policykit.stamp"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return True
+    venv.create(VENV, clear=True, with_pip=True)
+    pip = (str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-q")
+    for arguments in (
+        ("--require-hashes", "-r", str(REQUIREMENTS)),
+        ("--no-deps", "--no-build-isolation", "-e", str(TOP)),
+    ):
+        if subprocess.run((*pip, *arguments), capture_output=True, check=False).returncode != 0:
+            print("bots: pip did not end well; is an index reachable?", file=sys.stderr)
+            return False
+    stamp.write_text(wanted)
+    return True
+
+
+class Bots:
+    """Stock freqtrades on one simulated exchange, with policykit or without; ended at the end."""
+
+    def __init__(self, sim: Sim, folder: Path, *, protected: bool, change: Callable[[str], str] = str) -> None:
+        self.sim, self.folder, self.protected = sim, folder, protected
+        self.store = f"sqlite:///{folder}/store.db"
+        self.started: list[subprocess.Popen[bytes]] = []
+        shutil.copytree(FREQTRADE, folder / "bot", dirs_exist_ok=True)
+        policy = folder / "bot" / "policy.yaml"
+        policy.write_text(change(policy.read_text(encoding="utf-8")), encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.started:
+            process.terminate()
+        for process in self.started:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def start(self, name: str, **changes: object) -> Path:
+        """Start one instance in a folder of its own; return the file of its log."""
+        home = self.folder / name
+        home.mkdir()
+        config = json.loads((self.folder / "bot" / "config.json").read_text(encoding="utf-8"))
+        config["exchange"] |= {"key": self.sim.key, "secret": self.sim.secret}
+        config["internals"]["process_throttle_secs"] = 1
+        config |= {"db_url": f"sqlite:///{home}/trades.sqlite", **changes}
+        if not self.protected:  # what `--endpoint` does, in stock freqtrade's own words
+            urls = {"urls": {"api": self._urls()}}
+            config["exchange"] |= {"ccxt_config": urls, "ccxt_async_config": urls}
+        (home / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        freqtrade = (str(VENV / "bin" / "freqtrade"), "trade", "--userdir", str(home), "-c", "config.json")
+        command = (*freqtrade, "--strategy-path", str(self.folder / "bot" / "strategies"))
+        if self.protected:
+            policy = str(self.folder / "bot" / "policy.yaml")
+            run = (str(VENV / "bin" / "policykit"), "run", "--policy", policy, "--endpoint", self.sim.url, "--")
+            command = (*run, *command)
+        keys = {"FREQTRADE_BOT_API_KEY": self.sim.key, "FREQTRADE_BOT_API_SECRET": self.sim.secret}
+        env = {**os.environ, **keys, "POLICYKIT_STORE": self.store, "POLICYKIT_BOT": name}
+        log = home / "log"
+        with log.open("wb") as out:
+            self.started.append(subprocess.Popen(command, cwd=home, env=env, stdout=out, stderr=subprocess.STDOUT))
+        return log
+
+    def _urls(self) -> dict[str, str]:
+        client = self.sim.client()
+        return {name: url for name, url in client.urls["api"].items() if isinstance(url, str)}
+
+    def decisions(self) -> Counter[tuple[str, str, str]]:
+        """Count what was decided: action, type of order, outcome."""
+        rows = [row.body["decision"] for row in open_store(self.store).rows(0, 100_000) if row.kind == "decision"]
+        return Counter((row["action"], row["order"].get("type") or "", row["outcome"]) for row in rows)
+
+
+def until(what: Callable[[], bool], seconds: float = SECONDS) -> bool:
+    """Look once a second; return whether it came true in time."""
+    end = monotonic() + seconds
+    while monotonic() < end:
+        if what():
+            return True
+        sleep(1)
+    return what()
+
+
+def say(what: str, right: bool, detail: object = "") -> bool:
+    """Print one line of the proof."""
+    print(f"bots: {what}: {'yes' if right else 'NO'}{f' ({detail})' if detail else ''}", flush=True)
+    return right
+
+
+def traded(sim: Sim) -> Counter[tuple[str, str, str]]:
+    """Count the exchange's orders: side, type, state."""
+    return Counter((o.new.side, o.new.type, o.status) for o in list(sim.venue.orders.values()))
+
+
+def one(folder: Path) -> bool:
+    """An entry, its stop at the exchange, an exit that takes the stop back, and the next entry; then a halt."""
+    with Sim(seed=3, amplitude=CALM) as sim, Bots(sim, folder, protected=True) as bots:
+        log = bots.start("one")
+        done = until(
+            lambda: (
+                traded(sim)["BUY", "LIMIT", "FILLED"] >= 2
+                and traded(sim)["SELL", "STOP_LOSS_LIMIT", "CANCELED"] >= 1
+                and traded(sim)["SELL", "MARKET", "FILLED"] >= 1
+            )
+        )
+        ours = all(order.new.client_order_id.startswith("pk") for order in sim.venue.orders.values())
+        right = say("freqtrade enters, keeps a stop at the exchange, and exits", done, dict(traded(sim)))
+        right &= say("every order that arrived was decided", ours and bool(sim.venue.orders))
+        right &= say("and nothing was denied", not any(key[2] == "deny" for key in bots.decisions()))
+        return right & halted(sim, bots, log)
+
+
+def halted(sim: Sim, bots: Bots, log: Path) -> bool:
+    """Halt, end the bot, and start it again elsewhere on the same store: no entry leaves, exits do."""
+    halt = (str(VENV / "bin" / "policykit"), "kill", "--scope", "all", "--by", "verify", "--why", "drill")
+    keys = {"FREQTRADE_BOT_API_KEY": sim.key, "FREQTRADE_BOT_API_SECRET": sim.secret}
+    env = {**os.environ, **keys, "POLICYKIT_STORE": bots.store}
+    subprocess.run(halt, env=env, capture_output=True, check=False)
+    before = sum(n for key, n in traded(sim).items() if key[0] == "BUY")
+    for name in ("again", "elsewhere"):
+        bots.__exit__()
+        bots.started.clear()
+        log = bots.start(name)
+        if not say(f"a halt is kept in a container made anew: {name}", until(lambda: "TRADING_HALTED" in codes(bots))):
+            print(log.read_text(errors="replace")[-2_000:])
+            return False
+    after = sum(n for key, n in traded(sim).items() if key[0] == "BUY")
+    return say("no entry left after the halt", after == before, f"{before} before, {after} after")
+
+
+def codes(bots: Bots) -> set[str]:
+    """Return the codes of every denial."""
+    rows = [row.body["decision"] for row in open_store(bots.store).rows(0, 100_000) if row.kind == "decision"]
+    return {reason["code"] for row in rows if row["outcome"] == "deny" for reason in row["reasons"]}
+
+
+def fleet(folder: Path, *, protected: bool) -> Sim:
+    """Let six instances trade behind one address; return the exchange, stopped."""
+
+    def smaller(policy: str) -> str:
+        return policy.replace("limit: 6000, per: 1m", f"limit: {ALLOWANCE}, per: 1m")
+
+    sizes = LimitSizes(weight_1m=ALLOWANCE)
+    with Sim(seed=3, amplitude=CALM, limits=sizes) as sim:
+        with Bots(sim, folder, protected=protected, change=smaller) as bots:
+            for number in range(INSTANCES):
+                bots.start(f"bot{number}")
+            sleep(FLEET_SECONDS)
+        return sim
+
+
+def six(folder: Path) -> bool:
+    """Six instances on one address: a 418 without policykit, with it none, and exits still leave."""
+    bare = fleet(folder / "bare", protected=False).truth
+    right = say("six bare instances are banned", bare.bans > 0, f"{bare.throttled} x 429, {bare.bans} bans")
+    sim = fleet(folder / "guarded", protected=True)
+    truth = sim.truth
+    detail = f"{truth.throttled} x 429, {truth.bans} bans, worst minute {truth.worst_minute()[1]} of {ALLOWANCE}"
+    right &= say("six instances behind policykit are not", truth.bans == 0, detail)
+    return right & say("and they trade", len(truth.executed) > 0, dict(traded(sim)))
+
+
+def python_binance(folder: Path) -> bool:
+    """The example around `@enforce`: a small order leaves, a large one does not."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import python_binance_bot as bot\n"
+        "from binance.client import Client\n"
+        "from policykit import Guard\n"
+        "client = Client(sys.argv[3], sys.argv[4], ping=False)\n"
+        "client.API_URL = sys.argv[2] + '/api'\n"
+        "with Guard.load(bot.POLICY, endpoint=sys.argv[2]) as guard:\n"
+        "    orders = [('BTC/USDT', 'buy', '0.01', 59000), ('BTC/USDT', 'buy', '1', 59000)]\n"
+        "    print(bot.trade(client, guard, orders))\n"
+    )
+    with Sim(seed=3) as sim:
+        env = {**os.environ, "BOT_API_KEY": sim.key, "BOT_API_SECRET": sim.secret}
+        env["POLICYKIT_STORE"] = f"sqlite:///{folder}/store.db"
+        python = str(VENV / "bin" / "python")
+        command = (python, "-c", program, str(TOP / "examples"), sim.url, sim.key, sim.secret)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
+        said = done.stdout.strip().splitlines()[-1:]
+        right = said == ["['open', 'RISK_ORDER_NOTIONAL']"] and [o.quantity for o in sim.truth.executed] != []
+        return say("python-binance behind @enforce", right, "" if right else (done.stdout + done.stderr)[-2_000:])
+
+
+def main() -> int:
+    """Run every proof, also after one that failed."""
+    if not install():
+        return 1
+    right = True
+    with ExitStack() as stack:
+        for proof in (python_binance, one, six):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="policykit-bots-")))
+            right &= proof(folder)
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""A bot on python-binance: no ccxt, so no protected client; `@enforce` stands before the one function that sends.
+
+The policy decides before the function runs. What the function then sends is the function's: it has no gate behind it,
+so it passes on exactly what it was given. `pip install python-binance`.
+"""
+
+import os
+from pathlib import Path
+
+from binance.client import Client
+
+from policykit import Denied, Guard, enforce
+
+POLICY = Path(__file__).with_name("ccxt_bot.yaml")
+
+
+def trade(client, guard, orders):
+    """Send orders of (symbol, side, amount, price); return what became of each."""
+
+    @enforce(guard=guard)
+    def place(symbol, side, amount, price):
+        answer = client.create_order(
+            symbol=symbol.replace("/", ""),
+            side=side.upper(),
+            type="LIMIT",
+            timeInForce="GTC",
+            quantity=str(amount),
+            price=str(price),
+        )
+        closed = "closed" if answer["status"] == "FILLED" else "open"
+        return {"id": answer["orderId"], "filled": answer["executedQty"], "status": closed}
+
+    became = []
+    for order in orders:
+        try:
+            became.append(place(*order)["status"])
+        except Denied as denied:
+            print(denied)
+            became.append(denied.decision.reasons[0].code)
+    return became
+
+
+def main():
+    """Buy a little under the market, and try far too much."""
+    client = Client(os.environ["BOT_API_KEY"], os.environ["BOT_API_SECRET"])
+    with Guard.load(POLICY) as guard:
+        price = round(float(client.get_symbol_ticker(symbol="BTCUSDT")["price"]) * 0.99)
+        print(trade(client, guard, [("BTC/USDT", "buy", "0.01", price), ("BTC/USDT", "buy", "1", price)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Losing trades in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from policykit.decision import Reason
+from policykit.engine.case import Case
+from policykit.engine.check import Check, Unknown
+from policykit.engine.lane import Lane
+from policykit.engine.money import seconds
+from policykit.engine.setup import Setup
+from policykit.model.loss_limits import ConsecutiveLosses as ConsecutiveLossesPolicy
+
+
+class ConsecutiveLosses(Check):
+    """Denies increases after `risk.consecutive_losses.limit` losing trades in a row, and for its cooldown after each.
+
+    A trade is a position from flat to flat by our own fills (G36); one whose cost the exchange did not tell counts as
+    lost. A trade that is won ends the row, and so does the person who lifts the halt that this limit set.
+    """
+
+    id = "risk.consecutive_losses"
+    codes = ("LOSS_STREAK", "LOSS_COOLDOWN", "FACTS_MISSING")
+    rank = 113
+
+    def __init__(self, setup: Setup, policy: ConsecutiveLossesPolicy) -> None:
+        super().__init__(setup)
+        self.policy = policy
+
+    @classmethod
+    def compile(cls, setup: Setup) -> Self | None:
+        risk = setup.policy.risk
+        policy = risk.consecutive_losses if risk is not None else None
+        return cls(setup, policy) if policy is not None else None
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        streak, limit, cooldown = case.facts.streak, self.policy.limit, self.policy.cooldown
+        if streak is None:
+            raise Unknown("FACTS_MISSING", "losing trades are not counted yet")
+        if not streak.losses < limit:
+            yield self.reason(
+                f"{streak.losses} trades in a row were lost, consecutive_losses is {limit}",
+                numbers=(str(streak.losses), str(limit), "trades"),
+                on_breach=self.policy.on_breach,
+            )
+        elif cooldown is not None and streak.losses and case.now_ms < streak.at_ms + cooldown.ms:
+            left = streak.at_ms + cooldown.ms - case.now_ms
+            yield self.reason(
+                f"a trade was lost {seconds(case.age_ms(streak.at_ms))} ago, entries wait {seconds(left)} more",
+                "LOSS_COOLDOWN",
+                numbers=(str(case.age_ms(streak.at_ms)), str(cooldown.ms), "ms"),
+            )
+
+    def narrow(self, case: Case, lane: Lane) -> bool:
+        # A lane starts where no cooldown runs; a clock that steps back must find none either.
+        return case.facts.streak is not None and (not case.facts.streak.losses or self.policy.cooldown is None)

@@ -1,0 +1,18 @@
+"""The sum of all positions."""
+
+from __future__ import annotations
+
+from policykit.engine.exposing import Exposing
+
+
+class GrossExposure(Exposing):
+    """Denies an increase after which all positions together, long and short added up, could be over the cap (G01, G35).
+
+    `risk.max_gross_exposure`: each position counts at its worst, with every order that is out. What has no price counts
+    nothing until it has one.
+    """
+
+    id = "risk.max_gross_exposure"
+    codes = ("RISK_GROSS_EXPOSURE", "RISK_QUOTE_ASSET", "NUMBER_RANGE")
+    rank = 82
+    total = "gross exposure"

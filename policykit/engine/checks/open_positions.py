@@ -1,0 +1,58 @@
+"""How many positions there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from policykit.decision import Hold, Reason, positions_counter
+from policykit.engine.case import Case
+from policykit.engine.check import Check
+from policykit.engine.exposing import swaps
+from policykit.engine.lane import Lane
+from policykit.engine.setup import Setup
+from policykit.units import MAX_COUNTER
+
+
+class OpenPositions(Check):
+    """Denies an increase after which more than `risk.max_open_positions` positions could be open (G35).
+
+    The store counts, in one step with the reservation: every position of the account that is worth anything at its
+    worst, with every order that is out, so two bots cannot open two at once. What is left over on spot (dust) counts.
+    """
+
+    id = "risk.max_open_positions"
+    codes = ("RISK_OPEN_POSITIONS", "RISK_QUOTE_ASSET")
+    rank = 87
+
+    def __init__(self, setup: Setup, limit: int) -> None:
+        super().__init__(setup)
+        self.limit = limit
+
+    @classmethod
+    def compile(cls, setup: Setup) -> Self | None:
+        risk = setup.policy.risk
+        limit = risk.max_open_positions if risk is not None else None
+        return cls(setup, limit) if limit is not None else None
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        if swaps(case) and case.market is not None:
+            yield self.reason(
+                f"selling {case.order.symbol} may open a position in {case.market.quote}, which is counted only once "
+                "it is observed; buy it in a market of its own",
+                "RISK_QUOTE_ASSET",
+            )
+
+    def holds(self, case: Case) -> Iterator[Hold]:
+        if case.places and not case.complaints and not case.reduces:
+            counter = positions_counter(self.setup.account, case.position_key)
+            yield Hold(counter, 1, min(self.limit, MAX_COUNTER), "positions", self.id)
+
+    def narrow(self, case: Case, lane: Lane) -> bool:
+        return True  # a lane holds one position
+
+    def explain(self, case: Case, hold: Hold, used: int) -> Reason:
+        return self.reason(
+            f"{used} other positions are open (with orders that are out, and dust), max_open_positions is {hold.limit}",
+            numbers=(str(used + 1), str(hold.limit), "positions"),
+        )

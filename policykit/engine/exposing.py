@@ -1,0 +1,113 @@
+"""What checks share that bound the worth of several positions together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import ClassVar, Literal, Self
+
+from policykit.decision import Hold, Reason, gross_counter, net_counter
+from policykit.engine.bounds import limits
+from policykit.engine.case import Case
+from policykit.engine.check import Check, Unknown
+from policykit.engine.lane import Lane
+from policykit.engine.money import UP, exposure_down, exposure_up, money, unit_steps
+from policykit.engine.setup import Setup
+from policykit.units import EXPOSURE_SCALE, MAX_COUNTER, Bound, plain
+
+
+def swaps(case: Case) -> bool:
+    """Tell whether a spot sale raises another asset (ETH/BTC raises BTC), which nothing holds before it is observed."""
+    return case.places and not case.complaints and not case.reduces and case.crosses and case.order.side == "sell"
+
+
+class Exposing(Check):
+    """Hold what an order adds to a total of positions, at the higher of mark and order price.
+
+    An order that nets another position counts as well: it is closed on increase. The store keeps the totals at the
+    worst case of every position and moves them with each claim, fill, fact and mark.
+    """
+
+    #: What the total is of, for messages.
+    total: ClassVar[str]
+    kind: ClassVar[Literal["gross", "net"]] = "gross"
+
+    def __init__(self, setup: Setup, caps: Mapping[str, tuple[Bound, ...]]) -> None:
+        super().__init__(setup)
+        #: The bounds of each total that the policy caps, by its name: a group's, or the account's own (`""`).
+        self.caps = caps
+
+    @classmethod
+    def compile(cls, setup: Setup) -> Self | None:
+        caps = {name: bounds for name, bounds in cls.said(setup) if bounds is not None}
+        return cls(setup, caps) if caps else None
+
+    @classmethod
+    def said(cls, setup: Setup) -> Iterator[tuple[str, tuple[Bound, ...] | None]]:
+        """Yield the caps that the policy states; that of the account, where a check says nothing else."""
+        if setup.policy.risk is not None:
+            yield "", getattr(setup.policy.risk, cls.id.rpartition(".")[2])
+
+    def owner(self, case: Case, name: str) -> str:
+        """Name whose total it is, as the store does (`store/exposure.py`)."""
+        return self.setup.account
+
+    def _counter(self, case: Case, name: str) -> str:
+        owner = self.owner(case, name)
+        return gross_counter(owner) if self.kind == "gross" else net_counter(owner)
+
+    @property
+    def field(self) -> str:
+        """Return the name of the field, for messages."""
+        return self.id.rpartition(".")[2]
+
+    def amount(self, case: Case) -> int:
+        """Return what the order adds in exposure steps, rounded up as the store does. Raise Unknown."""
+        assert case.amount is not None
+        assert case.market is not None
+        unit = case.contract_size()
+        if not case.inverse:
+            mark, price = case.mark(case.order.symbol), case.price
+            unit = UP.multiply(unit, mark if price is None or price <= mark else price)
+        unit = UP.multiply(unit, case.rate(case.market.quote, self.setup.currency, up=True))
+        steps = exposure_up(abs(case.amount), unit_steps(unit))
+        if steps > MAX_COUNTER:
+            raise Unknown("NUMBER_RANGE", "the order's worth is beyond what counters hold exactly")
+        return steps
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        if swaps(case) and case.market is not None:
+            quote = case.market.quote
+            yield self.reason(
+                f"selling {case.order.symbol} raises {quote}, whose worth {self.field} caps; this version holds the "
+                f"base asset only: buy {quote} in a market of its own ({quote}/{self.setup.currency})",
+                "RISK_QUOTE_ASSET",
+            )
+
+    # INVARIANT I8: the limit is absolute and goes with the amount, so the store needs no policy to keep it.
+    def holds(self, case: Case) -> Iterator[Hold]:
+        if not case.places or case.complaints or case.reduces or not case.amount:
+            return
+        steps = self.amount(case)
+        for name, bounds in self.caps.items():
+            most = exposure_down(limits(case, bounds, self.setup.currency)[0].value)
+            amount = steps if case.amount > 0 else -steps
+            yield Hold(self._counter(case, name), amount, min(MAX_COUNTER, most), self.kind, self.id)
+
+    def narrow(self, case: Case, lane: Lane) -> bool:
+        return case.reduces  # what an order adds is its own: no lane speaks of it
+
+    def explain(self, case: Case, hold: Hold, used: int) -> Reason:
+        after = Decimal(used + abs(hold.amount)) / EXPOSURE_SCALE
+        most, currency = Decimal(hold.limit) / EXPOSURE_SCALE, self.setup.currency
+        name = next(name for name in self.caps if self._counter(case, name) == hold.counter)
+        try:
+            how = limits(case, self.caps[name], currency)[0].how
+        except Unknown:
+            how = ""
+        reason = self.reason(
+            f"{self.total}{name} would be {money(after)} of {self.field} {money(most, currency)}{how}",
+            numbers=(plain(after), plain(most), currency),
+        )
+        return replace(reason, place=self.setup.place(f"groups.{name}.{self.field}")) if name else reason

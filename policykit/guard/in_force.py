@@ -1,0 +1,160 @@
+"""Which policy a guard has in force: its file's, read again when it changes, with those of other live versions of it.
+
+A file that changed is taken whole or not at all: only if it loads, and only if it is nowhere looser, unless somebody
+said that it may be. While another guard of the account lives that has another version of the same policy, every bound
+of both applies (DESIGN 6).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from policykit.errors import PolicyError, PolicykitError
+from policykit.guard.living import beats
+from policykit.guard.settings import choose_key
+from policykit.model import Policy
+from policykit.policy import EffectivePolicy, Layer, compare, compose, dump, load
+from policykit.store import GuardInfo
+
+if TYPE_CHECKING:
+    from policykit.guard.core import Guard
+
+#: The most changes that a message names; the journal has them all.
+MAX_NAMED: Final = 3
+
+_log = logging.getLogger("policykit.guard")
+#: What tells that a file was written: when, how long it is, and which one it is.
+_Mark = tuple[tuple[int, int, int] | None, ...]
+
+
+class Reloaded(NamedTuple):
+    """What a reload came to: whether another policy is in force now, and why, or why not."""
+
+    taken: bool
+    message: str
+    looser: tuple[str, ...] = ()
+    tighter: tuple[str, ...] = ()
+
+
+class InForce:
+    """The policy of one guard's file, and the versions that others have of it."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        #: What the file says; the guard's policy is this with every other live version.
+        self.own = guard.policy
+        self._mark = _mark(self.own)
+        self._others: dict[str, str] = {}
+
+    def refresh(self) -> None:
+        """Read the file again if it was written, and take in the versions that other live guards have now."""
+        if _mark(self.own) != self._mark:
+            done = self.reload(allow_loosen=self.guard.allow_loosen)
+            _log.log(logging.INFO if done.taken else logging.WARNING, "%s", done.message)
+        self.layer()
+
+    def reload(self, *, allow_loosen: bool = False) -> Reloaded:
+        """Read the file again and put what it says in force, if it loads and is nowhere looser, or may be."""
+        guard, old = self.guard, self.own
+        self._mark = _mark(old)  # before it is read: what is written meanwhile is read in the next round
+        try:
+            new = load(old.file, now_ms=guard.now())
+            choose_key(new, guard.key)
+        except PolicyError as error:
+            guard.telemetry.policy_rejected(old.file, tuple(dict.fromkeys(f.rule for f in error.findings)))
+            return self._refused(str(error))
+        except PolicykitError as error:
+            return self._refused(str(error))
+        if new.version == old.version:
+            self.own = new
+            self._mark = _mark(new)
+            return Reloaded(False, f"{new.file}: {new.name} {new.version} is in force already")
+        found = compare(old.model, new.model)
+        other = [*found.identity, *([f"name is {new.name}; it was {old.name}"] if new.name != old.name else [])]
+        if other or new.account_key != old.account_key:
+            return self._refused("; ".join(other) or f"it is of {new.account_key}; restart to change that")
+        looser, tighter = tuple(map(str, found.looser)), tuple(map(str, found.tighter))
+        if looser and not allow_loosen:
+            return self._refused(
+                f"it is looser ({_some(looser)}); say --allow-loosen if that is meant", looser, tighter
+            )
+        self._put(new, {name: text for name, text in self._others.items() if name != new.version})
+        guard.announce(reloaded={"was": old.version, "looser": list(looser), "tighter": list(tighter)})
+        what = f"looser: {_some(looser)}" if looser else "tighter, or the same, everywhere"
+        return Reloaded(True, f"{new.file}: {new.name} {new.version} is in force, {what}", looser, tighter)
+
+    def _refused(self, why: str, looser: tuple[str, ...] = (), tighter: tuple[str, ...] = ()) -> Reloaded:
+        old = self.own
+        message = f"{old.file}: what was written is not taken, and {old.name} {old.version} stays in force: {why}"
+        said = {"name": old.name, "version": old.version, "why": why, "looser": list(looser), "tighter": list(tighter)}
+        self.guard.store.event("policy.refused", said, self.guard.now())
+        return Reloaded(False, message, looser, tighter)
+
+    def layer(self) -> None:
+        """Put in force every bound of each version of this policy that another live guard of the account has."""
+        guard = self.guard
+        others = {
+            info.policy_version: info.policy
+            for info in guard.store.guards()
+            if (info.account, info.policy_name) == (guard.account, self.own.name)
+            and info.policy_version != self.own.version
+            and info.policy
+            and beats(info, guard.host, guard.now())
+        }
+        if others.keys() != self._others.keys():
+            self._put(self.own, others)
+            guard.announce(layers=sorted(others))
+
+    def _put(self, own: EffectivePolicy, others: dict[str, str]) -> None:
+        """Compile what a file says with the other versions, then put it in force, both or nothing."""
+        whole = own
+        for version, text in sorted(others.items()):
+            whole = _both(whole, version, text)
+        self.guard.adopt(whole)
+        self.own, self._others, self._mark = own, others, _mark(own)
+
+    def info(self) -> GuardInfo:
+        """Return what is told of this guard: its own version, since what others add is not its word."""
+        guard, own = self.guard, self.own
+        file, said = os.path.abspath(own.file), dump(own.model)
+        for key in said.get("keys", {}).values():
+            key.pop("secret", None)  # where it lives is this host's matter
+        text = json.dumps(said, separators=(",", ":"))
+        who = (guard.bot, guard.host, os.getpid(), guard.account)
+        return GuardInfo(*who, own.name, own.version, file, guard.mode, guard.now(), text)
+
+
+def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:
+    """Return a policy with every bound of another version of it; no waiver of that one counts."""
+    try:
+        data = json.loads(text)
+        data.pop("waivers", None)
+        other = Policy.model_validate(data)
+    except (ValueError, TypeError):  # pydantic's is a ValueError
+        # Written by another version of this library, in words that this one does not have.
+        _log.warning("version %s of %s, which another live guard has, cannot be read here", version, own.name)
+        return own
+    met, _ = compose(Layer(other, MappingProxyType({})), Layer(own.model, own.origins), strict=False)
+    return replace(own, model=met.model, origins=MappingProxyType({**own.origins, **met.places}))
+
+
+def _mark(policy: EffectivePolicy) -> _Mark:
+    return tuple(_written(file) for file in policy.files)
+
+
+def _written(file: str) -> tuple[int, int, int] | None:
+    try:
+        told = os.stat(file)
+    except OSError:
+        return None
+    return told.st_mtime_ns, told.st_size, told.st_ino
+
+
+def _some(changes: tuple[str, ...]) -> str:
+    more = len(changes) - MAX_NAMED
+    return ", ".join(changes[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,531 @@
+"""The store of many hosts: counters on a Valkey (or Redis) server, each host's journal on its own disk.
+
+A grant is one round trip: the script (valkey.lua) checks and counts every hold and keeps the intent, all or nothing.
+Any other change is read, applied to that part of a `Ledger`, and written if what it stands on is unchanged. The row is
+in the host's journal before the caller is told, and the journal remembers the store's epoch and sequence: a server that
+lost data, was set back or exchanged is STORE_RESET, until a person re-arms it by name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from policykit.decision import Decision, Hold
+from policykit.engine.facts import Facts, Halt, TradingState
+from policykit.errors import StoreUnavailable
+from policykit.orders.intent import Intent, Outcome
+from policykit.store import forks
+from policykit.store import valkey_state as state
+from policykit.store.backed import _finite as finite
+from policykit.store.backed import finite_facts
+from policykit.store.base import GUARD_SILENT_MS, Grant, GuardInfo, Observation, Row
+from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
+from policykit.store.durability import ephemeral
+from policykit.store.journal import Journal
+from policykit.store.ledger import SILENT_MS, Ledger
+from policykit.store.valkey_keep import keeps
+from policykit.store.valkey_server import TIMEOUT_MS, Server, encode, parse
+from policykit.units import MAX_COUNTER
+
+#: The newest form of the keys that this version knows; a store that has a newer one is refused.
+FORMAT: Final = 1
+#: How old facts may be that an idle guard assesses on, ms. A grant says whether newer ones are there.
+FACTS_MS: Final = 100
+#: How often a change is tried again that others were quicker with.
+TRIES: Final = 100
+#: Records of open intents that are kept here, so that their outcome need not read them first.
+_RECORDS: Final = 10_000
+#: Grants whose answer was lost on the way and that are taken back as not sent once the server is there again.
+_LOST: Final = 1_000
+
+
+class ValkeyStore:
+    """A store on a server. Raise StoreUnavailable for whatever keeps it from being read or written.
+
+    `server_time`: windows, leases and silence go by the server's clock, the only one that all hosts share; a test that
+    moves the time itself passes False. Thread-safe; goes on in a forked child.
+    """
+
+    backend = "valkey"
+
+    def __init__(
+        self,
+        uri: str,
+        journal: str | Path | None = None,
+        *,
+        server_time: bool = True,
+        facts_ms: float = FACTS_MS,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> None:
+        self.address = parse(uri)
+        self._server = Server(self.address, timeout_ms)
+        self._lock = threading.Lock()
+        self._journal = Journal(journal or journal_path(), self._lock)
+        self._server_time, self._facts_s = server_time, facts_ms / 1000
+        self.epoch = ""
+        #: What is asked of the server's sequence at least.
+        self._least = 0
+        #: Why increases wait for a person: this host remembers another state of the store.
+        self.reset: tuple[str, str] | None = None
+        self._views: dict[str, tuple[Ledger, tuple[int, str], float]] = {}
+        self._records: dict[str, str] = {}
+        self._lost: list[str] = []
+        with self._lock:
+            self._look()
+            problem, self.warnings = keeps(self._server)
+        self.problem = problem or ephemeral(os.path.realpath(self._journal.path))
+        forks.watch(self)
+
+    # ---- the server
+
+    def _look(self) -> dict[str, str]:
+        """Find out which store this is, and whether it is the one that this host knows."""
+        new = secrets.token_hex(8)
+        tag = self.address.tag
+        answers = self._server.ask(
+            encode("HSETNX", f"{tag}:meta", "epoch", new),
+            encode("HSETNX", f"{tag}:meta", "format", FORMAT),
+            encode("HGETALL", f"{tag}:meta"),
+            encode("HGETALL", f"{tag}:succeeds"),
+        )
+        meta, succeeds = state.pairs(answers[2]), state.pairs(answers[3])
+        if int(meta["format"]) > FORMAT:
+            raise StoreUnavailable(
+                f"{self.address}: written by a newer policykit (format {meta['format']}); formats up to {FORMAT} "
+                "can be read; upgrade policykit",
+                "STORE_VERSION",
+            )
+        self.epoch, self._least = meta["epoch"], int(meta.get("seq", 0))
+        self._views.clear()
+        self._records.clear()
+        self.reset = None
+        seen = self._journal.seen()
+        if seen is not None and seen[0] not in succeeds and (seen[0] != self.epoch or seen[1] > self._least):
+            why = "it lost data, was set back, or is another store"
+            what = f"{self.address}: is not as {self._journal.path} remembers it ({why})"
+            self.reset = ("STORE_RESET", f"{what}; reconcile, then `policykit resume --scope all`")
+            claim = json.dumps({"host": socket.gethostname(), "seq": seen[1]})
+            self._server.ask(encode("HSETNX", f"{tag}:resets", seen[0], claim))
+        return meta
+
+    def _step(
+        self,
+        now_ms: int,
+        holds: list[list[Any]],
+        changes: list[state.Change] | tuple[()] = (),
+        conditions: list[state.Condition] | tuple[()] = (),
+        *,
+        generation: int = -1,
+        account: str = "",
+        intent: Intent | None = None,
+    ) -> list[Any]:
+        """Run the script. Its answer: status, epoch, sequence, generation, now, version of the account, use..."""
+        head = [
+            self.epoch,
+            self._least,
+            FORMAT,
+            -1 if self._server_time else now_ms,
+            generation,
+            account,
+            SILENT_MS,
+            conditions,
+            holds,
+            "" if intent is None else state.id_field(intent),
+            int(intent is not None and intent.order.client_order_id is not None),
+        ]
+        answer = self._server.step(_json(head), changes)
+        if answer[0] == "reset":
+            self._look()
+        else:
+            self._least = answer[2]
+            self._forget(account, (answer[3], answer[5]))
+        return answer
+
+    def _forget(self, account: str, version: tuple[int, str]) -> None:
+        """Drop a view that others have outrun."""
+        view = self._views.get(account)
+        if view is not None and view[1] != version:
+            del self._views[account]
+
+    def _get(self, *commands: tuple[str | int, ...]) -> list[Any]:
+        """Ask for keys: command, key, arguments."""
+        tag = self.address.tag
+        return self._server.ask(*(encode(c[0], f"{tag}:{c[1]}", *c[2:]) for c in commands))
+
+    def _write(self, kind: str, at_ms: int, body: dict[str, Any], answer: list[Any]) -> int:
+        """Write the row of a step that was made."""
+        # A grant of a store that is not trusted yet must not pass for what this host remembers.
+        grant = None if self.reset else (answer[1], answer[2])
+        return self._journal.append(kind, at_ms, body, grant)
+
+    # ---- facts
+
+    def facts(self, account: str, bot: str, symbol: str = "") -> Facts:
+        with self._lock:
+            facts = self._view(account).facts(account, bot, symbol)
+            return replace(facts, store_problem=self.reset) if self.reset else facts
+
+    def _view(self, account: str) -> Ledger:
+        """Return an account with the halts, read at most FACTS_MS ago."""
+        view, now = self._views.get(account), time.monotonic()
+        if view is not None and now - view[2] < self._facts_s:
+            return view[0]
+        if self._lost:
+            self._take_back()
+        # The generation is read first: with older facts than it stands for, a grant would find it moved.
+        meta, fields = map(state.pairs, self._get(("HGETALL", "meta"), ("HGETALL", f"a:{account}")))
+        if meta.get("epoch") != self.epoch or int(meta.get("seq", 0)) < self._least:
+            meta = self._look()
+            fields = state.pairs(self._get(("HGETALL", f"a:{account}"))[0])
+        ledger = Ledger()
+        ledger.generation = int(meta.get("generation", 0))
+        ledger.halts = state.halts_of(meta.get("halts"))
+        if fields:
+            state.OneAccount(account, fields, ledger)
+        self._views[account] = (ledger, (ledger.generation, fields.get("version", "")), now)
+        return ledger
+
+    # ---- decisions
+
+    # INVARIANT I8: the script reads what is used, judges and counts it, and nothing runs on the server beside it.
+    def reserve(
+        self, decision: Decision, intent: Intent | None, holds: tuple[Hold, ...], generation: int, now_ms: int
+    ) -> Grant:
+        if intent is not None and intent.holds is not holds:
+            intent = replace(intent, holds=holds)
+        account = "" if intent is None else intent.account
+        changes: list[state.Change] = []
+        if intent is not None:
+            claims = [(hold.counter, hold.amount) for hold in holds if hold.kind == "position"]
+            changes = state.opened(intent, claims[-1] if claims else None)
+        words = [state.hold_words(hold) for hold in holds]
+        with self._lock:
+            try:
+                answer = self._step(now_ms, words, changes, generation=generation, account=account, intent=intent)
+                if answer[0] != "ok":
+                    return self._refused(answer, holds, account)
+                # INVARIANT I3: the row is on this host's disk before the grant is returned.
+                seq = self._write("decision", now_ms, decision_body(decision, intent, holds), answer)
+            except StoreUnavailable:
+                if intent is not None and len(self._lost) < _LOST:
+                    self._lost.append(intent.id)  # it may stand there; nobody was told, so nobody sends it
+                raise
+            if intent is not None:
+                self._keep(intent.id, state.written(changes))
+                self._claim_in_view(account, holds)
+        return Grant(True, False, tuple(answer[6:]), (), seq)
+
+    def _refused(self, answer: list[Any], holds: tuple[Hold, ...], account: str) -> Grant:
+        self._views.pop(account, None)
+        seq = self._journal.seq
+        if answer[0] == "full":
+            used = tuple(answer[6:])
+            failed = tuple(i for i, h in enumerate(holds) if used[i] + abs(h.amount) > min(h.limit, MAX_COUNTER))
+            return Grant(False, False, used, failed, seq)
+        if answer[0] == "taken":
+            return Grant(False, False, (), (), seq, answer[6])
+        return Grant(False, True, (), (), seq)
+
+    def _claim_in_view(self, account: str, holds: tuple[Hold, ...]) -> None:
+        view = self._views.get(account)
+        for hold in holds if view is not None else ():
+            if hold.kind == "position":
+                owner, _, key = hold.counter.split("|", 2)
+                view[0].account(owner).position(key).claim(hold.amount, buy=hold.amount > 0)  # type: ignore[index]
+
+    def record(self, decision: Decision, now_ms: int) -> int:
+        with self._lock:
+            return self._journal.append("decision", now_ms, decision_body(decision, None, ()))
+
+    def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
+        return self.used_at(holds, now_ms)[0]
+
+    def used_at(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[Grant, int]:
+        """Count a use as `use` does; return with it the moment that the windows counted it at."""
+        with self._lock:
+            answer = self._sure(lambda: self._step(now_ms, [state.hold_words(hold) for hold in holds]))
+            if answer[0] == "full":
+                return self._refused(answer, holds, ""), answer[4]
+            seq = self._write("use", now_ms, {"holds": [list(hold) for hold in holds]}, answer)
+        return Grant(True, False, tuple(answer[6:]), (), seq), answer[4]
+
+    def at_least(self, hold: Hold, now_ms: int) -> None:
+        with self._lock:
+            answer = self._sure(lambda: self._step(now_ms, [state.hold_words(hold, at_least=True)]))
+            missing = hold.amount - answer[6]
+            if missing > 0:
+                self._write("use", now_ms, {"holds": [list(hold._replace(amount=missing))]}, answer)
+
+    def renew(self, intent_id: str, generation: int, validity_ms: int, now_ms: int) -> bool:
+        with self._lock:
+            for _ in range(TRIES):
+                record = self._record(intent_id)
+                one = None if record is None else state.OneIntent(record, {})
+                if one is None or not one.before.open or one.before.state != "intended":
+                    return False
+                one.ledger.renewed(intent_id, validity_ms, now_ms)
+                conditions, changes = one.changes()
+                answer = self._step(now_ms, [], changes, conditions, generation=generation)
+                if answer[0] == "ok":
+                    self._keep(intent_id, state.written(changes))
+                    self._write("renew", now_ms, {"intent": intent_id, "validity_ms": validity_ms}, answer)
+                    return True
+                self._records.pop(intent_id, None)
+                if answer[0] != "changed":
+                    return False
+            raise self._busy()
+
+    def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
+        finite(outcome.filled, outcome.cost)
+        with self._lock:
+            return self._outcome(intent_id, outcome)
+
+    def _outcome(self, intent_id: str, outcome: Outcome) -> Intent:
+        for _ in range(TRIES):
+            record = self._record(intent_id)
+            if record is None:
+                raise KeyError(intent_id)
+            intent = state.intent_of(record)
+            one = state.OneIntent(record, self._position_of(intent, outcome))
+            after = one.ledger.settle(intent_id, outcome)
+            conditions, changes = one.changes()
+            answer = self._step(outcome.at_ms, [], changes, conditions)
+            if answer[0] == "ok":
+                self._records.pop(intent_id, None)
+                if after.open:
+                    self._keep(intent_id, state.written(changes))
+                self._views.pop(intent.account, None)
+                self._write("outcome", outcome.at_ms, outcome_to_dict(intent_id, outcome), answer)
+                return after
+            self._records.pop(intent_id, None)
+        raise self._busy()
+
+    def _position_of(self, intent: Intent, outcome: Outcome) -> dict[str, str]:
+        """Read the position that an outcome moves, with its account's facts; nothing where it moves none."""
+        counter = next((hold.counter for hold in intent.holds if hold.kind == "position"), None)
+        idle = outcome.state in ("sent", "unknown", "acknowledged", "found") and not outcome.closed
+        if counter is None or (idle and not outcome.filled):
+            return {}
+        account, _, key = counter.split("|", 2)
+        fields = ["facts", *(f"{name}|{key}" for name in "bspu")]
+        values = self._get(("HMGET", f"a:{account}", *fields))[0]
+        return {field: value for field, value in zip(fields, values, strict=True) if value is not None}
+
+    def _record(self, intent_id: str) -> str | None:
+        """Return the record of an intent, as it was last seen here or as it is."""
+        known = self._records.get(intent_id)
+        if known is not None:
+            return known
+        found: list[str | None] = self._get(("HGET", "open", intent_id), ("HGET", "closed", intent_id))
+        return found[0] or found[1]
+
+    def _keep(self, intent_id: str, record: str) -> None:
+        if len(self._records) >= _RECORDS:
+            self._records.clear()
+        self._records[intent_id] = record
+
+    def _take_back(self) -> None:
+        """Settle as not sent what was granted while the answer was lost: its caller was told that the store is down."""
+        while self._lost:
+            with suppress(KeyError):  # it never arrived
+                self._outcome(self._lost[-1], Outcome("not_sent", int(time.time() * 1000), closed=True))
+            self._lost.pop()
+
+    # ---- reading intents
+
+    def intent(self, intent_id: str) -> Intent | None:
+        with self._lock:
+            self._records.pop(intent_id, None)
+            record = self._record(intent_id)
+        return None if record is None else state.intent_of(record)
+
+    def intents(self, account: str | None = None, *, open_only: bool = True) -> list[Intent]:
+        keys = ("open",) if open_only else ("closed", "open")
+        with self._lock:
+            found = self._get(*(("HVALS", key) for key in keys))
+        ledger = Ledger()
+        ledger.open = {intent.id: intent for records in found for intent in map(state.intent_of, records)}
+        return ledger.intents(account, open_only=True)
+
+    # ---- changes of accounts and halts
+
+    def observe(self, account: str, seen: Observation, now_ms: int) -> None:
+        finite_facts(seen)
+        self._change("observe", account, observation_to_dict(account, seen), now_ms)
+
+    def ban(self, account: str, scope: str, until_ms: int, now_ms: int) -> None:
+        self._change("ban", account, {"account": account, "scope": scope, "until_ms": until_ms}, now_ms)
+
+    def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
+        return self._change("policy", account, {"account": account, "currency": currency, **loaded}, now_ms)
+
+    def prove(self, proof: Mapping[str, Any], now_ms: int) -> int:
+        return self._change("address.proof", f"{proof['exchange']}/{proof['account']}", dict(proof), now_ms)
+
+    def _change(self, kind: str, account: str, body: dict[str, Any], now_ms: int) -> int:
+        """Apply a row to an account, as long as others do not change the same of it meanwhile."""
+        with self._lock:
+            for _ in range(TRIES):
+                fields = state.pairs(self._get(("HGETALL", f"a:{account}"))[0])
+                ledger = Ledger()
+                one = state.OneAccount(account, fields, ledger)
+                ledger.apply(kind, body, now_ms)
+                conditions, changes = one.changes()
+                changes.append(("HINCRBY", f"a:{account}", "version", 1))
+                answer = self._step(now_ms, [], changes, conditions)
+                if answer[0] == "ok":
+                    self._views.pop(account, None)
+                    return self._write(kind, now_ms, body, answer)
+            raise self._busy()
+
+    # INVARIANT I15: the generation moves in the same step, so a permit asked for later is refused as stale.
+    def halt(
+        self,
+        scope: str,
+        state_: TradingState,
+        by: str,
+        why: str,
+        now_ms: int,
+        *,
+        freeze: bool = False,
+        latched: bool = True,
+    ) -> tuple[int, list[Intent]]:
+        body = {"scope": scope, "state": state_, "by": by, "why": why, "freeze": freeze, "latched": latched}
+        with self._lock:
+            ledger = self._halts("halt", body, now_ms)[1]
+            records = self._get(("HVALS", "open"))[0]
+        ledger.open = {intent.id: intent for intent in map(state.intent_of, records)}
+        unsent = sorted(ledger.unsent(now_ms), key=lambda i: (i.decided_ms, i.id))
+        return ledger.generation, unsent
+
+    def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
+        body = {"scope": scope, "by": by, "why": why}
+        with self._lock:
+            before, after = self._halts("resume", body, now_ms)
+            lifted = before - len(after.halts)
+            return lifted + (self._re_arm(by, why, now_ms) if scope == "all" else 0)
+
+    def _halts(self, kind: str, body: dict[str, Any], now_ms: int) -> tuple[int, Ledger]:
+        """Apply a row to the halts; return how many there were, and the ledger after it."""
+        for _ in range(TRIES):
+            generation, text = self._get(("HMGET", "meta", "generation", "halts"))[0]
+            ledger = Ledger()
+            ledger.generation, ledger.halts = int(generation or 0), state.halts_of(text)
+            before = len(ledger.halts)
+            ledger.apply(kind, body, now_ms)
+            halts = state.halts_text(ledger.halts.values())
+            change = ("HSET", "meta", "halts", halts, "generation", ledger.generation)
+            answer = self._step(now_ms, [], [change], generation=int(generation or 0))
+            if answer[0] == "ok":
+                self._views.clear()
+                self._write(kind, now_ms, body, answer)
+                return before, ledger
+        raise self._busy()
+
+    def _re_arm(self, by: str, why: str, now_ms: int) -> int:
+        """Take the store as it is for the one that hosts remember otherwise; return 1 if any did."""
+        resets = state.pairs(self._get(("HGETALL", "resets"))[0])
+        if not resets:
+            return 0
+        said = json.dumps({"by": by, "why": why, "at_ms": now_ms})
+        succeeds = [word for old in (*resets, self.epoch) for word in (old, said)]
+        new = ("HSET", "meta", "epoch", secrets.token_hex(8))
+        self._sure(lambda: self._step(now_ms, [], [("HSET", "succeeds", *succeeds), new, ("DEL", "resets")]))
+        self._look()
+        return 1
+
+    def halts(self) -> list[Halt]:
+        with self._lock:
+            return list(state.halts_of(self._get(("HGET", "meta", "halts"))[0]).values())
+
+    # ---- guards and leases: not journaled
+
+    def beat(self, guard: GuardInfo) -> None:
+        name = json.dumps([guard.bot, guard.host, guard.pid, guard.account])
+        with self._lock:
+            silent = self._get(
+                ("HSET", "guards", name, json.dumps(guard)),
+                ("ZADD", "beats", guard.beat_ms, name),
+                ("ZRANGE", "beats", "-inf", f"({guard.beat_ms - GUARD_SILENT_MS}", "BYSCORE"),
+            )[2]
+            if silent:
+                self._get(("HDEL", "guards", *silent), ("ZREM", "beats", *silent))
+
+    def guards(self) -> list[GuardInfo]:
+        with self._lock:
+            found = self._get(("HVALS", "guards"))[0]
+        return sorted(GuardInfo(*json.loads(text)[: len(GuardInfo._fields)]) for text in found)
+
+    def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
+        with self._lock:
+            answer = self._sure(lambda: self._step(now_ms, [[name, ttl_ms, 0, "lease", holder, 0, False]]))
+        return bool(answer[0] == "ok")
+
+    # ---- the journal
+
+    def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
+        if Ledger.changes(kind):
+            raise ValueError(f'an event is of the kind "{kind}"; that is a change of state, which has its own method')
+        with self._lock:
+            return self._journal.append(kind, now_ms, dict(body))
+
+    def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
+        return self._journal.rows(after, limit)
+
+    def verify(self) -> tuple[int, str | None]:
+        return self._journal.verify()
+
+    def backup(self, path: str | Path) -> None:
+        """Copy this host's journal while it is in use; of the counters the server keeps copies."""
+        self._journal.backup(path)
+
+    def checkpoint(self) -> None:
+        """Do nothing: the counters are the state, and nothing is replayed."""
+
+    def close(self) -> None:
+        with self._lock:
+            self._server.disconnect()
+        self._journal.close()
+
+    def _disconnect(self) -> None:
+        self._server.disconnect()
+        self._journal._disconnect()
+
+    def _sure(self, step: Callable[[], list[Any]]) -> list[Any]:
+        """Make a step; once more on the store that was found instead of the one that was known."""
+        answer = step()
+        for _ in range(TRIES):
+            if answer[0] != "reset":
+                return answer
+            answer = step()
+        raise self._busy()
+
+    def _busy(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self.address}: others changed the same {TRIES} times in a row; try again", "STORE_LOCKED"
+        )
+
+
+def _json(head: list[Any]) -> bytes:
+    try:
+        return to_json(head)
+    except ValueError:  # half a surrogate pair, from a bot: two such names are taken for one
+        return json.dumps(head, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def journal_path() -> str:
+    """Return POLICYKIT_JOURNAL, or a file in the user's state directory."""
+    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.environ.get("POLICYKIT_JOURNAL") or os.path.join(home, "policykit", "journal.db")

@@ -1,0 +1,342 @@
+"""Say a policy's checks in Cedar and in CEL, for orders that stand on the exchange's grid.
+
+Both languages know 63-bit integers and no decimals, so everything is a whole number of steps: quantities of LOT, prices
+of TICK, money of CENT. Each condition is written once, over a `Dialect`; it is true when the check denies with that
+code. An order beyond MOST_LOTS or MOST_TICKS is not for them: Cedar's arithmetic fails there, and a `forbid` that fails
+is passed over, which is open, not closed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from policykit.model import Policy
+from policykit.order import ACTIONS
+from policykit.units import Amount, Bound
+
+LOT: Final = Decimal("0.00001")
+TICK: Final = Decimal("0.01")
+CENT: Final = Decimal("0.01")
+MOST_LOTS: Final = 10**8
+MOST_TICKS: Final = 10**8
+#: A share or a deviation is in millionths.
+PPM: Final = 1_000_000
+#: Worst prices are in hundredths of a tick, so that 5 % of slippage stays whole; notionals in LOT x TICK / 100.
+FINE: Final = 100
+WITH_SLIPPAGE: Final = 105
+#: CENTs of money to a notional's unit.
+CENTS: Final = 10**7
+
+Key = tuple[str, str]
+CREATE: Final = "order.create"
+CLOSE: Final = "position.close"
+CANCELS: Final = ("order.cancel", "orders.cancel_all")
+READS: Final = ("data.read", "stream.connect")
+REFUSED: Final = ("transfer", "withdraw", "key.admin")
+UNCHECKED: Final = ("account.configure", "margin.borrow", "margin.repay", "convert")
+PLAIN_TYPES: Final = ("limit", "market", "limit_maker")
+
+
+class Dialect(NamedTuple):
+    """How a language writes the few things in which Cedar and CEL differ."""
+
+    record: str
+    known: Callable[[str], str]
+    among: Callable[[str, Iterable[str]], str]
+    like: Callable[[str, str], str]
+    choose: Callable[[str, str, str], str]
+
+    def field(self, name: str) -> str:
+        """Write a field of the question."""
+        return f"{self.record}.{name}"
+
+
+def _regex(pattern: str) -> str:
+    escaped = "".join(".*" if c == "*" else c if c.isalnum() or c in "/:" else f"[{c}]" for c in pattern)
+    return f"^{escaped}$"
+
+
+CEDAR: Final = Dialect(
+    "context",
+    lambda name: f"context has {name}",
+    lambda value, words: f"{json.dumps(list(words))}.contains({value})",
+    lambda value, pattern: f"{value} like {json.dumps(pattern)}",
+    lambda test, yes, no: f"(if {test} then {yes} else {no})",
+)
+CEL: Final = Dialect(
+    "o",
+    lambda name: f"has(o.{name})",
+    lambda value, words: f"{value} in {json.dumps(list(words))}",
+    lambda value, pattern: f"{value}.matches({json.dumps(_regex(pattern))})",
+    lambda test, yes, no: f"({test} ? {yes} : {no})",
+)
+
+
+def _all(*parts: str) -> str:
+    return " && ".join(f"({part})" for part in parts if part != "true") or "true"
+
+
+def _any(*parts: str) -> str:
+    return " || ".join(f"({part})" for part in parts) or "false"
+
+
+class _Writer:
+    """The conditions of one policy in one dialect."""
+
+    def __init__(self, policy: Policy, dialect: Dialect) -> None:
+        self.policy = policy
+        self.dialect = d = dialect
+        self.f = d.field
+        self.cancels = d.among(self.f("action"), CANCELS)
+        self.reads = d.among(self.f("action"), READS)
+        self.judged = _all(f"!({self.cancels})", f"!({self.reads})")
+        self.creates = f'{self.f("action")} == "{CREATE}"'
+        self.valid = _all(
+            d.known("base"),
+            d.known("side"),
+            d.known("type"),
+            d.known("quantity"),
+            d.among(self.f("side"), ("buy", "sell")),
+            f"{self.f('quantity')} > 0",
+            f'{self.f("type")} != "limit" || {d.known("price")}',
+            *(f"!({d.known(name)}) || {self.f(name)} > 0" for name in ("price", "stop_price")),
+        )
+        exits = _all(self.creates, self.valid, f'{self.f("side")} == "sell"')
+        self.exits = _any(exits, _all(f'{self.f("action")} == "{CLOSE}"', d.known("base")))
+        self.increases = _all(self.judged, f"!({self.exits})")
+        self.opens = _all(self.increases, self.creates, self.valid)
+        self.at_market = _any(f"!({d.known('price')})", f'{self.f("type")} == "market"')
+        max_age = policy.account.max_age
+        self.max_age_ms = max_age.ms if max_age is not None else 10_000
+        skew = policy.clock.max_skew if policy.clock is not None else None
+        self.ahead_ms = min(1_000, skew.ms) if skew is not None else 1_000
+        collar = policy.risk.price_collar if policy.risk is not None else None
+        mark_ms = collar.max_age.ms if collar is not None and collar.max_age is not None else self.max_age_ms
+        self.fresh_mark = self.fresh("mark_as_of", min(mark_ms, self.max_age_ms))
+        self.mark_missing = f"!({d.known('mark')})"
+        self.mark_stale = _all(d.known("mark"), f"!({self.fresh_mark})")
+        self.priced = _any(f"!({self.at_market})", _all(d.known("mark"), self.fresh_mark))
+
+    def fresh(self, as_of: str, most_ms: int) -> str:
+        """Write that a fact is young enough and not of the future."""
+        age = f"{self.f('now')} - {self.f(as_of)}"
+        return f"{age} <= {most_ms} && {age} >= -{self.ahead_ms}"
+
+    @property
+    def worst(self) -> str:
+        """Write the worst price of a buy, in hundredths of a tick; at the market the mark must be known."""
+        stop = self.dialect.choose(self.dialect.known("stop_price"), self.f("stop_price"), "0")
+        at_market = f"{self.higher(stop, self.f('mark'))} * {WITH_SLIPPAGE}"
+        return self.dialect.choose(self.at_market, at_market, f"{self.higher(stop, self.f('price'))} * {FINE}")
+
+    def higher(self, one: str, other: str) -> str:
+        """Write the higher of two numbers."""
+        return self.dialect.choose(f"{one} > {other}", one, other)
+
+    def over(self, amount: str, bound: Bound, base: str = "equity") -> str:
+        """Write that an amount, in a notional's unit, is over a bound."""
+        if isinstance(bound, Amount):
+            if bound.currency != self.policy.account.currency:
+                raise NotImplementedError(f"a bound in {bound.currency} needs a division by its mark")
+            return f"{amount} > {steps(bound.value, CENT) * CENTS}"
+        return f"{amount} > {self.f(base)} * {steps(bound.fraction, Decimal(1) / PPM) * CENTS // PPM}"
+
+
+def steps(value: Decimal, step: Decimal) -> int:
+    """Return a number as whole steps. Raise ValueError when it is not on the grid."""
+    count = value / step
+    if count != count.to_integral_value():
+        raise ValueError(f"{value} is no multiple of {step}")
+    return int(count)
+
+
+def _mine(w: _Writer, name: str, caps: Iterable[str]) -> str:
+    """Write that the cap of `name` is the one that applies: the symbol's own, or the default of all others."""
+    others = [other for other in caps if other != "default"]
+    return f'{w.f("symbol")} == "{name}"' if name != "default" else f"!({w.dialect.among(w.f('symbol'), others)})"
+
+
+def _shares(bounds: Iterable[Bound]) -> bool:
+    return any(not isinstance(bound, Amount) for bound in bounds)
+
+
+# ---- what depends on the order and the facts alone
+
+
+def _order(w: _Writer) -> Iterator[tuple[Key, str]]:
+    d, f = w.dialect, w.f
+    unknown = f"!({d.among(f('action'), ACTIONS)})"
+    close = _all(f'{f("action")} == "{CLOSE}"', f"!({d.known('base')})")
+    yield ("order.shape", "ORDER_INVALID"), _all(w.judged, _any(unknown, close, _all(w.creates, f"!({w.valid})")))
+    yield ("order.action", "ACTION_REFUSED"), d.among(f("action"), REFUSED)
+    yield ("order.action", "CHECK_MISSING"), d.among(f("action"), UNCHECKED)
+    stage = w.policy.stage.current if w.policy.stage is not None else ""
+    if stage == "paper":
+        yield ("stage.current", "STAGE_PAPER"), w.judged
+    elif stage == "sandbox" and w.policy.environment == "live":
+        yield ("stage.current", "STAGE_SANDBOX"), w.judged
+
+
+def _state(w: _Writer) -> Iterator[tuple[Key, str]]:
+    d, f = w.dialect, w.f
+    yield ("trading.state", "TRADING_HALTED"), _all(w.increases, f("halted"))
+    yield ("trading.state", "TRADING_REDUCING"), _all(w.increases, f("reducing"))
+    yield ("trading.state", "TRADING_FROZEN"), _all(w.judged, f("frozen"))
+    for code in ("STORE_DOWN", "STORE_DAMAGED", "STORE_RESET", "STORE_EPHEMERAL"):
+        yield ("trading.store", code), _all(w.increases, d.known("store_problem"), f'{f("store_problem")} == "{code}"')
+    yield ("trading.store", "RECOVERY_PENDING"), _all(w.increases, f"!{f('recovered')}")
+    banned = _all(d.known("banned_until"), f"{f('now')} < {f('banned_until')}")
+    yield ("rate.ban", "RATE_BANNED"), _all(f"!({w.cancels})", banned)
+    skew = w.policy.clock.max_skew if w.policy.clock is not None else None
+    if skew is not None:
+        apart = _any(f"!({d.known('skew')})", f"{f('skew')} > {skew.ms}", f"{f('skew')} < -{skew.ms}")
+        yield ("clock.max_skew", "CLOCK_SKEW"), _all(w.increases, apart)
+    facts = ("equity", "positions")
+    missing = (f"!({d.known(f'{name}_as_of')})" for name in facts)
+    stale = (_all(d.known(f"{name}_as_of"), f"!({w.fresh(f'{name}_as_of', w.max_age_ms)})") for name in facts)
+    yield ("account.max_age", "FACTS_MISSING"), _all(w.increases, _any(*missing))
+    yield ("account.max_age", "FACTS_STALE"), _all(w.increases, _any(*stale))
+
+
+def _caps(w: _Writer) -> Iterator[tuple[Key, str]]:
+    d, f, risk = w.dialect, w.f, w.policy.risk
+    yield ("order.value", "PRICE_MISSING"), _all(w.opens, w.at_market, w.mark_missing)
+    yield ("order.value", "PRICE_STALE"), _all(w.opens, w.at_market, w.mark_stale)
+    if risk is None:
+        return
+    if risk.symbols is not None:
+        wanted = [d.like(f("symbol"), p) for p in risk.symbols if not p.startswith("!")]
+        without = [d.like(f("symbol"), p[1:]) for p in risk.symbols if p.startswith("!")]
+        denied = _any(*([f"!({_any(*wanted)})"] if wanted else []), *without)
+        yield ("risk.symbols", "RISK_SYMBOL"), _all(w.increases, d.known("base"), denied)
+    if risk.order_types is not None:
+        stop = _all(d.known("stop_price"), d.among(f("type"), PLAIN_TYPES))
+        wrong = _any(f"!({d.among(f('type'), risk.order_types)})", stop)
+        yield ("risk.order_types", "RISK_ORDER_TYPE"), _all(w.increases, w.creates, d.known("type"), wrong)
+    if risk.sides is not None:
+        yield ("risk.sides", "RISK_SIDE"), _all(w.opens, f"!({d.among(f('side'), risk.sides)})")
+    if risk.time_in_force is not None:
+        unsaid = d.choose(w.at_market, '"IOC"', '"GTC"')
+        said = d.choose(d.known("time_in_force"), f("time_in_force"), unsaid)
+        yield ("risk.time_in_force", "RISK_TIME_IN_FORCE"), _all(w.opens, f"!({d.among(said, risk.time_in_force)})")
+    if risk.self_trade_prevention is not None:
+        said = _all(d.known("self_trade_prevention"), d.among(f("self_trade_prevention"), risk.self_trade_prevention))
+        yield ("risk.self_trade_prevention", "RISK_SELF_TRADE"), _all(w.opens, f"!({said})")
+    for name, most in (risk.max_order_quantity or {}).items():
+        over = f"{f('quantity')} > {steps(most, LOT)}"
+        yield (
+            ("risk.max_order_quantity", "RISK_ORDER_QUANTITY"),
+            _all(w.opens, _mine(w, name, risk.max_order_quantity or {}), over),
+        )
+    if risk.price_collar is not None:
+        edge = steps(risk.price_collar.max_deviation.fraction, Decimal(1) / PPM) + PPM
+        over = f"{f('price')} * {PPM} > {f('mark')} * {edge}"
+        judged = _all(f"!({w.at_market})", d.known("mark"), w.fresh_mark, over)
+        yield ("risk.price_collar", "RISK_PRICE_COLLAR"), _all(w.opens, judged)
+        yield ("risk.price_collar", "PRICE_MISSING"), _all(w.opens, w.mark_missing)
+        yield ("risk.price_collar", "PRICE_STALE"), _all(w.opens, w.mark_stale)
+    bounds = risk.max_order_notional
+    if bounds is not None:
+        notional = f"{f('quantity')} * {w.worst}"
+        base = d.known("equity") if _shares(bounds) else "true"
+        over = _all(w.opens, w.priced, base, _any(*(w.over(notional, bound) for bound in bounds)))
+        yield ("risk.max_order_notional", "RISK_ORDER_NOTIONAL"), over
+        if _shares(bounds):
+            yield ("risk.max_order_notional", "FACTS_MISSING"), _all(w.opens, w.priced, f"!({base})")
+
+
+def _loss(w: _Writer) -> Iterator[tuple[Key, str]]:
+    d, f, risk = w.dialect, w.f, w.policy.risk
+    policy = risk.daily_loss if risk is not None else None
+    if policy is None:
+        return
+    age = f"{f('now')} - {f('day_base_as_of')}"
+    base = _all(d.known("day_base"), f"{age} >= -{w.ahead_ms}", f"{age} < 86400000")
+    equity, transfers = d.known("equity"), d.known("transfers")
+    loss = f"({f('day_base')} + {f('transfers')} - {f('equity')})"
+    reached = _any(
+        *(
+            f"{loss} >= {steps(bound.value, CENT)}"
+            if isinstance(bound, Amount)
+            else f"{loss} * {PPM} >= {f('day_base')} * {steps(bound.fraction, Decimal(1) / PPM)}"
+            for bound in policy.limit
+        )
+    )
+    yield ("risk.daily_loss", "DAILY_LOSS"), _all(w.increases, equity, base, transfers, reached)
+    yield ("risk.daily_loss", "DAY_BASE_MISSING"), _all(w.increases, equity, f"!({base})")
+    unknown = _any(f"!({equity})", _all(base, f"!({transfers})"))
+    yield ("risk.daily_loss", "FACTS_MISSING"), _all(w.increases, unknown)
+
+
+# ---- what depends on what is used, which these languages cannot keep: it is given
+
+
+def _position(w: _Writer) -> Iterator[tuple[Key, str]]:
+    d, f, risk = w.dialect, w.f, w.policy.risk
+    caps = risk.max_position_notional if risk is not None else None
+    check = "risk.max_position_notional"
+    for name, bounds in (caps or {}).items():
+        opens = _all(w.opens, _mine(w, name, caps or {}))
+        base = d.known("equity") if _shares(bounds) else "true"
+        price = w.higher(w.worst, f"{f('mark')} * {FINE}")
+        after = f"({f('position')} + {f('open_buys')} + {f('quantity')}) * {price}"
+        over = _any(*(w.over(after, bound) for bound in bounds))
+        yield (check, "RISK_POSITION"), _all(opens, base, d.known("mark"), w.fresh_mark, over)
+        yield (check, "PRICE_MISSING"), _all(opens, base, w.mark_missing)
+        yield (check, "PRICE_STALE"), _all(opens, base, w.mark_stale)
+        if _shares(bounds):
+            yield (check, "FACTS_MISSING"), _all(opens, f"!({base})")
+
+
+def _used(w: _Writer) -> Iterator[tuple[Key, str]]:
+    f, risk = w.f, w.policy.risk
+    yield ("order.outcome_pending", "ORDER_OUTCOME_PENDING"), _all(w.opens, f"{f('unknown')} > 0")
+    if risk is not None and risk.max_open_orders is not None:
+        more = f"{f('open_orders')} + 1 > {risk.max_open_orders}"
+        yield ("risk.max_open_orders", "RISK_OPEN_ORDERS"), _all(w.opens, more)
+    if risk is not None and risk.max_open_orders_per_symbol is not None:
+        more = f"{f('open_orders_here')} + 1 > {risk.max_open_orders_per_symbol}"
+        yield ("risk.max_open_orders_per_symbol", "RISK_OPEN_ORDERS"), _all(w.opens, more)
+    windows = (("max_orders", "orders", "RATE_ORDERS"), ("max_orders_per_symbol", "orders_here", "RATE_ORDERS"))
+    for name, count, code in (*windows, ("max_messages", "messages", "RATE_MESSAGES")):
+        window = getattr(risk, name, None)
+        if window is not None:
+            yield (f"risk.{name}", code), _all(w.opens, f"{f(count)} + 1 > {window.limit}")
+    for name, budget in sorted((w.policy.rate_budgets or {}).items()):
+        after = f"{f('weight')} + {f('cost')}"
+        limit = w.dialect.choose(w.exits, str(budget.for_exits), str(budget.for_entries))
+        yield (f"rate_budgets.{name}", "RATE_BUDGET"), _all(f"!({w.cancels})", f"{f('cost')} > 0", f"{after} > {limit}")
+
+
+def conditions(policy: Policy, dialect: Dialect) -> tuple[dict[Key, str], dict[Key, str]]:
+    """Return, by check and code, when the engine denies, and when the store refuses what the engine lets through.
+
+    Two caps of one check make one condition. Raise NotImplementedError for what the language cannot say.
+    """
+    writer = _Writer(policy, dialect)
+    out: tuple[dict[Key, str], dict[Key, str]] = ({}, {})
+    for part, (engine, store) in zip(
+        out, (((_order, _state, _caps, _loss), ()), ((_position, _used), ())), strict=True
+    ):
+        for write in (*engine, *store):
+            for key, condition in write(writer):
+                part[key] = _any(part[key], condition) if key in part else condition
+    return out
+
+
+def cedar(policy: Policy) -> str:
+    """Return the policy as Cedar: everything is permitted but what a `forbid` names; its id is `check|CODE`."""
+    lines = ["permit(principal, action, resource);"]
+    for part in conditions(policy, CEDAR):
+        for (check, code), when in part.items():
+            lines.append(f'@id("{check}|{code}")\nforbid(principal, action, resource) when {{ {when} }};')
+    return "\n".join(lines)
+
+
+def cel(policy: Policy) -> str:
+    """Return the policy as one CEL expression over `o`: a map from `check|CODE` to whether it denies."""
+    entries = [f'"{check}|{code}": {when}' for part in conditions(policy, CEL) for (check, code), when in part.items()]
+    return "{" + ",\n".join(entries) + "}"

