@@ -1,4 +1,4 @@
-"""Write what is generated in docs/{cli,rules,coverage,exchanges}.md and README.md; `--check` compares.
+"""Write what is generated in docs/, schemas/ and README.md; `--check` compares.
 
 In README.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
 command prints, and `<!-- promises -->` after an empty line the promises of docs/reliability.md with links to the tests.
@@ -6,6 +6,7 @@ command prints, and `<!-- promises -->` after an empty line the promises of docs
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -18,8 +19,12 @@ import click
 from exchanges_page import page as exchanges_page
 
 from policykit.cli._group import group
+from policykit.engine.page import page as checks_page
 from policykit.lint.coverage import page as coverage_page
 from policykit.lint.explain import page as rules_page
+from policykit.model.schema import NAMES, schema
+from policykit.policy.page import page as language_page
+from policykit.telemetry.page import page as telemetry_page
 
 TOP = Path(__file__).resolve().parent.parent
 WIDTH = 100
@@ -95,6 +100,10 @@ def main(arguments: list[str]) -> int:
     """Write the pages, or compare them."""
     readme = TOP / "README.md"
     pages = {
+        **{TOP / "schemas" / f"{name}.schema.json": json.dumps(schema(name), indent=2) + "\n" for name in NAMES},
+        TOP / "docs" / "language.md": language_page(),
+        TOP / "docs" / "checks.md": checks_page(),
+        TOP / "docs" / "telemetry.md": telemetry_page(),
         TOP / "docs" / "cli.md": cli_page(),
         TOP / "docs" / "rules.md": rules_page(),
         TOP / "docs" / "coverage.md": coverage_page(),

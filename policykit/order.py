@@ -157,7 +157,9 @@ class Order:
     @classmethod
     def from_dict(cls, data: dict[str, Any], action: str = "order.create") -> Order:
         """Read what `to_dict` wrote."""
-        said: dict[str, Any] = {name: data[name] for name in (*_FIRST, *WORDS, *FLAGS, "client_order_id") if name in data}
+        said: dict[str, Any] = {
+            name: data[name] for name in (*_FIRST, *WORDS, *FLAGS, "client_order_id") if name in data
+        }
         said |= {name: Decimal(data[name]) for name in NUMBERS if name in data}
         if "amends" in data:
             said["amends"] = cls.from_dict(data["amends"])

@@ -19,8 +19,8 @@ def compile_policy(
     """Compile every limit that the policy sets; absent ones cost nothing. Every policy that loads compiles.
 
     `traits` None: nothing is known of the exchange, so only an observed position proves a reduction. `key`: the key
-    that orders are signed with, for budgets of a key; without it they are counted by account. `host`: from which they are
-    sent, for the proof that the key works from there.
+    that orders are signed with, for budgets of a key; without it they are counted by account. `host`: from which
+    they are sent, for the proof that the key works from there.
     """
     setup = Setup(effective, traits, key, host)
     compiled = (check.compile(setup) for check in all_checks())

@@ -1,9 +1,8 @@
-"""Make `docs/checks.md` from the checks and the reason codes: `python -m policykit.engine.page` prints it."""
+"""The text of `docs/checks.md`, made from the checks and the reason codes; `make docs` writes it."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 
 from policykit.engine.checks import all_checks
 from policykit.engine.checks.missing import holders_named
@@ -14,7 +13,7 @@ from policykit.model.policy import Policy
 _HEAD = """\
 # Checks and reason codes
 
-<!-- Made by `python -m policykit.engine.page` from policykit/engine; a test holds them equal. -->
+<!-- Made by `make docs` from policykit/engine; a test holds them equal. -->
 
 A decision runs every check that the policy sets, and reports every one that fails, in this order. Deny wins.
 What cannot be evaluated denies an increase. What can only reduce is stopped by nothing but a freeze, a malformed order,
@@ -55,7 +54,3 @@ def _unheld(known: set[str]) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-if __name__ == "__main__":  # pragma: no cover - the test of the page calls `page`
-    sys.stdout.write(page())

@@ -1,8 +1,7 @@
-"""Make `docs/language.md`: `python -m policykit.policy.page` prints it; a test holds page and code equal."""
+"""The text of `docs/language.md`, made from the model; `make docs` writes it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
@@ -19,7 +18,7 @@ MAX_DESCRIBED = 10
 _HEAD = f"""\
 # The policy language
 
-<!-- Made by `python -m policykit.policy.page` from the model; a test holds page and model equal. -->
+<!-- Made by `make docs` from the model; a test holds page and model equal. -->
 
 One policy is one exchange and one account. It is strict YAML (UTF-8, at most {MAX_BYTES:,} bytes, {MAX_DEPTH}
 levels, {MAX_NODES:,} values, {MAX_SCALAR:,} characters a value): no anchors, aliases, tags, directives, merge keys,
@@ -193,7 +192,3 @@ def page() -> str:
             _table(("code", "name", "why it is refused"), codes),
         ]
     )
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

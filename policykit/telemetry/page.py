@@ -1,8 +1,7 @@
-"""Make `docs/telemetry.md` from the constants: `python -m policykit.telemetry.page` prints it; a test compares."""
+"""The text of `docs/telemetry.md`, made from the constants; `make docs` writes it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from policykit.telemetry import names
@@ -10,7 +9,7 @@ from policykit.telemetry import names
 _HEAD = """\
 # Names on the wire
 
-<!-- Made by `python -m policykit.telemetry.page` from policykit/telemetry/names.py; a test holds them equal. -->
+<!-- Made by `make docs` from policykit/telemetry/names.py; a test holds them equal. -->
 
 Every span, attribute, metric and log event that policykit sends. Names are public API.
 The record is the journal (`policykit journal`); telemetry is a view of it and never holds up or stops an order.
@@ -53,7 +52,3 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

@@ -20,7 +20,7 @@ STORE_CODE = re.compile(r'"(STORE_[A-Z_]+)"')
 
 
 def test_page_is_fresh(top: Path) -> None:
-    """docs/checks.md is what `python -m policykit.engine.page` prints."""
+    """docs/checks.md is what `make docs` writes."""
     assert (top / "docs" / "checks.md").read_text(encoding="utf-8") == page()
 
 

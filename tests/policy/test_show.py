@@ -130,5 +130,5 @@ def test_a_written_scalar_reads_the_same(value: object) -> None:
 
 
 def test_the_page_of_the_language_is_the_models() -> None:
-    """docs/language.md is what `python -m policykit.policy.page` prints."""
+    """docs/language.md is what `make docs` writes."""
     assert (TOP / "docs" / "language.md").read_text(encoding="utf-8") == page()

@@ -14,7 +14,7 @@ UNITS = re.compile(r"(?:_|\.)(?:total|seconds|s|ms|bytes|ratio|percent)$")
 
 
 def test_the_page_is_what_the_constants_say() -> None:
-    """docs/telemetry.md is what `python -m policykit.telemetry.page` prints."""
+    """docs/telemetry.md is what `make docs` writes."""
     assert (ROOT / "docs" / "telemetry.md").read_text(encoding="utf-8") == page()
 
 
