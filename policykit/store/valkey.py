@@ -9,49 +9,32 @@ lost data, was set back or exchanged is STORE_RESET, until a person re-arms it b
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic_core import to_json
-
 from policykit.decision import Decision, Hold
 from policykit.engine.facts import Facts, Halt, TradingState
 from policykit.errors import StoreUnavailable
 from policykit.orders.intent import Intent, Outcome
-from policykit.store import forks
 from policykit.store import valkey_state as state
 from policykit.store.backed import _finite as finite
 from policykit.store.backed import finite_facts
 from policykit.store.base import GUARD_SILENT_MS, Grant, GuardInfo, Observation, Row
 from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
-from policykit.store.durability import ephemeral
-from policykit.store.journal import Journal
-from policykit.store.ledger import SILENT_MS, Ledger
-from policykit.store.valkey_keep import keeps
-from policykit.store.valkey_server import TIMEOUT_MS, Server, encode, parse
+from policykit.store.ledger import Ledger
+from policykit.store.valkey_link import TRIES, Link
 from policykit.units import MAX_COUNTER
 
-#: The newest form of the keys that this version knows; a store that has a newer one is refused.
-FORMAT: Final = 1
-#: How old facts may be that an idle guard assesses on, ms. A grant says whether newer ones are there.
-FACTS_MS: Final = 100
-#: How often a change is tried again that others were quicker with.
-TRIES: Final = 100
-#: Records of open intents that are kept here, so that their outcome need not read them first.
-_RECORDS: Final = 10_000
 #: Grants whose answer was lost on the way and that are taken back as not sent once the server is there again.
 _LOST: Final = 1_000
 
 
-class ValkeyStore:
+class ValkeyStore(Link):
     """A store on a server. Raise StoreUnavailable for whatever keeps it from being read or written.
 
     `server_time`: windows, leases and silence go by the server's clock, the only one that all hosts share; a test that
@@ -59,116 +42,6 @@ class ValkeyStore:
     """
 
     backend = "valkey"
-
-    def __init__(
-        self,
-        uri: str,
-        journal: str | Path | None = None,
-        *,
-        server_time: bool = True,
-        facts_ms: float = FACTS_MS,
-        timeout_ms: int = TIMEOUT_MS,
-    ) -> None:
-        self.address = parse(uri)
-        self._server = Server(self.address, timeout_ms)
-        self._lock = threading.Lock()
-        self._journal = Journal(journal or journal_path(), self._lock)
-        self._server_time, self._facts_s = server_time, facts_ms / 1000
-        self.epoch = ""
-        #: What is asked of the server's sequence at least.
-        self._least = 0
-        #: Why increases wait for a person: this host remembers another state of the store.
-        self.reset: tuple[str, str] | None = None
-        self._views: dict[str, tuple[Ledger, tuple[int, str], float]] = {}
-        self._records: dict[str, str] = {}
-        self._lost: list[str] = []
-        with self._lock:
-            self._look()
-            problem, self.warnings = keeps(self._server)
-        self.problem = problem or ephemeral(os.path.realpath(self._journal.path))
-        forks.watch(self)
-
-    # ---- the server
-
-    def _look(self) -> dict[str, str]:
-        """Find out which store this is, and whether it is the one that this host knows."""
-        new = secrets.token_hex(8)
-        tag = self.address.tag
-        answers = self._server.ask(
-            encode("HSETNX", f"{tag}:meta", "epoch", new),
-            encode("HSETNX", f"{tag}:meta", "format", FORMAT),
-            encode("HGETALL", f"{tag}:meta"),
-            encode("HGETALL", f"{tag}:succeeds"),
-        )
-        meta, succeeds = state.pairs(answers[2]), state.pairs(answers[3])
-        if int(meta["format"]) > FORMAT:
-            raise StoreUnavailable(
-                f"{self.address}: written by a newer policykit (format {meta['format']}); formats up to {FORMAT} "
-                "can be read; upgrade policykit",
-                "STORE_VERSION",
-            )
-        self.epoch, self._least = meta["epoch"], int(meta.get("seq", 0))
-        self._views.clear()
-        self._records.clear()
-        self.reset = None
-        seen = self._journal.seen()
-        if seen is not None and seen[0] not in succeeds and (seen[0] != self.epoch or seen[1] > self._least):
-            why = "it lost data, was set back, or is another store"
-            what = f"{self.address}: is not as {self._journal.path} remembers it ({why})"
-            self.reset = ("STORE_RESET", f"{what}; reconcile, then `policykit resume --scope all`")
-            claim = json.dumps({"host": socket.gethostname(), "seq": seen[1]})
-            self._server.ask(encode("HSETNX", f"{tag}:resets", seen[0], claim))
-        return meta
-
-    def _step(
-        self,
-        now_ms: int,
-        holds: list[list[Any]],
-        changes: list[state.Change] | tuple[()] = (),
-        conditions: list[state.Condition] | tuple[()] = (),
-        *,
-        generation: int = -1,
-        account: str = "",
-        intent: Intent | None = None,
-    ) -> list[Any]:
-        """Run the script. Its answer: status, epoch, sequence, generation, now, version of the account, use..."""
-        head = [
-            self.epoch,
-            self._least,
-            FORMAT,
-            -1 if self._server_time else now_ms,
-            generation,
-            account,
-            SILENT_MS,
-            conditions,
-            holds,
-            "" if intent is None else state.id_field(intent),
-            int(intent is not None and intent.order.client_order_id is not None),
-        ]
-        answer = self._server.step(_json(head), changes)
-        if answer[0] == "reset":
-            self._look()
-        else:
-            self._least = answer[2]
-            self._forget(account, (answer[3], answer[5]))
-        return answer
-
-    def _forget(self, account: str, version: tuple[int, str]) -> None:
-        """Drop a view that others have outrun."""
-        view = self._views.get(account)
-        if view is not None and view[1] != version:
-            del self._views[account]
-
-    def _get(self, *commands: tuple[str | int, ...]) -> list[Any]:
-        """Ask for keys: command, key, arguments."""
-        tag = self.address.tag
-        return self._server.ask(*(encode(c[0], f"{tag}:{c[1]}", *c[2:]) for c in commands))
-
-    def _write(self, kind: str, at_ms: int, body: dict[str, Any], answer: list[Any]) -> int:
-        """Write the row of a step that was made."""
-        # A grant of a store that is not trusted yet must not pass for what this host remembers.
-        grant = None if self.reset else (answer[1], answer[2])
-        return self._journal.append(kind, at_ms, body, grant)
 
     # ---- facts
 
@@ -322,19 +195,6 @@ class ValkeyStore:
         fields = ["facts", *(f"{name}|{key}" for name in "bspu")]
         values = self._get(("HMGET", f"a:{account}", *fields))[0]
         return {field: value for field, value in zip(fields, values, strict=True) if value is not None}
-
-    def _record(self, intent_id: str) -> str | None:
-        """Return the record of an intent, as it was last seen here or as it is."""
-        known = self._records.get(intent_id)
-        if known is not None:
-            return known
-        found: list[str | None] = self._get(("HGET", "open", intent_id), ("HGET", "closed", intent_id))
-        return found[0] or found[1]
-
-    def _keep(self, intent_id: str, record: str) -> None:
-        if len(self._records) >= _RECORDS:
-            self._records.clear()
-        self._records[intent_id] = record
 
     def _take_back(self) -> None:
         """Settle as not sent what was granted while the answer was lost: its caller was told that the store is down."""
@@ -493,39 +353,3 @@ class ValkeyStore:
 
     def checkpoint(self) -> None:
         """Do nothing: the counters are the state, and nothing is replayed."""
-
-    def close(self) -> None:
-        with self._lock:
-            self._server.disconnect()
-        self._journal.close()
-
-    def _disconnect(self) -> None:
-        self._server.disconnect()
-        self._journal._disconnect()
-
-    def _sure(self, step: Callable[[], list[Any]]) -> list[Any]:
-        """Make a step; once more on the store that was found instead of the one that was known."""
-        answer = step()
-        for _ in range(TRIES):
-            if answer[0] != "reset":
-                return answer
-            answer = step()
-        raise self._busy()
-
-    def _busy(self) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"{self.address}: others changed the same {TRIES} times in a row; try again", "STORE_LOCKED"
-        )
-
-
-def _json(head: list[Any]) -> bytes:
-    try:
-        return to_json(head)
-    except ValueError:  # half a surrogate pair, from a bot: two such names are taken for one
-        return json.dumps(head, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def journal_path() -> str:
-    """Return POLICYKIT_JOURNAL, or a file in the user's state directory."""
-    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.environ.get("POLICYKIT_JOURNAL") or os.path.join(home, "policykit", "journal.db")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from policykit.store.ledger import Ledger
 from policykit.store.valkey import ValkeyStore
 from policykit.store.windows import make
 
-#: Looks at a server that starts, and the pause between two of them: it answers after some 20 ms.
-LOOKS, PAUSE_S = 500, 0.02
+#: A server that says nothing for so long is given up, s: it is ready after some 20 ms.
+SILENT_S = 30
+READY = "Ready to accept connections"
 
 
 def free_port() -> int:
@@ -45,24 +47,25 @@ class ValkeyServer:
         command += ["--save", "", "--io-threads", "1", *self.settings]
         if self.password:
             command += ["--requirepass", self.password]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        for _ in range(LOOKS):
-            if self.process.poll() is not None:
-                raise RuntimeError((self.folder / "log").read_text()[-500:])
-            try:
-                with self.client() as client:
-                    client.ping()
-                return
-            except valkey.exceptions.ConnectionError:
-                time.sleep(PAUSE_S)
-        raise RuntimeError("the server did not start")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.said(READY)
+
+    def said(self, what: str) -> None:
+        """Wait until the server's log says something; each line is read once."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        log, text = self.process.stdout.fileno(), b""
+        while what.encode() not in text:
+            more = os.read(log, 4_096) if select.select([log], [], [], SILENT_S)[0] else b""
+            if not more:
+                raise RuntimeError(f"the server did not say {what!r}: {text[-500:].decode()}")
+            text += more
 
     def kill(self) -> None:
         """End it as a power cut does."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def client(self) -> Any:
         return valkey.Valkey(port=self.port, password=self.password, decode_responses=True)
