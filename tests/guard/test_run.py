@@ -180,7 +180,7 @@ def test_a_python_without_policykit_cannot_import_ccxt(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == (
-        f"policykit run: {python} has no policykit; install it there: {python} -m pip install policykit"
+        f"policykit run: {python} has no policykit; install it there: {python} -m pip install policykit-trading"
     )
 
 
