@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -49,7 +48,7 @@ def test_it_trades_and_is_told_what_it_may_not(
         guard = Guard.load(bot.POLICY, store=f"sqlite:///{tmp_path}/store.db", clock=clock, endpoint=sim.url)
         guard.maintain(sim.client())
         client = guard.protect(sim.client())
-        monkeypatch.setattr(time, "sleep", clock.sleep)
+        monkeypatch.setattr(bot, "time", SimpleNamespace(sleep=clock.sleep))  # the module's: other threads sleep, too
         for stake in (500, 50_000):
             trader = bot.MeanReversion(client, stake=stake)
             monkeypatch.setattr(trader, "mean", lambda: 70_000)  # far above the price: a dip

@@ -19,6 +19,8 @@ from policykit.snapshot import RateLimit
 from tests.exchanges.fakes import Scripted, ScriptedAsync
 
 Driver = Callable[..., Any]
+#: The adapter of a key that trades spot alone; the other one reads the wallet of USD-M as well.
+SPOT = ADAPTER.serving(frozenset(("spot",)))
 NOT_FOUND = ccxt.OrderNotFound('binance {"code":-2013,"msg":"Order does not exist."}')
 TIMED_OUT = ccxt.RequestTimeout("binance GET https://x")
 #: rest-api.md "Query order", with the client order id of ours.
@@ -134,15 +136,15 @@ def test_a_failure_carries_nothing_of_the_foreign_exception(drive: Drive) -> Non
 def test_open_orders_by_symbol_or_all_at_once(drive: Drive) -> None:
     """A few symbols are asked one by one (6 each), none or many at once (80); foreign markets keep a name."""
     client = Scripted(privateGetOpenOrders=[[ROW], []])
-    assert drive(client, ADAPTER.open_orders(("BTC/USDT", "ETH/USDT"))) == (STATE,)
+    assert drive(client, SPOT.open_orders(("BTC/USDT", "ETH/USDT"))) == (STATE,)
     assert [params for _, params in client.asked] == [{"symbol": "BTCUSDT"}, {"symbol": "ETHUSDT"}]
     odd = {**ROW, "symbol": "ABCXYZ"}
     client = Scripted(privateGetOpenOrders=[[ROW, odd]])
-    assert [order.symbol for order in drive(client, ADAPTER.open_orders())] == ["BTC/USDT", "ABCXYZ"]
+    assert [order.symbol for order in drive(client, SPOT.open_orders())] == ["BTC/USDT", "ABCXYZ"]
     assert client.asked == [("privateGetOpenOrders", {})]
     many = (*(f"A{n}/USDT" for n in range(13)), "BTC/USDT")
     client = Scripted(privateGetOpenOrders=[[ROW, odd]])
-    assert drive(client, ADAPTER.open_orders(many)) == (STATE,)
+    assert drive(client, SPOT.open_orders(many)) == (STATE,)
     assert client.asked == [("privateGetOpenOrders", {})]
 
 
@@ -166,7 +168,7 @@ def test_balances_are_free_and_locked(drive: Drive) -> None:
         {"asset": "USDT", "free": "1000.00000000", "locked": "0"},
         {"asset": "DUST", "free": "0.00", "locked": "0"},
     ]
-    found = drive(Scripted(privateGetAccount=[{"balances": balances}]), ADAPTER.account())
+    found = drive(Scripted(privateGetAccount=[{"balances": balances}]), SPOT.account())
     now = SimClock().now_ms()
     assert found == LiveAccount(now, now, {"BTC": Decimal("0.75"), "USDT": Decimal("1000.00000000")})
 
@@ -175,7 +177,7 @@ def test_balances_are_free_and_locked(drive: Drive) -> None:
 def test_an_account_that_is_none_is_a_failure_not_flat(answer: Any, drive: Drive) -> None:
     """PITFALLS 9: an odd answer is never an empty account."""
     with pytest.raises(CallFailed) as caught:
-        drive(Scripted(privateGetAccount=[answer]), ADAPTER.account())
+        drive(Scripted(privateGetAccount=[answer]), SPOT.account())
     assert caught.value.code == "BAD_ANSWER"
 
 

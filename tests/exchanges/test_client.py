@@ -288,7 +288,7 @@ def test_reads_stay_inside_the_budget() -> None:
         client = make_client("binance", pair, endpoint=sim.url, budget=budget, clock=clock)
         start = clock.now_ms()
         for _ in range(6):
-            run(ADAPTER, client, ADAPTER.account(), clock)
+            run(ADAPTER, client, ADAPTER.serving(frozenset(("spot",))).account(), clock)
         assert clock.now_ms() - start == 120_000
         assert max(sim.truth.weights.values()) == 40
         assert (budget.calls, budget.weight) == (6, 120)
