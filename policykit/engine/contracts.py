@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from policykit.engine.case import Case
 from policykit.engine.check import Unknown
 from policykit.engine.facts import Contract, Fact
 from policykit.engine.money import seconds
+
+#: Shares are shown in steps of 0.01 %.
+SHOWN: Final = Decimal("0.0001")
 
 
 def is_contract(case: Case) -> bool:

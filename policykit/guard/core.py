@@ -82,7 +82,7 @@ class Guard(Deciding):
         tradable = {name: product for name, product in traits.products.items() if name in adapter.trades}
         self.traits = traits = replace(traits, products=tradable)
         self.adapter = adapter
-        self.engine: Engine = compile_policy(policy, traits, key)
+        self.engine: Engine = compile_policy(policy, traits, key, self.host)
         self.telemetry: Telemetry = shared()
         stage = policy.model.stage.current if policy.model.stage else "full-live"
         self.scope = Scope(
@@ -141,7 +141,7 @@ class Guard(Deciding):
         guard = cls(policy, key=choose_key(policy, key), store=opened, clock=clock, mode=mode_named(), testing=testing)
         guard.endpoint, guard.allow_loosen = endpoint, allow_loosen
         if candidate is not None:
-            guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key))
+            guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key, guard.host))
         guard.announce()
         guard.in_force.layer()
         return guard

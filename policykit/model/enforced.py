@@ -11,12 +11,9 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from policykit.model.base import Section, metas
-from policykit.model.policy import Policy
 
 _CHECK: Final = "check:"
 _GUARD: Final = "guard:"
-#: Checks that only bind a live environment.
-_LIVE_ONLY: Final = "check:key."
 #: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
 #: nothing compares positions (`reconciliation`), feeds a dead man's switch, caps connects or keeps a stage's evidence.
 GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "on_breach", "orders", "recovery", "store"))
@@ -87,15 +84,10 @@ def missing(holder: str, checks: Container[str] = CHECKS) -> bool:
     return holder.startswith(_GUARD) and holder.removeprefix(_GUARD) not in GUARD_PARTS
 
 
-def unheld(policy: Policy, written: Container[str], checks: frozenset[str] = CHECKS) -> Iterator[Unheld]:
+def unheld(
+    section: Section, written: Container[str], checks: frozenset[str] = CHECKS, path: str = ""
+) -> Iterator[Unheld]:
     """Yield every limit that a policy sets and nothing holds. `written`: the paths that a file says."""
-    live = policy.environment == "live"
-    for found in _unheld(policy, written, checks, ""):
-        if live or not found.holder.startswith(_LIVE_ONLY):
-            yield found
-
-
-def _unheld(section: Section, written: Container[str], checks: frozenset[str], path: str) -> Iterator[Unheld]:
     for name, holders in _holders(type(section), checks).items():
         value = section.__dict__[name]
         if value is None:
@@ -104,11 +96,11 @@ def _unheld(section: Section, written: Container[str], checks: frozenset[str], p
         if holders and _asks(section, name, at in written):
             yield from (Unheld(at, holder) for holder in holders)
         if isinstance(value, Section):
-            yield from _unheld(value, written, checks, at)
+            yield from unheld(value, written, checks, at)
         elif isinstance(value, dict):
             for key, item in value.items():
                 if isinstance(item, Section):
-                    yield from _unheld(item, written, checks, f"{at}.{key}")
+                    yield from unheld(item, written, checks, f"{at}.{key}")
 
 
 @cache

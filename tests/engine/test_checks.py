@@ -422,11 +422,3 @@ def test_only_a_key_for_trading_increases(purpose: str, expected: list[str]) -> 
     assert codes(made.assess(FACTS, order(), NOW)) == expected
     assert made.assess(FACTS, order(side="sell"), NOW).reasons == ()
     assert compile_policy(loaded, TRAITS).assess(FACTS, order(), NOW).reasons == ()
-
-
-def test_address_proof_is_asked_of_live_policies_only() -> None:
-    """A required address proof, which this version cannot check, denies live increases; a sandbox does not need it."""
-    key = {"purpose": "execution", "scopes": ["read", "trade.spot"], "address_proof": {"max_age": "30d"}}
-    live = engine({"keys": {"mm-exec": key}}).assess(FACTS, order(), NOW)
-    assert [(r.code, r.check) for r in live.reasons] == [("CHECK_MISSING", "key.address_proof")]
-    assert engine({"keys": {"mm-exec": key}, "environment": "sandbox"}).assess(FACTS, order(), NOW).reasons == ()

@@ -316,13 +316,6 @@ def test_derivatives_by_the_scopes_of_the_keys() -> None:
         assert _found(code, LIVE + RESEND + keys % ("trade.spot", "BTC/USDT:USDT")) == []
 
 
-def test_sandbox_is_not_asked_for_proofs_of_its_addresses() -> None:
-    """What only binds a live environment is not called unenforced in a sandbox, as the engine has it."""
-    key = "keys: {k: {purpose: execution, address_proof: {max_age: 1d}}}\n"
-    assert len(_found("PK605", LIVE + key)) == 1
-    assert _found("PK605", LIVE + "environment: sandbox\n" + key) == []
-
-
 def test_minimum_is_compared_where_it_is_known() -> None:
     """A market of another quote, a product without a known minimum, and a cap in another currency say nothing."""
     risk = "risk: {symbols: ['%s'], max_order_notional: %s}\n"

@@ -9,10 +9,10 @@ from typing import Final, Self
 from policykit.decision import Hold, Reason
 from policykit.engine.bounds import limits
 from policykit.engine.case import Case
-from policykit.engine.check import Check
+from policykit.engine.check import Check, Unknown
 from policykit.engine.contracts import fresh_fact
 from policykit.engine.lane import Lane
-from policykit.engine.money import HIGHEST, UP, exposure_down, exposure_up, money, unit_steps
+from policykit.engine.money import DOWN, HIGHEST, UP, exposure_down, exposure_up, money, unit_steps
 from policykit.engine.setup import Setup
 from policykit.units import EXPOSURE_SCALE, MAX_COUNTER, SCALE, Bound, plain
 
@@ -30,7 +30,15 @@ class Borrow(Check):
     """
 
     id = "risk.max_borrow"
-    codes = ("RISK_BORROW", "ORDER_INVALID", "FACTS_MISSING", "FACTS_STALE", "PRICE_MISSING", "PRICE_STALE")
+    codes = (
+        "RISK_BORROW",
+        "ORDER_INVALID",
+        "FACTS_MISSING",
+        "FACTS_STALE",
+        "PRICE_MISSING",
+        "PRICE_STALE",
+        "NUMBER_RANGE",
+    )
     rank = 66
 
     def __init__(self, setup: Setup, bounds: tuple[Bound, ...]) -> None:
@@ -61,10 +69,12 @@ class Borrow(Check):
         currency = self.setup.currency
         worth = UP.multiply(amount, case.rate(case.order.symbol, currency, up=True))
         owed = fresh_fact(case, case.facts.borrowed, "what is borrowed")
-        left = max(0, exposure_down(limits(case, self.bounds, currency)[0].value - owed))
-        steps = min(MAX_COUNTER, exposure_up(SCALE, unit_steps(worth)))
-        counter = f"{self.setup.account}|borrowed"
-        yield Hold(counter, steps, left, "window", self.id, self.setup.max_age_ms + LAG_MS)
+        left = exposure_down(DOWN.subtract(limits(case, self.bounds, currency)[0].value, owed))
+        steps = exposure_up(SCALE, unit_steps(worth))
+        if steps > MAX_COUNTER:
+            raise Unknown("NUMBER_RANGE", "the loan's worth is beyond what counters hold exactly")
+        counter, span_ms = f"{self.setup.account}|borrowed", self.setup.max_age_ms + LAG_MS
+        yield Hold(counter, steps, min(MAX_COUNTER, max(0, left)), "window", self.id, span_ms)
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True  # lanes hold spot that cannot borrow

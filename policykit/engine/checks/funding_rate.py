@@ -39,7 +39,7 @@ class FundingRate(Check):
         if not is_contract(case) or "-" in symbol.partition(":")[2]:
             return
         rate = known(case, contract(case).funding_rate, "funding rate")
-        pays = rate if case.order.side == "buy" else -rate
+        pays = rate if case.order.side == "buy" else rate.copy_negate()
         if not pays <= self.limit.fraction:
             side = "long" if case.order.side == "buy" else "short"
             yield self.reason(

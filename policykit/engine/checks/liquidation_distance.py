@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_FLOOR
 from typing import Self
 
 from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check, Unknown
-from policykit.engine.contracts import contract, is_contract, known
+from policykit.engine.contracts import SHOWN, contract, is_contract, known
 from policykit.engine.lane import Lane
 from policykit.engine.money import DOWN, ZERO
 from policykit.engine.setup import Setup
@@ -46,12 +46,18 @@ class LiquidationDistance(Check):
         if position.low == position.high == 0:
             return
         at = known(case, contract(case).liquidation_price, "liquidation price")
+        if not at:
+            return
         mark = case.mark(symbol)
-        # A position that may be long or short, as far as is known, has the nearer of both; one of them is below 0.
-        near = [mark - at] * (position.high > 0) + [at - mark] * (position.low < 0)
-        distance = DOWN.divide(min(near), mark) if at else Decimal(1)
+        if self.setup.policy.account.position_mode == "hedge":
+            away = DOWN.subtract(mark, at).copy_abs()  # the nearer price of both legs, whichever it is of
+        else:
+            # A position that may be long or short, as far as is known, has the worse of both, which is below 0.
+            long, short = DOWN.subtract(mark, at), DOWN.subtract(at, mark)
+            away = min([long] * (position.high > 0) + [short] * (position.low < 0))
+        distance = DOWN.divide(away, mark)
         if not distance >= self.limit.fraction:
-            percent = Percent(max(ZERO, distance).quantize(Decimal("0.0001")))
+            percent = Percent(max(ZERO, distance).quantize(SHOWN, ROUND_FLOOR))
             yield self.reason(
                 f"the liquidation price of {symbol} is {percent} from the mark, "
                 f"min_liquidation_distance is {self.limit}",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import ROUND_CEILING
 from typing import Self
 
 from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check
-from policykit.engine.contracts import fresh_fact
+from policykit.engine.contracts import SHOWN, fresh_fact
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
 from policykit.units import Percent, plain
@@ -40,7 +41,7 @@ class MarginRatio(Check):
             ratio = fresh_fact(case, case.facts.margin_ratio, "the margin ratio")
             if not ratio <= self.limit.fraction:
                 yield self.reason(
-                    f"maintenance margin takes {Percent(ratio)} of the margin balance, "
+                    f"maintenance margin takes {Percent(ratio.quantize(SHOWN, ROUND_CEILING))} of the margin balance, "
                     f"max_margin_ratio is {self.limit}",
                     numbers=(plain(ratio * 100), plain(self.limit.fraction * 100), "%"),
                 )
