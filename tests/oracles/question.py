@@ -15,6 +15,8 @@ from tests.oracles.translate import CENT, LOT, MOST_LOTS, MOST_TICKS, TICK, step
 #: Weights of request-weight on Binance spot (rest-api.md, read 2026-11): what a call costs is given, as counts are.
 COST = {"order.create": 1, "order.cancel": 1, "orders.cancel_all": 1, "data.read": 20}
 CALL = "GET /api/v3/account"
+#: The key that orders are signed with, and the host that they are sent from.
+KEY, HOST = "mm-exec", "trader-1"
 
 
 @dataclass
@@ -23,11 +25,19 @@ class Used:
 
     position: dict[str, int] = field(default_factory=Counter)
     open_buys: dict[str, int] = field(default_factory=Counter)
+    open_sells: dict[str, int] = field(default_factory=Counter)
     unknown: dict[tuple[str, str], int] = field(default_factory=Counter)
     open_orders: Counter[str] = field(default_factory=Counter)
     orders: Counter[str] = field(default_factory=Counter)
     cancels: int = 0
     weight: int = 0
+
+    def positions_besides(self, base: str) -> int:
+        """Count the assets besides one that are held or may be; what is sold beyond what is held counts as well."""
+        return sum(
+            self.position[one] + self.open_buys[one] > 0 or self.open_sells[one] > self.position[one]
+            for one in {*self.position, *self.open_buys, *self.open_sells} - {base}
+        )
 
 
 def question(facts: Facts, order: Order, now_ms: int, used: Used) -> dict[str, Any]:
@@ -43,6 +53,7 @@ def question(facts: Facts, order: Order, now_ms: int, used: Used) -> dict[str, A
         ("quantity", LOT, MOST_LOTS),
         ("price", TICK, MOST_TICKS),
         ("stop_price", TICK, MOST_TICKS),
+        ("stop_loss_price", TICK, MOST_TICKS),
     ):
         value = getattr(order, name)
         if value is not None:
@@ -57,6 +68,7 @@ def question(facts: Facts, order: Order, now_ms: int, used: Used) -> dict[str, A
         "unknown": used.unknown[(order.symbol, order.side or "")],
         "open_orders": used.open_orders.total(),
         "open_orders_here": used.open_orders[order.symbol],
+        "other_positions": used.positions_besides(base),
         "orders": used.orders.total(),
         "orders_here": used.orders[order.symbol],
         "messages": used.orders.total() + used.cancels,
@@ -68,7 +80,13 @@ def question(facts: Facts, order: Order, now_ms: int, used: Used) -> dict[str, A
 
 def _facts(asked: dict[str, Any], facts: Facts, symbol: str) -> None:
     """Put the facts in; each number with the time of its reading."""
-    dated = {"equity": facts.equity, "day_base": facts.day_base, "transfers": facts.net_transfers}
+    dated = {
+        "equity": facts.equity,
+        "day_base": facts.day_base,
+        "transfers": facts.net_transfers,
+        "week_base": facts.week_base,
+        "peak": facts.peak,
+    }
     for name, fact in dated.items():
         if fact is not None:
             asked[name] = steps(fact.value, CENT)
@@ -76,6 +94,16 @@ def _facts(asked: dict[str, Any], facts: Facts, symbol: str) -> None:
     mark = facts.marks.get(symbol)
     if mark is not None:
         asked["mark"], asked["mark_as_of"] = steps(mark.value, TICK), mark.as_of_ms
+    book = facts.quotes.get(symbol)
+    if book is not None:
+        asked["ask"], asked["book_as_of"] = steps(book.ask, TICK), book.as_of_ms
+    if facts.week_transfers is not None:
+        asked["week_transfers"] = steps(facts.week_transfers, CENT)
+    if facts.streak is not None:
+        asked["losses"], asked["lost_at"] = facts.streak
+    proved = facts.address_proofs.get(f"{HOST}|{KEY}")
+    if proved is not None:
+        asked["proved_at"] = proved
     if facts.positions_as_of_ms is not None:
         asked["positions_as_of"] = facts.positions_as_of_ms
     if facts.skew_ms is not None:

@@ -15,6 +15,8 @@ class Said(NamedTuple):
 
 _FACT = "the facts are given"
 _COUNT = "the count is given: neither language keeps one, nor reserves"
+_CONTRACTS = "it is about contracts, and only spot is translated"
+_TOTAL = "a total that every fill and every mark moves: given whole, there is one addition left to compare"
 TABLE: Final[dict[str, Said]] = {
     "order.shape": Said(True, "but amends, and NaN, infinity and text, which neither language has as a number"),
     "order.action": Said(True, "but a close that raises another asset: it needs the account's currency"),
@@ -50,10 +52,26 @@ TABLE: Final[dict[str, Said]] = {
     "risk.entry_cooldown": Said(False, "it is about the orders before, which neither language remembers"),
     "risk.max_price_move": Said(False, "the highest of many minutes is a loop: Cedar has none"),
     "risk.trading_hours": Said(False, "the time of day and the weekday need a division with rest: Cedar has none"),
-    "risk.risk_at_stop": Said(False, "could be said, not translated yet"),
-    "risk.max_slippage": Said(False, "could be said, not translated yet"),
+    "risk.risk_at_stop": Said(True, "on the grid, in the account's currency; buys, since a sell on spot only reduces"),
+    "risk.max_slippage": Said(True, "on the grid; buys, since a sell on spot only reduces"),
     "risk.reduce_only_exits": Said(False, "spot has none, and only spot is translated"),
     "risk.daily_loss": Said(True, "the day's base is given, and nothing latches"),
+    "risk.weekly_loss": Said(True, "the bases and what was transferred are given, and nothing latches"),
+    "risk.max_drawdown": Said(True, "the highest equity is given, and nothing latches"),
+    "risk.consecutive_losses": Said(True, "the losing trades are given, and nothing latches"),
+    "risk.max_open_positions": Said(True, _COUNT),
+    "risk.max_asset_exposure": Said(False, _TOTAL),
+    "risk.max_gross_exposure": Said(False, _TOTAL),
+    "risk.max_net_exposure": Said(False, _TOTAL),
+    "groups.max_gross_exposure": Said(False, _TOTAL),
+    "groups.max_net_exposure": Said(False, _TOTAL),
+    "account.margin_mode": Said(False, _CONTRACTS),
+    "risk.max_funding_rate": Said(False, _CONTRACTS),
+    "risk.max_margin_ratio": Said(False, "it is about contracts and margin, and only plain spot is translated"),
+    "risk.min_liquidation_distance": Said(False, _CONTRACTS),
+    "risk.max_borrow": Said(False, "it is about margin, and only plain spot is translated"),
+    "key.purpose": Said(True, "wholly; which key signs is given"),
+    "key.address_proof": Said(True, "the time of the proof is given"),
 }
 
 

@@ -36,7 +36,10 @@ CLOSE: Final = "position.close"
 CANCELS: Final = ("order.cancel", "orders.cancel_all")
 READS: Final = ("data.read", "stream.connect")
 REFUSED: Final = ("transfer", "withdraw", "key.admin")
-UNCHECKED: Final = ("account.configure", "margin.borrow", "margin.repay", "convert")
+UNCHECKED: Final = ("convert",)
+TRADING_PURPOSES: Final = ("execution", "hedging")
+DAY_MS: Final = 86_400_000
+WEEK_MS: Final = 7 * DAY_MS
 PLAIN_TYPES: Final = ("limit", "market", "limit_maker")
 
 
@@ -102,7 +105,7 @@ class _Writer:
             d.among(self.f("side"), ("buy", "sell")),
             f"{self.f('quantity')} > 0",
             f'{self.f("type")} != "limit" || {d.known("price")}',
-            *(f"!({d.known(name)}) || {self.f(name)} > 0" for name in ("price", "stop_price")),
+            *(f"!({d.known(name)}) || {self.f(name)} > 0" for name in ("price", "stop_price", "stop_loss_price")),
         )
         exits = _all(self.creates, self.valid, f'{self.f("side")} == "sell"')
         self.exits = _any(exits, _all(f'{self.f("action")} == "{CLOSE}"', d.known("base")))
@@ -115,7 +118,8 @@ class _Writer:
         self.ahead_ms = min(1_000, skew.ms) if skew is not None else 1_000
         collar = policy.risk.price_collar if policy.risk is not None else None
         mark_ms = collar.max_age.ms if collar is not None and collar.max_age is not None else self.max_age_ms
-        self.fresh_mark = self.fresh("mark_as_of", min(mark_ms, self.max_age_ms))
+        self.mark_ms = min(mark_ms, self.max_age_ms)
+        self.fresh_mark = self.fresh("mark_as_of", self.mark_ms)
         self.mark_missing = f"!({d.known('mark')})"
         self.mark_stale = _all(d.known("mark"), f"!({self.fresh_mark})")
         self.priced = _any(f"!({self.at_market})", _all(d.known("mark"), self.fresh_mark))
@@ -248,27 +252,114 @@ def _caps(w: _Writer) -> Iterator[tuple[Key, str]]:
             yield ("risk.max_order_notional", "FACTS_MISSING"), _all(w.opens, w.priced, f"!({base})")
 
 
+def _key(w: _Writer) -> Iterator[tuple[Key, str]]:
+    """Write what a key may be used for: a policy of these tests has one."""
+    d, (key,) = w.dialect, (w.policy.keys or {}).values()
+    if key.purpose not in TRADING_PURPOSES:
+        yield ("key.purpose", "KEY_PURPOSE"), w.increases
+    if key.address_proof is not None and w.policy.environment == "live":
+        proved = d.known("proved_at")
+        old = _all(proved, f"!({w.fresh('proved_at', key.address_proof.max_age.ms)})")
+        yield ("key.address_proof", "ADDRESS_PROOF_MISSING"), _all(w.increases, f"!({proved})")
+        yield ("key.address_proof", "ADDRESS_PROOF_STALE"), _all(w.increases, old)
+
+
+def _stop(w: _Writer) -> Iterator[tuple[Key, str]]:
+    """Write the loss of a buy at its attached stop, and the book that a buy at the market meets."""
+    d, f, risk, check = w.dialect, w.f, w.policy.risk, "risk.risk_at_stop"
+    bounds = risk.risk_at_stop if risk is not None else None
+    if bounds is not None:
+        attached, stop = d.known("stop_loss_price"), f("stop_loss_price")
+        below = [
+            f"{w.at_market} || {stop} < {f('price')}",
+            f"!({d.known('stop_price')}) || {stop} < {f('stop_price')}",
+            f"!({w.at_market}) || {stop} < {f('mark')}",
+        ]
+        right = _all(w.opens, attached, w.priced, *below)
+        loss = f"({w.worst} - {stop} * {FINE}) * {f('quantity')}"
+        base = d.known("equity") if _shares(bounds) else "true"
+        yield (check, "RISK_STOP_MISSING"), _all(w.opens, f"!({attached})")
+        yield (check, "RISK_STOP_MISSING"), _all(w.opens, attached, w.priced, f"!({_all(*below)})")
+        yield (check, "PRICE_MISSING"), _all(w.opens, attached, w.at_market, w.mark_missing)
+        yield (check, "PRICE_STALE"), _all(w.opens, attached, w.at_market, w.mark_stale)
+        yield (check, "RISK_AT_STOP"), _all(right, base, _any(*(w.over(loss, bound) for bound in bounds)))
+        if _shares(bounds):
+            yield (check, "FACTS_MISSING"), _all(right, f"!({base})")
+    slippage = risk.max_slippage if risk is not None else None
+    if slippage is not None:
+        edge = steps(slippage.fraction, Decimal(1) / PPM) + PPM
+        judged = _all(w.opens, w.at_market, f"!({d.known('stop_price')})")
+        marked, fresh = _all(judged, d.known("mark"), w.fresh_mark), w.fresh("book_as_of", w.mark_ms)
+        over = f"{f('ask')} * {PPM} > {f('mark')} * {edge}"
+        yield ("risk.max_slippage", "PRICE_MISSING"), _all(judged, w.mark_missing)
+        yield ("risk.max_slippage", "PRICE_STALE"), _all(judged, w.mark_stale)
+        yield ("risk.max_slippage", "PRICE_MISSING"), _all(marked, f"!({d.known('ask')})")
+        yield ("risk.max_slippage", "PRICE_STALE"), _all(marked, d.known("ask"), f"!({fresh})")
+        yield ("risk.max_slippage", "RISK_SLIPPAGE"), _all(marked, d.known("ask"), fresh, over)
+
+
+class _Loss(NamedTuple):
+    """A limit of losses: what is counted from (`base`), and what must be known, in the order that it is asked in."""
+
+    check: str
+    code: str
+    limit: tuple[Bound, ...]
+    base: str
+    loss: str
+    needs: tuple[tuple[str, str], ...]
+
+
 def _loss(w: _Writer) -> Iterator[tuple[Key, str]]:
-    d, f, risk = w.dialect, w.f, w.policy.risk
-    policy = risk.daily_loss if risk is not None else None
-    if policy is None:
-        return
-    age = f"{f('now')} - {f('day_base_as_of')}"
-    base = _all(d.known("day_base"), f"{age} >= -{w.ahead_ms}", f"{age} < 86400000")
-    equity, transfers = d.known("equity"), d.known("transfers")
-    loss = f"({f('day_base')} + {f('transfers')} - {f('equity')})"
-    reached = _any(
-        *(
-            f"{loss} >= {steps(bound.value, CENT)}"
-            if isinstance(bound, Amount)
-            else f"{loss} * {PPM} >= {f('day_base')} * {steps(bound.fraction, Decimal(1) / PPM)}"
-            for bound in policy.limit
+    risk = w.policy.risk
+    for policy in _losses(w):
+        known: list[str] = []
+        for need, code in policy.needs:
+            yield (policy.check, code), _all(w.increases, *known, f"!({need})")
+            known.append(need)
+        reached = _any(
+            *(
+                f"{policy.loss} >= {steps(bound.value, CENT)}"
+                if isinstance(bound, Amount)
+                else f"{policy.loss} * {PPM} >= {w.f(policy.base)} * {steps(bound.fraction, Decimal(1) / PPM)}"
+                for bound in policy.limit
+            )
         )
-    )
-    yield ("risk.daily_loss", "DAILY_LOSS"), _all(w.increases, equity, base, transfers, reached)
-    yield ("risk.daily_loss", "DAY_BASE_MISSING"), _all(w.increases, equity, f"!({base})")
-    unknown = _any(f"!({equity})", _all(base, f"!({transfers})"))
-    yield ("risk.daily_loss", "FACTS_MISSING"), _all(w.increases, unknown)
+        yield (policy.check, policy.code), _all(w.increases, *known, reached)
+    streak = risk.consecutive_losses if risk is not None else None
+    if streak is not None:
+        check, counted, losses = "risk.consecutive_losses", w.dialect.known("losses"), w.f("losses")
+        yield (check, "FACTS_MISSING"), _all(w.increases, f"!({counted})")
+        yield (check, "LOSS_STREAK"), _all(w.increases, counted, f"{losses} >= {streak.limit}")
+        if streak.cooldown is not None:
+            cools = f"{w.f('now')} < {w.f('lost_at')} + {streak.cooldown.ms}"
+            some = _all(counted, f"{losses} > 0", f"{losses} < {streak.limit}", cools)
+            yield (check, "LOSS_COOLDOWN"), _all(w.increases, some)
+
+
+def _losses(w: _Writer) -> Iterator[_Loss]:
+    d, f, risk = w.dialect, w.f, w.policy.risk
+    if risk is None:
+        return
+
+    def running(name: str, span_ms: int) -> str:
+        age = f"{f('now')} - {f(f'{name}_as_of')}"
+        return _all(d.known(name), f"{age} >= -{w.ahead_ms}", f"{age} < {span_ms}")
+
+    day = (running("day_base", DAY_MS), "DAY_BASE_MISSING")
+    transfers, equity = ((d.known(name), "FACTS_MISSING") for name in ("transfers", "equity"))
+    if risk.daily_loss is not None:
+        loss = f"({f('day_base')} + {f('transfers')} - {f('equity')})"
+        needs = (equity, day, transfers)
+        yield _Loss("risk.daily_loss", "DAILY_LOSS", risk.daily_loss.limit, "day_base", loss, needs)
+    if risk.weekly_loss is not None:
+        loss = f"({f('week_base')} + {f('week_transfers')} + {f('transfers')} - {f('equity')})"
+        week = (running("week_base", WEEK_MS), "WEEK_BASE_MISSING")
+        needs = (week, day, (d.known("week_transfers"), "FACTS_MISSING"), transfers, equity)
+        yield _Loss("risk.weekly_loss", "WEEKLY_LOSS", risk.weekly_loss.limit, "week_base", loss, needs)
+    if risk.max_drawdown is not None:
+        loss = f"({f('peak')} + {f('transfers')} - {f('equity')})"
+        needs = ((d.known("peak"), "PEAK_MISSING"), day, transfers, equity)
+        yield _Loss("risk.max_drawdown", "DRAWDOWN", risk.max_drawdown.limit, "peak", loss, needs)
 
 
 # ---- what depends on what is used, which these languages cannot keep: it is given
@@ -300,6 +391,9 @@ def _used(w: _Writer) -> Iterator[tuple[Key, str]]:
     if risk is not None and risk.max_open_orders_per_symbol is not None:
         more = f"{f('open_orders_here')} + 1 > {risk.max_open_orders_per_symbol}"
         yield ("risk.max_open_orders_per_symbol", "RISK_OPEN_ORDERS"), _all(w.opens, more)
+    if risk is not None and risk.max_open_positions is not None:
+        more = f"{f('other_positions')} + 1 > {risk.max_open_positions}"
+        yield ("risk.max_open_positions", "RISK_OPEN_POSITIONS"), _all(w.opens, more)
     windows = (("max_orders", "orders", "RATE_ORDERS"), ("max_orders_per_symbol", "orders_here", "RATE_ORDERS"))
     for name, count, code in (*windows, ("max_messages", "messages", "RATE_MESSAGES")):
         window = getattr(risk, name, None)
@@ -319,7 +413,7 @@ def conditions(policy: Policy, dialect: Dialect) -> tuple[dict[Key, str], dict[K
     writer = _Writer(policy, dialect)
     out: tuple[dict[Key, str], dict[Key, str]] = ({}, {})
     for part, (engine, store) in zip(
-        out, (((_order, _state, _caps, _loss), ()), ((_position, _used), ())), strict=True
+        out, (((_order, _key, _state, _caps, _stop, _loss), ()), ((_position, _used), ())), strict=True
     ):
         for write in (*engine, *store):
             for key, condition in write(writer):

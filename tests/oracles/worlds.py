@@ -13,7 +13,7 @@ from policykit.decision import Decision, Hold, Reason
 from policykit.engine import Engine, compile_policy
 from policykit.engine.case import Case
 from policykit.engine.check import Check
-from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.facts import Fact, Facts, Position, Quote, Streak
 from policykit.order import Order
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome
@@ -21,11 +21,15 @@ from policykit.policy import load_text
 from policykit.store import Grant, Observation
 from policykit.store.memory import MemoryStore
 from tests.engine import random_worlds
-from tests.engine.worlds import NOW, TRAITS, changed
-from tests.oracles.question import CALL, COST, Used, lots
-from tests.oracles.translate import CANCELS, LOT, Key
+from tests.engine.worlds import DAY, NOW, TRAITS, changed
+from tests.oracles.question import CALL, COST, HOST, KEY, Used, lots
+from tests.oracles.translate import CANCELS, DAY_MS, LOT, WEEK_MS, Key
 
 ACCOUNT = "binance/main"
+#: The start of the running week, a Monday.
+WEEK = DAY - 5 * DAY_MS
+#: What one unit of an asset is worth to the store: all that is held counts as a position.
+UNITS = {"BTC": Decimal(60_000), "ETH": Decimal(3_000), "DOGE": Decimal("0.10")}
 #: The least step of a number, and one that is beyond the grid.
 LEAST = LOT
 TOO_MANY = Decimal(2**40)
@@ -43,6 +47,7 @@ def policy(rng: Random) -> dict[str, Any]:
         "risk.max_orders.limit": rng.choice([2, 6, 30]),
         "risk.daily_loss.limit": cap(["500.01 USDT", "4000 USDT"], ["0.5% of equity", "3% of equity"]),
         "rate_budgets.request-weight.limit": rng.choice([10, 40, 6000]),
+        f"keys.{KEY}": _key(rng),
     }
     if rng.random() < 0.5:
         changes["risk.max_position_notional"]["BTC/USDT"] = cap(["12345 USDT"], ["20% of equity"])
@@ -59,16 +64,30 @@ def policy(rng: Random) -> dict[str, Any]:
         "risk.max_open_orders_per_symbol": [1, 3],
         "risk.max_orders_per_symbol": [{"limit": limit, "per": "1m"} for limit in (2, 5)],
         "risk.max_messages": [{"limit": limit, "per": "1m"} for limit in (3, 8)],
+        "risk.max_open_positions": [1, 2],
+        "risk.max_slippage": ["0.1%", "2%"],
+        "risk.weekly_loss": [{"limit": limit} for limit in ("500.01 USDT", "3% of equity")],
+        "risk.max_drawdown": [{"limit": limit} for limit in ("1000 USDT", "1% of equity")],
+        "risk.consecutive_losses": [{"limit": 3}, {"limit": 2, "cooldown": "1m"}],
     }
+    if rng.random() < 0.15:
+        changes["risk.risk_at_stop"] = cap(["10 USDT", "600 USDT"], ["0.05% of equity"])
     changes |= {name: rng.choice(values) for name, values in sometimes.items() if rng.random() < 0.3}
     if rng.random() < 0.3:
         changes["stage"] = {"current": rng.choice(["paper", "sandbox", "full-live"])}
     return changed(changes)
 
 
+def _key(rng: Random) -> dict[str, Any]:
+    """Return the key that orders are signed with; few are for something else."""
+    purpose = "execution" if rng.random() < 0.9 else rng.choice(["tracking", "break_glass", "hedging"])
+    key: dict[str, Any] = {"purpose": purpose, "secret": "env://MM_EXEC", "scopes": ["read", "trade.spot"]}
+    return key | ({"address_proof": {"max_age": "30d"}} if rng.random() < 0.5 else {})
+
+
 def compiled(document: dict[str, Any]) -> Engine:
     """Return the engine of a document."""
-    return compile_policy(load_text(json.dumps(document)), TRAITS)
+    return compile_policy(load_text(json.dumps(document)), TRAITS, KEY, HOST)
 
 
 _QUANTITIES = ["0.0005", "0.00999", "0.01", "0.01001", "0.02542", "0.1", "0.16949", "0.33898", "1000", "0", "-1"]
@@ -86,6 +105,8 @@ def order(rng: Random) -> Order:
     symbol = rng.choice(["BTC/USDT"] * 6 + ["ETH/USDT", "DOGE/USDT", "BTC"])
     side: Any = rng.choice(["buy", "buy", "buy", "sell"]) if rng.random() < 0.97 else rng.choice([None, "hold"])
     made = Order(symbol, side, kind, quantity, price, stop_price=stop)
+    if rng.random() < 0.5:
+        made.stop_loss_price = Decimal(rng.choice(["57000", "58000", "58999.99", "59000", "70000", "0"]))
     if rng.random() < 0.3:
         made.time_in_force = rng.choice(["GTC", "IOC", "FOK"])
     if rng.random() < 0.7:
@@ -104,7 +125,25 @@ def facts(rng: Random) -> Facts:
         "DOGE/USDT": Fact(Decimal("0.10"), NOW),
         **known.marks,
     }
-    return replace(known, marks=marks)
+    book = Quote(Decimal(59_000), Decimal(rng.choice(["60060", "60060.01", "61200", "61200.01"])), NOW)
+    usual: dict[str, Any] = {
+        "quotes": {"BTC/USDT": book},
+        "week_base": Fact(Decimal(100_500), WEEK),
+        "week_transfers": Decimal(0),
+        "peak": Fact(Decimal(100_900), DAY),
+        "streak": Streak(),
+        "address_proofs": {f"{HOST}|{KEY}": NOW},
+    }
+    worse: dict[str, Any] = {
+        "quotes": rng.choice([{}, {"BTC/USDT": book._replace(as_of_ms=NOW - 10_001)}]),
+        "week_base": rng.choice([None, Fact(Decimal(100_500), WEEK - WEEK_MS), Fact(Decimal(103_100), WEEK)]),
+        "week_transfers": rng.choice([None, Decimal("0.01"), Decimal(-400)]),
+        "peak": rng.choice([None, Fact(Decimal(101_000), DAY), Fact(Decimal("101010.11"), DAY)]),
+        "streak": rng.choice([None, Streak(2, NOW), Streak(1, NOW - 59_999), Streak(1, NOW - 60_000), Streak(3, DAY)]),
+        "address_proofs": rng.choice([{}, {f"{HOST}|other": NOW}, {f"{HOST}|{KEY}": NOW - 30 * DAY_MS - 1}]),
+    }
+    few = rng.sample(sorted(worse), rng.choice([0, 0, 0, 1, 1, 2]))
+    return replace(known, marks=marks, **usual | {name: worse[name] for name in few})
 
 
 def keys(reasons: Iterable[Reason]) -> set[Key]:
@@ -122,7 +161,7 @@ class Trader:
         self.used = Used()
         self.out: list[Intent] = []
         held = rng.choice(["0", "0.1", "0.33898"])
-        self.store.observe(ACCOUNT, Observation(NOW, NOW, positions={"BTC": Decimal(held)}), NOW)
+        self.store.observe(ACCOUNT, Observation(NOW, NOW, positions={"BTC": Decimal(held)}, units=UNITS), NOW)
         self.used.position["BTC"] = lots(Decimal(held))
 
     def positions(self) -> dict[str, Position]:
@@ -177,8 +216,8 @@ class Trader:
         used.orders[asked.symbol] += 1
         used.open_orders[asked.symbol] += 1
         base, quantity = asked.symbol.partition("/")[0], lots(asked.quantity)
-        if asked.side == "buy":
-            used.open_buys[base] += quantity
+        out = used.open_buys if asked.side == "buy" else used.open_sells
+        out[base] += quantity
         end = self.rng.choice(["open", "open", "cancelled", "filled", "unknown"])
         if end == "unknown" and asked.side == "buy":
             self.store.outcome(intent.id, Outcome("unknown", NOW))
@@ -187,9 +226,8 @@ class Trader:
             filled = asked.quantity if end == "filled" else Decimal(0)
             self.store.outcome(intent.id, Outcome("acknowledged", NOW, filled=filled, closed=True))
             used.open_orders[asked.symbol] -= 1
-            if asked.side == "buy":
-                used.open_buys[base] -= quantity
-                used.position[base] += lots(filled)
+            out[base] -= quantity
+            used.position[base] += lots(filled)
 
 
 def without(engine: Engine, check: str) -> Engine:
