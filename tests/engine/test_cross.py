@@ -14,7 +14,19 @@ from policykit.engine.checks import all_checks
 from policykit.engine.facts import Fact, Facts, Halt, Position
 from policykit.engine.lane import Lane
 from policykit.order import Order
-from tests.engine.worlds import LANELESS, LIMITS, NOW, calm, codes, engine, facts, order
+from tests.engine.worlds import (
+    ACCOUNT_FACTS,
+    ACCOUNT_LIMITS,
+    LANELESS,
+    LIMITS,
+    NOW,
+    calm,
+    codes,
+    engine,
+    facts,
+    order,
+    placed,
+)
 
 Tier = Any
 HALTS = (Halt("all", "HALTED", "ops", "drill", NOW),)
@@ -29,7 +41,7 @@ MARKS = {
         "USDC/USDT": "1",
     }.items()
 }
-KNOWN = facts(marks=MARKS, moves=calm(*MARKS))
+KNOWN = facts(marks=MARKS, moves=calm(*MARKS), **ACCOUNT_FACTS)
 RAISES = (
     "selling ETH/BTC raises the position of BTC, which max_position_notional caps; this version holds the base asset "
     "only: buy BTC in a market of its own (BTC/USDT)"
@@ -130,19 +142,20 @@ POLICIES: list[dict[str, Any]] = [
     {**WIDE, "risk.max_position_notional": {"BTC/USDT": "2000 USDT", "ETH": "900 USDT"}},
     {**UNCAPPED, "risk.price_collar": {"max_deviation": "2%"}, "risk.max_leverage": 3},
     {**UNCAPPED, **LIMITS},
+    {**UNCAPPED, **placed(ACCOUNT_LIMITS)},
 ]
 
 
-@pytest.mark.parametrize("changes", POLICIES, ids=["uncapped", "named caps", "collar", "limits"])
+@pytest.mark.parametrize("changes", POLICIES, ids=["uncapped", "named caps", "collar", "limits", "account"])
 def test_I14_lanes_and_checks_agree_on_cross_markets(changes: dict[str, Any], tier: Tier) -> None:
     """Orders of every market and side, near every edge: the lane says what the checks say."""
     cases = tier(500, 20_000)
-    assert _agrees(engine(changes), KNOWN, Random(41), cases) > cases // 20
+    assert _agrees(engine(changes, key="mm-exec"), KNOWN, Random(41), cases) > cases // 20
 
 
 def test_I14_every_check_that_can_let_an_order_pass_is_compared() -> None:
     """The comparison runs every check but those that no lane is made under."""
-    compared = {check.id for changes in POLICIES for check in engine(changes).checks}
+    compared = {check.id for changes in POLICIES for check in engine(changes, key="mm-exec").checks}
     assert {check.id for check in all_checks()} - compared == {
         "key.purpose",
         "policy.unheld",

@@ -113,8 +113,6 @@ def test_contracts() -> None:
     assert codes(quanto) == ["CONTRACT_QUANTO"] * 2
     unknown = made.assess(facts(marks=marks), order(symbol="BTC/USDT:USDT", quantity="1"), NOW)
     assert codes(unknown) == ["CONTRACT_SIZE_MISSING"] * 2
-    leverage = engine({**SWAP, "risk.max_leverage": 3}, DERIVATIVES)
-    assert codes(leverage.assess(known, order(symbol="BTC/USDT:USDT", quantity="1"), NOW)) == ["RISK_LEVERAGE"]
 
 
 def test_reduce_only_counts_where_the_exchange_keeps_it() -> None:

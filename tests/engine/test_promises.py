@@ -18,11 +18,24 @@ from policykit.engine.check import Check, Unknown
 from policykit.engine.checks import all_checks
 from policykit.engine.facts import Fact, Facts, Halt, Move, Position
 from policykit.errors import PolicyError
+from policykit.model.enforced import unheld
 from policykit.order import ACTIONS, Order
 from policykit.policy import load_text
 from policykit.traits import load
 from tests.engine import random_worlds as worlds
-from tests.engine.worlds import CANONICAL, FACTS, NOW, changed, codes, engine, facts, order
+from tests.engine.worlds import (
+    ACCOUNT_FACTS,
+    ACCOUNT_LIMITS,
+    CANONICAL,
+    FACTS,
+    NOW,
+    changed,
+    codes,
+    engine,
+    facts,
+    order,
+    placed,
+)
 from tests.policy.documents import random_policy, text_of
 
 Tier = Callable[[int, int], int]
@@ -51,6 +64,7 @@ SETS: dict[str, Any] = {
     "risk.repeated_execution": {"limit": 10, "per": "1m"},
     "risk.duplicate_window": "2s",
     "risk.entry_cooldown": "1s",
+    **ACCOUNT_LIMITS,
 }
 #: What an order must say to pass them all.
 SAYS: dict[str, Any] = {"self_trade_prevention": "expire_taker", "stop_loss_price": Decimal(58_000)}
@@ -74,9 +88,11 @@ def test_I12_an_error_in_a_check_denies_an_increase(
 ) -> None:
     """Each check made to fail denies a buy with its own code and no foreign text; sells and cancels still pass."""
     monkeypatch.setattr(check, part, _broken)
-    made = engine({**EVERYTHING, **({check.id: SETS[check.id]} if check.id in SETS else {})})
+    limit = {check.id: SETS[check.id]} if check.id in SETS else {}
+    made = engine({**EVERYTHING, **placed(limit)}, key="mm-exec")
     assert check.id in [each.id for each in made.checks]
-    bought = made.assess(facts(moves={"BTC/USDT": STILL}), order(**SAYS), NOW)
+    known = facts(moves={"BTC/USDT": STILL}, **ACCOUNT_FACTS)
+    bought = made.assess(known, order(**SAYS), NOW)
     text = f"{check.id} could not be evaluated: RuntimeError"
     assert bought.reasons == (Reason("CHECK_ERROR", check.id, text, failure=True),)
     sold = made.assess(FACTS, order(side="sell"), NOW)
@@ -380,7 +396,7 @@ def test_canonical_policy_is_what_speed_measures() -> None:
 def test_I22_the_engine_compiles_every_policy_that_loads(tier: Tier) -> None:
     """A policy without a PK0 finding compiles and decides; what no check holds denies, and is never passed over."""
     rng = Random(22)
-    loaded = unheld = 0
+    loaded = missing = 0
     for _ in range(tier(500, 10_000)):
         document = random_policy(rng)
         document.update(exchange="binance", account={"name": "main", "currency": "USDT"})
@@ -390,10 +406,9 @@ def test_I22_the_engine_compiles_every_policy_that_loads(tier: Tier) -> None:
             continue
         loaded += 1
         bought = compile_policy(effective, load("binance")).assess(FACTS, order(), NOW)
-        risk = effective.model.risk
-        if risk is not None and risk.max_gross_exposure is not None:
-            unheld += 1
+        if any(unheld(effective.model, effective.origins)):
+            missing += 1
             assert "CHECK_MISSING" in codes(bought)
         assert "CHECK_ERROR" not in codes(bought)
     assert loaded > 50
-    assert unheld > 5
+    assert missing > 5

@@ -55,17 +55,14 @@ def test_limits_that_nothing_holds_are_these() -> None:
     assert sorted({path for path, holder in holders_named(Policy) if missing(holder, known)}) == [
         "dead_man_switch.refresh",
         "dead_man_switch.timeout",
-        "keys.*.address_proof.max_age",
         "reconciliation.on_breach",
         "reconciliation.orders_every",
         "reconciliation.positions_every",
         "reconciliation.tolerance",
         "retry.reconnect.max_per",
-        "risk.max_gross_exposure",
         "risk.partial_fills.cooldown",
         "risk.partial_fills.max_reentries",
         "risk.partial_fills.min_fill_to_act",
-        "risk.risk_at_stop",
         "stage.evidence",
     ]
 

@@ -10,14 +10,15 @@ from typing import Any
 
 from policykit.decision import Assessment
 from policykit.engine import Engine, compile_policy
-from policykit.engine.facts import Fact, Facts, Move, Position
+from policykit.engine.facts import Fact, Facts, Move, Position, Streak
 from policykit.order import Order
 from policykit.policy import load_text
 from policykit.traits import load
 from policykit.traits.base import Exchange
 
 NOW = 1_795_255_200_000  # 2026-11-21T10:00:00Z
-DAY = NOW - NOW % 86_400_000
+DAY_MS = 86_400_000
+DAY = NOW - NOW % DAY_MS
 #: How a cap of the canonical policy came about.
 SHARE = "(1.5% of equity 100,000.00 USDT, 3 s old)"
 TRAITS = load("binance")
@@ -68,6 +69,38 @@ LIMITS: dict[str, Any] = {
     "risk.entry_cooldown": "1s",
     "risk.trading_hours": ["sat 00:00-24:00 UTC"],
 }
+#: One limit of each check of the account, by the check's id; `placed` makes changes of it.
+ACCOUNT_LIMITS: dict[str, Any] = {
+    "account.margin_mode": "isolated",
+    "key.address_proof": {"purpose": "execution", "address_proof": {"max_age": "30d"}},
+    "groups.max_gross_exposure": "90000 USDT",
+    "groups.max_net_exposure": "90000 USDT",
+    "risk.max_asset_exposure": "60000 USDT",
+    "risk.max_gross_exposure": "80% of equity",
+    "risk.max_net_exposure": "80% of equity",
+    "risk.max_open_positions": 5,
+    "risk.max_borrow": "1000 USDT",
+    "risk.min_liquidation_distance": "10%",
+    "risk.max_margin_ratio": "80%",
+    "risk.max_funding_rate": "0.1%",
+    "risk.weekly_loss": {"limit": "5% of equity"},
+    "risk.max_drawdown": {"limit": "10% of equity"},
+    "risk.consecutive_losses": {"limit": 3},
+}
+#: Where the policy has it, if elsewhere than the check's id says.
+PLACES: dict[str, str] = {
+    "key.address_proof": "keys.mm-exec",
+    "groups.max_gross_exposure": "groups.desk.max_gross_exposure",
+    "groups.max_net_exposure": "groups.desk.max_net_exposure",
+}
+#: The facts that they ask for, well inside them.
+ACCOUNT_FACTS: dict[str, Any] = {
+    "address_proofs": {"host-a|mm-exec": NOW - DAY_MS},
+    "week_base": Fact(Decimal(100_500), DAY - DAY_MS),
+    "week_transfers": Decimal(0),
+    "peak": Fact(Decimal(100_600), DAY),
+    "streak": Streak(),
+}
 #: No lane is made under these.
 LANELESS: dict[str, Any] = {"risk.duplicate_window": "1s", "risk.risk_at_stop": "1000 USDT"}
 
@@ -89,6 +122,11 @@ FACTS = Facts(
 )
 
 
+def placed(limits: dict[str, Any]) -> dict[str, Any]:
+    """Return limits that are named by their checks as changes of a policy."""
+    return {PLACES.get(check, check): value for check, value in limits.items()}
+
+
 def changed(changes: dict[str, Any], base: dict[str, Any] = CANONICAL) -> dict[str, Any]:
     """Return a policy with some values replaced, by dotted path; None takes one out."""
     data = copy.deepcopy(base)
@@ -104,9 +142,9 @@ def changed(changes: dict[str, Any], base: dict[str, Any] = CANONICAL) -> dict[s
     return data
 
 
-def engine(changes: dict[str, Any] | None = None, traits: Exchange | None = TRAITS) -> Engine:
-    """Compile the canonical policy with some values replaced."""
-    return compile_policy(load_text(json.dumps(changed(changes or {})), "mm.yaml"), traits)
+def engine(changes: dict[str, Any] | None = None, traits: Exchange | None = TRAITS, key: str | None = None) -> Engine:
+    """Compile the canonical policy with some values replaced; orders are signed with `key`, on the host `host-a`."""
+    return compile_policy(load_text(json.dumps(changed(changes or {})), "mm.yaml"), traits, key, "host-a")
 
 
 def facts(**changes: Any) -> Facts:
