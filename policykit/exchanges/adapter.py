@@ -163,6 +163,10 @@ class TradingAdapter(Adapter):
         """Return the adapter that reads these products only, where the exchange keeps each in a wallet of its own."""
         return self
 
+    def takes(self, symbol: str) -> bool:
+        """Tell whether orders on a symbol can be sent, and its price be read: it is of a product in `trades`."""
+        return product_of(symbol) in self.trades
+
     def family(self, order: Order) -> str:
         """Return the traits' order family that an order belongs to."""
         return "order"

@@ -27,7 +27,7 @@ from policykit.exchanges.base import (
     Steps,
     price_of,
 )
-from policykit.exchanges.binance_usdm import is_usdm
+from policykit.exchanges.binance_usdm import is_usdm, settled_in_quote
 from policykit.exchanges.binanceusdm import ADAPTER as _USDM
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
@@ -126,6 +126,10 @@ class Binance(TradingAdapter):
         found = Binance()
         found.trades = self.trades & products
         return found
+
+    def takes(self, symbol: str) -> bool:
+        """Tell whether a symbol is of spot or of USD-M, as far as they are traded; COIN-M cannot be."""
+        return super().takes(symbol) and (not _contract(symbol) or settled_in_quote(symbol))
 
     def prepare(self, client: Any) -> None:
         """Let open orders of all symbols be listed."""

@@ -82,6 +82,10 @@ class UsdmOrders(TradingAdapter):
 
     trades = frozenset(("swap",))
 
+    def takes(self, symbol: str) -> bool:
+        """Tell whether a symbol is a contract of USD-M: COIN-M, settled in its base asset, is another exchange's."""
+        return super().takes(symbol) and settled_in_quote(symbol)
+
     def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
         """Read `timestamp` and `recvWindow` of the query, else of the body."""
         params = params_of("", (body,)) | params_of(url)
@@ -324,6 +328,12 @@ _LISTS: Final = (
     "fapiPrivateGetOpenAlgoOrders",
     "fapiPrivateGetAllAlgoOrders",
 )
+
+
+def settled_in_quote(symbol: str) -> bool:
+    """Tell whether a contract is linear: `BTC/USDT:USDT` is, `BTC/USD:BTC` is not."""
+    pair, _, settled = symbol.partition(":")
+    return pair.partition("/")[2] == settled.partition("-")[0]
 
 
 def is_usdm(url: str) -> bool:

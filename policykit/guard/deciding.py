@@ -87,7 +87,7 @@ class Deciding(ABC):
                 assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now, engine)
             decision.extra |= self._beside(order, facts, now, assessment)
-            unfit = refusals.unfit(order, assessment, self.traits.products)
+            unfit = refusals.unfit(order, assessment, self.adapter)
             if unfit:
                 return self._refuse(decision, unfit, started, gated)
             if decision.outcome == "deny":

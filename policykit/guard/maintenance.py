@@ -27,7 +27,6 @@ from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
 from policykit.store import Observation
 from policykit.telemetry import names
-from policykit.traits.base import product_of
 from policykit.units import exact
 
 if TYPE_CHECKING:
@@ -194,14 +193,14 @@ class Maintenance:
 
     def _symbols(self, client: Any, account: LiveAccount) -> tuple[str, ...]:
         """Return what to price: the policy's symbols, and what is held, as far as the exchange lists it."""
-        model, traded = self.guard.policy.model, self.guard.adapter.trades
+        model, takes = self.guard.policy.model, self.guard.adapter.takes
         currency = model.account.currency
         named = [s for s in (model.risk.symbols if model.risk else None) or () if not set(s) & set("*!?")]
         held = [f"{asset}/{currency}" for asset in {*account.balances, *account.margin} - {currency}]
         held += [f"{asset}/{currency}:{currency}" for asset in account.margin if asset != currency]
         held += [key.partition("#")[0] for key in account.positions]
         client.load_markets()
-        return tuple(sorted(s for s in {*named, *held} if s in client.markets and product_of(s) in traded))
+        return tuple(sorted(s for s in {*named, *held} if s in client.markets and takes(s)))
 
     def _quotes(self, client: Any, symbols: tuple[str, ...]) -> dict[str, Quote]:
         """Read bids and asks where a limit of the policy is held against them."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Final
 
 from policykit.decision import Assessment, Reason
 from policykit.errors import StoreUnavailable
+from policykit.exchanges.adapter import TradingAdapter
 from policykit.order import Order
 from policykit.traits.base import Family, product_of
 from policykit.units import MAX_COUNTER
@@ -25,10 +25,12 @@ def reused(order: Order, intent: str) -> tuple[Reason, ...]:
     return (Reason("CLIENT_ORDER_ID_REUSED", "order.client_order_id", message),)
 
 
-def untraded(order: Order, traded: Collection[str]) -> tuple[Reason, ...]:
+def untraded(order: Order, adapter: TradingAdapter) -> tuple[Reason, ...]:
     """Say that an order is of a product that this guard does not trade: nothing of it would be known or found."""
-    product, known = product_of(order.symbol), ", ".join(sorted(traded)) or "none"
+    product, known = product_of(order.symbol), ", ".join(sorted(adapter.trades)) or "none"
     message = f"{order.symbol} is a {product} market; the key's scopes and risk.symbols leave {known} to this guard"
+    if product in adapter.trades:
+        message = f"{order.symbol} is not among the {product} markets that policykit can trade on {adapter.id}"
     return (Reason("PRODUCT_NOT_TRADED", "order.symbol", message),)
 
 
@@ -43,10 +45,11 @@ def without_store(error: StoreUnavailable) -> tuple[Reason, ...]:
     return (Reason(error.code, "store", f"{error}; orders that increase exposure wait for it", failure=True),)
 
 
-def unfit(order: Order, assessment: Assessment, traded: Collection[str]) -> tuple[Reason, ...]:
+def unfit(order: Order, assessment: Assessment, adapter: TradingAdapter) -> tuple[Reason, ...]:
     """Return why an order cannot be sent whatever the checks say; empty: it can."""
-    if order.action == "order.create" and product_of(order.symbol) not in traded:
-        return untraded(order, traded)
+    asks = order.action == "order.create" or (order.action == "account.configure" and order.symbol)
+    if asks and not adapter.takes(order.symbol):
+        return untraded(order, adapter)
     adds = order.action == "order.amend" and not assessment.reduces and not assessment.reasons
     return amend() if adds else ()
 

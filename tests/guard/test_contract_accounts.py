@@ -1,0 +1,155 @@
+"""The account of USD-M contracts: its settings, the modes that are not known, and what changes it without an order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import ccxt
+import pytest
+
+from policykit.errors import Denied
+from tests.guard.contracts import ETH, SWAP, contracts, policy
+from tests.guard.world import World
+
+Start = Callable[..., World]
+EXCHANGES = pytest.mark.parametrize("exchange", ["binanceusdm", "binance"])
+ISOLATED = policy(more="  max_leverage: 5\n").replace("egress: fra-1", "egress: fra-1, margin_mode: isolated")
+
+
+def code(denied: pytest.ExceptionInfo[Denied]) -> str:
+    """Return the first reason of a denial."""
+    return denied.value.decision.reasons[0].code
+
+
+def written(world: World) -> list[str]:
+    """Return every call that changed something."""
+    return sorted(name for name in world.sim.truth.by_route.elements() if not name.startswith("GET"))
+
+
+@EXCHANGES
+def test_leverage_is_an_action_of_its_own(start: Start, exchange: str) -> None:
+    """Up to the limit it is set, over it nothing is sent; an order is judged by what is set at the exchange."""
+    world = contracts(start, exchange=exchange, text=policy(exchange, more="  max_leverage: 5\n"))
+    guard = world.guard()
+    client = world.protected(guard)
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.1)
+    assert (code(denied), denied.value.decision.reasons[0].observed) == ("RISK_LEVERAGE", "20")
+    with pytest.raises(ccxt.PermissionDenied) as refused:
+        client.set_leverage(21, SWAP)  # 6 would be less than the 20 that is set: that always passes
+    assert code(refused) == "RISK_LEVERAGE"  # type: ignore[arg-type]
+    assert written(world) == []
+    client.set_leverage(5, SWAP)
+    client.create_order(SWAP, "market", "buy", 0.1)  # at once: what the exchange confirmed is known
+    with pytest.raises(Denied):
+        client.create_order(ETH, "market", "buy", 0.1)  # what was set is of one contract
+    assert written(world) == ["POST /fapi/v1/leverage", "POST /fapi/v1/order"]
+    actions = [row.body["decision"]["action"] for row in guard.store.rows(0, 1_000) if row.kind == "decision"]
+    assert actions.count("account.configure") == 2
+
+
+def test_leverage_that_somebody_else_raised(start: Start) -> None:
+    """Set by hand at the exchange, it is seen in the next round; exits pass whatever it is, lowering it too."""
+    world = contracts(start, text=policy(more="  max_leverage: 5\n"))
+    by_hand = world.sim.client()
+    by_hand.set_leverage(5, SWAP)
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.1)
+    by_hand.set_leverage(50, SWAP)
+    world.clock.advance(7)
+    guard.maintain()
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.01)
+    assert (code(denied), denied.value.decision.reasons[0].observed) == ("RISK_LEVERAGE", "50")
+    client.create_order(SWAP, "market", "sell", 0.05)
+    guard.halt(f"account:{guard.account}", "HALTED", "desk", "drill")
+    client.set_leverage(4, SWAP)
+    with pytest.raises(Denied) as denied:
+        client.set_leverage(5, SWAP)
+    assert code(denied) == "TRADING_HALTED"
+
+
+def test_margin_mode(start: Start) -> None:
+    """With `margin_mode: isolated` nothing is entered on cross margin, and cross cannot be asked for."""
+    world = contracts(start, text=ISOLATED)
+    guard = world.guard()
+    client = world.protected(guard)
+    client.set_leverage(5, SWAP)
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.1)
+    assert code(denied) == "ACCOUNT_MARGIN_MODE"
+    client.set_margin_mode("isolated", SWAP)
+    client.create_order(SWAP, "market", "buy", 0.1)
+    with pytest.raises(Denied) as denied:
+        client.set_margin_mode("cross", ETH)
+    assert code(denied) == "ACCOUNT_MARGIN_MODE"
+    assert written(world) == ["POST /fapi/v1/leverage", "POST /fapi/v1/marginType", "POST /fapi/v1/order"]
+
+
+def test_position_mode(start: Start) -> None:
+    """The mode that the policy says may be set, the other not; an entry in the other one is denied."""
+    world = contracts(start, text=policy(mode="hedge"))
+    guard = world.guard()
+    client = world.protected(guard)
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.1, None, {"positionSide": "LONG"})
+    assert code(denied) == "ACCOUNT_POSITION_MODE"
+    client.set_position_mode(True)
+    with pytest.raises(Denied) as denied:
+        client.set_position_mode(False)
+    assert code(denied) == "ACCOUNT_POSITION_MODE"
+    client.create_order(SWAP, "market", "buy", 0.1, None, {"positionSide": "LONG"})
+    assert world.sim.held(SWAP, "LONG") == Decimal("0.1")
+
+
+@EXCHANGES
+def test_a_setting_is_what_was_decided(start: Start, exchange: str) -> None:
+    """A raw call of a setting, and params that change one, are refused: none arrives."""
+    world = contracts(start, exchange=exchange, text=policy(exchange, more="  max_leverage: 5\n"))
+    client = world.protected()
+    client.load_markets()
+    for way, expected in (
+        (lambda: client.fapiPrivatePostLeverage({"symbol": "BTCUSDT", "leverage": 50}), "RAW_CALL_REFUSED"),
+        (lambda: client.set_leverage(5, SWAP, {"leverage": 50}), "ORDER_DIFFERS"),
+        (
+            lambda: client.fapiPrivatePostPositionMargin({"symbol": "BTCUSDT", "amount": 1, "type": 1}),
+            "RAW_CALL_REFUSED",
+        ),
+    ):
+        with pytest.raises(Denied) as denied:
+            way()
+        assert code(denied) == expected
+    assert written(world) == []
+
+
+def test_inverse_contracts_are_not_traded(start: Start) -> None:
+    """COIN-M has a host and an account of its own that no adapter trades: no order, no setting; the rest goes on."""
+    coin = "BTC/USD:BTC"
+    text = policy("binance", more="  max_leverage: 50\n").replace('"ETH/USDT:USDT"', f'"{coin}"')
+    world = contracts(start, exchange="binance", text=text)
+    guard = world.guard()
+    client = world.protected(guard)
+    for ask in (
+        lambda: client.create_order(coin, "market", "buy", 1),
+        lambda: client.create_order(coin, "market", "sell", 1, None, {"reduceOnly": True}),
+        lambda: client.set_leverage(2, coin),
+    ):
+        with pytest.raises(Denied) as denied:
+            ask()
+        assert code(denied) == "PRODUCT_NOT_TRADED"
+    assert "BTC/USD:BTC is not among the swap markets that policykit can trade on binance" in str(denied.value)
+    client.create_order(SWAP, "market", "buy", 0.1)
+    assert written(world) == ["POST /fapi/v1/order"]
+
+
+@EXCHANGES
+def test_portfolio_margin_is_not_traded(start: Start, exchange: str) -> None:
+    """Its orders go to another host (/papi), of whose account nothing is known: they are refused at the gate."""
+    world = contracts(start, exchange=exchange)
+    client = world.protected()
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.1, None, {"portfolioMargin": True})
+    assert code(denied) in {"RAW_CALL_REFUSED", "ORDER_DIFFERS"}
+    assert written(world) == []
