@@ -53,9 +53,8 @@ class Loader:
         except ModuleNotFoundError as error:
             if error.name != "policykit":
                 stop(f"{type(error).__name__}: {error}")
-            stop(
-                f"{sys.executable} has no policykit; install it there: {sys.executable} -m pip install policykit-trading"
-            )
+            python = sys.executable
+            stop(f"{python} has no policykit; install it there: {python} -m pip install policykit-trading")
         except Exception as error:  # noqa: BLE001 - closed by default, whatever it is
             stop(str(error) or type(error).__name__)
 
