@@ -1,4 +1,4 @@
-"""`policykit journal tail | show | verify`: the record, for people and as JSON."""
+"""`policykit journal tail | show | verify | backup`: the record, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -124,6 +124,34 @@ def verify(uri: str | None, output_format: str) -> None:
         store.close()
     said = words.verdict(_named(uri), rows, problem, head)
     click.echo(json.dumps(said, indent=2) if output_format == "json" else words.verdict_text(said))
+    if problem is not None:
+        leave(Exit.NO)
+
+
+@command.command(epilog=example("policykit journal backup store-2026-11-21.db"))
+@click.argument("file", metavar="FILE", type=click.Path())
+@store_option
+def backup(file: str, uri: str | None) -> None:
+    """Copy the file of the journal while bots use it, as of one moment; with sqlite it holds the counters too.
+
+    FILE must be new. A store that is restored from it refuses increases until `policykit resume --scope all`: it knows
+    nothing of what was granted since.
+    """
+    from policykit.store.sqlite import verify_file
+
+    store = _open(uri)
+    try:
+        if not hasattr(store, "backup"):
+            click.echo(f"{_named(uri)}: has no file; a sqlite or valkey store may be", err=True)
+            leave(Exit.CALL)
+        store.backup(file)
+    except OSError as error:
+        click.echo(f"{file}: cannot be made ({error.strerror}); name a new file in a folder that is there", err=True)
+        leave(Exit.CALL)
+    finally:
+        store.close()
+    rows, problem = verify_file(file)
+    click.echo(f"{file}: {rows} rows, {problem or 'the chain is whole'}")
     if problem is not None:
         leave(Exit.NO)
 

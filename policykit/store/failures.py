@@ -49,9 +49,15 @@ def unavailable(path: str, error: sqlite3.Error, busy_ms: int) -> StoreUnavailab
             f"{path}: another process has held it for over {busy_ms / 1000:g} s; end that process, or wait for it",
             "STORE_LOCKED",
         )
-    if kind == sqlite3.SQLITE_ERROR and "no such" in str(error):
-        kind = sqlite3.SQLITE_CORRUPT  # a table or a column of ours is gone
+    if (kind == sqlite3.SQLITE_ERROR and "no such" in str(error)) or str(error).startswith("Could not decode"):
+        kind = sqlite3.SQLITE_CORRUPT  # a table or a column of ours is gone, or a text is none
     code, why = _CAUSES.get(kind, ("STORE_DOWN", f"SQLite says: {error}"))
+    return StoreUnavailable(f"{path}: {why}", code)
+
+
+def damaged(path: str) -> StoreUnavailable:
+    """Say that the file at `path` is ours and not what was written."""
+    code, why = _DAMAGED
     return StoreUnavailable(f"{path}: {why}", code)
 
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 from policykit.errors import StoreUnavailable
 from policykit.store.base import Row
 from policykit.store.chain import GENESIS, link, text_of
-from policykit.store.failures import busy, unavailable, unopened
-from policykit.store.layout import lay_out
+from policykit.store.failures import busy, damaged, unavailable, unopened
+from policykit.store.layout import lay_out, mark_copied
 from policykit.store.verify import verify_file
 
 #: How long a write waits for another process's, ms.
@@ -96,6 +96,9 @@ class JournalFile:
         try:
             self.epoch = lay_out(db, self.path, self.epoch)
             db.execute(f"PRAGMA busy_timeout={POLL_MS}")
+        except UnicodeDecodeError:  # SQLite's own message cites the damage
+            db.close()
+            raise damaged(self.path) from None
         except BaseException:
             db.close()
             raise
@@ -159,8 +162,7 @@ class JournalFile:
     def backup(self, path: str | Path) -> None:
         """Copy the file while it is in use, as of one moment. Raise StoreUnavailable; FileExistsError for a file there.
 
-        A copy that takes the place of its original is older than what bots remember: guards refuse increases on it
-        until they are started anew, and it is for reading first of all.
+        The copy says that it is one: a store that is opened on it does not know what was granted since (STORE_RESET).
         """
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
@@ -168,10 +170,14 @@ class JournalFile:
             try:
                 with self._lock:
                     self._ready().backup(copy, pages=_BACKUP_PAGES)
+                mark_copied(copy)
             finally:
                 copy.close()
-        except sqlite3.Error as error:
-            raise unavailable(self.path, error, self._busy_ms) from None
+        except BaseException as error:
+            os.unlink(path)  # half a copy is none
+            if isinstance(error, sqlite3.Error):
+                raise unavailable(self.path, error, self._busy_ms) from None
+            raise
 
     def close(self) -> None:
         """Let go of the file."""

@@ -6,14 +6,19 @@ import sqlite3
 from typing import Final
 
 from policykit.errors import StoreUnavailable
+from policykit.store.failures import damaged
 
 #: What a library must know at least to work on the file (`PRAGMA user_version`); a file that asks for more is refused.
 SCHEMA: Final = 1
-#: What the file has (`meta.layout`, 1 where it says nothing). A version that only adds leaves SCHEMA, so that the
-#: version before it goes on working on the same file; its additions stand in `_ADDED`.
-LAYOUT: Final = 2
+#: Whose file it is (`PRAGMA application_id`): "pkit". `file` and whoever finds the file can tell.
+APPLICATION: Final = 0x706B6974
+#: The layout that says so; a file of an earlier one is known by its tables.
+_NAMED: Final = 3
 
-_TABLES: Final = f"""
+#: What each layout adds to the one before it, which stands in `meta.layout` (1 where that says nothing). A version that
+#: only adds leaves SCHEMA, so that the version before it goes on working on the same file.
+_ADDED: Final = {
+    1: f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE journal (
     seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL);
@@ -27,73 +32,84 @@ CREATE TABLE guards (
     PRIMARY KEY (bot, host, pid, account)) WITHOUT ROWID;
 CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version={SCHEMA};
-"""
-
-#: What each layout adds to the one before it.
-_ADDED: Final = {
+""",
     # The newest grant of a store elsewhere (valkey) that this host has written down: its epoch and sequence.
     2: "CREATE TABLE IF NOT EXISTS seen (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, seq INTEGER)",
+    _NAMED: f"PRAGMA application_id={APPLICATION}",
 }
+LAYOUT: Final = max(_ADDED)
 
 
 def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
-    """Prepare a connection, make the tables if the file has none, and return the store's epoch.
+    """Prepare a connection, bring the file to this layout, and return the store's epoch.
 
-    Raise StoreUnavailable for a newer layout and for a file that is another program's.
+    Raise StoreUnavailable for a newer layout and for a file that is another program's, which is left as it is.
     """
     # INVARIANT I3: a row is synced before the call that wrote it returns, and only then may an order be sent.
     db.execute("PRAGMA synchronous=FULL")
-    if _version(db, path) < SCHEMA:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            if _version(db, path) < SCHEMA:  # or another process was first
-                _check_empty(db, path)
-                for statement in _TABLES.strip().split(";\n"):
-                    db.execute(statement)
-                db.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
+    if _layout(db, path) < LAYOUT:
+        _add(db, path, epoch)
     db.execute("PRAGMA journal_mode=WAL")
-    if _layout(db) < LAYOUT:
-        _add(db)
-    found = db.execute("SELECT value FROM meta WHERE name='epoch'").fetchone()
-    return str(found[0])
+    found = _said(db, "epoch")
+    if found is None:
+        raise damaged(path)
+    return found
 
 
-def _version(db: sqlite3.Connection, path: str) -> int:
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+def copied(db: sqlite3.Connection, path: str) -> int | None:
+    """Return the last row that a backup was made with; None for a file that is none."""
+    found = _said(db, "copied")
+    if found is not None and not found.isdecimal():
+        raise damaged(path)
+    return None if found is None else int(found)
+
+
+def mark_copied(db: sqlite3.Connection) -> None:
+    """Write into a backup that it is one."""
+    with db:
+        db.execute("INSERT OR REPLACE INTO meta SELECT 'copied', coalesce(max(seq), 0) FROM journal")
+
+
+def _said(db: sqlite3.Connection, name: str) -> str | None:
+    found = db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def _layout(db: sqlite3.Connection, path: str) -> int:
+    """Return what the file has; 0 for an empty one."""
+    owner, version = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version"))
+    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    if not tables and owner == version == 0:
+        return 0
+    if owner not in (0, APPLICATION) or not {"meta", "journal"} <= tables:
+        raise StoreUnavailable(
+            f"{path}: is the database of another program; a new or empty file may be; name one in POLICYKIT_STORE",
+            "STORE_VERSION",
+        )
     if version > SCHEMA:
         raise StoreUnavailable(
             f"{path}: written by a newer policykit (layout {version}); layouts up to {SCHEMA} can be read; "
             "upgrade policykit",
             "STORE_VERSION",
         )
-    return version
+    layout = _said(db, "layout") or "1"
+    if version < SCHEMA or not layout.isdecimal() or (int(layout) >= _NAMED and owner != APPLICATION):
+        raise damaged(path)
+    return int(layout)
 
 
-def _layout(db: sqlite3.Connection) -> int:
-    found = db.execute("SELECT value FROM meta WHERE name='layout'").fetchone()
-    return int(found[0]) if found else 1
-
-
-def _add(db: sqlite3.Connection) -> None:
-    """Bring an older file to this layout, all of it or nothing."""
+def _add(db: sqlite3.Connection, path: str, epoch: str) -> None:
+    """Bring a new or older file to this layout, all of it or nothing."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        for layout in range(_layout(db) + 1, LAYOUT + 1):
-            db.execute(_ADDED[layout])
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", (str(layout),))
+        had = _layout(db, path)  # another process may have been first
+        for layout in range(had + 1, LAYOUT + 1):
+            for statement in _ADDED[layout].strip().split(";\n"):
+                db.execute(statement)
+        if not had:
+            db.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", (str(max(had, LAYOUT)),))
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")
         raise
-
-
-def _check_empty(db: sqlite3.Connection, path: str) -> None:
-    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise StoreUnavailable(
-            f"{path}: is the database of another program; a new or empty file may be; name one in POLICYKIT_STORE",
-            "STORE_VERSION",
-        )

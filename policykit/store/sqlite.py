@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from policykit.engine.facts import Facts
 from policykit.errors import StoreUnavailable
 from policykit.orders.intent import Intent
 from policykit.store import forks
@@ -22,15 +24,20 @@ from policykit.store.chain import GENESIS, link, text_of
 from policykit.store.durability import ephemeral
 from policykit.store.failures import unavailable
 from policykit.store.journal import BUSY_MS, FROM, INSERT, UNREADABLE, Connect, JournalFile, connect
+from policykit.store.layout import copied
 from policykit.store.ledger import Ledger
 from policykit.store.verify import verify_file
 
 __all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
 
+#: What a checkpoint says, by number: the ledger of another version may have counted less. Raised with `Ledger.dump`.
+FORM: Final = 2
 #: Rows replayed at opening before a fresh checkpoint is worth its write.
 CHECKPOINT_ROWS: Final = 1_000
 #: Rows after which whoever writes the next keeps a checkpoint, ms of work: opening never replays more.
 CHECKPOINT_EVERY: Final = 20_000
+_SAVED: Final = "SELECT c.seq, CAST(c.state AS BLOB), c.hash, j.hash FROM checkpoint c JOIN journal j USING (seq)"
+_RESUMED: Final = "SELECT body FROM journal WHERE seq > ? AND kind = 'resume'"
 
 
 class SqliteStore(JournalFile, LedgerStore):
@@ -50,6 +57,7 @@ class SqliteStore(JournalFile, LedgerStore):
         #: A commit was begun in this step and did not report a failure.
         self._wrote = False
         self._checkpointed = 0
+        self._reset: tuple[str, str] | None = None
         with self._lock:
             self._current()
             if self._ledger.seq - self._checkpointed >= CHECKPOINT_ROWS:
@@ -60,17 +68,27 @@ class SqliteStore(JournalFile, LedgerStore):
 
     def _replay_all(self, db: sqlite3.Connection) -> None:
         self._ledger, self._hash = Ledger(), GENESIS
-        saved = db.execute("SELECT c.seq, c.state, c.hash, j.hash FROM checkpoint c JOIN journal j USING (seq)")
-        for seq, state, state_hash, row_hash in saved:
+        for seq, raw, state_hash, row_hash in db.execute(_SAVED):
             try:
-                if link(row_hash, seq, 0, "checkpoint", state) == state_hash:
-                    self._ledger, self._hash = Ledger.load(json.loads(state)), row_hash
+                state = raw.decode()
+                said = json.loads(state)
+                if link(row_hash, seq, 0, "checkpoint", state) == state_hash and said["form"] == FORM:
+                    self._ledger, self._hash = Ledger.load(said), row_hash
             except UNREADABLE:
                 pass  # of another version: the journal has it all
         self._checkpointed = self._ledger.seq
         self._version = -1
+        self._reset = self._copied(db)
         self._catch_up(db)
         self._trusted = True
+
+    def _copied(self, db: sqlite3.Connection) -> tuple[str, str] | None:
+        """Say why increases wait for a person if the file is a backup that took its original's place."""
+        seq = copied(db, self.path)
+        if seq is None or any(json.loads(body).get("scope") == "all" for (body,) in db.execute(_RESUMED, (seq,))):
+            return None
+        what = f"{self.path}: is a backup as of row {seq}, and knows of nothing later"
+        return "STORE_RESET", f"{what}; reconcile, then `policykit resume --scope all`"
 
     def _catch_up(self, db: sqlite3.Connection) -> None:
         version = self._patient(db, "PRAGMA data_version").fetchone()[0]
@@ -97,6 +115,8 @@ class SqliteStore(JournalFile, LedgerStore):
                     "STORE_DAMAGED",
                 ) from None
             ledger.seq, self._hash = seq, row_hash
+        if self._reset is not None:
+            self._reset = self._copied(db)
         self._version = version
 
     # ---- the steps of LedgerStore
@@ -165,6 +185,18 @@ class SqliteStore(JournalFile, LedgerStore):
     def _take(self, intent: Intent) -> None:
         self._asked("INSERT INTO own_ids VALUES (?,?,?)", intent.account, intent.client_order_id, intent.id)
 
+    def facts(self, account: str, bot: str, symbol: str = "") -> Facts:
+        facts = super().facts(account, bot, symbol)
+        return facts if self._reset is None else replace(facts, store_problem=self._reset)
+
+    def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
+        lifted, before = super().resume(scope, by, why, now_ms), self._reset
+        if before is None:
+            return lifted
+        with self._lock:
+            self._reset = self._copied(self._ready())
+        return lifted + (self._reset is None)
+
     # ---- what is not journaled
 
     def beat(self, guard: GuardInfo) -> None:
@@ -217,7 +249,7 @@ class SqliteStore(JournalFile, LedgerStore):
                 self._roll_back(self._db)
 
     def _keep(self, ledger: Ledger) -> None:
-        state = json.dumps(ledger.dump(), separators=(",", ":"))
+        state = json.dumps({"form": FORM, **ledger.dump()}, separators=(",", ":"))
         state_hash = link(self._hash, ledger.seq, 0, "checkpoint", state)
         self._asked("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?)", ledger.seq, state, state_hash)
         self._asked("COMMIT")

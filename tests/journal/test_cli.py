@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from policykit.cli.__main__ import main
+from policykit.store import open_store
 from tests.journal.conftest import FIRST, SECOND, THIRD
 from tests.journal.test_tail import LINES
 from tests.journal.test_timeline import ORDER
@@ -115,8 +116,6 @@ def test_a_file_that_is_no_store_is_said_to_be_damaged(tmp_path: Path, capsys: O
 
 def test_an_empty_and_a_memory_store_can_be_asked(tmp_path: Path, capsys: Out) -> None:
     """A new store is intact and empty; a memory store has nothing to show."""
-    from policykit.store import open_store
-
     uri = f"sqlite:///{tmp_path}/new.db"
     open_store(uri).close()
     assert main(["journal", "verify", "--store", uri]) == 0
@@ -135,3 +134,32 @@ def test_follow_goes_on_until_interrupted(uri: str, capsys: Out, monkeypatch: py
     monkeypatch.setattr("policykit.cli.journal._wait", interrupted)  # not time.sleep: other threads sleep, too
     assert main(["journal", "tail", "--follow", "-n", "1", "--store", uri]) == 130
     assert capsys.readouterr().out.splitlines() == LINES[-1:]
+
+
+def test_backup_copies_the_journal_and_checks_it(uri: str, tmp_path: Path, capsys: Out) -> None:
+    """A new file with every row ends with 0; a file that is there is left alone, memory has none: 2."""
+    copy = tmp_path / "copy.db"
+    assert main(["journal", "backup", str(copy), "--store", uri]) == 0
+    assert capsys.readouterr().out == f"{copy}: 13 rows, the chain is whole\n"
+    assert main(["journal", "verify", "--store", f"sqlite:///{copy}"]) == 0
+    capsys.readouterr()
+    for file, store, said in (
+        (copy, uri, f"{copy}: cannot be made (File exists); name a new file in a folder that is there\n"),
+        (tmp_path / "no" / "x.db", uri, f"{tmp_path}/no/x.db: cannot be made (No such file or directory); name a "),
+        (tmp_path / "x.db", "memory:", "memory:: has no file; a sqlite or valkey store may be\n"),
+    ):
+        assert main(["journal", "backup", str(file), "--store", store]) == 2
+        assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_backup_of_a_journal_that_was_changed_says_so(uri: str, tmp_path: Path, capsys: Out) -> None:
+    """A row from before the checkpoint keeps no store from opening: the copy is made, and ends with 1 and the row."""
+    path, copy = uri.removeprefix("sqlite://"), tmp_path / "copy.db"
+    store = open_store(uri)
+    store.checkpoint()
+    store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE journal SET at_ms = at_ms + 1 WHERE seq = 3")
+    connection.close()
+    assert main(["journal", "backup", str(copy), "--store", uri]) == 1
+    assert capsys.readouterr().out.startswith(f"{copy}: 2 rows, row 3 does not carry the hash")
