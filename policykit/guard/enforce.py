@@ -26,6 +26,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "amount": ("amount", "quantity", "qty"),
     "price": ("price", "rate"),
     "params": ("params",),
+    "client_order_id": ("client_order_id", "clientOrderId", "newClientOrderId", "orderLinkId"),
 }
 _NEEDED = ("symbol", "side", "amount")
 _MISSING: Any = object()
@@ -40,18 +41,19 @@ def enforce(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function ask the policy first; it runs once when the answer is yes, else `Denied` is raised.
 
-    The order is read from the arguments `symbol`, `side`, `type` (default limit, or market without a price), `amount`
-    and `price` by name; `order=` is for another signature: a function of the same arguments that returns an `Order`.
-    Works on functions, methods and coroutine functions. Without `guard` the one of POLICYKIT_POLICY is loaded at the
-    first call. A function that raises leaves its order's outcome unknown, unless a protected client inside knows
-    better. Raise TypeError at decoration for what cannot work.
+    The order is read from the arguments `symbol`, `side`, `type` (default limit, or market without a price), `amount`,
+    `price` and `client_order_id` by name; `order=` is for another signature: a function of the same arguments that
+    returns an `Order`. Works on functions, methods, class and static methods, and coroutine functions. Without `guard`
+    the one of POLICYKIT_POLICY is loaded at the first call. A function that raises leaves its order's outcome unknown,
+    unless a protected client inside knows better. Raise TypeError at decoration for what cannot work.
     """
     if action not in ACTIONS:
         raise TypeError(f'@enforce: action is "{action}"; one of {", ".join(ACTIONS)} may be')
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"@enforce: {function.__qualname__} is a generator; a permit cannot outlive a yield")
+        if isinstance(function, classmethod | staticmethod):
+            return type(function)(decorate(function.__func__))
+        _check(function)
         read = order or _reader(function, action)
         if inspect.iscoroutinefunction(function):
 
@@ -100,6 +102,25 @@ class _Attempt:
         self.guard.release(admitted)
 
 
+def _name(function: Callable[..., Any]) -> str:
+    """Return what to call a callable by in a message: a partial and an object have no name of their own."""
+    named = getattr(function, "func", function)
+    return str(getattr(named, "__qualname__", type(named).__qualname__))
+
+
+def _check(function: Callable[..., Any]) -> None:
+    """Raise TypeError for what cannot be enforced: the permit would be over before the order is sent."""
+    if inspect.isclass(function):
+        raise TypeError(f"@enforce: {_name(function)} is a class; put @enforce on its method that sends")
+    inner = inspect.unwrap(function)
+    if any(inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f) for f in (function, inner)):
+        raise TypeError(f"@enforce: {_name(function)} is a generator; a permit cannot outlive a yield")
+    unaware = inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(function).__call__)
+    if unaware and not inspect.iscoroutinefunction(function):
+        where = "put @enforce on the `async def` itself"
+        raise TypeError(f"@enforce: {_name(function)} only returns the coroutine that sends; {where}")
+
+
 def _reader(function: Callable[..., Any], action: str) -> Callable[..., Order]:
     """Return a function of the same arguments that reads the order; say now what it cannot find."""
     parameters = list(inspect.signature(function).parameters.values())
@@ -107,12 +128,16 @@ def _reader(function: Callable[..., Any], action: str) -> Callable[..., Order]:
     for field, names in _NAMES.items():
         for index, parameter in enumerate(parameters):
             if parameter.name in names:
+                if field in places:
+                    both = f"{places[field][1]} and {parameter.name}, which both read as the {field}"
+                    how = "give @enforce(order=...) a function that returns the Order"
+                    raise TypeError(f"@enforce: {_name(function)} has {both}; {how}")
                 default = _MISSING if parameter.default is inspect.Parameter.empty else parameter.default
                 places[field] = (index, parameter.name, default)
     missing = [field for field in _NEEDED if field not in places] if action == "order.create" else []
     if missing:
         raise TypeError(
-            f"@enforce: {function.__qualname__} has no argument for {', '.join(missing)}; name them so, or give "
+            f"@enforce: {_name(function)} has no argument for {', '.join(missing)}; name them so, or give "
             "@enforce(order=...) a function that returns the Order"
         )
     asked = [(places.get(field, (len(parameters), field, None))) for field in _NAMES]
@@ -123,11 +148,12 @@ def _reader(function: Callable[..., Any], action: str) -> Callable[..., Order]:
         for index, name, default in asked:
             value = args[index] if index < count else kwargs.get(name, default)
             found.append(None if value is _MISSING else value)
-        symbol, side, kind, amount, price, params = found
+        symbol, side, kind, amount, price, params, own_id = found
         if action != "order.create":
             return Order(symbol or "", action=action)
         kind = kind or ("market" if price is None else "limit")
-        return order_of(str(symbol), str(kind), str(side), amount, price, params or {})
+        params = (params or {}) if own_id is None else {**(params or {}), "clientOrderId": own_id}
+        return order_of(str(symbol), str(kind), str(side), amount, price, params)
 
     return read
 
@@ -146,6 +172,8 @@ def _raised(error: BaseException, now_ms: int) -> Outcome:
 
 def _returned(result: Any, now_ms: int) -> Outcome:
     """Return what a return means: an acknowledgement, with what a ccxt-like answer says of it."""
+    if inspect.isawaitable(result) or inspect.isgenerator(result):
+        return Outcome("unknown", now_ms, error="RETURNED_UNFINISHED")  # what sends has not run yet
     said = result if isinstance(result, dict) else {}
     try:
         filled = None if said.get("filled") is None else exact(said["filled"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -158,3 +158,127 @@ def test_what_is_missing_is_said_at_decoration(make: Callable[[], object], words
     """Not at the first order."""
     with pytest.raises(TypeError, match=words):
         make()
+
+
+def sends(symbol: str, side: str, amount: float, price: float) -> float:
+    """Stand for a function that sends."""
+    return price
+
+
+async def asends(symbol: str, side: str, amount: float, price: float) -> float:
+    """Stand for a coroutine function that sends."""
+    return price
+
+
+def yields(symbol: str, side: str, amount: float) -> Iterator[float]:
+    """Stand for a generator that sends."""
+    yield amount
+
+
+@functools.wraps(asends)
+def hides_a_coroutine(*args: Any, **kwargs: Any) -> Any:
+    """Return the coroutine of the one that it wraps, as a decorator does that knows nothing of asyncio."""
+    return asends(*args, **kwargs)
+
+
+@functools.wraps(yields)
+def hides_a_generator(*args: Any) -> Any:
+    """Return the generator of the one that it wraps."""
+    return yields(*args)
+
+
+class Sender:
+    """An object that sends when it is called."""
+
+    def __init__(self, symbol: str, side: str, amount: float) -> None:
+        """Take what is to be sent."""
+
+    async def __call__(self, symbol: str, side: str, amount: float) -> None:
+        """Send."""
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (functools.partial(lambda amount: amount, 1), "@enforce: <lambda> has no argument for symbol, side, amount;"),
+        (functools.partial(sends, SYMBOL, "buy"), "@enforce: sends has no argument for symbol, side;"),
+        (Sender, "@enforce: Sender is a class; put @enforce on its method that sends"),
+        (Sender("", "", 1), "@enforce: Sender only returns the coroutine that sends; put @enforce on the `async def`"),
+        (hides_a_coroutine, "@enforce: asends only returns the coroutine that sends; put @enforce on the `async def`"),
+        (hides_a_generator, "@enforce: yields is a generator; a permit cannot outlive a yield"),
+        (functools.partial(yields, SYMBOL), "@enforce: yields is a generator; a permit cannot outlive a yield"),
+        (
+            lambda symbol, market, side, amount: None,
+            "@enforce: <lambda> has symbol and market, which both read as the symbol; give @enforce(order=...) a",
+        ),
+        (
+            lambda symbol, side, qty, amount: None,
+            "@enforce: <lambda> has qty and amount, which both read as the amount; give @enforce(order=...) a",
+        ),
+        (lambda **order: None, "@enforce: <lambda> has no argument for symbol, side, amount;"),
+    ],
+)
+def test_what_cannot_be_enforced_is_refused_by_name(function: Callable[..., Any], words: str) -> None:
+    """A partial and an object are called by the name of what they call, and each refusal says what to do."""
+    with pytest.raises(TypeError) as refused:
+        enforce()(function)
+    assert words in str(refused.value)
+
+
+def test_either_order_of_class_and_static_methods(start: Callable[..., World]) -> None:
+    """`@enforce` above `@classmethod` and `@staticmethod` reads the same as below them."""
+    guard = start().guard()
+
+    class Bot:
+        @enforce(guard=guard)  # type: ignore[arg-type]
+        @classmethod
+        def of_class(cls, symbol: str, side: str, amount: float, price: float) -> str:
+            return cls.__name__
+
+        @enforce(guard=guard)
+        @staticmethod
+        def static(symbol: str, side: str, amount: float, price: float) -> float:
+            return price
+
+    for call, result in ((Bot.of_class, "Bot"), (Bot().static, 59_000)):
+        assert call(*SMALL) == result  # type: ignore[operator]
+        with pytest.raises(Denied):
+            call(*LARGE)  # type: ignore[operator]
+
+
+def test_a_partial_of_a_coroutine_function_is_awaited(start: Callable[..., World]) -> None:
+    """It is one, whatever binds its arguments."""
+    guard = start().guard()
+    made = enforce(guard=guard)(functools.partial(asends, symbol=SYMBOL))
+    assert asyncio.run(made(side="buy", amount=0.001, price=59_000)) == 59_000
+    assert [intent.state for intent in guard.store.intents()] == ["acknowledged"]
+
+
+def test_what_returns_before_it_sent_keeps_its_reservation(start: Callable[..., World]) -> None:
+    """A function that hands back a task or a coroutine has sent nothing that anybody knows of yet."""
+    guard = start().guard()
+
+    @enforce(guard=guard)
+    def later(symbol: str, side: str, amount: float, price: float) -> Any:
+        return asends(symbol, side, amount, price)
+
+    later(*SMALL).close()
+    assert [(intent.state, intent.error) for intent in guard.store.intents()] == [("unknown", "RETURNED_UNFINISHED")]
+
+
+def test_the_callers_own_id_is_the_orders(start: Callable[..., World]) -> None:
+    """By the name that the library has for it; an order without one gets policykit's."""
+    guard = start().guard()
+
+    @enforce(guard=guard)
+    def buy(symbol: str, side: str, amount: float, price: float, orderLinkId: str | None = None) -> None:  # noqa: N803
+        """Send nothing."""
+
+    buy(*SMALL, orderLinkId="bot-1")
+    buy(*SMALL[:3], 58_000)
+    ids = [intent.client_order_id for intent in guard.store.intents()]
+    assert ids[0] == "bot-1"
+    assert ids[1].startswith("pk")
+    with pytest.raises(Denied) as denied:
+        buy(*SMALL, orderLinkId="bot-1")
+    assert denied.value.decision.reasons[0].code == "CLIENT_ORDER_ID_REUSED"

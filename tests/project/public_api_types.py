@@ -67,10 +67,47 @@ async def sell(symbol: str, side: str, amount: float) -> str:
     return symbol
 
 
+class Bot:
+    """Methods of every kind."""
+
+    @enforce()
+    def method(self, symbol: str, side: str, amount: float) -> int:
+        """Keep its own signature, `self` bound."""
+        return 1
+
+    @classmethod
+    @enforce()
+    def of_class(cls, symbol: str, side: str, amount: float) -> type[Bot]:
+        """Keep its own signature, `cls` bound."""
+        return cls
+
+    @staticmethod
+    @enforce()
+    async def static(symbol: str, side: str, amount: float) -> bytes:
+        """Keep being a coroutine function."""
+        return b""
+
+
+def read_odd(ticket: dict[str, str]) -> Order:
+    """Read the order of a function whose arguments say nothing to policykit."""
+    return Order(ticket["market"])
+
+
+@enforce(order=read_odd)
+def send_odd(ticket: dict[str, str]) -> list[str]:
+    """Keep its own signature."""
+    return []
+
+
 async def a_decorated_function_keeps_its_types() -> None:
     """What goes in and comes out is what was written."""
     assert_type(buy("BTC/USDT", 1.0, price=2.0), int)
     assert_type(await sell("BTC/USDT", "sell", 1.0), str)
+    assert_type(Bot().method("BTC/USDT", side="buy", amount=1.0), int)
+    assert_type(Bot.of_class("BTC/USDT", "buy", 1.0), type[Bot])
+    assert_type(await Bot.static("BTC/USDT", "buy", 1.0), bytes)
+    assert_type(send_odd({}), list[str])
+    buy("BTC/USDT", "1", price=2.0)  # type: ignore[arg-type] - an editor says that the amount is no number
 
 
 assert_type(policykit.__version__, str)
