@@ -234,5 +234,10 @@ class TradingAdapter(Adapter):
         yield  # pragma: no cover
 
     @abstractmethod
-    def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
-        """Return deposits less withdrawals since a moment, in `currency`; an asset without a mark counts 0."""
+    def net_transfers(
+        self, since_ms: int, marks: dict[str, Decimal], currency: str, until_ms: int | None = None
+    ) -> Steps[Decimal]:
+        """Return deposits less withdrawals from a moment up to, and without, another (None: until now), in `currency`.
+
+        An asset without a mark counts 0.
+        """

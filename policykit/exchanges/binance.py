@@ -323,16 +323,18 @@ class Binance(TradingAdapter):
         """Read the exchange's clock, UTC ms."""
         return (yield from binance_account.server_time(self, "publicGetTime"))
 
-    def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
-        """Return deposits less withdrawals since a moment, an asset without a mark as 0, as equity counts it.
+    def net_transfers(
+        self, since_ms: int, marks: dict[str, Decimal], currency: str, until_ms: int | None = None
+    ) -> Steps[Decimal]:
+        """Return deposits less withdrawals of a span, an asset without a mark as 0, as equity counts it.
 
         Transfers between own wallets are in it only where contracts alone are traded: else both wallets are counted.
         """
         if "spot" not in self.trades:
-            return (yield from _USDM.net_transfers(since_ms, marks, currency))
+            return (yield from _USDM.net_transfers(since_ms, marks, currency, until_ms))
         total = Decimal(0)
         for method, sign in (("sapiGetCapitalDepositHisrec", 1), ("sapiGetCapitalWithdrawHistory", -1)):
-            answer = yield Read(method, {"startTime": since_ms, "limit": MAX_ROWS})
+            answer = yield Read(method, binance_account.span(since_ms, until_ms) | {"limit": MAX_ROWS})
             rows = _rows(answer, "transfers")
             if len(rows) >= MAX_ROWS:
                 raise _bad_answer(f"under {MAX_ROWS} transfers")

@@ -66,6 +66,11 @@ def server_time(adapter: Adapter, method: str) -> Steps[int]:
     return int(str(stamp))
 
 
+def span(since_ms: int, until_ms: int | None) -> dict[str, int]:
+    """Return the params of a list from a moment up to, and without, another: both of Binance's ends are in the list."""
+    return {"startTime": since_ms} | ({} if until_ms is None else {"endTime": until_ms - 1})
+
+
 def rows(adapter: Adapter, answer: Answer, what: str) -> list[Mapping[str, Any]]:
     """Return a list of mappings. Raise CallFailed for anything else."""
     if not isinstance(answer.data, list) or not all(isinstance(row, Mapping) for row in answer.data):

@@ -256,9 +256,11 @@ class UsdmOrders(TradingAdapter):
             return Decimal(0)
         return needed / has if has > 0 else Decimal(1)
 
-    def net_transfers(self, since_ms: int, marks: dict[str, Decimal], currency: str) -> Steps[Decimal]:
-        """Return what came into the wallet less what left it since a moment; an asset without a mark counts 0."""
-        asked = {"incomeType": "TRANSFER", "startTime": since_ms, "limit": MAX_ROWS}
+    def net_transfers(
+        self, since_ms: int, marks: dict[str, Decimal], currency: str, until_ms: int | None = None
+    ) -> Steps[Decimal]:
+        """Return what came into the wallet less what left it in a span; an asset without a mark counts 0."""
+        asked = {"incomeType": "TRANSFER", "limit": MAX_ROWS} | binance_account.span(since_ms, until_ms)
         answer = yield Read("fapiPrivateGetIncome", asked)
         rows = binance_account.rows(self, answer, "transfers")
         if len(rows) >= MAX_ROWS:

@@ -28,6 +28,7 @@ from policykit.guard.settings import (
     Mode,
     choose_key,
     clock_bound_ms,
+    counted,
     currency_problem,
     mode_named,
     products_of,
@@ -150,6 +151,7 @@ class Guard(Deciding):
         """Write down that this policy is in force in this process, and `more` that is to be known of it."""
         policy = self.policy
         loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot, **more}
+        loaded |= counted(policy)
         self.store.announce(self.account, policy.model.account.currency, loaded, self.now())
         stage = self.scope.stage
         self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=self.mode)
@@ -164,6 +166,7 @@ class Guard(Deciding):
         positions: Mapping[str, Any] | None = None,
         marks: Mapping[str, Any] | None = None,
         net_transfers: str | None = None,
+        carried_transfers: str | None = None,
         as_of: int | None = None,
         partial: bool = False,
         skew_ms: int | None = None,
@@ -172,11 +175,14 @@ class Guard(Deciding):
 
         Money is text with the account's currency; `positions` are complete for the account unless `partial`. `as_of` is
         when the request that read them was sent (UTC ms; default now); `skew_ms` is the local clock minus the
-        exchange's, which `clock.max_skew` needs. Raise ValueError for what is not a number.
+        exchange's, which `clock.max_skew` needs. `net_transfers` are the running day's; limits on a week or a drawdown
+        need `carried_transfers` once a day as well: from the start of the day that was given before to that of this
+        one. Raise ValueError for what is not a number.
         """
         given = {
             "equity": equity,
             "net_transfers": net_transfers,
+            "carried_transfers": carried_transfers,
             "positions": positions,
             "marks": marks,
             "skew_ms": skew_ms,

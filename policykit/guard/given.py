@@ -12,6 +12,10 @@ from policykit.traits.base import product_of
 from policykit.units import exact
 
 DAY_MS = 86_400_000
+#: When a day and a week start where no limit says it.
+DAY_STARTS = "00:00 UTC"
+WEEK_STARTS = "mon 00:00 UTC"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: A fact may be dated this far ahead of this host's clock, ms.
 AHEAD_MS = 5_000
 
@@ -28,11 +32,13 @@ def observation(
         until_ms=now_ms,
         equity=_money(policy, "equity", given["equity"]),
         net_transfers=_money(policy, "net_transfers", given["net_transfers"]),
+        carried_transfers=_money(policy, "carried_transfers", given["carried_transfers"]),
         positions=None if positions is None else {position_key(s): _number(s, q) for s, q in positions.items()},
         partial=partial,
         marks={symbol: _number(symbol, mark) for symbol, mark in (given["marks"] or {}).items()},
         skew_ms=given["skew_ms"],
         day_start_ms=day_start_ms(policy, now_ms),
+        week_start_ms=week_start_ms(policy, now_ms),
     )
 
 
@@ -42,13 +48,29 @@ def position_key(symbol: str) -> str:
 
 
 def day_start_ms(policy: EffectivePolicy, now_ms: int) -> int:
-    """Return the start of the running day by `risk.daily_loss.day_starts` (UTC), 0 without a daily limit."""
-    loss = policy.model.risk.daily_loss if policy.model.risk else None
-    if loss is None:
+    """Return the start of the running day by `risk.daily_loss.day_starts` (UTC); 0 without a limit on losses."""
+    risk = policy.model.risk
+    if risk is None or not (risk.daily_loss or risk.weekly_loss or risk.max_drawdown):
         return 0
-    hours, minutes = loss.day_starts.removesuffix(" UTC").split(":")
+    return _start(risk.daily_loss.day_starts if risk.daily_loss else DAY_STARTS, DAY_MS, now_ms)
+
+
+def week_start_ms(policy: EffectivePolicy, now_ms: int) -> int:
+    """Return the start of the running week by `risk.weekly_loss.week_starts`; 0 if neither week nor peak is limited."""
+    risk = policy.model.risk
+    if risk is None or not (risk.weekly_loss or risk.max_drawdown):
+        return 0
+    day, time = (risk.weekly_loss.week_starts if risk.weekly_loss else WEEK_STARTS).split(" ", 1)
+    # 1970-01-01 was a Thursday.
+    offset = (DAYS.index(day) - DAYS.index("thu")) * DAY_MS
+    return _start(time, 7 * DAY_MS, now_ms - offset) + offset
+
+
+def _start(time: str, span_ms: int, now_ms: int) -> int:
+    """Return the start of the span that runs, when spans start at a time of day (`14:30 UTC`)."""
+    hours, minutes = time.removesuffix(" UTC").split(":")
     offset = (int(hours) * 60 + int(minutes)) * 60_000
-    return (now_ms - offset) // DAY_MS * DAY_MS + offset
+    return (now_ms - offset) // span_ms * span_ms + offset
 
 
 def _money(policy: EffectivePolicy, field: str, text: object) -> Decimal | None:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from policykit.clock import SystemClock
 from policykit.engine.facts import Contract, Halt, Quote
 from policykit.engine.money import DOWN
 from policykit.errors import PolicykitError
-from policykit.exchanges.base import CallFailed, LiveAccount, price_of, run
+from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
-from policykit.guard.given import day_start_ms
+from policykit.guard.given import day_start_ms, position_key, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
+from policykit.guard.transfers import Transfers
+from policykit.guard.worth import equity_of, units_of
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
@@ -36,23 +37,10 @@ if TYPE_CHECKING:
 ROUND_S: Final = 5.0
 #: How long another guard waits for a silent poller, ms.
 LEASE_MS: Final = 20_000
-#: Deposits and withdrawals are read this often, ms: they are dear and seldom.
-TRANSFERS_EVERY_MS: Final = 60_000
-#: A share of equity by which it moves between two rounds only when something was deposited, withdrawn or traded.
-JUMP: Final = Decimal("0.001")
 #: Rounds between two checkpoints of the store.
 CHECKPOINT_ROUNDS: Final = 120
 
 _log = logging.getLogger("policykit.guard")
-
-
-class _Transfers(NamedTuple):
-    """The transfers of a day as last read, and the equity of that round."""
-
-    at_ms: int
-    since_ms: int
-    total: Decimal
-    equity: Decimal
 
 
 class Maintenance:
@@ -63,7 +51,7 @@ class Maintenance:
         self._client = client
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._transfers: _Transfers | None = None
+        self._transfers = Transfers(guard)
         self._handled_ms = 0
         self._rounds = 0
         self._complaint = ""
@@ -165,28 +153,28 @@ class Maintenance:
         symbols = self._symbols(client, account)
         marks = run(guard.adapter, client, guard.adapter.marks(symbols), guard.clock)
         worth = DOWN.add(equity_of(account.balances, marks, currency), equity_of(account.margin, marks, currency))
-        moved, transfers = self._net_transfers(client, marks, currency, worth)
-        equity = None if moved else worth
-        if moved:
-            # A transfer came between two reads: which of them equity holds is not known, and a wrong guess is a false
-            # trip or false head-room. The next round reads both anew.
-            transfers = None
+        told = self._transfers.told(client, marks, worth, account.as_of_ms)
+        sizes = _sizes(client, symbols)
+        held = {**account.balances, **account.positions}
         guard.store.observe(
             guard.account,
             Observation(
                 as_of_ms=account.as_of_ms,
                 until_ms=account.until_ms,
-                equity=equity,
-                net_transfers=transfers,
-                positions={**account.balances, **account.positions},
+                equity=None if told.moved else worth,
+                net_transfers=told.total,
+                carried_transfers=told.carried,
+                positions=held,
+                units=units_of({*held, *map(position_key, symbols)}, marks, sizes, currency),
                 marks=marks,
-                contract_sizes=_sizes(client, symbols),
+                contract_sizes=sizes,
                 quotes=self._quotes(client, symbols),
                 contracts=self._contracts(client, account, symbols),
                 position_mode=account.position_mode,
                 margin_ratio=account.margin_ratio,
                 skew_ms=(before + after) // 2 - server,
                 day_start_ms=day_start_ms(guard.policy, account.as_of_ms),
+                week_start_ms=week_start_ms(guard.policy, account.as_of_ms),
             ),
             guard.now(),
         )
@@ -220,27 +208,6 @@ class Maintenance:
             return contracts
         rates = run(guard.adapter, client, guard.adapter.funding_rates(tuple(contracts)), guard.clock)
         return {symbol: one._replace(funding_rate=rates.get(symbol)) for symbol, one in contracts.items()}
-
-    def _net_transfers(
-        self, client: Any, marks: dict[str, Decimal], currency: str, equity: Decimal
-    ) -> tuple[bool, Decimal | None]:
-        """Return deposits less withdrawals of the running day, and whether they changed since they were last read.
-
-        They are read when they are due, and whenever equity moved by more than prices mostly do.
-        """
-        guard = self.guard
-        since, now = day_start_ms(guard.policy, guard.now()), guard.now()
-        if not since:
-            return False, None
-        last = self._transfers
-        new_day = last is None or last.since_ms != since
-        if last is not None and not new_day:
-            jumped = abs(equity - last.equity) > last.equity * JUMP
-            if not jumped and now - last.at_ms <= TRANSFERS_EVERY_MS:
-                return False, last.total
-        total = run(guard.adapter, client, guard.adapter.net_transfers(since, marks, currency), guard.clock)
-        self._transfers = _Transfers(now, since, total, equity)
-        return last is not None and not new_day and total != last.total, total
 
     # ---- orders
 
@@ -325,12 +292,3 @@ def _sizes(client: Any, symbols: tuple[str, ...]) -> dict[str, Decimal]:
     """Return how much of its base (or, inverse, quote) one contract is, as ccxt reads the exchange's markets."""
     found = {symbol: client.markets[symbol].get("contractSize") for symbol in symbols}
     return {symbol: exact(size) for symbol, size in found.items() if size is not None}
-
-
-def equity_of(balances: Mapping[str, Decimal], marks: Mapping[str, Decimal], currency: str) -> Decimal:
-    """Return what the balances are worth in a currency; an asset without a mark counts 0 (the safe side)."""
-    total = Decimal(0)
-    for asset, quantity in balances.items():
-        worth = DOWN.multiply(quantity, price_of(asset, marks, currency))  # the bot's own decimal context is not ours
-        total = DOWN.add(total, worth)
-    return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from policykit.errors import PolicykitError
 from policykit.orders.life import RetryPlan
@@ -57,6 +57,17 @@ def mode_named() -> Mode:
     if named == "shadow":
         return "shadow"
     raise PolicykitError(f'POLICYKIT_MODE is "{named}"; enforce or shadow may be; set one of them, or unset it')
+
+
+def counted(policy: EffectivePolicy) -> dict[str, Any]:
+    """Return what the store has to count for a policy from when it is in force: trades, and groups of accounts."""
+    risk, currency = policy.model.risk, policy.model.account.currency
+    said: dict[str, Any] = {}
+    if risk is not None and risk.consecutive_losses is not None:
+        said["trades"] = True
+    if policy.model.groups:
+        said["groups"] = [f"group|{name}|{currency}" for name in sorted(policy.model.groups)]
+    return said
 
 
 def products_of(policy: EffectivePolicy, key: str, tradable: frozenset[str]) -> frozenset[str]:

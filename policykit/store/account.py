@@ -149,7 +149,8 @@ class AccountState:
         state = self.position(key)
         state.observe(quantity, seen.as_of_ms, seen.until_ms)
         self.counted(key, state)
-        if self.trades is not None and state.bounds() == (0, 0):
+        ours = state.open_buys or state.open_sells  # what made it flat may be a fill of ours that is not reported yet
+        if self.trades is not None and state.bounds() == (0, 0) and not ours:
             self.trades.flat(key)
 
     def facts(self, generation: int) -> Facts:

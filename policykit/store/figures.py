@@ -44,12 +44,11 @@ class Figures:
         day = seen.day_start_ms
         if not day or seen.as_of_ms < day or (self.day_base is not None and self.day_base.as_of_ms >= day):
             return
-        if self.day_base is not None and (self.week_base is not None or self.peak is not None):
+        if self.day_base is not None and self.week_transfers is not None:  # no peak is kept without a week
             carried = seen.carried_transfers
             if carried is None:
                 return
-            if self.week_transfers is not None:
-                self.week_transfers = _EXACT.add(self.week_transfers, carried)
+            self.week_transfers = _EXACT.add(self.week_transfers, carried)
             if self.peak is not None:
                 self.peak = self.peak._replace(value=_EXACT.add(self.peak.value, carried))
         # Taken late in the day, the base is without what was deposited since its start: that is no profit lost.
@@ -58,16 +57,19 @@ class Figures:
 
     def _start_week(self, seen: Observation, equity: Decimal) -> None:
         week = seen.week_start_ms
-        if week and seen.as_of_ms >= week and (self.week_base is None or self.week_base.as_of_ms < week):
+        new = seen.as_of_ms >= week > (0 if self.week_base is None else self.week_base.as_of_ms)
+        if new and self._framed(seen):
             # As it was at the running day's start, so that all transfers of the day count from here on.
             self.week_base = Fact(_EXACT.subtract(equity, seen.net_transfers or Decimal(0)), week)
             self.week_transfers = Decimal(0)
 
+    def _framed(self, seen: Observation) -> bool:
+        """Tell whether the day that is kept is the one that transfers were read for."""
+        return self.day_base is not None and self.day_base.as_of_ms == seen.day_start_ms
+
     def _raise_peak(self, seen: Observation) -> None:
         """Keep the highest of equity and transfers that were read together; kept for ever once it is asked for."""
-        day = self.day_base
-        framed = day is not None and day.as_of_ms == seen.day_start_ms
-        if seen.equity is None or seen.net_transfers is None or not framed:
+        if seen.equity is None or seen.net_transfers is None or not self._framed(seen):
             return
         if seen.week_start_ms or self.peak is not None:
             own = _EXACT.subtract(seen.equity, seen.net_transfers)

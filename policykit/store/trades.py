@@ -1,8 +1,8 @@
 """Trades of one account as our own fills make them: from flat to flat, won or lost.
 
-What is lost is told by what the fills cost. A trade whose cost no answer told counts as lost, since nothing proves
-otherwise. What others trade, and a liquidation, is no fill of ours: a position that is flat at the exchange ends its
-trade without a verdict.
+What is lost is told by what the fills cost, without fees: a trade that ends even has lost those, and counts as lost, as
+does one whose cost no answer told, since nothing proves otherwise. What others trade, and a liquidation, is no fill of
+ours: a position that is flat at the exchange, while no order of ours is out, ends its trade without a verdict.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Trades:
             if len(self.running) > RUNNING:
                 del self.running[next(iter(self.running))]
             return False
-        won = trade.gain is not None and trade.gain >= 0
+        won = trade.gain is not None and trade.gain > 0
         self.streak = NO_STREAK if won else Streak(self.streak.losses + 1, at_ms)
         return True
 

@@ -284,10 +284,15 @@ class ValkeyStore(Link):
             ledger = Ledger()
             ledger.generation, ledger.halts = int(generation or 0), state.halts_of(text)
             before = len(ledger.halts)
+            accounts = self._tripped(ledger) if kind == "resume" else ()
             ledger.apply(kind, body, now_ms)
             halts = state.halts_text(ledger.halts.values())
-            change = ("HSET", "meta", "halts", halts, "generation", ledger.generation)
-            answer = self._step(now_ms, [], [change], generation=int(generation or 0))
+            changes: list[state.Change] = [("HSET", "meta", "halts", halts, "generation", ledger.generation)]
+            conditions: list[state.Condition] = []
+            for one in accounts:
+                asked, changed = one.changes()
+                conditions, changes = [*conditions, *asked], [*changes, *changed]
+            answer = self._step(now_ms, [], changes, conditions, generation=int(generation or 0))
             if answer[0] == "ok":
                 self._views.clear()
                 self._write(kind, now_ms, body, answer)
@@ -305,6 +310,13 @@ class ValkeyStore(Link):
         self._sure(lambda: self._step(now_ms, [], [("HSET", "succeeds", *succeeds), new, ("DEL", "resets")]))
         self._look()
         return 1
+
+    def _tripped(self, ledger: Ledger) -> list[state.OneAccount]:
+        """Load the accounts that a limit of theirs halted: what it is held against starts anew when that is lifted."""
+        scopes = [halt.scope for halt in ledger.halts.values() if halt.by.startswith("risk.")]
+        names = [scope.removeprefix("account:") for scope in scopes if scope.startswith("account:")]
+        read = self._get(*(("HGETALL", f"a:{name}") for name in names)) if names else []
+        return [state.OneAccount(name, state.pairs(fields), ledger) for name, fields in zip(names, read, strict=True)]
 
     def halts(self) -> list[Halt]:
         with self._lock:

@@ -15,7 +15,7 @@ from policykit.clock import SystemClock
 from policykit.errors import Denied, SecretUnavailable
 from policykit.guard import enforce
 from policykit.guard.living import lives
-from policykit.guard.maintenance import equity_of
+from policykit.guard.worth import equity_of
 from policykit.orders.recovery import SILENT_MS
 from policykit.store import GuardInfo
 from tests.guard.world import PRICE, SYMBOL, World, kinds, policy_text
