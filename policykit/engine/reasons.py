@@ -85,7 +85,7 @@ REASONS: Final[dict[str, ReasonText]] = {
     ),
     "PEAK_MISSING": ReasonText("the highest equity was not observed", "wait for the guard's next observation"),
     "PERMIT_EXPIRED": ReasonText(
-        "the permit to send ran out on the way, and the trading state moved meanwhile", "decide again"
+        "the permit to send ran out on the way, and the order does not pass any more", "decide again"
     ),
     "PRICE_MISSING": ReasonText("no price was observed for what must be valued", "let the guard read that mark"),
     "PRICE_STALE": ReasonText("the newest price is too old", "see why marks are not read"),

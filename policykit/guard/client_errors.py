@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from ccxt.base.errors import BaseError, ExchangeError, InvalidOrder, PermissionDenied, RateLimitExceeded
 
@@ -28,7 +29,14 @@ class ClientRefused(Denied, PermissionDenied):  # type: ignore[misc]
 
 
 class ClientOutcomeUnknown(OutcomeUnknown, BaseError):  # type: ignore[misc]
-    """Nobody knows whether the order executed. No NetworkError: bots retry those."""
+    """Nobody knows whether the order executed. No NetworkError: bots retry those.
+
+    `orders` is what became of each order of a batch that this one was in, as `create_orders` would have returned it.
+    """
+
+    def __init__(self, intent: str, message: str, orders: Sequence[Any] = ()) -> None:
+        super().__init__(intent, message)
+        self.orders = list(orders)
 
 
 #: Reasons for which a stop is tried again, rather than given up: nobody has to change anything for them to end.

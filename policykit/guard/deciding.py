@@ -284,7 +284,8 @@ class Deciding(ABC):
     def renew(self, admitted: Admitted) -> bool:
         """Extend a permit that ran out on its way to the gate; False when the order may not be sent any more.
 
-        The holds stay. Where the trading state moved since, the order is assessed again: an exit passes a halt.
+        The holds stay. An entry is judged again, since the facts that admitted it grew older on the way; where the
+        trading state moved, an exit too: it passes a halt.
         """
         intent = admitted.intent
         if intent is None:
@@ -292,13 +293,14 @@ class Deciding(ABC):
             return True
         started = self.clock.monotonic_ms()
         try:
-            if not self.store.renew(intent.id, admitted.generation, self.validity_ms, self.now()):
-                facts = self.facts(intent.order.symbol)
-                if self.engine.assess(facts, intent.order, self.now()).reasons:
-                    return False
-                admitted.generation = facts.generation
-                if not self.store.renew(intent.id, facts.generation, self.validity_ms, self.now()):
-                    return False
+            facts = self.facts(intent.order.symbol)
+            moved = facts.generation != admitted.generation
+            judged = moved or not intent.reduces
+            if judged and self.engine.assess(facts, intent.order, self.now()).reasons:
+                return False
+            admitted.generation = facts.generation
+            if not self.store.renew(intent.id, facts.generation, self.validity_ms, self.now()):
+                return False
         except StoreUnavailable:
             return False
         admitted.deadline_ms = started + SEND_WITHIN_MS

@@ -111,7 +111,7 @@ class Gate:
             return "RATE_BANNED", f"the exchange takes nothing from this address before {iso(banned)}"
         late = admitted.deadline_ms is not None and guard.clock.monotonic_ms() > admitted.deadline_ms
         if late and not admitted.unrecorded and not guard.renew(admitted):
-            why = "the permit to send ran out and the trading state moved meanwhile; decide again"
+            why = "the permit to send ran out, and the order does not pass any more; decide again"
             return "PERMIT_EXPIRED", f"{call.name}: {why}"
         return None
 

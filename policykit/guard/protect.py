@@ -13,14 +13,14 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from ccxt.base.errors import ExchangeError, RateLimitExceeded
+from ccxt.base.errors import RateLimitExceeded
 
 from policykit import redact
 from policykit.decision import Reason
 from policykit.errors import Denied
 from policykit.exchanges.base import CallFailed, Steps, arun, run
-from policykit.guard import batch
 from policykit.guard.admission import CURRENT, Admitted
+from policykit.guard.batch import Batch, Wish
 from policykit.guard.client_errors import ClientDenied, ClientRefused, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.steps import OWN_IDS, Placement, order_of, setting_of
@@ -201,59 +201,66 @@ class _Protected:
         order, arguments = self._policykit_wish(symbol, kind, side, amount, price, params)
         return await self._policykit_place(Placement(self.policykit_gate.guard, order), arguments)
 
-    def _policykit_wish(
-        self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any
-    ) -> tuple[Order, tuple[Any, ...]]:
+    def _policykit_wish(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Wish:
         """Return the order that is meant, and the arguments to send it with."""
         params = dict(params or {})
         if CURRENT.get() is None:
             amount, price = self._policykit_rounded(symbol, amount, price)
-        return order_of(symbol, kind, side, amount, price, params), (kind, side, amount, price, params)
+        return Wish(order_of(symbol, kind, side, amount, price, params), (kind, side, amount, price, params))
 
     async def _policykit_place(self, placement: Placement, arguments: tuple[Any, ...]) -> Any:
         if placement.guard.mode == "shadow":
             return await self._policykit_shadow(placement, arguments)
-        steps = placement.steps()
         try:
-            step = next(steps)
-            while True:
-                step = steps.send(await self._policykit_do(placement, step, arguments))
-        except StopIteration as end:
-            market = self.market(placement.order.symbol)  # type: ignore[attr-defined]
-            return placement.result(end.value, lambda raw: self.parse_order(raw, market))  # type: ignore[attr-defined]
+            placement.start()
+            await self._policykit_go(placement, arguments)
+            return self._policykit_result(placement)
         finally:
             placement.guard.release(placement.admitted)
 
+    async def _policykit_go(
+        self, placement: Placement, arguments: tuple[Any, ...], *, until: tuple[type, ...] = ()
+    ) -> None:
+        """Do the steps to the end, or until one of a kind."""
+        while placement.step is not None and not isinstance(placement.step, until):
+            placement.take(await self._policykit_do(placement, placement.step, arguments))
+
+    def _policykit_result(self, placement: Placement) -> Any:
+        assert placement.end is not None
+        market = self.market(placement.order.symbol)  # type: ignore[attr-defined]
+        return placement.result(placement.end, lambda raw: self.parse_order(raw, market))  # type: ignore[attr-defined]
+
     async def _policykit_create_all(self, orders: Any, params: Any) -> list[Any]:
-        """Admit all or none, then send one by one; an order that the exchange refuses is in the list as rejected."""
+        """Admit all or none, send one by one, then look up what is unknown."""
         await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
-        guard = self.policykit_gate.guard
         wishes = [
             self._policykit_wish(
-                one["symbol"],
-                one["type"],
-                one["side"],
+                one.get("symbol") or "",
+                one.get("type"),
+                one.get("side"),
                 one.get("amount"),
                 one.get("price"),
                 {**(params or {}), **(one.get("params") or {})},
             )
             for one in orders
         ]
-        admitted = batch.admit(guard, [order for order, _ in wishes])
-        placed: list[Any] = []
+        if not wishes:
+            return []
+        batch = Batch.admit(self.policykit_gate.guard, wishes)
+        if batch.guard.mode == "shadow":
+            ours = super().create_orders  # type: ignore[misc]
+            return await self._policykit_under(batch.one_write(), ours, orders, params or {})  # type: ignore[no-any-return]
         try:
-            for decided, (order, arguments) in zip(admitted, wishes, strict=True):
-                placement = Placement(guard, order, decided)
-                try:
-                    placed.append(await self._policykit_place(placement, arguments))
-                except ExchangeError as error:
-                    if decided.intent is None or decided.intent.state != "rejected":
-                        raise
-                    told = {"info": {"error": str(error)}, "status": "rejected"}
-                    placed.append(self.safe_order(told, self.market(order.symbol)))  # type: ignore[attr-defined]
+            for member in batch.sends():
+                with batch.noting(member):
+                    member.placement.start()
+                    await self._policykit_go(member.placement, member.arguments, until=(LookUp,))
+            for member in batch.unknown():
+                with batch.noting(member):
+                    await self._policykit_go(member.placement, member.arguments)
         finally:
-            batch.give_back(guard, admitted[len(placed) :])
-        return placed
+            batch.over()
+        return batch.told(self._policykit_result, self.safe_order)  # type: ignore[attr-defined]
 
     def _policykit_rounded(self, symbol: str, amount: Any, price: Any) -> tuple[Any, Any]:
         """Return amount and price as ccxt will write them, so that what is decided is what is sent."""
@@ -325,14 +332,14 @@ class _Protected:
             admitted = self.policykit_gate.guard.decide(order)
         except Denied as denied:
             raise ClientRefused(denied.decision, str(denied)) from None
-        token = CURRENT.set(admitted)
-        try:
-            return await self._policykit_call(method, *arguments)
-        finally:
-            CURRENT.reset(token)
+        return await self._policykit_under(admitted, method, *arguments)
 
     async def _policykit_cancel(self, action: str, symbol: str | None, method: Any, *arguments: Any) -> Any:
-        token = CURRENT.set(self._policykit_admit(action, symbol))
+        return await self._policykit_under(self._policykit_admit(action, symbol), method, *arguments)
+
+    async def _policykit_under(self, admitted: Admitted, method: Any, *arguments: Any) -> Any:
+        """Call one of ccxt's own methods under a decision that was made."""
+        token = CURRENT.set(admitted)
         try:
             return await self._policykit_call(method, *arguments)
         finally:

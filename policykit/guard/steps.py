@@ -118,6 +118,10 @@ class Placement:
         self.reply: Any = None
         self.error: Exception | None = None
         self.found: OrderState | None = None
+        #: What is to be done next, and the intent at the end; both None until it was started.
+        self.step: Any = None
+        self.end: Intent | None = None
+        self._steps: Placing | None = None
         self._fence: int | None = None
         self._started_ms = guard.now()
         self._monotonic_ms = guard.clock.monotonic_ms()
@@ -140,12 +144,22 @@ class Placement:
             raise self.guard.withdraw(outer, Reason("PERMIT_EXPIRED", "gate", why))
         return outer
 
-    def steps(self) -> Placing:
-        """Return the steps to do."""
+    def start(self) -> None:
+        """Set `step` to the first step to do."""
         guard = self.guard
         plan = guard.plan
         family = guard.family(self.order.symbol, guard.adapter.family(self.order))
-        return place(family, guard.clock_bound_ms, plan, self.now(), own_id=self.order.client_order_id is not None)
+        own_id = self.order.client_order_id is not None
+        self._steps = place(family, guard.clock_bound_ms, plan, self.now(), own_id=own_id)
+        self.step = next(self._steps)
+
+    def take(self, answer: Answer) -> None:
+        """Take the answer to `step`, and set the next one; None: it is at its end."""
+        assert self._steps is not None
+        try:
+            self.step = self._steps.send(answer)
+        except StopIteration as end:
+            self.step, self.end = None, end.value
 
     @property
     def client_order_id(self) -> str | None:

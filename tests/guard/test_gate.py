@@ -27,6 +27,10 @@ def code(denied: pytest.ExceptionInfo[Denied]) -> str:
     return denied.value.decision.reasons[0].code
 
 
+def _member(amount: float) -> dict[str, Any]:
+    return {"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": amount, "price": 59_000}
+
+
 RAW: list[tuple[str, Callable[[Any], Any], str]] = [
     ("order", lambda c: c.private_post_order({"symbol": "BTCUSDT"}), "RAW_CALL_REFUSED"),
     ("camel case", lambda c: c.privatePostOrder({"symbol": "BTCUSDT"}), "RAW_CALL_REFUSED"),
@@ -39,7 +43,9 @@ RAW: list[tuple[str, Callable[[Any], Any], str]] = [
     ("unknown path", lambda c: c.fetch(c.urls["api"]["private"] + "/%2e%2e/order", "POST"), "RAW_CALL_REFUSED"),
     ("edit", lambda c: c.edit_order("1", *BUY), "RAW_CALL_REFUSED"),
     ("edit, camel case", lambda c: c.editOrder("1", *BUY), "RAW_CALL_REFUSED"),
-    ("batch", lambda c: c.create_orders([]), "RAW_CALL_REFUSED"),
+    ("batch", lambda c: c.create_orders([_member(0.01), _member(0.1)]), "RISK_ORDER_NOTIONAL"),
+    ("batch, camel case", lambda c: c.createOrders([_member(0.1)]), "RISK_ORDER_NOTIONAL"),
+    ("batch over a websocket", lambda c: c.create_orders_ws([_member(0.01)]), "RAW_CALL_REFUSED"),
     ("websocket", lambda c: c.create_order_ws(*BUY), "RAW_CALL_REFUSED"),
     ("quantity in params", lambda c: c.create_order(*BUY, {"quantity": "5"}), "ORDER_DIFFERS"),
     ("side in params", lambda c: c.create_order(*BUY, {"side": "SELL"}), "ORDER_DIFFERS"),
@@ -55,7 +61,7 @@ RAW: list[tuple[str, Callable[[Any], Any], str]] = [
 
 @pytest.mark.parametrize(("way", "expected"), [(way, expected) for _, way, expected in RAW], ids=[r[0] for r in RAW])
 def test_no_way_around(start: Callable[..., World], way: Callable[[Any], Any], expected: str) -> None:
-    """Raw calls, amends, batches, websockets and params that change the order are refused; none is sent."""
+    """Raw calls, amends, batches over a cap, websockets and params that change the order are refused; none is sent."""
     world = start()
     guard = world.guard()
     client = world.protected(guard)
@@ -82,7 +88,7 @@ def test_a_refusal_says_what_to_do(start: Callable[..., World]) -> None:
     said = {
         lambda: client.private_post_order({}): "use create_order or @enforce",
         lambda: client.edit_order("1", *BUY): "cancel the order and create a new one",
-        lambda: client.create_orders([]): "call create_order for each order",
+        lambda: client.create_orders([_member(0.1)]): "order 1 of 1, of which none was sent",
         lambda: client.create_order(*BUY, {"recvWindow": 60_000}): "leave recvWindow to policykit",
     }
     for call, words in said.items():

@@ -251,7 +251,7 @@ def test_shadow_passes_every_way_around(start: Callable[..., World], monkeypatch
     assert client.create_order(SYMBOL, "limit", "buy", 0.001, 56_000)["status"] == "open"
     denied = [r.body["decision"]["reasons"][0]["code"] for r in guard.store.rows(0, 1_000)
               if r.kind == "decision" and r.body["decision"]["outcome"] == "deny"]  # fmt: skip
-    assert denied == ["RAW_CALL_REFUSED", "RAW_CALL_REFUSED", "ORDER_DIFFERS", "RATE_BANNED"]
+    assert denied == ["RAW_CALL_REFUSED", "RISK_POSITION", "ORDER_DIFFERS", "RATE_BANNED"]
     guard.store.close()
     sent = len(world.sent)
     assert client.create_order(SYMBOL, "limit", "buy", 0.001, 55_000)["status"] == "open"
