@@ -64,6 +64,7 @@ VERIFY = (
     (Stage("SARIF Multitool", tool("python", ".ci/verify/sarif.py")), ("node", "npm")),
     (Stage("YAML language server", tool("python", ".ci/verify/editor.py")), ("node", "npm")),
     (Stage("files for CI", tool("python", ".ci/verify/ci_files.py")), ("git", "bash")),
+    (Stage("two versions, one store", tool("python", ".ci/verify/versions.py")), ("git",)),
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),
 )
 #: What has no stage yet.

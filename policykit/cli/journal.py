@@ -139,7 +139,7 @@ def backup(file: str, uri: str | None) -> None:
     """
     from policykit.store.sqlite import verify_file
 
-    store = _open(uri)
+    store: Any = _open(uri)
     try:
         if not hasattr(store, "backup"):
             click.echo(f"{_named(uri)}: has no file; a sqlite or valkey store may be", err=True)
