@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from policykit.engine.facts import Contract
+from policykit.engine.money import UP
 from policykit.exchanges import binance_account, binance_usdm_orders
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import (
@@ -234,7 +235,10 @@ class UsdmOrders(TradingAdapter):
         )
 
     def _positions(self, answer: Answer) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-        """Return what is held by position key, and the liquidation price by symbol: of two legs the nearer one."""
+        """Return what is held by position key, and the liquidation price by symbol: of two legs the nearer one.
+
+        0 says that there is none: a cross position that the wallet covers at any price.
+        """
         positions: dict[str, Decimal] = {}
         liquidation: dict[str, Decimal] = {}
         for row in binance_account.rows(self, answer, "positions"):
@@ -244,7 +248,8 @@ class UsdmOrders(TradingAdapter):
                 continue
             positions[symbol if leg == "both" else f"{symbol}#{leg}"] = amount
             price, mark = self._number(row.get("liquidationPrice")), self._number(row.get("markPrice"))
-            if price > 0 and (symbol not in liquidation or abs(price - mark) < abs(liquidation[symbol] - mark)):
+            known = liquidation.get(symbol)
+            if not known or (price and abs(price - mark) < abs(known - mark)):
                 liquidation[symbol] = price
         return positions, liquidation
 
@@ -254,7 +259,7 @@ class UsdmOrders(TradingAdapter):
         needed, has = self._number(maintenance), self._number(balance)
         if not needed:
             return Decimal(0)
-        return needed / has if has > 0 else Decimal(1)
+        return UP.divide(needed, has) if has > 0 else Decimal(1)
 
     def net_transfers(
         self, since_ms: int, marks: dict[str, Decimal], currency: str, until_ms: int | None = None
