@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
 def test_I5_another_host_settles_every_open_intent(
     server: ValkeyServer, start: Callable[..., World], tmp_path: Path, number: int
 ) -> None:
-    """At whatever step the first host died, and with its journal gone: found or absent, sent once, the cap still held."""
+    """At whatever step the first host died, with its journal gone: found or absent, sent once, its hold still there."""
     step, faults, executed = STEPS[number]
     world = start(*faults)
     uri = server.uri(f"host-{number}")

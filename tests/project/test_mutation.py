@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.project.mutation import ROOM, UNCHANGED, mutants, mutated, sites
+from tests.project.mutation import ROOMS, TOP, control, mutants, mutated, sites
 
 SOURCE = '''\
 """A text is not changed."""
@@ -42,10 +42,18 @@ def test_one_change_at_a_time() -> None:
 
 def test_a_mutant_is_the_module_with_that_change() -> None:
     """The code of a mutant differs from the module's; that of the control does not."""
-    file = ROOM / "stages.py"
+    file = TOP / "policykit" / "rules" / "stages.py"
     first = next(m for m in mutants([file]) if m.what == "7 -> 8")
     assert file.read_text(encoding="utf-8").splitlines()[first.line - 1].startswith("MINIMUM_DAYS")
     plain = compile(file.read_text(encoding="utf-8"), str(file), "exec")
     assert mutated(first).co_consts != plain.co_consts
-    base = UNCHANGED.file
-    assert mutated(UNCHANGED).co_code == compile(base.read_text(encoding="utf-8"), str(base), "exec").co_code
+    assert mutated(control(file)).co_code == plain.co_code
+    assert mutated(control(file)).co_consts == plain.co_consts
+
+
+def test_every_room_of_the_gate_has_mutants_and_tests() -> None:
+    """The four rooms of I24, each with its first files of tests, all of which are there."""
+    assert set(ROOMS) == {"rules", "engine", "orders", "store"}
+    for name, room in ROOMS.items():
+        assert len(mutants(sorted((TOP / "policykit" / name).rglob("*.py")))) > 100
+        assert all(list((TOP / "tests" / name).glob(shape)) for shape in room.first)
