@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -48,6 +49,7 @@ class Deciding(ABC):
     telemetry: Telemetry
     scope: Scope
     validity_ms: int
+    clock_bound_ms: int
     #: A candidate that judges every order too, and acts on nothing.
     shadow: Shadow | None = None
 
@@ -83,7 +85,9 @@ class Deciding(ABC):
             facts = self.facts(order.symbol)
             engine = self.engine  # a reload may put another in its place: one decision is one policy's
             assessment = engine.assess(facts, order, now)
-            if warned:
+            if warned or replaces is not None:
+                attempts = self._attempts(replaces)
+                assessment = refusals.sent_again(assessment, attempts, now + self.clock_bound_ms)
                 assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now, engine)
             decision.extra |= self._beside(order, facts, now, assessment)
@@ -119,6 +123,13 @@ class Deciding(ABC):
                 return self._uncounted(decision, started)
             if last:
                 return self._refuse(decision, refusals.moving(times), started, gated)
+
+    def _attempts(self, latest: str | None) -> Iterator[Intent]:
+        """Yield the attempts of one wish that were proved absent, latest first; none where they cannot be read."""
+        with suppress(StoreUnavailable):
+            while latest is not None and (attempt := self.store.intent(latest)) is not None:
+                yield attempt
+                latest = attempt.replaces
 
     def _beside(self, order: Order, facts: Facts, now: int, active: Assessment) -> dict[str, Any]:
         return {} if self.shadow is None else self.shadow.differs(order, facts, now, active)

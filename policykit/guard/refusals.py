@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from policykit.decision import Assessment, Reason
 from policykit.errors import StoreUnavailable
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.order import Order
+from policykit.orders.intent import Intent
 from policykit.traits.base import Family, product_of
 from policykit.units import MAX_COUNTER
 
@@ -15,6 +18,8 @@ from policykit.units import MAX_COUNTER
 ASSESS_AGAIN: Final = 2
 #: The same for what can only reduce: an exit is not kept from the exchange because others trade.
 ASSESS_EXIT_AGAIN: Final = 20
+#: Windows that count what was meant, not what was sent: a re-send is its first attempt over again.
+OF_WISHES: Final = frozenset(("risk.duplicate_window", "risk.entry_cooldown", "risk.repeated_execution"))
 #: What is known of the orders of a product that is not traded.
 NO_FAMILY: Final = Family(client_order_id=None)
 
@@ -65,3 +70,18 @@ def lifted(assessment: Assessment, warned: tuple[Reason, ...]) -> Assessment:
     checks = {reason.check for reason in warned}
     holds = tuple(h._replace(limit=MAX_COUNTER) if h.check in checks else h for h in assessment.holds)
     return assessment._replace(holds=holds, warnings=(*assessment.warnings, *warned))
+
+
+def sent_again(assessment: Assessment, earlier: Iterable[Intent], now_ms: int) -> Assessment:
+    """Raise the windows of entries by what the attempts that were proved absent still count there themselves.
+
+    As their limit grows by what they use, exactly one order fits where one fitted before. `now_ms` is the latest that
+    it may be by the clock of the store: what has left the window by then takes nothing off.
+    """
+    own: Counter[str] = Counter()
+    for attempt in earlier:
+        for hold in attempt.holds:
+            if hold.check in OF_WISHES and now_ms < attempt.decided_ms + hold.span_ms:
+                own[hold.counter] += hold.amount
+    holds = (h._replace(limit=min(MAX_COUNTER, h.limit + own[h.counter])) for h in assessment.holds)
+    return assessment._replace(holds=tuple(holds)) if own else assessment
