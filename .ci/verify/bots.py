@@ -1,4 +1,4 @@
-"""Prove `policykit run` on stock freqtrade, and `@enforce` on python-binance, trading on the simulated exchange.
+"""Prove `policykit run` on stock freqtrade (spot, USD-M) and `@enforce` on python-binance, on a simulated exchange.
 
 Both come from PyPI into .make/bots, pinned and checked by hash (requirements/bots.txt); not a line of them is changed.
 Each proof has its control: what the same bots do without policykit.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import venv
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Self
+from typing import NamedTuple, Self
 
+from policykit.sim.contracts import ContractOrder
 from policykit.sim.limits import LimitSizes
+from policykit.sim.server import Setup
 from policykit.store import open_store
 from policykit.testing import Sim
 
@@ -35,6 +39,8 @@ SECONDS = 150
 INSTANCES, ALLOWANCE, FLEET_SECONDS = 6, 900, 75
 #: A market so calm that a limit order at the best price of the other side fills at once.
 CALM = 0.0005
+#: A fall that is through the strategy's stop (2.5 % at a leverage of 2) and not yet through the stop's limit (3.5 %).
+FALL = Decimal("0.97")
 
 
 def install() -> bool:
@@ -56,15 +62,43 @@ def install() -> bool:
     return True
 
 
+class Market(NamedTuple):
+    """What is traded: the end of the names of its files in examples/freqtrade, and what the exchange is set up with."""
+
+    name: str
+    files: str
+    setup: Setup
+    #: The calls that come before an entry, each at least once.
+    settings: tuple[str, ...] = ()
+    #: Its stop at the exchange.
+    stop: str = "STOP_LOSS_LIMIT"
+    #: The allowance that six bare instances use up, in the window that `limit` names.
+    limit: str = "weight_1m"
+
+
+SPOT = Market("spot", "", {})
+CONTRACTS: Setup = {"grants": ("read", "trade.derivatives"), "margin": {"USDT": 150_000}, "balances": {}}
+USDM = Market(
+    "USD-M",
+    "-usdm",
+    CONTRACTS,
+    ("POST /fapi/v1/leverage", "POST /fapi/v1/marginType"),
+    "STOP",
+    "futures_1m",
+)
+
+
 class Bots:
     """Stock freqtrades on one simulated exchange, with policykit or without; ended at the end."""
 
-    def __init__(self, sim: Sim, folder: Path, *, protected: bool, change: Callable[[str], str] = str) -> None:
-        self.sim, self.folder, self.protected = sim, folder, protected
+    def __init__(
+        self, sim: Sim, folder: Path, market: Market, *, protected: bool, change: Callable[[str], str] = str
+    ) -> None:
+        self.sim, self.folder, self.market, self.protected = sim, folder, market, protected
         self.store = f"sqlite:///{folder}/store.db"
         self.started: list[subprocess.Popen[bytes]] = []
         shutil.copytree(FREQTRADE, folder / "bot", dirs_exist_ok=True)
-        policy = folder / "bot" / "policy.yaml"
+        self.policy = policy = folder / "bot" / f"policy{market.files}.yaml"
         policy.write_text(change(policy.read_text(encoding="utf-8")), encoding="utf-8")
 
     def __enter__(self) -> Self:
@@ -84,7 +118,7 @@ class Bots:
         """Start one instance in a folder of its own; return the file of its log."""
         home = self.folder / name
         home.mkdir()
-        config = json.loads((self.folder / "bot" / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((self.folder / "bot" / f"config{self.market.files}.json").read_text(encoding="utf-8"))
         config["exchange"] |= {"key": self.sim.key, "secret": self.sim.secret}
         config["internals"]["process_throttle_secs"] = 1
         config |= {"db_url": f"sqlite:///{home}/trades.sqlite", **changes}
@@ -95,8 +129,15 @@ class Bots:
         freqtrade = (str(VENV / "bin" / "freqtrade"), "trade", "--userdir", str(home), "-c", "config.json")
         command = (*freqtrade, "--strategy-path", str(self.folder / "bot" / "strategies"))
         if self.protected:
-            policy = str(self.folder / "bot" / "policy.yaml")
-            run = (str(VENV / "bin" / "policykit"), "run", "--policy", policy, "--endpoint", self.sim.url, "--")
+            run = (
+                str(VENV / "bin" / "policykit"),
+                "run",
+                "--policy",
+                str(self.policy),
+                "--endpoint",
+                self.sim.url,
+                "--",
+            )
             command = (*run, *command)
         keys = {"FREQTRADE_BOT_API_KEY": self.sim.key, "FREQTRADE_BOT_API_SECRET": self.sim.secret}
         env = {**os.environ, **keys, "POLICYKIT_STORE": self.store, "POLICYKIT_BOT": name}
@@ -132,26 +173,78 @@ def say(what: str, right: bool, detail: object = "") -> bool:
 
 
 def traded(sim: Sim) -> Counter[tuple[str, str, str]]:
-    """Count the exchange's orders: side, type, state."""
-    return Counter((o.new.side, o.new.type, o.status) for o in list(sim.venue.orders.values()))
+    """Count the exchange's orders: side, type, state; not those that a stop placed when it triggered."""
+    spot = Counter((o.new.side, o.new.type, o.status) for o in list(sim.venue.orders.values()))
+    return spot + Counter((o.side, o.type, o.status) for o in sent(sim))
 
 
-def one(folder: Path) -> bool:
+def sent(sim: Sim) -> list[ContractOrder]:
+    """Return the orders on contracts that a bot sent."""
+    known = list(sim.linear.book.known.values())
+    children = [order.child for order in known]
+    return [order for order in known if order not in children]
+
+
+def ids(sim: Sim) -> list[str]:
+    """Return the client order id of every order that a bot sent."""
+    return [order.new.client_order_id for order in list(sim.venue.orders.values())] + [o.client_id for o in sent(sim)]
+
+
+def went_round(sim: Sim, stop: str) -> bool:
+    """Tell whether a bot entered twice, took a stop back, and left."""
+    seen = traded(sim)
+    entered, left = seen["BUY", "LIMIT", "FILLED"] >= 2, seen["SELL", "MARKET", "FILLED"] >= 1
+    return entered and left and seen["SELL", stop, "CANCELED"] >= 1
+
+
+def one(folder: Path, market: Market) -> bool:
     """An entry, its stop at the exchange, an exit that takes the stop back, and the next entry; then a halt."""
-    with Sim(seed=3, amplitude=CALM) as sim, Bots(sim, folder, protected=True) as bots:
+    with Sim(seed=3, amplitude=CALM, **market.setup) as sim, Bots(sim, folder, market, protected=True) as bots:
         log = bots.start("one")
-        done = until(
-            lambda: (
-                traded(sim)["BUY", "LIMIT", "FILLED"] >= 2
-                and traded(sim)["SELL", "STOP_LOSS_LIMIT", "CANCELED"] >= 1
-                and traded(sim)["SELL", "MARKET", "FILLED"] >= 1
-            )
-        )
-        ours = all(order.new.client_order_id.startswith("pk") for order in sim.venue.orders.values())
-        right = say("freqtrade enters, keeps a stop at the exchange, and exits", done, dict(traded(sim)))
-        right &= say("every order that arrived was decided", ours and bool(sim.venue.orders))
+        done = until(lambda: went_round(sim, market.stop))
+        right = say(f"freqtrade on {market.name} enters, keeps a stop, and exits", done, dict(traded(sim)))
+        if not done:
+            print(log.read_text(errors="replace")[-4_000:])
+        ours = bool(ids(sim)) and all(name.startswith("pk") for name in ids(sim))
+        right &= say("every order that arrived was decided", ours)
+        for call in market.settings:
+            times = sim.truth.by_route[call]
+            right &= say(f"{call} came before the entries", times > 0, f"{times} times")
+        if market.settings:
+            settled = sum(n for key, n in bots.decisions().items() if key[0] == "account.configure")
+            right &= say("each setting was a decision", settled >= sum(sim.truth.by_route[c] for c in market.settings))
+            right &= stopped_out(sim, market)
         right &= say("and nothing was denied", not any(key[2] == "deny" for key in bots.decisions()))
         return right & halted(sim, bots, log)
+
+
+def stopped_out(sim: Sim, market: Market) -> bool:
+    """Let the price fall through a stop: the exchange itself sells, and the bot takes that in and enters again."""
+
+    def waits() -> bool:
+        return any(o.type == market.stop and o.is_open for o in sent(sim))
+
+    ready = until(waits)
+    sim.pin("BTC/USDT", sim.linear.mark(sim.linear.book.named("BTC/USDT:USDT"), sim.clock.now_ms()) * FALL)
+    fell = until(lambda: any(o.child is not None and o.child.status == "FILLED" for o in sent(sim)), 30)
+    sim.pin("BTC/USDT", None)
+    before = traded(sim)["BUY", "LIMIT", "FILLED"]
+    again = until(lambda: traded(sim)["BUY", "LIMIT", "FILLED"] > before)
+    right = say("a stop at the exchange sells by itself", ready and fell)
+    return right & say("the bot takes that in and enters again", again)
+
+
+def too_much_leverage(folder: Path) -> bool:
+    """Under a policy that allows less leverage than the bot asks for, nothing is entered."""
+
+    def stricter(policy: str) -> str:
+        return policy.replace("max_leverage: 2", "max_leverage: 1")
+
+    with Sim(seed=3, amplitude=CALM, **USDM.setup) as sim:
+        with Bots(sim, folder, USDM, protected=True, change=stricter) as bots:
+            bots.start("eager")
+            right = say("leverage over the policy's is denied", until(lambda: "RISK_LEVERAGE" in codes(bots)))
+        return right & say("and nothing was entered", not sent(sim), dict(traded(sim)))
 
 
 def halted(sim: Sim, bots: Bots, log: Path) -> bool:
@@ -178,28 +271,29 @@ def codes(bots: Bots) -> set[str]:
     return {reason["code"] for row in rows if row["outcome"] == "deny" for reason in row["reasons"]}
 
 
-def fleet(folder: Path, *, protected: bool) -> Sim:
+def fleet(folder: Path, market: Market, *, protected: bool) -> Sim:
     """Let six instances trade behind one address; return the exchange, stopped."""
 
     def smaller(policy: str) -> str:
-        return policy.replace("limit: 6000, per: 1m", f"limit: {ALLOWANCE}, per: 1m")
+        return re.sub(r"(request-weight: {limit: )\d+", rf"\g<1>{ALLOWANCE}", policy)
 
-    sizes = LimitSizes(weight_1m=ALLOWANCE)
-    with Sim(seed=3, amplitude=CALM, limits=sizes) as sim:
-        with Bots(sim, folder, protected=protected, change=smaller) as bots:
+    sizes = LimitSizes(**{market.limit: ALLOWANCE})
+    with Sim(seed=3, amplitude=CALM, limits=sizes, **market.setup) as sim:
+        with Bots(sim, folder, market, protected=protected, change=smaller) as bots:
             for number in range(INSTANCES):
                 bots.start(f"bot{number}")
             sleep(FLEET_SECONDS)
         return sim
 
 
-def six(folder: Path) -> bool:
+def six(folder: Path, market: Market) -> bool:
     """Six instances on one address: a 418 without policykit, with it none, and exits still leave."""
-    bare = fleet(folder / "bare", protected=False).truth
-    right = say("six bare instances are banned", bare.bans > 0, f"{bare.throttled} x 429, {bare.bans} bans")
-    sim = fleet(folder / "guarded", protected=True)
+    bare = fleet(folder / "bare", market, protected=False).truth
+    what = f"six bare instances on {market.name} are banned"
+    right = say(what, bare.bans > 0, f"{bare.throttled} x 429, {bare.bans} bans")
+    sim = fleet(folder / "guarded", market, protected=True)
     truth = sim.truth
-    detail = f"{truth.throttled} x 429, {truth.bans} bans, worst minute {truth.worst_minute()[1]} of {ALLOWANCE}"
+    detail = f"{truth.throttled} x 429, {truth.bans} bans, allowance {ALLOWANCE} a minute"
     right &= say("six instances behind policykit are not", truth.bans == 0, detail)
     return right & say("and they trade", len(truth.executed) > 0, dict(traded(sim)))
 
@@ -229,14 +323,26 @@ def python_binance(folder: Path) -> bool:
 
 
 def main() -> int:
-    """Run every proof, also after one that failed."""
+    """Run every proof, or those whose names are given, also after one that failed."""
+    proofs: dict[str, Callable[[Path], bool]] = {
+        "python-binance": python_binance,
+        "spot": lambda folder: one(folder, SPOT),
+        "usdm": lambda folder: one(folder, USDM),
+        "usdm-leverage": too_much_leverage,
+        "spot-six": lambda folder: six(folder, SPOT),
+        "usdm-six": lambda folder: six(folder, USDM),
+    }
+    asked = sys.argv[1:] or list(proofs)
+    if unknown := sorted(set(asked) - set(proofs)):
+        print(f"bots: {unknown[0]} is no proof; may be {', '.join(proofs)}", file=sys.stderr)
+        return 2
     if not install():
         return 1
     right = True
     with ExitStack() as stack:
-        for proof in (python_binance, one, six):
+        for name in asked:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="policykit-bots-")))
-            right &= proof(folder)
+            right &= proofs[name](folder)
     return 0 if right else 1
 
 

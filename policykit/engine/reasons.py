@@ -19,6 +19,9 @@ REASONS: Final[dict[str, ReasonText]] = {
     "ACCOUNT_MARGIN_MODE": ReasonText(
         "the market's margin mode is not isolated, as the policy asks", "set it at the exchange, or in the policy"
     ),
+    "ACCOUNT_MODE": ReasonText(
+        "the account is in a mode at the exchange that this version does not know", "set another mode at the exchange"
+    ),
     "ACCOUNT_POSITION_MODE": ReasonText(
         "the exchange's position mode is not the policy's", "set it at the exchange, or in the policy"
     ),

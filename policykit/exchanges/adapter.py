@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from policykit import traits
 from policykit.exchanges import failures
@@ -31,6 +31,10 @@ from policykit.exchanges.imports import exchange_class
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
 from policykit.traits.base import Exchange, product_of
+
+
+#: The code of `Adapter.unknown_mode`.
+ACCOUNT_MODE: Final = "ACCOUNT_MODE"
 
 
 class LiveReads(NamedTuple):
@@ -140,6 +144,13 @@ class Adapter(ABC):
         """Return the failure of an answer that is not what was asked for (HTML of a proxy, say)."""
         words = f"{self.id}: the answer is not {what}; check the endpoint"
         return CallFailed(Failure("unknown", "BAD_ANSWER", words))
+
+    def unknown_mode(self, what: str) -> CallFailed:
+        """Return the failure of an account in a mode that this version does not know: no figure of it can be trusted.
+
+        `what` says which it is, and what would do.
+        """
+        return CallFailed(Failure("no", ACCOUNT_MODE, f"{self.id}: the account is {what}"))
 
     def mapping(self, data: Any, *path: str | int, what: str = "a key report") -> Fields:
         """Return the fields at a path inside an answer; raise CallFailed when there is no mapping."""

@@ -30,6 +30,7 @@ from policykit.exchanges.base import (
 )
 from policykit.exchanges.binance_usdm_orders import CLOSING, market_of
 from policykit.exchanges.calls import params_of
+from policykit.exchanges.forms import flag
 from policykit.order import Order
 from policykit.units import exact
 
@@ -222,7 +223,6 @@ class UsdmOrders(TradingAdapter):
             contracts[symbol] = Contract(
                 self._number(row.get("leverage")), mode, liquidation.get(symbol), None, wallet.sent_ms
             )
-        dual = self.mapping(modes.data, what="the account's modes").get("dualSidePosition")
         return LiveAccount(
             wallet.sent_ms,
             modes.received_ms,
@@ -230,9 +230,23 @@ class UsdmOrders(TradingAdapter):
             margin=margin,
             positions=positions,
             contracts=contracts,
-            position_mode={"true": "hedge", "false": "one_way"}.get(str(dual).lower()),
+            position_mode=self._modes(modes),
             margin_ratio=self._ratio(told.get("totalMaintMargin"), told.get("totalMarginBalance")),
         )
+
+    def _modes(self, answer: Answer) -> str:
+        """Return the position mode. Raise CallFailed unless each asset is margin for its own contracts only.
+
+        In Multi-Assets mode every asset is, at a rate that is not read here: neither the margin ratio nor what a loss
+        costs is known (Get-Current-Multi-Assets-Mode).
+        """
+        told = self.mapping(answer.data, what="the account's modes")
+        if flag(told.get("multiAssetsMargin")) is not False:
+            raise self.unknown_mode("in Multi-Assets mode, or does not say; set Single-Asset mode at the exchange")
+        dual = flag(told.get("dualSidePosition"))
+        if dual is None:
+            raise self.unknown_mode("in neither one-way nor hedge mode, as far as it says; look at the exchange")
+        return "hedge" if dual else "one_way"
 
     def _positions(self, answer: Answer) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
         """Return what is held by position key, and the liquidation price by symbol: of two legs the nearer one.

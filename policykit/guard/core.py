@@ -100,6 +100,8 @@ class Guard(Deciding):
         self.recovered = not self.abandoned()
         self._problem = None if testing or mode == "shadow" else store_problem(policy, store)
         self._problem = self._problem or currency_problem(policy, store)
+        #: Why the exchange's account is none that can be guarded now, as the last round of maintenance found.
+        self.account_problem: tuple[str, str] | None = None
         #: Where the guard's own client is sent instead of the exchange.
         self.endpoint: str | None = None
         #: Whether a file that was written may loosen the policy while the guard runs.
@@ -197,9 +199,10 @@ class Guard(Deciding):
             facts = self.store.facts(self.account, self.bot, symbol)
         except StoreUnavailable as error:
             return Facts(store_problem=(error.code, str(error)), recovered=self.recovered)
-        if self.recovered and self._problem is None:
+        problem = self._problem or self.account_problem
+        if self.recovered and problem is None:
             return facts
-        return replace(facts, recovered=self.recovered, store_problem=self._problem)
+        return replace(facts, recovered=self.recovered, store_problem=problem)
 
     # ---- life
 

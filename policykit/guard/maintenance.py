@@ -17,6 +17,7 @@ from policykit.clock import SystemClock
 from policykit.engine.facts import Contract, Halt, Quote
 from policykit.engine.money import DOWN
 from policykit.errors import PolicykitError
+from policykit.exchanges.adapter import ACCOUNT_MODE
 from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms, position_key, week_start_ms
@@ -149,7 +150,7 @@ class Maintenance:
         before = guard.now()
         server = run(guard.adapter, client, guard.adapter.server_time(), guard.clock)
         after = guard.now()
-        account = run(guard.adapter, client, guard.adapter.account(), guard.clock)
+        account = self._account(client)
         symbols = self._symbols(client, account)
         marks = run(guard.adapter, client, guard.adapter.marks(symbols), guard.clock)
         worth = DOWN.add(equity_of(account.balances, marks, currency), equity_of(account.margin, marks, currency))
@@ -178,6 +179,16 @@ class Maintenance:
             ),
             guard.now(),
         )
+
+    def _account(self, client: Any) -> LiveAccount:
+        """Read the account; one in a mode that the adapter does not know denies increases for as long as it is."""
+        guard = self.guard
+        guard.account_problem, before = None, guard.account_problem
+        try:
+            return run(guard.adapter, client, guard.adapter.account(), guard.clock)
+        except CallFailed as failed:
+            guard.account_problem = (ACCOUNT_MODE, str(failed)) if failed.code == ACCOUNT_MODE else before
+            raise
 
     def _symbols(self, client: Any, account: LiveAccount) -> tuple[str, ...]:
         """Return what to price: the policy's symbols, and what is held, as far as the exchange lists it."""

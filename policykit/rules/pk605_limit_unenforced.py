@@ -2,8 +2,8 @@
 
 ## What it finds
 Every limit of the policy whose check or part of the guard is not there yet, in one finding. So also `max_leverage`
-where something else is traded than spot that is known not to borrow, and a collar around another price than the mark:
-this version sees neither. And `store.share: fleet` of a live policy: the stores of this version serve one host.
+where spot is traded that may borrow, and a collar around another price than mark or mid: this version sees neither. And
+`store.share: fleet` of a live policy: the stores of this version serve one host.
 
 ## Why
 A set limit is never silently unenforced: a guard denies every increase while one of these is set. Cancels and
@@ -20,13 +20,11 @@ open certain policy.yaml:1:52 a guard of this version denies every increase: it 
 ```
 
 ```yaml
-exchange: binance
-keys:
-  mm-exec: {purpose: execution, scopes: [read, trade.derivatives]}
-risk: {symbols: ["BTC/USDT:USDT"], max_leverage: 3, price_collar: {max_deviation: 2%, reference: last}}
+exchange: okx
+risk: {symbols: ["BTC/USDT"], max_leverage: 3, price_collar: {max_deviation: 2%, reference: last}}
 ```
 ```finding
-open certain policy.yaml:4:50 a guard of this version denies every increase: it does not enforce risk.max_leverage
+open certain policy.yaml:2:45 a guard of this version denies every increase: it does not enforce risk.max_leverage
   and risk.price_collar.reference
 ```
 ```yaml
@@ -56,6 +54,12 @@ risk: {symbols: ["BTC/USDT"], max_leverage: 1}
 ```
 ```yaml
 risk: {symbols: ["BTC/USDT"], max_leverage: 1, price_collar: {max_deviation: 2%, reference: mark}}
+```
+```yaml
+exchange: binance
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade.derivatives]}
+risk: {symbols: ["BTC/USDT:USDT"], max_leverage: 3}
 ```
 ```yaml
 reconciliation: {on_start: required}
@@ -107,14 +111,14 @@ def _unseen(inputs: Inputs) -> Iterator[str]:
     risk, store = inputs.model.risk or Risk(), inputs.model.store
     if risk.max_leverage is not None and any(_borrows(inputs, product) for product in products(inputs)):
         yield "risk.max_leverage"
-    if risk.price_collar is not None and risk.price_collar.reference != "mark":
+    if risk.price_collar is not None and risk.price_collar.reference not in ("mark", "mid"):
         yield "risk.price_collar.reference"
     if store is not None and store.share == "fleet" and inputs.model.environment == "live":
         yield "store.share"
 
 
 def _borrows(inputs: Inputs, product: str) -> bool:
-    """Tell whether a product may be held with borrowed money, as far as is known of it."""
+    """Tell whether it is spot that may be held with borrowed money; the leverage of contracts is observed."""
     known = inputs.traits.products.get(product) if inputs.traits else None
-    held = product == "spot" and known is not None and known.auto_borrow is False
+    held = product != "spot" or (known is not None and known.auto_borrow is False)
     return not held and exists(inputs.model.exchange)

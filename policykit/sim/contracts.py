@@ -183,6 +183,8 @@ class Book:
     income: list[Income] = field(default_factory=list)
     settings: dict[str, Settings] = field(default_factory=dict)
     hedge: bool = False
+    #: Multi-Assets mode: every asset of the wallet is margin for every contract.
+    multi_assets: bool = False
 
     def set_of(self, contract: Contract) -> Settings:
         """Return what is set of a contract."""

@@ -1,7 +1,7 @@
 """Binance: what its documents and its client library say, each fact with source and date.
 
-`swap` are its USD-M contracts; those of COIN-M are alike but for the host (binancecoinm.py). Both have hosts, windows
-and cost tables of their own, which are those of `binanceusdm` and `binancecoinm`: here the windows are spot's.
+`swap` are its USD-M contracts; those of COIN-M are alike but for the host (binancecoinm.py). Both have hosts and windows
+of their own, which are those of `binanceusdm` and `binancecoinm`: here the windows are spot's.
 Options are unknown to this version: no fence, so no re-send.
 """
 
@@ -21,7 +21,7 @@ from policykit.traits.base import (
     Revocation,
     SymbolAllowlist,
 )
-from policykit.traits.binance_costs import WEIGHTS
+from policykit.traits.binance_costs import COSTS, WEIGHTS
 from policykit.traits.binance_errors import ERRORS, TEXTS
 from policykit.traits.binance_futures import ORDER_ID, encode_id, families, switch
 
@@ -137,7 +137,12 @@ EXCHANGE: Final = Exchange(
             source=f"{_REST}, GET /api/v3/rateLimit/order",
         ),
     ),
-    costs={"request-weight": WEIGHTS, "orders": ORDERS_PLACED, "orders-day": ORDERS_PLACED},
+    # A bot on both hosts counts in one budget, each call with its own weight: a limit for USD-M is at most 2,400.
+    costs={
+        "request-weight": WEIGHTS | COSTS["fapi"] | COSTS["dapi"],
+        "orders": ORDERS_PLACED,
+        "orders-day": ORDERS_PLACED,
+    },
     default_cost=1,
     errors=ERRORS,
     error_texts=TEXTS,

@@ -153,3 +153,91 @@ def test_portfolio_margin_is_not_traded(start: Start, exchange: str) -> None:
         client.create_order(SWAP, "market", "buy", 0.1, None, {"portfolioMargin": True})
     assert code(denied) in {"RAW_CALL_REFUSED", "ORDER_DIFFERS"}
     assert written(world) == []
+
+
+@EXCHANGES
+def test_a_mode_that_is_not_known(start: Start, exchange: str) -> None:
+    """Multi-Assets mode, set by hand while a bot trades: increases wait with the reason, exits that are marked pass."""
+    world = contracts(start, exchange=exchange)
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.1)
+    world.sim.linear.book.multi_assets = True
+    guard.maintain()
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.01)
+    assert code(denied) == "ACCOUNT_MODE"
+    assert "the account is in Multi-Assets mode, or does not say; set Single-Asset mode at the exchange" in str(
+        denied.value
+    )
+    client.create_order(SWAP, "market", "sell", 0.04, None, {"reduceOnly": True})
+    world.clock.advance(3_600)
+    guard.maintain()
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.01)
+    assert "ACCOUNT_MODE" in [reason.code for reason in denied.value.decision.reasons]
+    client.create_order(SWAP, "market", "sell", 0.06, None, {"reduceOnly": True})
+    assert world.sim.held(SWAP) == 0
+    world.sim.linear.book.multi_assets = False
+    guard.maintain()
+    client.create_order(SWAP, "market", "buy", 0.01)
+
+
+def test_one_guard_finds_the_mode_and_every_guard_waits(start: Start) -> None:
+    """Facts are the store's: a second bot of the account, which does not read them itself, has old ones and denies."""
+    world = contracts(start)
+    first, second = world.guard(), world.guard(ready=False)
+    world.sim.linear.book.multi_assets = True
+    world.clock.advance(11)
+    first.maintain()
+    with pytest.raises(Denied) as denied:
+        world.protected(second).create_order(SWAP, "market", "buy", 0.01)
+    assert code(denied) == "FACTS_STALE"
+    second.maintain(world.sim.client())  # the first let go of the lease: now it is the second one's to look
+    with pytest.raises(Denied) as denied:
+        world.protected(second).create_order(SWAP, "market", "buy", 0.01)
+    assert code(denied) == "ACCOUNT_MODE"
+
+
+def test_a_position_that_shrinks_by_itself(start: Start) -> None:
+    """Liquidation, ADL and an exit by hand are no order of ours: the next round knows what is left of the position."""
+    world = contracts(start)
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.2)
+    world.sim.hold(SWAP, "0.05", entry=60_000)
+    for _ in range(2):
+        world.clock.advance(7)
+        guard.maintain()
+    held = guard.facts().positions[SWAP]
+    assert (held.low, held.high) == (Decimal("0.05"), Decimal("0.05"))
+    guard.halt(f"account:{guard.account}", "HALTED", "desk", "drill")
+    with pytest.raises(Denied) as denied:  # a short of 0.05 is what it would make
+        client.create_order(SWAP, "market", "sell", 0.1)
+    assert code(denied) == "TRADING_HALTED"
+    client.create_order(SWAP, "market", "sell", 0.05)
+    assert world.sim.held(SWAP) == 0
+
+
+def test_funding_is_a_loss_and_no_transfer(start: Start) -> None:
+    """What the position pays counts against the day like a fee does; what was taken out of the wallet does not."""
+    daily = '  daily_loss: {limit: 8 USDT, day_starts: "00:00 UTC", on_breach: reduce_only}\n'
+    world = contracts(start, text=policy(more=daily))
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.2)  # costs 7.2006: the fee, and half the spread
+    world.sim.transfer(SWAP, -500)
+    for _ in range(2):
+        world.clock.advance(61)
+        guard.maintain()
+    client.create_order(SWAP, "limit", "buy", 0.001, 59_000)
+    world.clock.advance(8 * 3_600)
+    for _ in range(2):
+        guard.maintain()
+        world.clock.advance(7)
+    assert [row.amount for row in world.sim.linear.book.income if row.kind == "FUNDING_FEE"] == [Decimal("-1.2")]
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "limit", "buy", 0.001, 59_000)
+    assert (code(denied), denied.value.decision.reasons[0].observed) == ("DAILY_LOSS", "8.4006")
+    client.create_order(SWAP, "market", "sell", 0.2)
+    assert world.sim.held(SWAP) == 0

@@ -43,3 +43,7 @@ class AlwaysIn(IStrategy):
     def custom_exit(self, pair, trade, current_time, current_rate, current_profit, **kwargs):
         """Leave after HOLD."""
         return "held long enough" if current_time - trade.open_date_utc > self.HOLD else None
+
+    def leverage(self, pair, current_time, current_rate, proposed_leverage, max_leverage, entry_tag, side, **kwargs):
+        """Ask for 2 of contracts; spot has none."""
+        return 2.0

@@ -286,8 +286,8 @@ def _account_config(kind: str) -> Handler:
     def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
         """Answer accountConfig."""
         rights = {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True}
-        modes = {"dualSidePosition": world.futures[kind].hedge, "multiAssetsMargin": False, "tradeGroupId": -1}
-        return Reply(200, {**rights, **modes, "updateTime": 0})
+        modes = {"dualSidePosition": world.futures[kind].hedge, "multiAssetsMargin": world.futures[kind].multi_assets}
+        return Reply(200, {**rights, **modes, "tradeGroupId": -1, "updateTime": 0})
 
     return handler
 
@@ -326,6 +326,11 @@ def _mode(kind: str) -> Handler:
         return Reply(200, {"dualSidePosition": world.futures[kind].hedge})
 
     return handler
+
+
+def _multi_assets(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer multiAssetsMargin."""
+    return Reply(200, {"multiAssetsMargin": world.futures["linear"].multi_assets})
 
 
 def _brackets(kind: str) -> Handler:
@@ -391,6 +396,7 @@ _LIST = [
     ("fapi", "/fapi/v2/balance", _flat(5), _balance("linear"), _READ),
     ("fapi", "/fapi/v1/symbolConfig", _flat(5), _symbol_config("linear"), _READ),
     ("fapi", "/fapi/v1/accountConfig", _flat(5), _account_config("linear"), _READ),
+    ("fapi", "/fapi/v1/multiAssetsMargin", _flat(30), _multi_assets, _READ),
     ("fapi", "/fapi/v1/income", _flat(30), _income("linear"), _READ),
 ]
 ROUTES: dict[tuple[str, str], Route] = {
