@@ -1,4 +1,4 @@
-"""Bybit: `GET /v5/user/query-api` over stock ccxt.
+"""Bybit: `GET /v5/user/query-api` over stock ccxt; trading spot is in bybit_orders.py.
 
 Source: bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5/user/apikey-info.mdx; "no restriction" is `["*"]` there, "no
 end" is 1970.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Final
 
-from policykit.exchanges.adapter import Adapter, LiveReads
+from policykit.exchanges.adapter import LiveReads
 from policykit.exchanges.base import Read, Steps
+from policykit.exchanges.bybit_orders import BybitOrders
 from policykit.exchanges.calls import calls
 from policykit.exchanges.forms import Fields, KeyForm, as_text, flag, plain_name
 from policykit.snapshot import KeyReport
@@ -56,7 +57,7 @@ _DERIVATIVES: Final[tuple[dict[str, Any], ...]] = (
 _RESTING: Final = tuple({"settleCoin": "", **kind, "limit": _PAGE} for kind in _DERIVATIVES)
 
 
-class Bybit(Adapter):
+class Bybit(BybitOrders):
     """The adapter."""
 
     id = "bybit"
@@ -64,8 +65,9 @@ class Bybit(Adapter):
     reads = calls(
         "GET",
         "/v5/",
-        "user/query-api account/info account/wallet-balance position/list order/realtime order/history execution/list "
-        "asset/coin/query-info asset/transfer/query-account-coins-balance asset/withdraw/query-address",
+        "user/query-api account/info account/wallet-balance account/transaction-log position/list order/realtime "
+        "order/history execution/list asset/coin/query-info asset/transfer/query-account-coins-balance "
+        "asset/withdraw/query-address",
     )
     asks: ClassVar = {
         "server_time": ("GET /v5/market/time",),

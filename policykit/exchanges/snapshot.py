@@ -10,7 +10,7 @@ from policykit.clock import Clock, SystemClock, iso
 from policykit.errors import ExchangeUnavailable, SecretUnavailable
 from policykit.exchanges import load
 from policykit.exchanges.account_state import Signed, read_account, unread
-from policykit.exchanges.adapter import Adapter, TradingAdapter
+from policykit.exchanges.adapter import Adapter
 from policykit.exchanges.base import CallFailed, Failure
 from policykit.exchanges.calls import weight_of
 from policykit.exchanges.endpoints import endpoints
@@ -48,11 +48,11 @@ def _account_calls(adapter: Adapter, effective: EffectivePolicy) -> list[str]:
     """Return the calls of the account: those that the adapter names, or one for each unified call."""
     listed = list(adapter.asks.get("account", ()))
     need = wanted(adapter, [effective])
-    if isinstance(adapter, TradingAdapter):
+    if listed:
         named = bool(need.products) or any(":" not in symbol for symbol in need.symbols)
         listed += adapter.asks.get("markets", ()) if named else ()
         return listed + [call for kind in need.kinds for call in adapter.asks.get(f"account.{kind}", ())]
-    if listed or not adapter.live:
+    if not adapter.live:
         return listed
     named_symbols = max(1, sum("*" not in symbol for symbol in need.symbols))
     calls = ["markets", "tickers"]

@@ -16,9 +16,12 @@ SWAP = "BTC/USDT:USDT"
 
 
 def test_what_can_be_traded() -> None:
-    """Binance does spot and USD-M, under its own id and under that of the contracts; COIN-M can only be read."""
+    """Binance does spot and USD-M, under its own id and under that of the contracts; COIN-M can only be read.
+
+    Bybit does spot.
+    """
     trades = {name: set(load_trading(name).trades) for name in trading()}  # type: ignore[union-attr]
-    assert trades == {"binance": {"spot", "swap"}, "binanceusdm": {"swap"}}
+    assert trades == {"binance": {"spot", "swap"}, "binanceusdm": {"swap"}, "bybit": {"spot"}}
     assert load("binancecoinm") is not None
     assert load_trading("binancecoinm") is None
 

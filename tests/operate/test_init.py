@@ -37,7 +37,7 @@ def test_what_it_says(run: Run) -> None:
         "next:\n"
         "  policykit lint policies/okx.yaml\n"
         "  policykit show policies/okx.yaml\n"
-        "no guard of this version trades on okx (only on binance, binanceusdm): lint reads all the same\n"
+        "no guard of this version trades on okx (only on binance, binanceusdm, bybit): lint reads all the same\n"
     )
     assert run("init", "--exchange", "binance", "--ci", "none").out.endswith(
         "  policykit show policies/binance.yaml\n"

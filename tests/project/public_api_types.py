@@ -107,7 +107,7 @@ async def a_decorated_function_keeps_its_types() -> None:
     assert_type(Bot.of_class("BTC/USDT", "buy", 1.0), type[Bot])
     assert_type(await Bot.static("BTC/USDT", "buy", 1.0), bytes)
     assert_type(send_odd({}), list[str])
-    buy("BTC/USDT", "1", price=2.0)  # type: ignore[arg-type] - an editor says that the amount is no number
+    buy("BTC/USDT", "1", price=2.0)  # type: ignore[arg-type]  # an editor says that the amount is no number
 
 
 assert_type(policykit.__version__, str)

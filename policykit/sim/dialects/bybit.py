@@ -1,4 +1,4 @@
-"""Bybit v5 reads: time, the key report, the wallet, the address book; markets and contracts are bybit_account.py's.
+"""Bybit v5: time, key report, wallet, address book; markets are in bybit_account.py, orders in bybit_orders.py.
 
 Source: bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5: guide.mdx "authentication", user/apikey-info.mdx, error.mdx,
 asset/withdraw/withdraw-address.mdx (fields from memory).
@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from decimal import Decimal
 from typing import Any, ClassVar
 
-from policykit.sim.dialects import bybit_account
-from policykit.sim.dialects.base import Reply, Request, World
-from policykit.sim.dialects.bybit_account import bad as _bad
-from policykit.sim.dialects.bybit_account import ok as _ok
-from policykit.sim.dialects.reading import Endpoint, Reading, near
+from policykit.sim.dialects import bybit_account, bybit_orders
+from policykit.sim.dialects.base import Call, Reply, Request, World
+from policykit.sim.dialects.bybit_forms import bad as _bad
+from policykit.sim.dialects.bybit_forms import ok as _ok
+from policykit.sim.dialects.reading import Endpoint, Reading, near, params_of
 from policykit.sim.drift import ABSENT
+from policykit.sim.futures import Refused
 from policykit.sim.keys import SimKey
+from policykit.sim.venue import ZERO, Quirks, Rejected
 
 #: The permissions that a grant stands for: group and name.
 _NAMES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -34,6 +37,7 @@ _NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "withdraw": (("Wallet", "Withdraw"),),
     "key_admin": (),
 }
+_DAY_MS = 86_400_000
 _GROUPS = (
     "ContractTrade Spot Wallet Options Derivatives CopyTrading BlockTrade Exchange NFT Affiliate Earn FiatP2P "
     "FiatConvertBroker FiatGlobalPay FiatBitPay BitCard ByXPost"
@@ -85,12 +89,54 @@ def _key(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any
 
 
 def _wallet(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer as a unified account does: one wallet for spot and linear contracts."""
     world.venue.settle(now_ms)
-    coins = [
-        {"coin": asset, "walletBalance": str(held.total), "locked": str(held.locked), "equity": str(held.total)}
-        for asset, held in world.venue.balances.items()
-    ]
+    world.linear.settle(now_ms)
+    profits: dict[str, Decimal] = {}
+    for one in world.linear.book.positions.values():
+        profit = one.profit(world.linear.mark(one.contract, now_ms))
+        profits[one.contract.settle] = profits.get(one.contract.settle, ZERO) + profit
+    coins = []
+    for asset, held in world.venue.balances_seen(now_ms, world.lag_balances).items():
+        balance, profit = held.total + world.linear.book.wallet.get(asset, ZERO), profits.get(asset, ZERO)
+        coins.append(
+            {
+                "coin": asset,
+                "walletBalance": str(balance),
+                "locked": str(held.locked),
+                "equity": str(balance + profit),
+                "unrealisedPnl": str(profit),
+            }
+        )
     return _ok({"list": [{"accountType": "UNIFIED", "coin": coins}]}, now_ms)
+
+
+def _info(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer GET /v5/account/info (account/account-info.mdx): a unified account, 2.0, of regular margin."""
+    info = {"unifiedMarginStatus": 5, "marginMode": "REGULAR_MARGIN", "spotHedgingStatus": "OFF"}
+    return _ok(info | {"isMasterTrader": False, "updatedTime": str(now_ms)}, now_ms)
+
+
+def _log(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer GET /v5/account/transaction-log of what came into the unified account and left it; no other kind."""
+    params = params_of(request)
+    kinds = {"TRANSFER_IN": (world.deposits, ""), "TRANSFER_OUT": (world.withdrawals, "-")}
+    listed, sign = kinds.get(params.get("type", ""), ([], ""))
+    since = int(params.get("startTime") or now_ms - _DAY_MS)
+    until = int(params.get("endTime") or since + _DAY_MS)
+    if until - since > 7 * _DAY_MS:
+        return _bad(10001, "Request parameter error: the time range is over 7 days.")
+    rows = [
+        {
+            "currency": row["coin"],
+            "type": params["type"],
+            "change": f"{sign}{row['amount']}",
+            "transactionTime": str(row["time_ms"]),
+        }
+        for row in listed
+        if since <= row["time_ms"] <= until
+    ]
+    return _ok({"list": rows, "nextPageCursor": ""}, now_ms)
 
 
 def _addresses(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
@@ -111,6 +157,11 @@ def _addresses(world: World, request: Request, key: SimKey | None, now_ms: int) 
     return _ok({"rows": rows, "nextPageCursor": ""}, now_ms)
 
 
+def _written(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Stand in the table of routes for what `Bybit.run` does with the quirks of a fault."""
+    raise AssertionError("a write is run by Bybit.run")
+
+
 class Bybit(Reading):
     """The dialect `bybit`."""
 
@@ -119,12 +170,15 @@ class Bybit(Reading):
         ("GET", "/v5/market/time"): Endpoint(_time, public=True),
         ("GET", "/v5/user/query-api"): Endpoint(_key),
         ("GET", "/v5/account/wallet-balance"): Endpoint(_wallet),
+        ("GET", "/v5/account/info"): Endpoint(_info),
+        ("GET", "/v5/account/transaction-log"): Endpoint(_log),
         ("GET", "/v5/asset/withdraw/query-address"): Endpoint(_addresses, needs="withdraw"),
         ("GET", "/v5/asset/coin/query-info"): Endpoint(bybit_account.coins),
         ("GET", "/v5/market/instruments-info"): Endpoint(bybit_account.instruments, public=True),
         ("GET", "/v5/market/tickers"): Endpoint(bybit_account.tickers, public=True),
         ("GET", "/v5/position/list"): Endpoint(bybit_account.positions),
-        ("GET", "/v5/order/realtime"): Endpoint(bybit_account.orders),
+        **bybit_orders.READS,
+        **{path: Endpoint(_written, point=one.point) for path, one in bybit_orders.WRITES.items()},
     }
     errors: ClassVar = {
         "key": _bad(10003, "API key is invalid."),
@@ -149,6 +203,28 @@ class Bybit(Reading):
         if not hmac.compare_digest(ours, headers.get("x-bapi-sign", "")):
             return "signature"
         return key if stamp.isdigit() and window.isdigit() and near(int(stamp), now_ms, int(window)) else "clock"
+
+    def gate(self, world: World, call: Call, now_ms: int) -> Reply | None:
+        """Check as every dialect does, and what a write needs: a scope by its category."""
+        refused = super().gate(world, call, now_ms)
+        write = bybit_orders.WRITES.get((call.request.method, call.request.path))
+        if refused is not None or write is None:
+            return refused
+        key = self.authenticate(world, call.request, now_ms)
+        needs = "trade.spot" if params_of(call.request).get("category") == "spot" else "trade.derivatives"
+        return None if isinstance(key, SimKey) and needs in key.grants else self.error("permission", now_ms)
+
+    def run(self, world: World, call: Call, now_ms: int, quirks: Quirks) -> Reply:
+        """Answer a read, or do what is asked."""
+        write = bybit_orders.WRITES.get((call.request.method, call.request.path))
+        try:
+            if write is None:
+                return super().run(world, call, now_ms, quirks)
+            return Reply(200, _ok(write.handler(world, params_of(call.request), now_ms, quirks), now_ms))
+        except bybit_orders.Bad as error:
+            return error.reply
+        except (Refused, Rejected) as error:
+            return bybit_orders.refusal(error).reply
 
 
 DIALECT = Bybit

@@ -1,43 +1,23 @@
-"""Bybit v5: markets, positions and open orders of the simulated account.
+"""Bybit v5: markets and positions of the simulated account.
 
 Source: bybit-exchange/docs@0168962c docs/v5 (read 2026-11): market/instrument.mdx, market/tickers.mdx,
-position/position.mdx, order/open-order.mdx ("all kinds of orders by default", 20 a page and 50 at most).
+position/position.mdx.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from policykit.sim.contracts import Contract, ContractOrder, Position
+from policykit.sim.contracts import Contract, Position
 from policykit.sim.dialects.base import Reply, Request, World
+from policykit.sim.dialects.bybit_forms import bad, contract_name, contract_quantity, ok
 from policykit.sim.dialects.reading import params_of
 from policykit.sim.keys import SimKey
 from policykit.sim.market import Symbol
+from policykit.sim.venue import ZERO
 
-#: Rows of a page: unless told, and at most.
-PAGE, MAX_PAGE = 20, 50
 _KINDS = {"linear": "linear", "inverse": "inverse"}
 _INDEX = {"BOTH": 0, "LONG": 1, "SHORT": 2}
-
-
-def ok(result: Any, now_ms: int) -> dict[str, Any]:
-    """Make an answer."""
-    return {"retCode": 0, "retMsg": "", "result": result, "retExtInfo": {}, "time": now_ms}
-
-
-def bad(code: int, message: str) -> Reply:
-    """Make an error, which Bybit answers with status 200."""
-    return Reply(200, {"retCode": code, "retMsg": message, "result": {}, "retExtInfo": {}}, code=code)
-
-
-def _id(contract: Contract) -> str:
-    return f"{contract.base}USD" if contract.inverse else contract.id
-
-
-def _quantity(contract: Contract, amount: Decimal) -> Decimal:
-    """Return a size as Bybit counts it: an inverse contract there is 1 USD."""
-    return amount * contract.size if contract.inverse else amount
 
 
 def _contracts(world: World, category: str) -> list[Contract]:
@@ -82,7 +62,7 @@ def _pair(one: Symbol) -> dict[str, Any]:
 def _contract(one: Contract) -> dict[str, Any]:
     step = "1" if one.inverse else "0.001"
     return {
-        "symbol": _id(one),
+        "symbol": contract_name(one),
         "contractType": "InversePerpetual" if one.inverse else "LinearPerpetual",
         "status": "Trading",
         "baseCoin": one.base,
@@ -111,31 +91,37 @@ def tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> 
     """Answer GET /v5/market/tickers."""
     params = params_of(request)
     category = params.get("category", "")
-    prices = {_id(one): world.venue.path.mid(one.pair, now_ms) for one in _contracts(world, category)}
+    pairs = {contract_name(one): one.pair for one in _contracts(world, category)}
     if category == "spot":
-        prices = {one.id: world.venue.path.mid(one, now_ms) for one in world.venue.symbols.values()}
-    rows = [
-        {"symbol": name, "lastPrice": str(price), "markPrice": str(price), "bid1Price": str(price)}
-        | {"ask1Price": str(price), "bid1Size": "1", "ask1Size": "1", "volume24h": "1", "turnover24h": str(price)}
-        for name, price in prices.items()
-        if params.get("symbol") in (None, name)
-    ]
+        pairs = {one.id: one for one in world.venue.symbols.values()}
+    rows = [_ticker(world, name, pair, now_ms) for name, pair in pairs.items() if params.get("symbol") in (None, name)]
     return ok({"category": category, "list": rows}, now_ms)
 
 
+def _ticker(world: World, name: str, pair: Symbol, now_ms: int) -> dict[str, str]:
+    price, (bid, ask) = str(world.venue.path.mid(pair, now_ms)), world.venue.touch(pair, now_ms)
+    known = {"symbol": name, "lastPrice": price, "markPrice": price, "bid1Price": str(bid), "ask1Price": str(ask)}
+    return known | {"bid1Size": "1", "ask1Size": "1", "volume24h": "1", "turnover24h": price}
+
+
 def positions(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
-    """Answer GET /v5/position/list."""
+    """Answer GET /v5/position/list: of a symbol that is named also when nothing is held of it."""
     params = params_of(request)
-    missing = _missing(params)
-    if missing is not None:
-        return missing
+    unsaid = missing(params)
+    if unsaid is not None:
+        return unsaid
+    world.linear.settle(now_ms)
     kind = _KINDS.get(params.get("category", ""))
-    held = world.futures[kind].positions.values() if kind else ()
-    rows = [_position(world, one, now_ms) for one in held if _meant(one.contract, params)]
+    book = world.futures[kind] if kind else None
+    held = [] if book is None else [one for one in book.positions.values() if meant(one.contract, params)]
+    if book is not None and not held and params.get("symbol"):
+        flat = (one for one in book.contracts.values() if meant(one, params))
+        held += [Position(one, ZERO, ZERO, leverage=book.set_of(one).leverage) for one in flat]
+    rows = [_position(world, one, now_ms) for one in held]
     return ok({"category": params.get("category"), "list": rows, "nextPageCursor": ""}, now_ms)
 
 
-def _missing(params: dict[str, Any]) -> Reply | None:
+def missing(params: dict[str, Any]) -> Reply | None:
     """Refuse linear without what it needs: symbol, baseCoin or settleCoin."""
     told = [name for name in ("symbol", "baseCoin", "settleCoin") if params.get(name)]
     if params.get("category") == "linear" and not told:
@@ -143,8 +129,9 @@ def _missing(params: dict[str, Any]) -> Reply | None:
     return None
 
 
-def _meant(contract: Contract, params: dict[str, Any]) -> bool:
-    told = {"symbol": _id(contract), "baseCoin": contract.base, "settleCoin": contract.settle}
+def meant(contract: Contract, params: dict[str, Any]) -> bool:
+    """Tell whether a contract is one that is asked for."""
+    told = {"symbol": contract_name(contract), "baseCoin": contract.base, "settleCoin": contract.settle}
     return all(params.get(name) in (None, "", value) for name, value in told.items())
 
 
@@ -155,9 +142,9 @@ def _position(world: World, one: Position, now_ms: int) -> dict[str, Any]:
     return {
         "positionIdx": _INDEX[one.side],
         "riskId": 1,
-        "symbol": _id(contract),
-        "side": "Buy" if one.amount > 0 else "Sell",
-        "size": str(abs(_quantity(contract, one.amount))),
+        "symbol": contract_name(contract),
+        "side": "Buy" if one.amount > 0 else "Sell" if one.amount else "",
+        "size": str(abs(contract_quantity(contract, one.amount))),
         "avgPrice": str(one.entry),
         "positionValue": str(value),
         "tradeMode": 1 if one.isolated else 0,
@@ -175,55 +162,4 @@ def _position(world: World, one: Position, now_ms: int) -> dict[str, Any]:
         "cumRealisedPnl": "0",
         "createdTime": str(now_ms),
         "updatedTime": str(now_ms),
-    }
-
-
-def orders(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
-    """Answer GET /v5/order/realtime: a page; conditional orders are among the others unless a filter says which."""
-    params = params_of(request)
-    missing = _missing(params)
-    if missing is not None:
-        return missing
-    kind = _KINDS.get(params.get("category", ""))
-    resting = world.futures[kind].orders if kind else []
-    waiting = {None: (True, False), "StopOrder": (True,), "Order": (False,)}.get(params.get("orderFilter"), ())
-    found = [one for one in resting if _meant(one.contract, params) and (one.trigger is not None) in waiting]
-    start, most = int(params.get("cursor") or 0), min(int(params.get("limit") or PAGE), MAX_PAGE)
-    page = [_order(one) for one in found[start : start + most]]
-    cursor = str(start + most) if len(found) > start + most else ""
-    return ok({"category": params.get("category"), "list": page, "nextPageCursor": cursor}, now_ms)
-
-
-def _order(one: ContractOrder) -> dict[str, Any]:
-    quantity = str(_quantity(one.contract, one.quantity))
-    return {
-        "orderId": f"{one.id:08d}-0000-4000-8000-000000000000",
-        "orderLinkId": one.client_id,
-        "blockTradeId": "",
-        "symbol": _id(one.contract),
-        "price": str(one.price or 0),
-        "qty": quantity,
-        "side": one.side.capitalize(),
-        "isLeverage": "",
-        "positionIdx": 0,
-        "orderStatus": "New" if one.trigger is None else "Untriggered",
-        "cancelType": "UNKNOWN",
-        "rejectReason": "EC_NoError",
-        "avgPrice": "",
-        "leavesQty": quantity,
-        "cumExecQty": "0",
-        "cumExecValue": "0",
-        "cumExecFee": "0",
-        "timeInForce": "GTC",
-        "orderType": "Market" if one.price is None else "Limit",
-        "stopOrderType": "" if one.trigger is None else "Stop",
-        "triggerPrice": "" if one.trigger is None else str(one.trigger),
-        "takeProfit": "",
-        "stopLoss": "",
-        "tpslMode": "",  # spot's orders have no such field: by it stock ccxt knows a contract's
-        "triggerDirection": 0 if one.trigger is None else 1,
-        "reduceOnly": one.reduce_only,
-        "closeOnTrigger": False,
-        "createdTime": str(one.time_ms),
-        "updatedTime": str(one.time_ms),
     }

@@ -30,13 +30,17 @@ Handler = Callable[[World, Request, "SimKey | None", int], Any]
 
 
 class Endpoint(NamedTuple):
-    """One endpoint. `needs`: the grant without which the exchange refuses; `host`: another one than the main host."""
+    """One endpoint. `needs`: the grant without which the exchange refuses; `host`: another one than the main host.
+
+    `point`: where faults meet it; without it `market` of what is public and `account` of the rest.
+    """
 
     handler: Handler
     public: bool = False
     needs: str = ""
     host: str = ""
     weight: int = 1
+    point: str = ""
 
 
 class Reading(ABC):
@@ -63,7 +67,7 @@ class Reading(ABC):
         if endpoint is None or request.host != endpoint.host:
             return Reply(404, "<html><body>404 Not Found</body></html>")
         name = f"{request.method} {request.path}"
-        point = "market" if endpoint.public else "account"
+        point = endpoint.point or ("market" if endpoint.public else "account")
         security = "none" if endpoint.public else "any"
         route = Route(name, point, lambda params: endpoint.weight, endpoint.handler, security)
         return Call(request, route, {})
