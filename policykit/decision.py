@@ -47,8 +47,18 @@ def position_counter(account: str, key: str) -> str:
     return f"{account}|position|{key}"
 
 
+def asset_owner(account: str, key: str) -> str:
+    """Name all that an account holds of an asset; `key` is that of one position (see `position_counter`)."""
+    return f"{account}|asset|{key.partition('/')[0]}"
+
+
+def group_owner(name: str, currency: str) -> str:
+    """Name a group of accounts that are counted in one currency."""
+    return f"group|{name}|{currency}"
+
+
 def gross_counter(owner: str) -> str:
-    """Name the total of |positions|: `owner` is an account, `account|asset|BTC`, or `group|NAME|CURRENCY`."""
+    """Name the total of |positions| of an owner: an account, an `asset_owner`, a `group_owner`."""
     return f"{owner}|gross"
 
 

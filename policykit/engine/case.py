@@ -344,6 +344,17 @@ class Case:
             raise Unknown("CONTRACT_SIZE_MISSING", f"the contract size of {self.order.symbol} was not observed")
         return size
 
+    def unit(self, price: Decimal | None) -> Decimal:
+        """Return what one unit of quantity is worth in the quote currency, at the higher of mark and `price`.
+
+        Raise Unknown for want of either.
+        """
+        size = self.contract_size()
+        if self.inverse:
+            return size
+        mark = self.mark(self.order.symbol)
+        return UP.multiply(size, mark if price is None or price <= mark else price)
+
     def _quanto_size(self, settle: str, quote: str) -> Decimal:
         """Return what a contract that settles in a third currency is worth in `quote` for each 1 of its price."""
         said = self.facts.contracts.get(self.order.symbol)

@@ -5,21 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from policykit.decision import Hold, Reason, gross_counter, net_counter
 from policykit.engine.bounds import limits
 from policykit.engine.case import Case
 from policykit.engine.check import Check, Unknown
+from policykit.engine.facts import Position
 from policykit.engine.lane import Lane
-from policykit.engine.money import UP, exposure_down, exposure_up, money, unit_steps
+from policykit.engine.money import exposure_down, exposure_up, money, unit_steps
 from policykit.engine.setup import Setup
+from policykit.engine.worth import counts, unit_worth
 from policykit.units import EXPOSURE_SCALE, MAX_COUNTER, Bound, plain
 
+#: Why a check of this kind cannot judge an order, which denies.
+WHY_NOT: Final = (
+    "RISK_QUOTE_ASSET",
+    "PRICE_MISSING",
+    "PRICE_STALE",
+    "CONTRACT_SIZE_MISSING",
+    "CONTRACT_QUANTO",
+    "FACTS_MISSING",
+    "NUMBER_RANGE",
+)
 
-def swaps(case: Case) -> bool:
-    """Tell whether a spot sale raises another asset (ETH/BTC raises BTC), which nothing holds before it is observed."""
-    return case.places and not case.complaints and not case.reduces and case.crosses and case.order.side == "sell"
+
+def raised(case: Case) -> str | None:
+    """Return the asset that a spot sale raises (ETH/BTC: BTC), which nothing holds before it is observed."""
+    if not case.places or case.complaints or case.reduces or not case.crosses or case.order.side != "sell":
+        return None
+    assert case.market is not None
+    return case.market.quote
+
+
+def opens(case: Case) -> bool:
+    """Tell whether an order adds to a position that is counted. Raise Unknown where the store cannot count it yet.
+
+    INVARIANT I8: a position without a unit adds nothing to any total, so an order on it would pass again and again.
+    """
+    if not case.places or case.complaints or case.reduces or not counts(case):
+        return False
+    if not case.facts.positions.get(case.position_key, Position()).unit:
+        symbol = case.order.symbol
+        raise Unknown(
+            "PRICE_MISSING", f"what a position in {symbol} is worth was not observed, so it cannot be counted"
+        )
+    return True
 
 
 class Exposing(Check):
@@ -65,20 +96,14 @@ class Exposing(Check):
     def amount(self, case: Case) -> int:
         """Return what the order adds in exposure steps, rounded up as the store does. Raise Unknown."""
         assert case.amount is not None
-        assert case.market is not None
-        unit = case.contract_size()
-        if not case.inverse:
-            mark, price = case.mark(case.order.symbol), case.price
-            unit = UP.multiply(unit, mark if price is None or price <= mark else price)
-        unit = UP.multiply(unit, case.rate(case.market.quote, self.setup.currency, up=True))
-        steps = exposure_up(abs(case.amount), unit_steps(unit))
+        steps = exposure_up(abs(case.amount), unit_steps(unit_worth(case, case.price)))
         if steps > MAX_COUNTER:
             raise Unknown("NUMBER_RANGE", "the order's worth is beyond what counters hold exactly")
         return steps
 
     def reasons(self, case: Case) -> Iterator[Reason]:
-        if swaps(case) and case.market is not None:
-            quote = case.market.quote
+        quote = raised(case)
+        if quote is not None:
             yield self.reason(
                 f"selling {case.order.symbol} raises {quote}, whose worth {self.field} caps; this version holds the "
                 f"base asset only: buy {quote} in a market of its own ({quote}/{self.setup.currency})",
@@ -87,10 +112,12 @@ class Exposing(Check):
 
     # INVARIANT I8: the limit is absolute and goes with the amount, so the store needs no policy to keep it.
     def holds(self, case: Case) -> Iterator[Hold]:
-        if not case.places or case.complaints or case.reduces or not case.amount:
+        if not opens(case) or not case.amount:
             return
         steps = self.amount(case)
         for name, bounds in self.caps.items():
+            if name and self.owner(case, name) not in case.facts.groups:
+                raise Unknown("FACTS_MISSING", f"{self.setup.account} is not counted into group {name} yet")
             most = exposure_down(limits(case, bounds, self.setup.currency)[0].value)
             amount = steps if case.amount > 0 else -steps
             yield Hold(self._counter(case, name), amount, min(MAX_COUNTER, most), self.kind, self.id)

@@ -23,13 +23,15 @@ class Fact(NamedTuple):
 class Position(NamedTuple):
     """The worst cases of one position in base units: newest fact plus every fill that it may not hold yet.
 
-    `open_buys` and `open_sells` are the quantities of all orders that are out, unknown ones included.
+    `open_buys` and `open_sells` are the quantities of all orders that are out, unknown ones included. `unit` is what
+    the store counts one unit at where it adds positions up, in steps of 1e-12 of the account's currency; 0: nothing.
     """
 
     low: Decimal = Decimal(0)
     high: Decimal = Decimal(0)
     open_buys: Decimal = Decimal(0)
     open_sells: Decimal = Decimal(0)
+    unit: int = 0
 
 
 class Quote(NamedTuple):
@@ -108,6 +110,8 @@ class Facts:
     generation: int = 0
     #: The currency that the account is counted in, fixed at its first use in this store.
     currency: str | None = None
+    #: The groups that its positions count into in this store (`decision.group_owner`).
+    groups: tuple[str, ...] = ()
     halts: tuple[Halt, ...] = ()
     equity: Fact | None = None
     #: Equity at the start of the running day, and the start of that day (UTC ms).

@@ -21,7 +21,7 @@ from policykit.errors import Denied, PolicyError, PolicykitError, StoreUnavailab
 from policykit.exchanges.client import plain_client
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.deciding import Deciding
-from policykit.guard.given import observation
+from policykit.guard.given import observation, with_units
 from policykit.guard.in_force import InForce, Reloaded
 from policykit.guard.living import lives
 from policykit.guard.settings import (
@@ -41,7 +41,7 @@ from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED
 from policykit.orders.recovery import abandoned
 from policykit.policy import EffectivePolicy, load
-from policykit.store import Store, open_store
+from policykit.store import Observation, Store, open_store
 from policykit.telemetry import Scope, Telemetry, shared
 
 
@@ -189,9 +189,11 @@ class Guard(Deciding):
             "marks": marks,
             "skew_ms": skew_ms,
         }
-        self.store.observe(
-            self.account, observation(self.policy, given, as_of, self.now(), partial=partial), self.now()
-        )
+        self.take_in(observation(self.policy, given, as_of, self.now(), partial=partial))
+
+    def take_in(self, seen: Observation) -> None:
+        """Write facts to the store, with what each position is worth by them and by those that are known."""
+        self.store.observe(self.account, with_units(self.engine.setup, self.facts(), seen), self.now())
 
     def facts(self, symbol: str = "") -> Facts:
         """Return what is known now; a store that cannot be read is a fact too."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from policykit.engine.facts import Fact, Facts, Setting
+from policykit.engine.setup import Setup
+from policykit.engine.worth import units_of
 from policykit.policy import EffectivePolicy
 from policykit.store import Observation
 from policykit.traits.base import product_of
@@ -40,6 +44,23 @@ def observation(
         day_start_ms=day_start_ms(policy, now_ms),
         week_start_ms=week_start_ms(policy, now_ms),
     )
+
+
+def with_units(setup: Setup, known: Facts, seen: Observation) -> Observation:
+    """Add to what was seen what one unit of each position is worth by it, and by what is known already."""
+    marks = {symbol: Fact(mark, seen.as_of_ms) for symbol, mark in seen.marks.items()}
+    newer = {symbol: mark for symbol, mark in known.marks.items() if mark.as_of_ms > seen.as_of_ms}
+    mode = known.position_mode if seen.position_mode is None else Setting(seen.position_mode, seen.as_of_ms)
+    facts = replace(
+        known,
+        marks={**known.marks, **marks, **newer},
+        contract_sizes={**known.contract_sizes, **seen.contract_sizes},
+        contracts={**known.contracts, **seen.contracts},
+        position_mode=mode,
+    )
+    # As of the newest mark: what was read over a slow line is priced too, and what is too old beside it is not.
+    newest = max((mark.as_of_ms for mark in facts.marks.values()), default=seen.as_of_ms)
+    return replace(seen, units=units_of(setup, facts, newest))
 
 
 def position_key(symbol: str) -> str:

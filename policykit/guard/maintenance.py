@@ -20,10 +20,10 @@ from policykit.errors import PolicykitError
 from policykit.exchanges.adapter import ACCOUNT_MODE
 from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
-from policykit.guard.given import day_start_ms, position_key, week_start_ms
+from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
 from policykit.guard.transfers import Transfers
-from policykit.guard.worth import equity_of, units_of
+from policykit.guard.worth import equity_of
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
@@ -155,20 +155,16 @@ class Maintenance:
         marks = run(guard.adapter, client, guard.adapter.marks(symbols), guard.clock)
         worth = DOWN.add(equity_of(account.balances, marks, currency), equity_of(account.margin, marks, currency))
         told = self._transfers.told(client, marks, worth, account.as_of_ms)
-        sizes = _sizes(client, symbols)
-        held = {**account.balances, **account.positions}
-        guard.store.observe(
-            guard.account,
+        guard.take_in(
             Observation(
                 as_of_ms=account.as_of_ms,
                 until_ms=account.until_ms,
                 equity=None if told.moved else worth,
                 net_transfers=told.total,
                 carried_transfers=told.carried,
-                positions=held,
-                units=units_of({*held, *map(position_key, symbols)}, marks, sizes, currency),
+                positions={**account.balances, **account.positions},
                 marks=marks,
-                contract_sizes=sizes,
+                contract_sizes=_sizes(client, symbols),
                 quotes=self._quotes(client, symbols),
                 contracts=self._contracts(client, account, symbols),
                 position_mode=account.position_mode,
@@ -176,8 +172,7 @@ class Maintenance:
                 skew_ms=(before + after) // 2 - server,
                 day_start_ms=day_start_ms(guard.policy, account.as_of_ms),
                 week_start_ms=week_start_ms(guard.policy, account.as_of_ms),
-            ),
-            guard.now(),
+            )
         )
 
     def _account(self, client: Any) -> LiveAccount:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final, Literal
 
+from policykit.decision import group_owner
 from policykit.errors import PolicykitError
 from policykit.orders.life import RetryPlan
 from policykit.policy import EffectivePolicy
@@ -66,7 +67,7 @@ def counted(policy: EffectivePolicy) -> dict[str, Any]:
     if risk is not None and risk.consecutive_losses is not None:
         said["trades"] = True
     if policy.model.groups:
-        said["groups"] = [f"group|{name}|{currency}" for name in sorted(policy.model.groups)]
+        said["groups"] = [group_owner(name, currency) for name in sorted(policy.model.groups)]
     return said
 
 

@@ -158,6 +158,7 @@ class AccountState:
         return Facts(
             generation=generation,
             currency=self.currency,
+            groups=self.groups,
             equity=self.figures.equity,
             day_base=self.figures.day_base,
             net_transfers=self.figures.net_transfers,

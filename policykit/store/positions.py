@@ -82,7 +82,7 @@ class PositionState:
     def view(self) -> Position:
         """Return the position as the engine reads it."""
         low, high = self.bounds()
-        return Position(unscale(low), unscale(high), unscale(self.open_buys), unscale(self.open_sells))
+        return Position(unscale(low), unscale(high), unscale(self.open_buys), unscale(self.open_sells), self.unit)
 
     def dump(self) -> list[Any]:
         fills = [list(fill) for fill in self.fills]

@@ -119,6 +119,7 @@ MISSING = {
 HARMLESS = {
     "generation",
     "currency",
+    "groups",
     "halts",
     "positions",
     "contract_sizes",

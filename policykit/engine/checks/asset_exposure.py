@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from policykit.decision import asset_owner
 from policykit.engine.case import Case
-from policykit.engine.exposing import Exposing
+from policykit.engine.exposing import WHY_NOT, Exposing
 
 
 class AssetExposure(Exposing):
@@ -13,10 +14,9 @@ class AssetExposure(Exposing):
     """
 
     id = "risk.max_asset_exposure"
-    codes = ("RISK_ASSET_EXPOSURE", "RISK_QUOTE_ASSET", "NUMBER_RANGE")
+    codes = ("RISK_ASSET_EXPOSURE", *WHY_NOT)
     rank = 81
     total = "exposure to the asset"
 
     def owner(self, case: Case, name: str) -> str:
-        assert case.market is not None
-        return f"{self.setup.account}|asset|{case.market.base}"
+        return asset_owner(self.setup.account, case.position_key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policykit.engine.exposing import Exposing
+from policykit.engine.exposing import WHY_NOT, Exposing
 
 
 class GrossExposure(Exposing):
@@ -13,6 +13,6 @@ class GrossExposure(Exposing):
     """
 
     id = "risk.max_gross_exposure"
-    codes = ("RISK_GROSS_EXPOSURE", "RISK_QUOTE_ASSET", "NUMBER_RANGE")
+    codes = ("RISK_GROSS_EXPOSURE", *WHY_NOT)
     rank = 82
     total = "gross exposure"

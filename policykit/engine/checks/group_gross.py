@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policykit.decision import group_owner
 from policykit.engine.case import Case
-from policykit.engine.exposing import Exposing
+from policykit.engine.exposing import WHY_NOT, Exposing
 from policykit.engine.setup import Setup
 from policykit.units import Bound
 
@@ -20,7 +21,7 @@ class GroupGross(Exposing):
     """
 
     id = "groups.max_gross_exposure"
-    codes = ("GROUP_GROSS_EXPOSURE", "RISK_QUOTE_ASSET", "NUMBER_RANGE")
+    codes = ("GROUP_GROSS_EXPOSURE", *WHY_NOT)
     rank = 84
     total = "gross exposure of group "
 
@@ -30,4 +31,4 @@ class GroupGross(Exposing):
             yield name, group.max_gross_exposure
 
     def owner(self, case: Case, name: str) -> str:
-        return f"group|{name}|{self.setup.currency}"
+        return group_owner(name, self.setup.currency)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policykit.decision import group_owner
 from policykit.engine.case import Case
-from policykit.engine.exposing import Exposing
+from policykit.engine.exposing import WHY_NOT, Exposing
 from policykit.engine.setup import Setup
 from policykit.units import Bound
 
@@ -20,7 +21,7 @@ class GroupNet(Exposing):
     """
 
     id = "groups.max_net_exposure"
-    codes = ("GROUP_NET_EXPOSURE", "RISK_QUOTE_ASSET", "NUMBER_RANGE")
+    codes = ("GROUP_NET_EXPOSURE", *WHY_NOT)
     rank = 86
     total = "net exposure of group "
     kind = "net"
@@ -31,4 +32,4 @@ class GroupNet(Exposing):
             yield name, group.max_net_exposure
 
     def owner(self, case: Case, name: str) -> str:
-        return f"group|{name}|{self.setup.currency}"
+        return group_owner(name, self.setup.currency)

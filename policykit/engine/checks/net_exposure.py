@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policykit.engine.exposing import Exposing
+from policykit.engine.exposing import WHY_NOT, Exposing
 
 
 class NetExposure(Exposing):
@@ -13,7 +13,7 @@ class NetExposure(Exposing):
     """
 
     id = "risk.max_net_exposure"
-    codes = ("RISK_NET_EXPOSURE", "RISK_QUOTE_ASSET", "NUMBER_RANGE")
+    codes = ("RISK_NET_EXPOSURE", *WHY_NOT)
     rank = 83
     total = "net exposure"
     kind = "net"

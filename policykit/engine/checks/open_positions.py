@@ -8,7 +8,7 @@ from typing import Self
 from policykit.decision import Hold, Reason, positions_counter
 from policykit.engine.case import Case
 from policykit.engine.check import Check
-from policykit.engine.exposing import swaps
+from policykit.engine.exposing import opens, raised
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
 from policykit.units import MAX_COUNTER
@@ -22,7 +22,7 @@ class OpenPositions(Check):
     """
 
     id = "risk.max_open_positions"
-    codes = ("RISK_OPEN_POSITIONS", "RISK_QUOTE_ASSET")
+    codes = ("RISK_OPEN_POSITIONS", "RISK_QUOTE_ASSET", "PRICE_MISSING")
     rank = 87
 
     def __init__(self, setup: Setup, limit: int) -> None:
@@ -36,15 +36,16 @@ class OpenPositions(Check):
         return cls(setup, limit) if limit is not None else None
 
     def reasons(self, case: Case) -> Iterator[Reason]:
-        if swaps(case) and case.market is not None:
+        quote = raised(case)
+        if quote is not None:
             yield self.reason(
-                f"selling {case.order.symbol} may open a position in {case.market.quote}, which is counted only once "
+                f"selling {case.order.symbol} may open a position in {quote}, which is counted only once "
                 "it is observed; buy it in a market of its own",
                 "RISK_QUOTE_ASSET",
             )
 
     def holds(self, case: Case) -> Iterator[Hold]:
-        if case.places and not case.complaints and not case.reduces:
+        if opens(case):
             counter = positions_counter(self.setup.account, case.position_key)
             yield Hold(counter, 1, min(self.limit, MAX_COUNTER), "positions", self.id)
 

@@ -68,14 +68,6 @@ class PositionNotional(Check):
                 "RISK_QUOTE_ASSET",
             )
 
-    def _unit(self, case: Case, price: Decimal | None) -> Decimal:
-        """Return what one unit of quantity counts in the quote currency, at the higher of mark and `price`."""
-        size = case.contract_size()
-        if case.inverse:
-            return size
-        mark = case.mark(case.order.symbol)
-        return UP.multiply(size, mark if price is None or price <= mark else price)
-
     def limit(self, case: Case, price: Decimal | None) -> int:
         """Return the largest position in counter steps. Raise Unknown for want of a price, a size or equity."""
         bounds = self.bounds(case)
@@ -83,7 +75,7 @@ class PositionNotional(Check):
             return MAX_COUNTER
         assert case.market is not None
         most = limits(case, bounds, case.market.quote)[0].value
-        return min(MAX_COUNTER, counter_down(DOWN.divide(most, self._unit(case, price))))
+        return min(MAX_COUNTER, counter_down(DOWN.divide(most, case.unit(price))))
 
     # INVARIANT I8: the limit is absolute and goes with the amount, so the store needs no policy to keep it.
     def holds(self, case: Case) -> Iterator[Hold]:
@@ -137,7 +129,7 @@ class PositionNotional(Check):
             )
         try:
             quote = case.market.quote
-            worth, most = UP.multiply(after, self._unit(case, case.price)), limits(case, self.bounds(case), quote)[0]
+            worth, most = UP.multiply(after, case.unit(case.price)), limits(case, self.bounds(case), quote)[0]
             return self.reason(
                 f"position {symbol} would be {money(worth)} of {money(most.value, quote)}{most.how}",
                 numbers=(plain(worth), plain(most.value), quote),
