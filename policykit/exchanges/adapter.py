@@ -32,7 +32,6 @@ from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
 from policykit.traits.base import Exchange, product_of
 
-
 #: The code of `Adapter.unknown_mode`.
 ACCOUNT_MODE: Final = "ACCOUNT_MODE"
 

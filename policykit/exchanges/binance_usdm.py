@@ -211,8 +211,10 @@ class UsdmOrders(TradingAdapter):
         modes = yield Read("fapiPrivateGetAccountConfig")
         told = self.mapping(wallet.data, what="an account")
         margin: dict[str, Decimal] = {}
+        ratios: list[Decimal | None] = []
         for row in binance_account.rows(self, wallet._replace(data=told.get("assets")), "assets"):
             amount = self._number(row.get("marginBalance"))
+            ratios.append(self._ratio(row.get("maintMargin"), amount))
             if amount:
                 margin[str(row.get("asset", ""))] = amount
         positions, liquidation = self._positions(held)
@@ -231,7 +233,9 @@ class UsdmOrders(TradingAdapter):
             positions=positions,
             contracts=contracts,
             position_mode=self._modes(modes),
-            margin_ratio=self._ratio(told.get("totalMaintMargin"), told.get("totalMarginBalance")),
+            # Of the asset that is nearest to its end: the totals of Single-Asset mode count USDT only
+            # (Account-Information-V3, read 2026-11).
+            margin_ratio=None if None in ratios else max((r for r in ratios if r is not None), default=_ZERO),
         )
 
     def _modes(self, answer: Answer) -> str:
@@ -267,10 +271,10 @@ class UsdmOrders(TradingAdapter):
                 liquidation[symbol] = price
         return positions, liquidation
 
-    def _ratio(self, maintenance: Any, balance: Any) -> Decimal | None:
-        if maintenance is None or balance is None:
+    def _ratio(self, maintenance: Any, has: Decimal) -> Decimal | None:
+        if maintenance is None:
             return None
-        needed, has = self._number(maintenance), self._number(balance)
+        needed = self._number(maintenance)
         if not needed:
             return Decimal(0)
         return UP.divide(needed, has) if has > 0 else Decimal(1)

@@ -16,6 +16,7 @@ from policykit.exchanges.binance_usdm import unified
 from policykit.order import Order
 from policykit.sim import SimClock
 from policykit.testing import Sim
+from tests.exchanges.fakes import Scripted
 
 SWAP = "BTC/USDT:USDT"
 OURS = "pk0123456789abcdefghjkmnpqrs"
@@ -142,6 +143,45 @@ def test_what_the_account_holds(sim: Sim, clock: SimClock) -> None:
     assert run(adapter, client, adapter.funding_rates(both), clock) == dict.fromkeys(both, Decimal("0.0001"))
     assert run(adapter, client, adapter.quotes((SWAP,)), clock) == {SWAP: (Decimal("60993.9"), Decimal("61006.1"))}
     assert run(adapter, client, adapter.marks(()), clock) == {}
+
+
+def _account(rows: list[dict[str, Any]], clock: SimClock, **modes: Any) -> Any:
+    client = Scripted(
+        fapiPrivateV3GetAccount=[{"totalMaintMargin": "1", "totalMarginBalance": "1000", "assets": rows}],
+        fapiPrivateV3GetPositionRisk=[[]],
+        fapiPrivateGetSymbolConfig=[[]],
+        fapiPrivateGetAccountConfig=[{"multiAssetsMargin": False, "dualSidePosition": False} | modes],
+    )
+    adapter = _adapter("binanceusdm")
+    return run(adapter, client, adapter.account(), clock)
+
+
+def test_the_margin_ratio_is_that_of_the_asset_nearest_to_its_end(clock: SimClock) -> None:
+    """In Single-Asset mode the totals count USDT only: a position in USDC that is nearly gone is not in them."""
+    usdt = {"asset": "USDT", "marginBalance": "1000", "maintMargin": "1"}
+    usdc = {"asset": "USDC", "marginBalance": "10", "maintMargin": "9"}
+    assert _account([usdt, usdc], clock).margin_ratio == Decimal("0.9")
+    assert _account([usdt, {**usdc, "marginBalance": "-1"}], clock).margin_ratio == 1
+    assert _account([], clock).margin_ratio == 0
+    del usdc["maintMargin"]
+    assert _account([usdt, usdc], clock).margin_ratio is None
+
+
+@pytest.mark.parametrize(
+    "modes",
+    [
+        {"multiAssetsMargin": True},
+        {"multiAssetsMargin": None},
+        {"multiAssetsMargin": "perhaps"},
+        {"dualSidePosition": None},
+        {"dualSidePosition": "both"},
+    ],
+)
+def test_a_mode_that_is_not_known_is_a_failure_of_its_own(clock: SimClock, modes: dict[str, Any]) -> None:
+    """What is not told is as unknown as what is: no account is made of it."""
+    with pytest.raises(CallFailed, match="binanceusdm: the account is in ") as failed:
+        _account([], clock, **modes)
+    assert failed.value.code == "ACCOUNT_MODE"
 
 
 def test_legs_are_positions_of_their_own(sim: Sim, clock: SimClock) -> None:

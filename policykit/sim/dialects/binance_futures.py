@@ -241,7 +241,8 @@ _TOTALS = ("walletBalance", "unrealizedProfit", "marginBalance", "initialMargin"
 
 
 def _sum(assets: list[dict[str, Any]], name: str) -> str:
-    return number(sum((Decimal(row[name]) for row in assets), ZERO))
+    """Return a total of Single-Asset mode, which counts USDT only (Account-Information-V3)."""
+    return number(sum((Decimal(row[name]) for row in assets if row["asset"] == "USDT"), ZERO))
 
 
 def _balance(kind: str) -> Handler:
