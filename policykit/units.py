@@ -22,6 +22,7 @@ MAX_DIGITS = 40
 #: Never the caller's own decimal context: a bot may have set that to six digits.
 _EXACT = Context(prec=2 * MAX_DIGITS)
 _PLACES = 8  # decimal places of SCALE
+_NUMBERS = (str, int, float, Decimal)
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?\Z")
 _CODE = re.compile(r"[A-Z0-9]{2,20}\Z")
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)\Z")
@@ -33,7 +34,7 @@ def exact(value: object) -> Decimal:
 
     Raise ValueError for bool, NaN, infinity, None, text that is not a plain decimal number, and anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         raise ValueError(f"{type(value).__name__} is not a number")
     text = repr(value) if isinstance(value, float) else value
     try:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from policykit.clock import Clock
 from policykit.decision import Assessment, Decision, Hold, Reason
@@ -90,7 +90,7 @@ class Deciding(ABC):
                 assessment = refusals.sent_again(assessment, attempts, now + self.clock_bound_ms)
                 assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now, engine)
-            decision.extra |= self._beside(order, facts, now, assessment)
+            self._beside(decision, facts, assessment)
             unfit = refusals.unfit(order, assessment, self.adapter)
             if unfit:
                 return self._refuse(decision, unfit, started, gated)
@@ -131,8 +131,9 @@ class Deciding(ABC):
                 yield attempt
                 latest = attempt.replaces
 
-    def _beside(self, order: Order, facts: Facts, now: int, active: Assessment) -> dict[str, Any]:
-        return {} if self.shadow is None else self.shadow.differs(order, facts, now, active)
+    def _beside(self, decision: Decision, facts: Facts, active: Assessment) -> None:
+        if self.shadow is not None:
+            decision.extra |= self.shadow.differs(decision.order, facts, decision.at_ms, active)
 
     def refuse(self, order: Order, reason: Reason) -> Denied:
         """Record a denial that no check made (a raw call at the gate, say) and return the error to raise."""
@@ -242,46 +243,47 @@ class Deciding(ABC):
     def _decision(
         self, decision_id: str, order: Order, a: Assessment, facts: Facts, now: int, engine: Engine
     ) -> Decision:
-        equity = facts.equity
-        return Decision(
-            id=decision_id,
-            outcome="deny" if a.reasons else "allow",
-            mode=self.mode,
-            action=order.action,
-            order=order,
-            policy_name=engine.effective.name,
-            policy_version=engine.effective.version,
-            bot=self.bot,
-            at_ms=now,
-            reasons=a.reasons,
-            warnings=a.warnings,
-            reduces=a.reduces,
-            notional=a.notional,
-            facts_age_s=None if equity is None else (now - equity.as_of_ms) / 1000,
-            checks=len(engine.checks),
+        equity, effective = facts.equity, engine.effective
+        return Decision(  # by position, which is the quickest; `test_a_decision_says_what_made_it` holds the order
+            decision_id,
+            "deny" if a.reasons else "allow",
+            self.mode,
+            order.action,
+            order,
+            effective.name,
+            effective.version,
+            self.bot,
+            now,
+            a.reasons,
+            a.warnings,
+            a.reduces,
+            a.notional,
+            None,
+            None if equity is None else (now - equity.as_of_ms) / 1000,
+            len(engine.checks),
         )
 
     def _intent(self, decision: Decision, holds: tuple[Hold, ...], gated: bool, replaces: str | None) -> Intent | None:
-        order = decision.order
+        order, now = decision.order, decision.at_ms
         if order.action != "order.create":
             return None
         family = self.adapter.family(order)
         ids = self.family(order.symbol, family).client_order_id
         return Intent(
-            id=decision.id,
-            account=self.account,
-            order=order,
-            client_order_id=order.client_order_id or (decision.id if ids is None else ids.encode(decision.id)),
-            family=family,
-            holds=holds,
-            reduces=decision.reduces,
-            bot=self.bot,
-            host=self.host,
-            pid=os.getpid(),
-            decided_ms=decision.at_ms,
-            permit_until_ms=decision.at_ms + SEND_WITHIN_MS if gated else None,
-            validity_ms=self.validity_ms if gated else None,
-            changed_ms=decision.at_ms,
+            decision.id,
+            self.account,
+            order,
+            order.client_order_id or (decision.id if ids is None else ids.encode(decision.id)),
+            family,
+            holds,
+            decision.reduces,
+            self.bot,
+            self.host,
+            os.getpid(),
+            now,
+            now + SEND_WITHIN_MS if gated else None,
+            self.validity_ms if gated else None,
+            changed_ms=now,
             replaces=replaces,
         )
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from policykit.guard.admission import CURRENT
 from policykit.guard.core import Guard
@@ -59,17 +59,27 @@ def enforce(
 
             @functools.wraps(function)
             async def awrapper(*args: Any, **kwargs: Any) -> Any:
-                with _Attempt(guard or _default_guard(), read(*args, **kwargs)) as attempt:
-                    attempt.result = await function(*args, **kwargs)
-                return attempt.result
+                attempt = _Attempt(guard or _default_guard(), read(*args, **kwargs))
+                try:
+                    result = await function(*args, **kwargs)
+                except BaseException as error:
+                    attempt.raised(error)
+                    raise
+                attempt.returned(result)
+                return result
 
             return awrapper  # type: ignore[return-value]
 
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            with _Attempt(guard or _default_guard(), read(*args, **kwargs)) as attempt:
-                attempt.result = function(*args, **kwargs)
-            return attempt.result  # type: ignore[no-any-return]
+            attempt = _Attempt(guard or _default_guard(), read(*args, **kwargs))
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                attempt.raised(error)
+                raise
+            attempt.returned(result)
+            return result
 
         return wrapper
 
@@ -79,27 +89,31 @@ def enforce(
 class _Attempt:
     """One call of an enforced function: decided before it runs, and recorded however it ends."""
 
-    __slots__ = ("admitted", "guard", "result", "started_ms", "token")
+    __slots__ = ("admitted", "guard", "started_ms", "token")
 
     def __init__(self, guard: Guard, order: Order) -> None:
         self.guard = guard
-        self.admitted = guard.decide(order, gated=False)
-        self.result: Any = None
+        self.admitted = admitted = guard.decide(order, gated=False)
+        self.token = CURRENT.set(admitted)
+        self.started_ms = guard.clock.monotonic_ms()
 
-    def __enter__(self) -> Self:
-        self.token = CURRENT.set(self.admitted)
-        self.started_ms = self.guard.clock.monotonic_ms()
-        return self
+    def returned(self, result: Any) -> None:
+        """Take an acknowledgement, with what a ccxt-like answer says of it."""
+        self._end(_returned, result)
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def raised(self, error: BaseException) -> None:
+        """Take an exception: the order may be out, also when what raised is the denial of another one."""
+        self._end(_raised, error)
+
+    def _end(self, read: Callable[[Any, int], Outcome], said: Any) -> None:
         CURRENT.reset(self.token)
-        admitted = self.admitted
+        guard, admitted = self.guard, self.admitted
         admitted.done = True
-        if not admitted.taken and admitted.intent is not None:
-            now = self.guard.now()
-            outcome = _returned(self.result, now) if error is None else _raised(error, now)
-            self.guard.settle(admitted, outcome, self.started_ms)
-        self.guard.release(admitted)
+        try:
+            if not admitted.taken and admitted.intent is not None:
+                guard.settle(admitted, read(said, guard.now()), self.started_ms)
+        finally:
+            guard.release(admitted)
 
 
 def _name(function: Callable[..., Any]) -> str:
@@ -166,28 +180,24 @@ def _default_guard() -> Guard:
 
 
 def _raised(error: BaseException, now_ms: int) -> Outcome:
-    """Return what an exception means: the order may be out, also when what raised is the denial of another one."""
     return Outcome("unknown", now_ms, error=type(error).__name__)
 
 
 def _returned(result: Any, now_ms: int) -> Outcome:
-    """Return what a return means: an acknowledgement, with what a ccxt-like answer says of it."""
-    if inspect.isawaitable(result) or inspect.isgenerator(result):
-        return Outcome("unknown", now_ms, error="RETURNED_UNFINISHED")  # what sends has not run yet
-    said = result if isinstance(result, dict) else {}
-    try:
-        filled = None if said.get("filled") is None else exact(said["filled"])
-    except ValueError:
-        filled = None
-    order_id = None if said.get("id") is None else str(said["id"])
+    if not isinstance(result, dict):
+        if inspect.isawaitable(result) or inspect.isgenerator(result):
+            return Outcome("unknown", now_ms, error="RETURNED_UNFINISHED")  # what sends has not run yet
+        return Outcome("acknowledged", now_ms)
+    order_id, filled = result.get("id"), _known(result.get("filled"))
     # An answer that is over and does not say how much executed proves nothing: the hold stays until a look-up does.
-    closed = said.get("status") in _CLOSED and filled is not None
-    return Outcome("acknowledged", now_ms, order_id, filled, closed, cost=_cost(said))
+    closed = filled is not None and result.get("status") in _CLOSED
+    order_id = None if order_id is None else str(order_id)
+    return Outcome("acknowledged", now_ms, order_id, filled, closed, None, None, None, _known(result.get("cost")))
 
 
-def _cost(said: dict[str, Any]) -> Decimal | None:
-    """Return what an answer says that the fills cost; what cannot be read is not known."""
+def _known(number: Any) -> Decimal | None:
+    """Return a number that an answer says; one that cannot be read is not known."""
     try:
-        return None if said.get("cost") is None else exact(said["cost"])
+        return None if number is None else exact(number)
     except ValueError:
         return None

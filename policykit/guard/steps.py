@@ -37,11 +37,14 @@ def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params:
     A market order has no price (ccxt would turn one into a quote quantity), an order in quote quantity and one that
     closes a position no other, and a trailing one no trigger.
     """
+    kind = str(type).lower()
+    priced = None if kind.endswith("market") else _number(price)
+    if not params:
+        return Order(symbol, side, kind, _number(amount), priced)  # type: ignore[arg-type]
 
     def first(names: tuple[str, ...]) -> Any:
         return next((params[name] for name in names if params.get(name) is not None), None)
 
-    kind = str(type).lower()
     own = first(OWN_IDS)
     quote = params.get("quoteOrderQty", params.get("cost"))
     closes, trails = _true(params.get("closePosition")), first(_TRAILS) is not None
@@ -51,7 +54,7 @@ def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params:
         side,  # type: ignore[arg-type]
         kind,
         None if quote is not None or closes else _number(amount),
-        None if kind.endswith("market") else _number(price),
+        priced,
         client_order_id=None if own is None else str(own),
         stop_price=None if trails else _number(first(_STOPS)),
         quote_quantity=_number(quote),

@@ -49,6 +49,8 @@ class AccountState:
         self.name = name
         self.groups: tuple[str, ...] = ()
         self._exposure = exposure
+        #: Whom each position counts for.
+        self._owners: dict[str, tuple[str, ...]] = {}
         self.currency: str | None = None
         self.figures = Figures()
         self.positions: dict[str, PositionState] = {}
@@ -78,16 +80,18 @@ class AccountState:
 
     def counted(self, key: str, state: PositionState) -> None:
         """Count a position anew that was changed: into the account, its asset, and the account's groups."""
-        self._exposure.count(state, owners(self.name, key, self.groups))
+        counts_for = self._owners.get(key)
+        if counts_for is None:
+            counts_for = self._owners[key] = owners(self.name, key, self.groups)
+        self._exposure.count(state, counts_for)
 
     def join(self, groups: tuple[str, ...]) -> None:
         """Count the account's positions into groups, from now on; it leaves none that it was in."""
         new = tuple(group for group in groups if group not in self.groups)
         for state in self.positions.values() if new else ():
-            was, state.counted = state.counted, (0, 0, 0, 0)
-            self._exposure.count(state, new)
-            state.counted = was
+            self._exposure.join(state, new)
         self.groups += new
+        self._owners.clear()
 
     def observe(self, seen: Observation) -> None:
         """Take facts in."""

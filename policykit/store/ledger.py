@@ -26,6 +26,7 @@ from policykit.store.codec import (
     outcome_from_dict,
 )
 from policykit.store.exposure import Exposure
+from policykit.store.positions import PositionState
 from policykit.store.trades import Trades
 from policykit.store.windows import Window, make
 from policykit.units import scale_down, scale_up
@@ -64,6 +65,8 @@ class Ledger:
         #: intent id -> signed quantity that its position hold still claims, by counter
         self.held: dict[str, tuple[str, int]] = {}
         self.exposure = Exposure()
+        #: counter -> the position that it counts, with its account and key: found once, for it stays the same object
+        self._places: dict[str, tuple[PositionState, AccountState, str]] = {}
         self._facts: dict[str, Facts] = {}
 
     # ---- answers
@@ -97,40 +100,44 @@ class Ledger:
             taken = self.client_ids.get((account, intent.client_order_id))
             if taken is not None:
                 return Grant(False, False, (), (), self.seq, taken)
-        used = []
+        used: list[int] = []
         failed = []
-        for index, hold in enumerate(holds):
+        for hold in holds:
             use = self.use(hold, now_ms)
+            amount = hold[1]
+            if use + (amount if amount > 0 else -amount) > hold[2]:
+                failed.append(len(used))
             used.append(use)
-            if use + abs(hold.amount) > hold.limit:
-                failed.append(index)
         return Grant(not failed, False, tuple(used), tuple(failed), self.seq)
 
     def use(self, hold: Hold, now_ms: int) -> int:
         """Return what is used now of a hold's counter."""
-        kind, counter = hold.kind, hold.counter
-        if kind == "sum":
-            return self.sums.get(counter, 0)
+        counter, amount, _, kind, _, _, _ = hold
         if kind == "window":
             window = self.windows.get(counter)
             return 0 if window is None else window.used(now_ms)
+        if kind == "sum":
+            return self.sums.get(counter, 0)
         if kind == "position":
-            account, _, key = counter.split("|", 2)
-            known = self.accounts.get(account)
-            state = None if known is None else known.positions.get(key)
-            return 0 if state is None else state.use(hold.amount > 0)
+            place = self._places.get(counter)
+            state = self._position(counter) if place is None else place[0]
+            return 0 if state is None else state.use(amount > 0)
+        if kind == "clear":
+            return self._unknown(counter, now_ms)
         if kind == "positions":
             return self._others(counter)
-        if kind != "clear":
-            return self.exposure.use(counter, net=kind == "net", buy=hold.amount > 0)
-        return self._unknown(counter, now_ms)
+        return self.exposure.use(counter, net=kind == "net", buy=amount > 0)
+
+    def _position(self, counter: str) -> PositionState | None:
+        """Find a position, if anything is known of it."""
+        name, _, key = counter.split("|", 2)
+        account = self.accounts.get(name)
+        return None if account is None else account.positions.get(key)
 
     def _others(self, counter: str) -> int:
         """Count the positions of an account that are not flat at their worst, without the one that is named."""
-        name, _, key = counter.split("|", 2)
-        account = self.accounts.get(name)
-        state = None if account is None else account.positions.get(key)
-        return self.exposure.total(name).positions - (0 if state is None else state.counted[3])
+        total, state = self.exposure.total(counter.split("|", 1)[0]), self._position(counter)
+        return total.positions - (0 if state is None else state.counted[3])
 
     def _unknown(self, counter: str, now_ms: int) -> int:
         """Count the unknown intents; all that are silent count as one, which no `clear` hold allows either."""
@@ -181,18 +188,18 @@ class Ledger:
 
     def granted(self, intent: Intent | None, holds: tuple[Hold, ...], now_ms: int) -> None:
         """Count holds that fitted, and the intent that they are for."""
-        for hold in holds:
-            if hold.kind == "sum":
-                self.sums[hold.counter] = self.sums.get(hold.counter, 0) + hold.amount
-            elif hold.kind == "window":
-                window = self.windows.get(hold.counter)
+        for counter, amount, _, kind, _, span_ms, fixed in holds:
+            if kind == "window":
+                window = self.windows.get(counter)
                 if window is None:
                     self._prune(now_ms)
-                    window = self.windows[hold.counter] = make(hold.span_ms, fixed=hold.fixed)
-                window.add(hold.amount, now_ms)
-            elif hold.kind == "position" and intent is not None:
-                self.held[intent.id] = (hold.counter, hold.amount)
-                self._claim(hold.counter, hold.amount, buy=hold.amount > 0)
+                    window = self.windows[counter] = make(span_ms, fixed=fixed)
+                window.add(amount, now_ms)
+            elif kind == "sum":
+                self.sums[counter] = self.sums.get(counter, 0) + amount
+            elif kind == "position" and intent is not None:
+                self.held[intent.id] = (counter, amount)
+                self._claim(counter, amount, buy=amount > 0)
         if intent is not None:
             self.open[intent.id] = intent
             self.client_ids[(intent.account, intent.client_order_id)] = intent.id
@@ -250,9 +257,7 @@ class Ledger:
         down, up = max(0, scale_down(now) - scale_up(was)), scale_up(now) - scale_down(was)
         if after.order.side != "buy":
             down, up = -up, -down
-        name, _, key = counter.split("|", 2)
-        account = self.account(name)
-        state = account.position(key)
+        state, account, key = self._place(counter)
         state.fill(down, up, before.decided_ms, at_ms)
         account.counted(key, state)
         cost = None if after.cost is None or (was and before.cost is None) else after.cost - (before.cost or 0)
@@ -272,13 +277,22 @@ class Ledger:
 
     def _claim(self, counter: str, amount: int, *, buy: bool) -> None:
         """Add to what is out on one side of a position."""
-        name, _, key = counter.split("|", 2)
-        account = self.account(name)
-        state = account.position(key)
+        state, account, key = self._place(counter)
         state.claim(amount, buy=buy)
         account.counted(key, state)
 
+    def _place(self, counter: str) -> tuple[PositionState, AccountState, str]:
+        """Return a position with its account and key, made if nothing is known of it."""
+        place = self._places.get(counter)
+        if place is None:
+            name, _, key = counter.split("|", 2)
+            account = self.account(name)
+            place = self._places[counter] = (account.position(key), account, key)
+        return place
+
     def _mark_unknown(self, intent: Intent) -> None:
+        if intent.state != "unknown" and not self.unknown:
+            return
         counter = unknown_counter(intent.account, intent.order.symbol, intent.order.side)
         if intent.state == "unknown":
             self.unknown.setdefault(counter, set()).add(intent.id)
@@ -291,9 +305,9 @@ class Ledger:
         for hold in intent.holds:
             if hold.kind == "sum":
                 self.sums[hold.counter] -= hold.amount
-        _, held = self.held.get(intent.id, ("", 0))
-        self._give_back(intent.id, abs(held))
-        self.held.pop(intent.id, None)
+        counter, held = self.held.pop(intent.id, ("", 0))
+        if held:
+            self._claim(counter, -held, buy=held > 0)
         self.closed[intent.id] = intent
         while len(self.closed) > CLOSED_INTENTS:
             _, old = self.closed.popitem(last=False)

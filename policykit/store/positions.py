@@ -59,6 +59,8 @@ class PositionState:
     def bounds(self) -> tuple[int, int]:
         """Return the lowest and the highest the position can be now."""
         low, high = self.base_low, self.base_high
+        if not self.fills:
+            return low, high
         for down, up, earliest, _ in self.fills:
             certain = earliest > self.until_ms + DOUBT_MS
             if up > 0 or certain:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
+from policykit.decision import Decision
 from policykit.errors import Denied, OutcomeUnknown
 from policykit.guard import Guard, enforce
 from policykit.guard.admission import CURRENT, DRIVING
 from policykit.order import Order
+from policykit.orders.intent import Intent
 from policykit.telemetry import Telemetry, names
 from policykit.telemetry.relay import Relay
 from policykit.telemetry.setup import Collector
@@ -421,3 +424,49 @@ def test_an_enforced_client_that_cannot_settle_raises_outcome_unknown(start: Cal
         buy(SYMBOL, "buy", 0.001, 59_000)
     assert kinds(guard).count("unknown") == 2
     assert kinds(guard)[-1] == "unknown"
+
+
+def test_a_decision_says_what_made_it(start: Callable[..., World]) -> None:
+    """Each field of a decision, of its intent and of its row holds what its name says."""
+    guard = start().guard()
+    order = Order(SYMBOL, "buy", "limit", Decimal("0.001"), Decimal(59_000))
+    now, facts, engine = guard.now(), guard.facts(SYMBOL), guard.engine
+    admitted = guard.decide(order, gated=False)
+    decision, intent, held = admitted.decision, admitted.intent, engine.assess(facts, order, now)
+    assert facts.equity is not None
+    assert intent is not None
+    assert decision == Decision(
+        id=decision.id,
+        outcome="allow",
+        mode="enforce",
+        action="order.create",
+        order=order,
+        policy_name=guard.policy.name,
+        policy_version=guard.policy.version,
+        bot=guard.bot,
+        at_ms=now,
+        reduces=False,
+        notional=Decimal(59),
+        seq=decision.seq,
+        facts_age_s=(now - facts.equity.as_of_ms) / 1000,
+        checks=len(engine.checks),
+    )
+    assert decision.seq == [row.seq for row in guard.store.rows()][-1]
+    assert intent == Intent(
+        id=decision.id,
+        account=guard.account,
+        order=order,
+        client_order_id=f"pk{decision.id}",
+        family="order",
+        holds=admitted.holds,
+        reduces=False,
+        bot=guard.bot,
+        host=guard.host,
+        pid=os.getpid(),
+        decided_ms=now,
+        permit_until_ms=None,
+        validity_ms=None,
+        changed_ms=now,
+    )
+    assert [hold.counter for hold in admitted.holds] == [hold.counter for hold in held.holds]
+    guard.release(admitted)

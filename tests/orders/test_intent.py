@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import get_args
 
 import pytest
 
 from policykit.order import Order
-from policykit.orders.intent import FINAL, OPEN, Outcome, State, advance
+from policykit.orders.intent import FINAL, OPEN, Intent, Outcome, State, advance
 from tests.orders.test_life import INTENT
 
 STATES: tuple[State, ...] = get_args(State)
@@ -73,3 +73,19 @@ def test_what_remains_of_a_quote_quantity_is_not_known() -> None:
     """An order in quote quantity has no quantity of its own to subtract from."""
     order = Order("BTC/USDT", "buy", "market", None, quote_quantity=Decimal(100))
     assert replace(INTENT, order=order).remaining == Decimal(0)
+
+
+def test_an_outcome_changes_only_what_it_says() -> None:
+    """Every other field of an intent is what it was: each has a value of its own here, so none can change places."""
+    values = {field.name: field.name for field in fields(Intent)}
+    before = Intent(**{**values, "state": "sent", "filled": Decimal(1), "closed": False})  # type: ignore[arg-type]
+    assert advance(before, Outcome("sent", 7)) == replace(before, changed_ms=7)
+    said = Outcome("acknowledged", 8, "x9", Decimal(2), False, 11, 12, "LATE", Decimal(13))
+    changed = {"order_id": "x9", "filled": Decimal(2), "signed_ms": 11, "validity_ms": 12, "error": "LATE"}
+    assert advance(before, said) == replace(
+        before,
+        state="acknowledged",
+        changed_ms=8,
+        cost=Decimal(13),
+        **changed,  # type: ignore[arg-type]
+    )
