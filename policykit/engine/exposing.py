@@ -29,6 +29,9 @@ WHY_NOT: Final = (
     "NUMBER_RANGE",
 )
 
+#: So many positions without a price are named.
+SHOWN: Final = 3
+
 
 def raised(case: Case) -> str | None:
     """Return the asset that a spot sale raises (ETH/BTC: BTC), which nothing holds before it is observed."""
@@ -45,6 +48,9 @@ def opens(case: Case) -> bool:
     """
     if not case.places or case.complaints or case.reduces or not counts(case):
         return False
+    if case.facts.unpriced:
+        names = ", ".join(case.facts.unpriced[:SHOWN])
+        raise Unknown("PRICE_MISSING", f"{names} is held and no price of it was observed, so no total counts it")
     if not case.facts.positions.get(case.position_key, Position()).unit:
         symbol = case.order.symbol
         raise Unknown(

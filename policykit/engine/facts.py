@@ -120,6 +120,8 @@ class Facts:
     net_transfers: Fact | None = None
     positions: Mapping[str, Position] = field(default_factory=dict)
     positions_as_of_ms: int | None = None
+    #: Positions that are held and whose worth was not observed: no total counts them.
+    unpriced: tuple[str, ...] = ()
     marks: Mapping[str, Fact] = field(default_factory=dict)
     contract_sizes: Mapping[str, Decimal] = field(default_factory=dict)
     #: Best bid and ask by unified symbol.

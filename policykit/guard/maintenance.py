@@ -165,6 +165,7 @@ class Maintenance:
                 positions={**account.balances, **account.positions},
                 marks=marks,
                 contract_sizes=_sizes(client, symbols),
+                unlisted=frozenset(a for a in account.balances if f"{a}/{currency}" not in client.markets),
                 quotes=self._quotes(client, symbols),
                 contracts=self._contracts(client, account, symbols),
                 position_mode=account.position_mode,

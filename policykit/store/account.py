@@ -64,6 +64,7 @@ class AccountState:
         self.margin_ratio: Fact | None = None
         self.borrowed: Fact | None = None
         self.units_as_of_ms = 0
+        self.unlisted: frozenset[str] = frozenset()
         #: Kept once a policy asks for it.
         self.trades: Trades | None = None
         self.address_proofs: dict[str, int] = {}
@@ -106,6 +107,8 @@ class AccountState:
         self._observe_settings(seen)
         if seen.positions is not None:
             self._observe_positions(seen, seen.positions)
+        if seen.unlisted is not None:
+            self.unlisted = seen.unlisted
         if seen.units and seen.as_of_ms >= self.units_as_of_ms:
             self.units_as_of_ms = seen.as_of_ms
             for key, unit in seen.units.items():
@@ -157,6 +160,11 @@ class AccountState:
         if self.trades is not None and state.bounds() == (0, 0) and not ours:
             self.trades.flat(key)
 
+    def _unpriced(self) -> tuple[str, ...]:
+        """Return the keys of positions whose worth nobody told, so that no total counts them."""
+        held = (key for key, state in self.positions.items() if not state.unit and state.bounds() != (0, 0))
+        return tuple(sorted(key for key in held if key != self.currency and key not in self.unlisted))
+
     def facts(self, generation: int) -> Facts:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
         return Facts(
@@ -178,6 +186,7 @@ class AccountState:
             address_proofs=dict(self.address_proofs),
             positions=LivePositions(self.positions),
             positions_as_of_ms=self.positions_as_of_ms,
+            unpriced=self._unpriced(),
             marks=dict(self.marks),
             moves=dict(self.moves),
             contract_sizes=dict(self.contract_sizes),
@@ -201,6 +210,7 @@ class AccountState:
             "margin_ratio": fact_to_list(self.margin_ratio),
             "borrowed": fact_to_list(self.borrowed),
             "units_as_of_ms": self.units_as_of_ms,
+            "unlisted": sorted(self.unlisted),
             "trades": None if self.trades is None else self.trades.dump(),
             "address_proofs": dict(self.address_proofs),
             "skew_ms": self.skew_ms,
@@ -234,6 +244,7 @@ class AccountState:
         self.margin_ratio = fact_from_list(data.get("margin_ratio"))
         self.borrowed = fact_from_list(data.get("borrowed"))
         self.units_as_of_ms = data.get("units_as_of_ms", 0)
+        self.unlisted = frozenset(data.get("unlisted", ()))
         if trades is not None:
             self.trades = Trades()
             self.trades.load(trades)

@@ -61,6 +61,8 @@ class Observation:
     borrowed: Decimal | None = None
     #: What one unit of a position is worth in the account's currency, by position key: exposure is counted by it.
     units: Mapping[str, Decimal] = field(default_factory=dict)
+    #: Assets that no market of the exchange prices in the account's currency: they are worth nothing that can be told.
+    unlisted: frozenset[str] | None = None
     #: Start of the running day (UTC ms) by the policy's `day_starts`; 0: no daily figure is kept.
     day_start_ms: int = 0
     #: Start of the running week (UTC ms); 0: neither weekly figures nor a peak are asked for.

@@ -125,6 +125,8 @@ def observation_to_dict(account: str, seen: Observation) -> dict[str, Any]:
             out[name] = value
     if seen.week_start_ms:
         out["week_start_ms"] = seen.week_start_ms
+    if seen.unlisted is not None:
+        out["unlisted"] = sorted(seen.unlisted)
     if seen.quotes:
         out["quotes"] = {s: [plain(q.bid), plain(q.ask), q.as_of_ms] for s, q in seen.quotes.items()}
     if seen.contracts:
@@ -151,6 +153,7 @@ def observation_from_dict(data: dict[str, Any]) -> Observation:
         marks=numbers("marks"),
         contract_sizes=numbers("contract_sizes"),
         units=numbers("units"),
+        unlisted=frozenset(data["unlisted"]) if "unlisted" in data else None,
         skew_ms=data.get("skew_ms"),
         day_start_ms=data.get("day_start_ms", 0),
         week_start_ms=data.get("week_start_ms", 0),

@@ -1,7 +1,7 @@
 """Binance: what its documents and its client library say, each fact with source and date.
 
-`swap` are its USD-M contracts; those of COIN-M are alike but for the host (binancecoinm.py). Both have hosts and windows
-of their own, which are those of `binanceusdm` and `binancecoinm`: here the windows are spot's.
+`swap` are its USD-M contracts; those of COIN-M are alike but for the host (binancecoinm.py). Both have hosts and
+windows of their own, which are those of `binanceusdm` and `binancecoinm`: here the windows are spot's.
 Options are unknown to this version: no fence, so no re-send.
 """
 

@@ -138,6 +138,7 @@ HARMLESS = {
     "peak",
     "streak",
     "address_proofs",
+    "unpriced",
 }
 
 

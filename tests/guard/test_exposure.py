@@ -180,3 +180,24 @@ def test_the_store_forgets_no_group(start: Callable[..., World]) -> None:
     assert why(lambda: world.protected(again).create_order(*BUY)) == [
         "GROUP_GROSS_EXPOSURE: gross exposure of group desk would be 1,800.00 of max_gross_exposure 1,300.00 USDT"
     ]
+
+
+def test_what_is_held_without_a_price_denies_increases(start: Callable[..., World]) -> None:
+    """A bot forgot the price of what it holds: no order is added to totals that lack it; with a price it counts."""
+    guard = start(text=text("max_gross_exposure: 3700 USDT"), balances=CASH).guard(ready=False)
+    buy = Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(59_000))
+    held = {SYMBOL: "0", "ETH/USDT": "1", "USDT/USDC": "40000"}
+    guard.observe(equity="43000 USDT", net_transfers="0 USDT", positions=held, marks={SYMBOL: "60000"}, skew_ms=0)
+    unpriced = "PRICE_MISSING: ETH is held and no price of it was observed, so no total counts it"
+    assert why(lambda: guard.decide(buy)) == [unpriced]
+    assert guard.decide(Order("ETH/USDT", "sell", "limit", Decimal(1), Decimal(3_100)))
+    guard.observe(marks={"ETH/USDT": "3000"})
+    assert guard.decide(buy)
+    over = "RISK_GROSS_EXPOSURE: gross exposure would be 4,200.00 of max_gross_exposure 3,700.00 USDT"
+    assert why(lambda: guard.decide(buy)) == [over]
+
+
+def test_what_the_exchange_lists_nowhere_is_worth_nothing(start: Callable[..., World]) -> None:
+    """A coin that came from nowhere and has no market stops no bot for ever."""
+    world = start(text=text("max_gross_exposure: 1300 USDT"), balances={**CASH, "AIRDROP": Decimal(5_000)})
+    assert world.protected().create_order(*BUY)["id"]
