@@ -26,10 +26,9 @@ def step(store: ValkeyStore) -> Callable[[], object]:
 
     def one() -> object:
         decision, intent = next(orders)
-        words = [keys.hold_words(hold) for hold in HOLDS]
-        changes = keys.opened(intent, (HOLDS[3].counter, HOLDS[3].amount))
-        answer = store._step(decision.at_ms, words, changes, generation=0, account=intent.account, intent=intent)
-        assert answer[0] == "ok"
+        record = keys.record_of(intent, keys.claimed(HOLDS))
+        answer = store._step(decision.at_ms, HOLDS, generation=0, account=intent.account, intent=intent, record=record)
+        assert answer.status == "ok"
         return answer
 
     return one

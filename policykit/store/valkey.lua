@@ -1,49 +1,82 @@
 -- One atomic step of a store: conditions, holds, changes. There is no policy in it: what a hold may reach comes with it.
 --
 -- KEYS[1]  the tag that all keys begin with
--- ARGV[1]  JSON: [epoch, least sequence, format, now or -1, generation or -1, account, silent ms, conditions, holds,
---                 client order id's field or "", its own-id flag]
--- ARGV[2..] changes: how many words, then command, key, arguments
--- Answers  {status, epoch, sequence, generation, now, version of the account's facts, what is used of each hold...}
+-- ARGV[1]  JSON: [epoch, least sequence, format, now or -1, generation or -1, account, silent ms, step ms,
+--                 conditions, holds, intent]
+--          intent: false, or [id, field of its client order id, its own-id flag, `clear` counter, end of permit or false]
+-- ARGV[2]  the intent's record
+-- ARGV[3..] changes: how many words, then command, key, arguments
+-- Answers  "status epoch sequence generation now version", then what is used of each hold
 --
 -- Numbers are integers below 2^53; what is larger is larger than any limit, or was rounded against the order.
+-- Counters are fields of one hash: read together, and what a step changed written together. A call costs what ten
+-- lines of this do, an answer of many parts as much again.
 
-local call, floor = redis.call, math.floor
+local call, floor, max, abs, format, match = redis.call, math.floor, math.max, math.abs, string.format, string.match
 local tag = KEYS[1] .. ':'
-local epoch, least, format, now, generation, account, silent, conditions, holds, client_id, own =
+local epoch, least, form, now, generation, account, silent, step, conditions, holds, intent =
   unpack(cjson.decode(ARGV[1]))
 
-local meta = call('HMGET', tag .. 'meta', 'epoch', 'seq', 'generation', 'format')
-local seq, moved = tonumber(meta[2]) or 0, tonumber(meta[3]) or 0
+local hash, fields = tag .. 'state', {'epoch', 'seq', 'generation', 'format', 'v|' .. account}
+if intent then fields[6] = 'i|' .. intent[2] end
+for _, hold in ipairs(holds) do  -- what stands behind a counter
+  local counter, kind = hold[1], hold[4]
+  if kind == 'sum' then hold.field = 's|' .. counter
+  elseif kind == 'window' then hold.field = 'w|' .. counter
+  elseif kind == 'lease' then hold.field = 'l|' .. counter
+  elseif kind == 'positions' then hold.field = 't|' .. match(counter, '^[^|]*')
+  elseif kind == 'gross' or kind == 'net' then hold.field = 't|' .. match(counter, '^(.*)|[^|]*$') end
+  fields[#fields + 1] = hold.field
+end
+local state, changed = {}, {}
+for index, value in ipairs(call('HMGET', hash, unpack(fields))) do state[fields[index]] = value end
+
+local function read(field)
+  local value = state[field]
+  if value == nil then
+    value = call('HGET', hash, field)
+    state[field] = value
+  end
+  return value
+end
+
+local function write(field, value)
+  if changed[field] == nil then changed[#changed + 1] = field end
+  changed[field], state[field] = value, value
+end
+
+local seq, moved = tonumber(state.seq or 0), tonumber(state.generation or 0)
 if now < 0 then
   local time = call('TIME')
   now = time[1] * 1000 + floor(time[2] / 1000)
 end
 
+local function int(number) return format(abs(number) < 2 ^ 53 and '%d' or '%.0f', number) end
+
 local function answer(status, used)
-  local version = account ~= '' and call('HGET', tag .. 'a:' .. account, 'version') or ''
-  return {status, meta[1] or '', seq, moved, now, version or '', unpack(used or {})}
+  local words = {status, state.epoch or '-', int(seq), int(moved), int(now), state['v|' .. account] or '0'}
+  for index, value in ipairs(used or {}) do words[6 + index] = value end
+  return {ok = table.concat(words, ' ')}  -- one line: the quickest to read
 end
 
-if meta[1] ~= epoch or seq < least or (tonumber(meta[4]) or 0) > format then return answer('reset') end
+if state.epoch ~= epoch or seq < least or tonumber(state.format or 0) > form then return answer('reset') end
 if generation >= 0 and generation ~= moved then return answer('stale') end
 for _, want in ipairs(conditions) do
   if call('HGET', tag .. want[1], want[2]) ~= want[3] then return answer('changed') end
 end
-if client_id ~= '' then
-  local taken = call('HGET', tag .. 'ids', client_id)
-  if taken then return answer('taken', {taken}) end
-end
+if intent and state[fields[6]] then return answer('taken', {state[fields[6]]}) end
+
+-- ---- positions, and what all of them are worth
 
 local function digits(text)  -- a number as digits to the base 10^7, least first
   local out = {}
-  for last = #text, 1, -7 do out[#out + 1] = tonumber(text:sub(math.max(1, last - 6), last)) end
+  for last = #text, 1, -7 do out[#out + 1] = tonumber(text:sub(max(1, last - 6), last)) end
   return out
 end
 
 -- |quantity| x unit / 10^16, exact: the whole part, and whether there is more (store/exposure.py)
 local function product(quantity, unit)
-  local a, b, p = digits(string.format('%.0f', math.abs(quantity))), digits(unit), {}
+  local a, b, p = digits(int(abs(quantity))), digits(unit), {}
   for i = 1, #a + #b do p[i] = 0 end
   for i = 1, #a do
     local carry = 0
@@ -74,9 +107,9 @@ local function position(owner, key)
   local id = owner .. '|' .. key
   local p = positions[id]
   if not p then
-    local v = call('HMGET', tag .. 'a:' .. owner, 'l|' .. key, 'h|' .. key, 'b|' .. key, 's|' .. key, 'u|' .. key)
-    p = {owner = owner, key = key, low = tonumber(v[1]) or 0, high = tonumber(v[2]) or 0,
-         buys = tonumber(v[3]) or 0, sells = tonumber(v[4]) or 0, unit = v[5] or '0'}
+    local v = call('HMGET', tag .. 'a:' .. owner, 'l|' .. key, 'h|' .. key, 'b|' .. key, 's|' .. key, 'u|' .. key, 'groups')
+    p = {owner = owner, key = key, low = tonumber(v[1] or 0), high = tonumber(v[2] or 0),
+         buys = tonumber(v[3] or 0), sells = tonumber(v[4] or 0), unit = v[5] or '0', groups = v[6]}
     positions[id] = p
   end
   return p
@@ -90,17 +123,20 @@ end
 local function worth(p)
   if p.unit == '0' then return 0, 0, 0, 0 end
   local long, short = steps(worst(p, true), p.unit), steps(worst(p, false), p.unit)
-  local gross = math.max(long, short, 0)
+  local gross = max(long, short, 0)
   return gross, long, short, gross > 0 and 1 or 0
 end
 
-local function int(number) return string.format('%.0f', number) end
+-- The totals of an owner: gross, long, short, positions.
+local function totals(field)
+  local gross, long, short, open = match(read(field) or '', '^(%-?%d+) (%-?%d+) (%-?%d+) (%d+)$')
+  return tonumber(gross or 0), tonumber(long or 0), tonumber(short or 0), tonumber(open or 0)
+end
 
 local function add(owner, gross, long, short, open)
-  if gross ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|gross', int(gross)) end
-  if long ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|long', int(long)) end
-  if short ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|short', int(short)) end
-  if open ~= 0 then call('HINCRBY', tag .. 'totals', owner .. '|positions', int(open)) end
+  local field = 't|' .. owner
+  local g, l, s, o = totals(field)
+  write(field, format('%.0f %.0f %.0f %.0f', g + gross, l + long, s + short, o + open))
 end
 
 -- Change a position, and count it anew for its account, its asset, and the account's groups.
@@ -111,105 +147,133 @@ local function change(p, act)
   gross, long, short, open = gross2 - gross, long2 - long, short2 - short, open2 - open
   if gross == 0 and long == 0 and short == 0 then return end
   add(p.owner, gross, long, short, open)
-  add(p.owner .. '|asset|' .. p.key:match('^[^/]*'), gross, long, short, open)
-  local groups = call('HGET', tag .. 'a:' .. p.owner, 'groups')
-  for _, group in ipairs(groups and cjson.decode(groups) or {}) do add(group, gross, long, short, open) end
+  add(p.owner .. '|asset|' .. match(p.key, '^[^/]*'), gross, long, short, open)
+  for _, group in ipairs(p.groups and cjson.decode(p.groups) or {}) do add(group, gross, long, short, open) end
 end
 
 local function claim(p, buys, sells)
-  local hash = tag .. 'a:' .. p.owner
+  if buys == 0 and sells == 0 then return end
   change(p, function() p.buys, p.sells = p.buys + buys, p.sells + sells end)
-  if buys ~= 0 then call('HINCRBY', hash, 'b|' .. p.key, int(buys)) end
-  if sells ~= 0 then call('HINCRBY', hash, 's|' .. p.key, int(sells)) end
+  call('HSET', tag .. 'a:' .. p.owner, 'b|' .. p.key, int(p.buys), 's|' .. p.key, int(p.sells))
 end
 
--- ---- what is used of a hold: {counter, amount, limit, kind, check, span ms, fixed, at least}
+-- ---- what is used of a hold: {counter, amount, limit, kind, holder, span ms, fixed, at least}
 
+-- A window is "at used newest span fixed". A rolling one has a list beside it: "at amount" of each slice, the newest too.
 local windows = {}
 local function window(hold)
-  local w = windows[hold[1]]
+  local w = windows[hold.field]
   if w then return w end
-  local v = call('HMGET', tag .. 'windows', hold[1] .. '|at', hold[1] .. '|used', hold[1] .. '|span')
-  w = {at = tonumber(v[1]) or 0, total = tonumber(v[2]) or 0, span = tonumber(v[3]) or hold[6], new = not v[3],
-       list = tag .. 'w:' .. hold[1], gone = 0}
-  windows[hold[1]] = w
+  local at, total, newest, span = match(read(hold.field) or '', '^(%d+) (%-?%d+) (%-?%d+) (%d+)')
+  w = {at = tonumber(at or 0), total = tonumber(total or 0), newest = tonumber(newest or 0), new = not at,
+       span = tonumber(span or hold[6]), list = tag .. 'w:' .. hold[1], gone = 0}
+  windows[hold.field] = w
   if hold[7] then
     w.used = now - now % w.span > w.at and 0 or w.total
     return w
   end
-  local edge, from = math.max(now, w.at) - w.span, 0
   w.used = w.total
-  while true do  -- what has left the window is at the head; it is only removed by a use that is granted
+  local edge, from = max(now, w.at) - w.span, 0
+  while not w.new do  -- what has left the window is at the head; it is only removed by a use that is granted
     local page = call('LRANGE', w.list, from, from + (from == 0 and 1 or 63))
     for _, slice in ipairs(page) do
-      local at, amount = slice:match('^(%d+) (%-?%d+)$')
-      if tonumber(at) > edge then return w end
+      local since, amount = match(slice, '^(%d+) (%-?%d+)$')
+      if tonumber(since) > edge then return w end
       w.used, w.gone = w.used - tonumber(amount), w.gone + 1
     end
-    if #page == 0 then return w end
+    if #page == 0 then break end
     from = from + #page
+  end
+  return w
+end
+
+-- Look at the two oldest windows and forget those that are long empty: as windows are made, all come by (ledger.py).
+local function prune()
+  for _ = 1, math.min(2, call('LLEN', tag .. 'w')) do
+    local counter = call('LPOP', tag .. 'w')
+    local field = 'w|' .. counter
+    local at, span = match(read(field) or '', '^(%d+) %-?%d+ %-?%d+ (%d+)')
+    if not windows[field] and at and at + span <= now - step then
+      state[field] = false
+      call('HDEL', hash, field)
+      call('DEL', tag .. 'w:' .. counter)
+    else
+      call('RPUSH', tag .. 'w', counter)
+    end
   end
 end
 
 local function spend(hold, amount)
-  local w = window(hold)
-  local at, total = hold[1] .. '|at', hold[1] .. '|used'
-  if w.new then call('HSET', tag .. 'windows', hold[1] .. '|span', w.span, hold[1] .. '|fixed', hold[7] and 1 or 0) end
+  local w, before = window(hold), nil
+  if w.new then
+    prune()
+    call('RPUSH', tag .. 'w', hold[1])
+  else before = w.at end
   w.new = false
   if hold[7] then
     local start = now - now % w.span
     if start > w.at then w.at, w.total = start, 0 end
   else
     if w.gone > 0 then call('LPOP', w.list, w.gone) end
-    w.total, w.gone, w.at = w.used, 0, math.max(w.at, now)
-    local slice, last = math.max(1, floor(w.span / 1000)), call('LINDEX', w.list, -1)
-    local when, before = (last or ''):match('^(%d+) (%-?%d+)$')
-    if when and floor(when / slice) == floor(w.at / slice) then
-      call('LSET', w.list, -1, int(w.at) .. ' ' .. int(before + amount))
+    local slice = max(1, floor(w.span / 1000))
+    w.total, w.gone, w.at = w.used, 0, max(w.at, now)
+    if before and floor(before / slice) == floor(w.at / slice) then
+      w.newest = w.newest + amount
+      call('LSET', w.list, -1, format('%d %d', w.at, w.newest))
     else
-      call('RPUSH', w.list, int(w.at) .. ' ' .. int(amount))
+      w.newest = amount
+      call('RPUSH', w.list, format('%d %d', w.at, amount))
     end
   end
   w.total = w.total + amount
   w.used = w.total
-  call('HSET', tag .. 'windows', at, int(w.at), total, int(w.total))
+  write(hold.field, format('%d %d %d %d %d', w.at, w.total, w.newest, w.span, hold[7] and 1 or 0))
+end
+
+local function hold_sum(counter, amount)
+  local field = 's|' .. counter
+  write(field, int(tonumber(read(field) or 0) + amount))
+end
+
+local function place(counter)  -- account and key of a counter
+  local owner, key = match(counter, '^([^|]*)|[^|]*|(.*)$')
+  return position(owner, key)
 end
 
 local function use(hold)
   local counter, amount, kind = hold[1], hold[2], hold[4]
-  if kind == 'sum' then return tonumber(call('HGET', tag .. 'sums', counter) or 0) end
+  if kind == 'sum' then return tonumber(read(hold.field) or 0) end
   if kind == 'window' then return window(hold).used end
-  if kind == 'position' then
-    local owner, key = counter:match('^([^|]*)|[^|]*|(.*)$')
-    return worst(position(owner, key), amount > 0)
-  end
-  if kind == 'gross' or kind == 'net' then
-    local which = kind == 'gross' and '|gross' or amount > 0 and '|long' or '|short'
-    return tonumber(call('HGET', tag .. 'totals', counter:match('^(.*)|[^|]*$') .. which) or 0)
-  end
-  if kind == 'positions' then
-    local owner, key = counter:match('^([^|]*)|[^|]*|(.*)$')
-    local _, _, _, open = worth(position(owner, key))
-    return tonumber(call('HGET', tag .. 'totals', owner .. '|positions') or 0) - open
+  if kind == 'position' then return worst(place(counter), amount > 0) end
+  if kind == 'clear' then  -- how many are unknown; all that are silent count as one; the lowest tells if there are any
+    local key = tag .. 'c:' .. counter
+    local lowest = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+    if not lowest then return 0 end
+    if tonumber(lowest) > 0 then return tonumber(lowest) < now - silent and 1 or 0 end
+    return call('ZCOUNT', key, 0, 0) + math.min(1, call('ZCOUNT', key, 1, '(' .. int(now - silent)))
   end
   if kind == 'lease' then
-    local held = call('HMGET', tag .. 'leases', counter, counter .. '|until')
-    return held[1] and held[1] ~= hold[5] and tonumber(held[2]) > now and 1 or 0
+    local ends, holder = match(read(hold.field) or '', '^(%d+) (.*)$')
+    return ends and holder ~= hold[5] and tonumber(ends) > now and 1 or 0
   end
-  local unknown = call('ZCOUNT', tag .. 'c:' .. counter, 0, 0)
-  return unknown + math.min(1, call('ZCOUNT', tag .. 'c:' .. counter, 1, '(' .. int(now - silent)))
+  local gross, long, short, open = totals(hold.field)
+  if kind == 'gross' then return gross end
+  if kind == 'net' then return amount > 0 and long or short end
+  local _, _, _, own = worth(place(counter))  -- positions
+  return open - own
 end
 
 local used, full = {}, false
 for index, hold in ipairs(holds) do
-  local amount = hold[4] == 'lease' and 0 or math.abs(hold[2])
-  used[index] = use(hold)
-  if hold[8] then hold[2] = math.max(0, amount - used[index])
-  elseif used[index] + amount > hold[3] then full = true end
+  local amount = hold[4] == 'lease' and 0 or abs(hold[2])
+  local found = use(hold)
+  used[index] = int(found)
+  if hold[8] then hold[2] = max(0, amount - found)
+  elseif found + amount > math.min(hold[3], 2 ^ 53 - 1) then full = true end
 end
 if full then return answer('full', used) end
-if own == 1 then
-  local taken = call('HGET', tag .. 'own', client_id)
+if intent and intent[3] then
+  local taken = call('HGET', tag .. 'own', intent[2])
   if taken then return answer('taken', {taken}) end
 end
 
@@ -218,61 +282,76 @@ end
 for _, hold in ipairs(holds) do
   local counter, amount, kind = hold[1], hold[2], hold[4]
   if kind == 'sum' then
-    call('HINCRBY', tag .. 'sums', counter, int(amount))
+    hold_sum(counter, amount)
   elseif kind == 'window' and not (hold[8] and amount == 0) then
     spend(hold, amount)
-  elseif kind == 'position' and client_id ~= '' then
-    local owner, key = counter:match('^([^|]*)|[^|]*|(.*)$')
-    claim(position(owner, key), math.max(0, amount), math.max(0, -amount))
+  elseif kind == 'position' and intent then
+    claim(place(counter), max(0, amount), max(0, -amount))
   elseif kind == 'lease' then
-    call('HSET', tag .. 'leases', counter, hold[5], counter .. '|until', int(now + amount))
+    write(hold.field, format('%d %s', now + amount, hold[5]))
   end
 end
-
-local special = {}
-
--- account, key, buys and sells to add, and the rest if it changed: low, high, facts, unit
-function special.POSITION(owner, key, buys, sells, low, high, state, unit)
-  local p = position(owner, key)
-  change(p, function()
-    if low ~= '' then p.low, p.high = tonumber(low), tonumber(high) end
-    if unit ~= '' then p.unit = unit end
-  end)
-  if low ~= '' then call('HSET', tag .. 'a:' .. owner, 'l|' .. key, low, 'h|' .. key, high, 'p|' .. key, state) end
-  if unit ~= '' then call('HSET', tag .. 'a:' .. owner, 'u|' .. key, unit) end
-  claim(p, tonumber(buys), tonumber(sells))
+if intent then
+  call('HSET', tag .. 'open', intent[1], ARGV[2])
+  write(fields[6], intent[1])
+  if intent[3] then call('HSET', tag .. 'own', intent[2], intent[1]) end
+  if intent[5] then call('ZADD', tag .. 'c:' .. intent[4], intent[5], intent[1]) end
 end
+if ARGV[3] then
+  local special = {}
 
--- account, then the groups that its positions count into from now on
-function special.JOIN(owner, ...)
-  for _, field in ipairs(call('HKEYS', tag .. 'a:' .. owner)) do
-    local key = field:match('^u|(.*)$')
-    if key then
-      local gross, long, short, open = worth(position(owner, key))
-      for _, group in ipairs({...}) do add(group, gross, long, short, open) end
+  special.ADD = hold_sum
+
+  -- account, key, buys and sells to add, and the rest if it changed: low, high, facts, unit
+  function special.POSITION(owner, key, buys, sells, low, high, facts, unit)
+    local p, at = position(owner, key), tag .. 'a:' .. owner
+    change(p, function()
+      if low ~= '' then p.low, p.high = tonumber(low), tonumber(high) end
+      if unit ~= '' then p.unit = unit end
+    end)
+    if low ~= '' then call('HSET', at, 'l|' .. key, low, 'h|' .. key, high, 'p|' .. key, facts) end
+    if unit ~= '' then call('HSET', at, 'u|' .. key, unit) end
+    claim(p, tonumber(buys), tonumber(sells))
+  end
+
+  -- account, then the groups that its positions count into from now on
+  function special.JOIN(owner, ...)
+    for _, field in ipairs(call('HKEYS', tag .. 'a:' .. owner)) do
+      local key = match(field, '^u|(.*)$')
+      if key then
+        local gross, long, short, open = worth(position(owner, key))
+        for _, group in ipairs({...}) do add(group, gross, long, short, open) end
+      end
     end
   end
-end
 
--- id, field of its client order id, record, how many are kept: move an intent to those that are over
-function special.CLOSE(id, field, record, keep)
-  call('HDEL', tag .. 'open', id)
-  call('HSET', tag .. 'closed', id, record)
-  call('RPUSH', tag .. 'over', id .. '\n' .. field)
-  while call('LLEN', tag .. 'over') > tonumber(keep) do
-    local old, its = call('LPOP', tag .. 'over'):match('^([^\n]*)\n(.*)$')
-    call('HDEL', tag .. 'closed', old)
-    call('HDEL', tag .. 'ids', its)
+  -- id, field of its client order id, record, how many are kept: move an intent to those that are over
+  function special.CLOSE(id, field, record, keep)
+    call('HDEL', tag .. 'open', id)
+    call('HSET', tag .. 'closed', id, record)
+    call('RPUSH', tag .. 'over', id .. '\n' .. field)
+    while call('LLEN', tag .. 'over') > tonumber(keep) do
+      local old, its = match(call('LPOP', tag .. 'over'), '^([^\n]*)\n(.*)$')
+      call('HDEL', tag .. 'closed', old)
+      call('HDEL', hash, 'i|' .. its)
+    end
+  end
+
+  local at = 3
+  while ARGV[at] do
+    local last = at + tonumber(ARGV[at])
+    local act = special[ARGV[at + 1]]
+    if act then act(unpack(ARGV, at + 2, last))
+    else call(ARGV[at + 1], tag .. ARGV[at + 2], unpack(ARGV, at + 3, last)) end
+    at = last + 1
   end
 end
 
-local at = 2
-while ARGV[at] do
-  local last = at + tonumber(ARGV[at])
-  local act = special[ARGV[at + 1]]
-  if act then act(unpack(ARGV, at + 2, last))
-  else call(ARGV[at + 1], tag .. ARGV[at + 2], unpack(ARGV, at + 3, last)) end
-  at = last + 1
+seq = seq + 1
+local writes = {'seq', int(seq)}
+for _, field in ipairs(changed) do
+  writes[#writes + 1] = field
+  writes[#writes + 1] = changed[field]
 end
-seq = call('HINCRBY', tag .. 'meta', 'seq', 1)
+call('HSET', hash, unpack(writes))
 return answer('ok', used)

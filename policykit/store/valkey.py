@@ -28,6 +28,7 @@ from policykit.store.base import GUARD_SILENT_MS, Grant, GuardInfo, Observation,
 from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
 from policykit.store.ledger import Ledger
 from policykit.store.valkey_link import TRIES, Link
+from policykit.store.valkey_server import Answer
 from policykit.units import MAX_COUNTER
 
 #: Grants whose answer was lost on the way and that are taken back as not sent once the server is there again.
@@ -58,16 +59,16 @@ class ValkeyStore(Link):
         if self._lost:
             self._take_back()
         # The generation is read first: with older facts than it stands for, a grant would find it moved.
-        meta, fields = map(state.pairs, self._get(("HGETALL", "meta"), ("HGETALL", f"a:{account}")))
-        if meta.get("epoch") != self.epoch or int(meta.get("seq", 0)) < self._least:
-            meta = self._look()
-            fields = state.pairs(self._get(("HGETALL", f"a:{account}"))[0])
+        asked = ("HMGET", "state", "epoch", "seq", "generation", "halts", f"v|{account}"), ("HGETALL", f"a:{account}")
+        (epoch, seq, generation, halts, version), found = self._get(*asked)
+        if epoch != self.epoch or int(seq or 0) < self._least:
+            self._look()
+            (epoch, seq, generation, halts, version), found = self._get(*asked)
         ledger = Ledger()
-        ledger.generation = int(meta.get("generation", 0))
-        ledger.halts = state.halts_of(meta.get("halts"))
-        if fields:
-            state.OneAccount(account, fields, ledger)
-        self._views[account] = (ledger, (ledger.generation, fields.get("version", "")), now)
+        ledger.generation, ledger.halts = int(generation or 0), state.halts_of(halts)
+        if found:
+            state.OneAccount(account, state.pairs(found), ledger)
+        self._views[account] = (ledger, (ledger.generation, version or "0"), now)
         return ledger
 
     # ---- decisions
@@ -79,15 +80,11 @@ class ValkeyStore(Link):
         if intent is not None and intent.holds is not holds:
             intent = replace(intent, holds=holds)
         account = "" if intent is None else intent.account
-        changes: list[state.Change] = []
-        if intent is not None:
-            claims = [(hold.counter, hold.amount) for hold in holds if hold.kind == "position"]
-            changes = state.opened(intent, claims[-1] if claims else None)
-        words = [state.hold_words(hold) for hold in holds]
+        record = "" if intent is None else state.record_of(intent, state.claimed(holds))
         with self._lock:
             try:
-                answer = self._step(now_ms, words, changes, generation=generation, account=account, intent=intent)
-                if answer[0] != "ok":
+                answer = self._step(now_ms, holds, generation=generation, account=account, intent=intent, record=record)
+                if answer.status != "ok":
                     return self._refused(answer, holds, account)
                 # INVARIANT I3: the row is on this host's disk before the grant is returned.
                 seq = self._write("decision", now_ms, decision_body(decision, intent, holds), answer)
@@ -96,19 +93,19 @@ class ValkeyStore(Link):
                     self._lost.append(intent.id)  # it may stand there; nobody was told, so nobody sends it
                 raise
             if intent is not None:
-                self._keep(intent.id, state.written(changes))
+                self._keep(intent.id, record)
                 self._claim_in_view(account, holds)
-        return Grant(True, False, tuple(answer[6:]), (), seq)
+        return Grant(True, False, answer.used, (), seq)
 
-    def _refused(self, answer: list[Any], holds: tuple[Hold, ...], account: str) -> Grant:
+    def _refused(self, answer: Answer, holds: tuple[Hold, ...], account: str) -> Grant:
         self._views.pop(account, None)
         seq = self._journal.seq
-        if answer[0] == "full":
-            used = tuple(answer[6:])
+        if answer.status == "full":
+            used = answer.used
             failed = tuple(i for i, h in enumerate(holds) if used[i] + abs(h.amount) > min(h.limit, MAX_COUNTER))
             return Grant(False, False, used, failed, seq)
-        if answer[0] == "taken":
-            return Grant(False, False, (), (), seq, answer[6])
+        if answer.status == "taken":
+            return Grant(False, False, (), (), seq, answer.rest[0])
         return Grant(False, True, (), (), seq)
 
     def _claim_in_view(self, account: str, holds: tuple[Hold, ...]) -> None:
@@ -128,16 +125,16 @@ class ValkeyStore(Link):
     def used_at(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[Grant, int]:
         """Count a use as `use` does; return with it the moment that the windows counted it at."""
         with self._lock:
-            answer = self._sure(lambda: self._step(now_ms, [state.hold_words(hold) for hold in holds]))
-            if answer[0] == "full":
-                return self._refused(answer, holds, ""), answer[4]
+            answer = self._sure(lambda: self._step(now_ms, holds))
+            if answer.status == "full":
+                return self._refused(answer, holds, ""), answer.now_ms
             seq = self._write("use", now_ms, {"holds": [list(hold) for hold in holds]}, answer)
-        return Grant(True, False, tuple(answer[6:]), (), seq), answer[4]
+        return Grant(True, False, answer.used, (), seq), answer.now_ms
 
     def at_least(self, hold: Hold, now_ms: int) -> None:
         with self._lock:
-            answer = self._sure(lambda: self._step(now_ms, [state.hold_words(hold, at_least=True)]))
-            missing = hold.amount - answer[6]
+            answer = self._sure(lambda: self._step(now_ms, ((*hold, True),)))
+            missing = hold.amount - answer.used[0]
             if missing > 0:
                 self._write("use", now_ms, {"holds": [list(hold._replace(amount=missing))]}, answer)
 
@@ -150,13 +147,13 @@ class ValkeyStore(Link):
                     return False
                 one.ledger.renewed(intent_id, validity_ms, now_ms)
                 conditions, changes = one.changes()
-                answer = self._step(now_ms, [], changes, conditions, generation=generation)
-                if answer[0] == "ok":
+                answer = self._step(now_ms, (), changes, conditions, generation=generation)
+                if answer.status == "ok":
                     self._keep(intent_id, state.written(changes))
                     self._write("renew", now_ms, {"intent": intent_id, "validity_ms": validity_ms}, answer)
                     return True
                 self._records.pop(intent_id, None)
-                if answer[0] != "changed":
+                if answer.status != "changed":
                     return False
             raise self._busy()
 
@@ -174,8 +171,8 @@ class ValkeyStore(Link):
             one = state.OneIntent(record, self._position_of(intent, outcome))
             after = one.ledger.settle(intent_id, outcome)
             conditions, changes = one.changes()
-            answer = self._step(outcome.at_ms, [], changes, conditions)
-            if answer[0] == "ok":
+            answer = self._step(outcome.at_ms, (), changes, conditions)
+            if answer.status == "ok":
                 self._records.pop(intent_id, None)
                 if after.open:
                     self._keep(intent_id, state.written(changes))
@@ -243,9 +240,9 @@ class ValkeyStore(Link):
                 one = state.OneAccount(account, fields, ledger)
                 ledger.apply(kind, body, now_ms)
                 conditions, changes = one.changes()
-                changes.append(("HINCRBY", f"a:{account}", "version", 1))
-                answer = self._step(now_ms, [], changes, conditions)
-                if answer[0] == "ok":
+                changes.append(("HINCRBY", "state", f"v|{account}", 1))
+                answer = self._step(now_ms, (), changes, conditions)
+                if answer.status == "ok":
                     self._views.pop(account, None)
                     return self._write(kind, now_ms, body, answer)
             raise self._busy()
@@ -280,20 +277,20 @@ class ValkeyStore(Link):
     def _halts(self, kind: str, body: dict[str, Any], now_ms: int) -> tuple[int, Ledger]:
         """Apply a row to the halts; return how many there were, and the ledger after it."""
         for _ in range(TRIES):
-            generation, text = self._get(("HMGET", "meta", "generation", "halts"))[0]
+            generation, text = self._get(("HMGET", "state", "generation", "halts"))[0]
             ledger = Ledger()
             ledger.generation, ledger.halts = int(generation or 0), state.halts_of(text)
             before = len(ledger.halts)
             accounts = self._tripped(ledger) if kind == "resume" else ()
             ledger.apply(kind, body, now_ms)
             halts = state.halts_text(ledger.halts.values())
-            changes: list[state.Change] = [("HSET", "meta", "halts", halts, "generation", ledger.generation)]
+            changes: list[state.Change] = [("HSET", "state", "halts", halts, "generation", ledger.generation)]
             conditions: list[state.Condition] = []
             for one in accounts:
                 asked, changed = one.changes()
                 conditions, changes = [*conditions, *asked], [*changes, *changed]
-            answer = self._step(now_ms, [], changes, conditions, generation=int(generation or 0))
-            if answer[0] == "ok":
+            answer = self._step(now_ms, (), changes, conditions, generation=int(generation or 0))
+            if answer.status == "ok":
                 self._views.clear()
                 self._write(kind, now_ms, body, answer)
                 return before, ledger
@@ -306,8 +303,8 @@ class ValkeyStore(Link):
             return 0
         said = json.dumps({"by": by, "why": why, "at_ms": now_ms})
         succeeds = [word for old in (*resets, self.epoch) for word in (old, said)]
-        new = ("HSET", "meta", "epoch", secrets.token_hex(8))
-        self._sure(lambda: self._step(now_ms, [], [("HSET", "succeeds", *succeeds), new, ("DEL", "resets")]))
+        new = ("HSET", "state", "epoch", secrets.token_hex(8))
+        self._sure(lambda: self._step(now_ms, (), [("HSET", "succeeds", *succeeds), new, ("DEL", "resets")]))
         self._look()
         return 1
 
@@ -320,7 +317,7 @@ class ValkeyStore(Link):
 
     def halts(self) -> list[Halt]:
         with self._lock:
-            return list(state.halts_of(self._get(("HGET", "meta", "halts"))[0]).values())
+            return list(state.halts_of(self._get(("HGET", "state", "halts"))[0]).values())
 
     # ---- guards and leases: not journaled
 
@@ -342,8 +339,8 @@ class ValkeyStore(Link):
 
     def lease(self, name: str, holder: str, ttl_ms: int, now_ms: int) -> bool:
         with self._lock:
-            answer = self._sure(lambda: self._step(now_ms, [[name, ttl_ms, 0, "lease", holder, 0, False]]))
-        return bool(answer[0] == "ok")
+            answer = self._sure(lambda: self._step(now_ms, ((name, ttl_ms, 0, "lease", holder),)))
+        return bool(answer.status == "ok")
 
     # ---- the journal
 

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,9 @@ from policykit.store import forks
 from policykit.store import valkey_state as state
 from policykit.store.durability import ephemeral
 from policykit.store.journal import Journal
-from policykit.store.ledger import SILENT_MS, Ledger
+from policykit.store.ledger import SILENT_MS, STEP_MS, Ledger
 from policykit.store.valkey_keep import keeps
-from policykit.store.valkey_server import TIMEOUT_MS, Server, encode, parse
+from policykit.store.valkey_server import TIMEOUT_MS, Answer, Server, encode, parse
 
 #: The newest form of the keys that this version knows; a store that has a newer one is refused.
 FORMAT: Final = 1
@@ -64,24 +64,24 @@ class Link:
         self.problem = problem or ephemeral(os.path.realpath(self._journal.path))
         forks.watch(self)
 
-    def _look(self) -> dict[str, str]:
+    def _look(self) -> None:
         """Find out which store this is, and whether it is the one that this host knows."""
         new = secrets.token_hex(8)
         tag = self.address.tag
         answers = self._server.ask(
-            encode("HSETNX", f"{tag}:meta", "epoch", new),
-            encode("HSETNX", f"{tag}:meta", "format", FORMAT),
-            encode("HGETALL", f"{tag}:meta"),
+            encode("HSETNX", f"{tag}:state", "epoch", new),
+            encode("HSETNX", f"{tag}:state", "format", FORMAT),
+            encode("HMGET", f"{tag}:state", "epoch", "format", "seq"),
             encode("HGETALL", f"{tag}:succeeds"),
         )
-        meta, succeeds = state.pairs(answers[2]), state.pairs(answers[3])
-        if int(meta["format"]) > FORMAT:
+        (epoch, found, seq), succeeds = answers[2], state.pairs(answers[3])
+        if int(found) > FORMAT:
             raise StoreUnavailable(
-                f"{self.address}: written by a newer policykit (format {meta['format']}); formats up to {FORMAT} "
+                f"{self.address}: written by a newer policykit (format {found}); formats up to {FORMAT} "
                 "can be read; upgrade policykit",
                 "STORE_VERSION",
             )
-        self.epoch, self._least = meta["epoch"], int(meta.get("seq", 0))
+        self.epoch, self._least = epoch, int(seq or 0)
         self._views.clear()
         self._records.clear()
         self.reset = None
@@ -92,20 +92,20 @@ class Link:
             self.reset = ("STORE_RESET", f"{what}; reconcile, then `policykit resume --scope all`")
             claim = json.dumps({"host": socket.gethostname(), "seq": seen[1]})
             self._server.ask(encode("HSETNX", f"{tag}:resets", seen[0], claim))
-        return meta
 
     def _step(
         self,
         now_ms: int,
-        holds: list[list[Any]],
+        holds: Iterable[tuple[Any, ...]],
         changes: list[state.Change] | tuple[()] = (),
         conditions: list[state.Condition] | tuple[()] = (),
         *,
         generation: int = -1,
         account: str = "",
         intent: Intent | None = None,
-    ) -> list[Any]:
-        """Run the script. Its answer: status, epoch, sequence, generation, now, version of the account, use..."""
+        record: str = "",
+    ) -> Answer:
+        """Run the script; `record` is the intent's."""
         head = [
             self.epoch,
             self._least,
@@ -114,17 +114,17 @@ class Link:
             generation,
             account,
             SILENT_MS,
+            STEP_MS,
             conditions,
             holds,
-            "" if intent is None else state.id_field(intent),
-            int(intent is not None and intent.order.client_order_id is not None),
+            intent is not None and state.intent_words(intent),
         ]
-        answer = self._server.step(_json(head), changes)
-        if answer[0] == "reset":
+        answer = self._server.step(_json(head), record, changes)
+        if answer.status == "reset":
             self._look()
         else:
-            self._least = answer[2]
-            self._forget(account, (answer[3], answer[5]))
+            self._least = answer.seq
+            self._forget(account, (answer.generation, answer.version))
         return answer
 
     def _forget(self, account: str, version: tuple[int, str]) -> None:
@@ -138,10 +138,10 @@ class Link:
         tag = self.address.tag
         return self._server.ask(*(encode(c[0], f"{tag}:{c[1]}", *c[2:]) for c in commands))
 
-    def _write(self, kind: str, at_ms: int, body: dict[str, Any], answer: list[Any]) -> int:
+    def _write(self, kind: str, at_ms: int, body: dict[str, Any], answer: Answer) -> int:
         """Write the row of a step that was made."""
         # A grant of a store that is not trusted yet must not pass for what this host remembers.
-        grant = None if self.reset else (answer[1], answer[2])
+        grant = None if self.reset else (answer.epoch, answer.seq)
         return self._journal.append(kind, at_ms, body, grant)
 
     def _record(self, intent_id: str) -> str | None:
@@ -157,11 +157,11 @@ class Link:
             self._records.clear()
         self._records[intent_id] = record
 
-    def _sure(self, step: Callable[[], list[Any]]) -> list[Any]:
+    def _sure(self, step: Callable[[], Answer]) -> Answer:
         """Make a step; once more on the store that was found instead of the one that was known."""
         answer = step()
         for _ in range(TRIES):
-            if answer[0] != "reset":
+            if answer.status != "reset":
                 return answer
             answer = step()
         raise self._busy()

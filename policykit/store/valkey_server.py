@@ -28,6 +28,23 @@ _HELP: Final = "`valkey://[user:password@]host:port/0` may be (valkeys: with TLS
 Reply = Any
 
 
+class Answer(NamedTuple):
+    """What the script says: "ok", or why nothing was done, and where the store stands. `rest`: the use of each hold."""
+
+    status: str
+    epoch: str
+    seq: int
+    generation: int
+    now_ms: int
+    #: How often the facts of the account in question were changed.
+    version: str
+    rest: list[str]
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        return tuple(map(int, self.rest))
+
+
 class Address(NamedTuple):
     """Where a server is. `tag` is what all keys begin with: braces keep them in one slot of a cluster."""
 
@@ -148,20 +165,25 @@ class Server:
         except self._errors.ResponseError as error:
             return error
 
-    def step(self, head: bytes, changes: Iterable[tuple[str | int, ...]] = ()) -> list[Reply]:
+    def step(self, head: bytes, record: str = "", changes: Iterable[tuple[str | int, ...]] = ()) -> Answer:
         """Run the script: one round trip."""
-        words, count = [], 5  # EVALSHA, the script, one key, the tag, the head
+        kept, count = (
+            record.encode("utf-8", "replace"),
+            6,
+        )  # EVALSHA, the script, one key, the tag, the head, the record
+        words = [b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(head), head, len(kept), kept)]
         for change in changes:
             count += 1 + len(change)
             words.append(b"$%d\r\n%d\r\n" % (len(str(len(change))), len(change)))
             for word in change:
                 raw = str(word).encode("utf-8", "replace")
                 words.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-        command = b"*%d\r\n%b$%d\r\n%b\r\n%b" % (count, self._eval, len(head), head, b"".join(words))
+        command = b"*%d\r\n%b%b" % (count, self._eval, b"".join(words))
         answer = self.ask(command)[0]
         if isinstance(answer, Exception):  # the server has no such script: it is new, or was restarted
             answer = self.ask(self._load, command)[1]
-        return list(answer)
+        status, epoch, seq, generation, now_ms, version, *rest = answer.split(" ")
+        return Answer(status, epoch, int(seq), int(generation), int(now_ms), version, rest)
 
     def may(self, command: bytes) -> Reply | None:
         """Ask for what a server may refuse to tell; None then. Raise StoreUnavailable where it cannot be reached."""

@@ -3,11 +3,12 @@
 So the meaning of every row stands in `Ledger` alone. Counters are written as what is to be added, since others add at
 the same time; whatever is replaced is written only if it is still what was read.
 
-    meta      epoch, seq, generation, format, halts
-    a:ACCOUNT facts, groups, version; of a position KEY: l|KEY h|KEY bounds, b|KEY s|KEY out, u|KEY unit, p|KEY the rest
-    open, closed, over, ids, own      intents, their order of ending, client order ids
-    sums, windows, w:COUNTER, c:COUNTER, totals      counters; `c:` holds the permits and the unknown of `clear`
-    leases, guards, beats, resets, succeeds
+    state     epoch, seq, generation, format, halts; v|ACCOUNT how often its facts changed; i|CLIENT ID of which intent;
+              counters: s|COUNTER sum, w|COUNTER window, t|OWNER totals, l|NAME lease
+    a:ACCOUNT facts, groups; of a position KEY: l|KEY h|KEY bounds, b|KEY s|KEY out, u|KEY unit, p|KEY the rest
+    open, closed, over, own           intents, their order of ending, client order ids of callers' own, for ever
+    w, w:COUNTER, c:COUNTER           windows, oldest first; slices of one; permits and unknown, for `clear`
+    guards, beats, resets, succeeds
 """
 
 from __future__ import annotations
@@ -43,12 +44,6 @@ def pairs(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def hold_words(hold: Hold, *, at_least: bool = False) -> list[Any]:
-    """Write a hold for the script; no limit is over what a counter can be."""
-    words = [hold.counter, hold.amount, min(hold.limit, MAX_COUNTER), hold.kind, "", hold.span_ms, hold.fixed]
-    return [*words, True] if at_least else words
-
-
 def id_field(intent: Intent) -> str:
     """Name the field of an intent's client order id."""
     return f"{intent.account}\n{intent.client_order_id}"
@@ -77,19 +72,20 @@ def _score(intent: Intent) -> int | None:
     return intent.permit_until_ms if intent.state in _WAITING else None
 
 
-def opened(intent: Intent, held: tuple[str, int] | None) -> list[Change]:
-    """Return the changes that a granted intent makes beside its holds."""
-    changes: list[Change] = [
-        ("HSET", "open", intent.id, record_of(intent, held)),
-        ("HSET", "ids", id_field(intent), intent.id),
-    ]
-    if intent.order.client_order_id is not None:
-        changes.append(("HSET", "own", id_field(intent), intent.id))
-    return changes + _clear(None, intent)
+def intent_words(intent: Intent) -> list[Any]:
+    """Write for the script what it keeps of an intent beside its holds and its record."""
+    counter, score = unknown_counter(intent.account, intent.order.symbol, intent.order.side), _score(intent)
+    own = intent.order.client_order_id is not None
+    return [intent.id, id_field(intent), own, counter, False if score is None else score]
 
 
-def _clear(before: Intent | None, after: Intent) -> list[Change]:
-    was, score = _score(before) if before else None, _score(after)
+def claimed(holds: Iterable[Hold]) -> tuple[str, int] | None:
+    """Return what holds claim of a position."""
+    return next(((hold.counter, hold.amount) for hold in holds if hold.kind == "position"), None)
+
+
+def _clear(before: Intent, after: Intent) -> list[Change]:
+    was, score = _score(before), _score(after)
     counter = unknown_counter(after.account, after.order.symbol, after.order.side)
     if was == score:
         return []
@@ -132,7 +128,7 @@ class OneIntent:
             changes.append(("CLOSE", after.id, id_field(after), record, KEPT))
         else:
             changes.append(("HSET", "closed", after.id, record))
-        changes += [("HINCRBY", "sums", counter, amount) for counter, amount in ledger.sums.items() if amount]
+        changes += [("ADD", counter, amount) for counter, amount in ledger.sums.items() if amount]
         if before.open:
             changes += _clear(before, after)
         return [self.condition, *conditions], changes
@@ -189,7 +185,7 @@ class OneAccount:
         if facts != self._said:
             conditions.append((key_of, "facts", self._fields.get("facts", False)))
             changes.append(("HSET", key_of, "facts", to_json({**self._facts, **facts}).decode()))
-            changes.append(("HINCRBY", key_of, "version", 1))
+            changes.append(("HINCRBY", "state", f"v|{name}", 1))
         joined = self._state.groups[len(self._groups) :]
         if joined:
             changes.append(("JOIN", name, *joined))

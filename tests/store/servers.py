@@ -81,36 +81,33 @@ def ledger_of(store: ValkeyStore) -> Ledger:
     tag, server = store.address.tag, valkey.Valkey(port=store.address.port, decode_responses=True)
     with server:
         ledger = Ledger()
-        meta = server.hgetall(f"{tag}:meta")
+        meta = server.hgetall(f"{tag}:state")
         ledger.generation, ledger.halts = int(meta.get("generation", 0)), keys.halts_of(meta.get("halts"))
         for key in server.scan_iter(f"{tag}:a:*", count=1_000):
             name = key.removeprefix(f"{tag}:a:")
             keys.OneAccount(name, server.hgetall(key), ledger)
             for place, position in ledger.accounts[name].positions.items():
                 ledger.accounts[name].counted(place, position)
-        ledger.sums = {counter: int(used) for counter, used in server.hgetall(f"{tag}:sums").items()}
-        windows = server.hgetall(f"{tag}:windows")
-        for counter in [field.removesuffix("|span") for field in windows if field.endswith("|span")]:
-            window = make(int(windows[f"{counter}|span"]), fixed=windows[f"{counter}|fixed"] == "1")
-            at, used = int(windows[f"{counter}|at"]), int(windows[f"{counter}|used"])
+        ledger.sums = {field[2:]: int(used) for field, used in meta.items() if field.startswith("s|")}
+        for counter in server.lrange(f"{tag}:w", 0, -1):
+            at, used, newest, span, fixed = map(int, meta.pop(f"w|{counter}").split())
+            window = make(span, fixed=bool(fixed))
             uses = [[int(word) for word in text.split()] for text in server.lrange(f"{tag}:w:{counter}", 0, -1)]
             window.load([at, used] if window.fixed else [at, uses])
-            assert window.fixed or sum(amount for _, amount in uses) == used
+            assert window.fixed or (sum(amount for _, amount in uses), uses[-1]) == (used, [at, newest])
             ledger.windows[counter] = window
+        assert not any(field.startswith("w|") for field in meta), "a window is in no list"
         for records, kept in (("open", ledger.open), ("closed", ledger.closed)):
             for name, text in server.hgetall(f"{tag}:{records}").items():
                 kept[name] = keys.intent_of(text)
                 held = json.loads(text)["held"]
                 if held:
                     ledger.held[name] = (held[0], held[1])
-        totals = server.hgetall(f"{tag}:totals")
-    counted = {
-        f"{owner}|{which}": value
-        for owner, total in ledger.exposure.totals.items()
-        for which, value in total._asdict().items()
-        if value
-    }
-    assert counted == {name: int(value) for name, value in totals.items() if value != "0"}, "totals are wrong"
+    totals = {field[2:]: tuple(map(int, text.split())) for field, text in meta.items() if field.startswith("t|")}
+    counted = {owner: tuple(total) for owner, total in ledger.exposure.totals.items()}
+    assert {o: t for o, t in counted.items() if any(t)} == {o: t for o, t in totals.items() if any(t)}, (
+        "totals are wrong"
+    )
     return ledger
 
 
