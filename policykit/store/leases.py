@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Final
 
 from policykit.decision import Hold
 from policykit.store.base import Grant
@@ -22,21 +23,26 @@ PART: Final = 50
 EARLY_MS: Final = 2
 
 
-class _Slice(NamedTuple):
-    left: int
-    #: On the monotonic clock, ms.
-    until: float
+class _Slice:
+    """What is left of a slice, and until when on the monotonic clock, s."""
+
+    __slots__ = ("left", "until")
+
+    def __init__(self, left: int, until: float) -> None:
+        self.left, self.until = left, until
 
 
-def _monotonic_ms() -> float:
-    return time.monotonic_ns() / 1_000_000
+@cache
+def _paid_for(holds: int) -> Grant:
+    """Return the answer to holds that slices paid for."""
+    return Grant(True, False, (0,) * holds, (), 0)
 
 
 class Leases:
     """Use budgets through slices: `Leases(store).use(holds, now_ms)` in place of `store.use`. Thread-safe."""
 
-    def __init__(self, store: ValkeyStore, part: int = PART, monotonic_ms: Callable[[], float] = _monotonic_ms) -> None:
-        self._store, self._part, self._clock = store, part, monotonic_ms
+    def __init__(self, store: ValkeyStore, part: int = PART, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._part, self._clock = store, part, monotonic_s
         self._lock = threading.Lock()
         self._slices: dict[str, _Slice] = {}
 
@@ -47,32 +53,32 @@ class Leases:
         """
         with self._lock:
             before = self._clock()
-            if not self._paid(holds, before):
-                wanted = tuple(self._slice_of(hold, before) for hold in holds)
-                grant, at_ms = self._store.used_at(wanted, now_ms)
-                if not grant.granted:
-                    return self._store.use(holds, now_ms) if wanted != holds else grant
-                for hold, slice_ in zip(holds, wanted, strict=True):
-                    self._take(hold, slice_.amount - hold.amount, at_ms, before)
-                return grant
-            return Grant(True, False, (0,) * len(holds), (), 0)
+            if self._paid(holds, before):
+                return _paid_for(len(holds))
+            wanted = tuple(map(self._slice_of, holds))
+            grant, at_ms = self._store.used_at(wanted, now_ms)
+            if not grant.granted:
+                return self._store.use(holds, now_ms) if wanted != holds else grant
+            for hold, slice_ in zip(holds, wanted, strict=True):
+                self._take(hold, slice_.amount - hold.amount, at_ms, before)
+            return grant
 
     def _paid(self, holds: tuple[Hold, ...], now: float) -> bool:
         """Spend from the slices at hand, if they pay for every hold."""
         slices = self._slices
-        for hold in holds:
-            if hold.kind != "window":
-                raise ValueError(f"{hold.counter} is no window; only rate budgets are leased, never a cap")
+        for done, hold in enumerate(holds):
             found = slices.get(hold.counter)
             if found is None or found.left < hold.amount or now >= found.until:
+                for paid in holds[:done]:
+                    slices[paid.counter].left += paid.amount
                 return False
-        for hold in holds:
-            left, until = slices[hold.counter]
-            slices[hold.counter] = _Slice(left - hold.amount, until)
+            found.left -= hold.amount
         return True
 
-    def _slice_of(self, hold: Hold, now: float) -> Hold:
+    def _slice_of(self, hold: Hold) -> Hold:
         """Ask for a slice instead of one use."""
+        if hold.kind != "window":
+            raise ValueError(f"{hold.counter} is no window; only rate budgets are leased, never a cap")
         if not hold.fixed:
             return hold
         return hold._replace(amount=max(hold.amount, hold.limit // self._part))
@@ -81,4 +87,4 @@ class Leases:
         """Keep what is left of a slice until its window ends by the server's clock, at the latest."""
         ends = at_ms - at_ms % hold.span_ms + hold.span_ms
         if left > 0:
-            self._slices[hold.counter] = _Slice(left, before + ends - at_ms - EARLY_MS)
+            self._slices[hold.counter] = _Slice(left, before + (ends - at_ms - EARLY_MS) / 1000)

@@ -22,9 +22,9 @@ START = NOW - NOW % SPAN
 
 
 class Moved:
-    """A monotonic clock that is moved by hand, ms."""
+    """A monotonic clock that is moved by hand, s."""
 
-    now = 5_000.0
+    now = 5.0
 
     def __call__(self) -> float:
         return self.now
@@ -56,10 +56,10 @@ def test_a_slice_ends_with_its_window(uri: str, tmp_path: Path) -> None:
     clock = Moved()
     store, leases = leased(uri, tmp_path, clock)
     assert leases.use((spend(),), START + SPAN - 100).granted
-    clock.now += 100 - EARLY_MS - 1
+    clock.now += (100 - EARLY_MS - 1) / 1000
     assert leases.use((spend(),), START + SPAN - 3).granted
     assert len(list(store.rows())) == 1
-    clock.now += 1
+    clock.now += 0.001
     assert leases.use((spend(),), START + SPAN - 2).granted
     assert len(list(store.rows())) == 2
     store.close()
@@ -83,6 +83,15 @@ def test_several_budgets_are_paid_together_or_not_at_all(uri: str, tmp_path: Pat
     assert store.use((spend(0),), START).used == (10,)
     assert leases.use((spend(9),), START).granted
     assert len(list(store.rows())) == 2
+    store.close()
+
+
+def test_one_slice_pays_two_holds_only_with_what_it_has(uri: str, tmp_path: Path) -> None:
+    """Two holds on one budget are paid one after the other: nine left are no ten."""
+    store, leases = leased(uri, tmp_path, Moved())
+    assert leases.use((spend(1),), START).granted
+    assert leases.use((spend(5), spend(5)), START).granted
+    assert store.use((spend(0),), START).used == (30,)
     store.close()
 
 
