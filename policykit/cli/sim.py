@@ -32,11 +32,27 @@ from policykit.cli._options import Exit, example, leave
     help="Make a key as well: what it is granted (read, trade.spot, withdraw, ...), from=ADDRESS, age=140d, expires=5d,"
     " refused=revoked|address|permission|clock|rate|ban|maintenance.",
 )
+@click.option(
+    "--hold",
+    "holds",
+    multiple=True,
+    metavar="WHAT=AMOUNT",
+    help="Let the account hold contracts (BTC/USDT:USDT=-0.5@61000), or money to trade them with (USDT=20000).",
+)
 @click.option("--for", "run_for", metavar="DURATION", help='Stop by itself after this time ("30s", "5m").')
-def command(dialect: str, faults: str | None, seed: int, port: int, keys: tuple[str, ...], run_for: str | None) -> None:
-    """Run simulated exchanges on loopback: stock ccxt trades on binance and reads keys on all of them."""
+def command(
+    dialect: str,
+    faults: str | None,
+    seed: int,
+    port: int,
+    keys: tuple[str, ...],
+    holds: tuple[str, ...],
+    run_for: str | None,
+) -> None:
+    """Run simulated exchanges on loopback: stock ccxt trades on Binance, spot and USD-M, and reads keys on all."""
     from policykit.testing import SimServer
     from policykit.testing.serve import read_faults, serve
+    from policykit.testing.sim_holdings import hold, read_holding
     from policykit.testing.sim_keys import read_key
     from policykit.units import parse_duration
 
@@ -49,6 +65,9 @@ def command(dialect: str, faults: str | None, seed: int, port: int, keys: tuple[
             SimServer(seed=seed, faults=rules, dialect=name, port=port + number if port else 0)
             for number, name in enumerate(ids or [dialect])
         ]
+        held = [read_holding(text) for text in holds]
+        for sim in sims:
+            hold(sim, held)
         serve(sims, duration, click.echo, specs)
     except ValueError as error:
         raise click.ClickException(str(error)) from None

@@ -286,6 +286,18 @@ class SimServer:
             book = self._futures.book(contract)
             book.wallet[book.named(contract).settle] = Decimal(amount)
 
+    def add_margin(self, asset: str, amount: Decimal | str | int) -> None:
+        """Put money into the futures' wallet: of linear contracts, or of the inverse ones that it is the base of."""
+        with self._exchange.lock:
+            inverse = any(one.settle == asset for one in self._futures.kinds["inverse"].contracts.values())
+            wallet = self._futures.kinds["inverse" if inverse else "linear"].wallet
+            wallet[asset] = wallet.get(asset, Decimal(0)) + Decimal(amount)
+
+    def mark(self, contract: str) -> Decimal:
+        """Return the mark price of a contract (`BTC/USDT:USDT`) now."""
+        with self._exchange.lock:
+            return self.linear.mark(self._futures.book(contract).named(contract), self.clock.now_ms())
+
     def allow_address(self, coin: str, address: str, *, network: str = "SIM", allowlisted: bool = True) -> None:
         """Put an address into the withdrawal address book."""
         with self._exchange.lock:

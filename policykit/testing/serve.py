@@ -17,6 +17,8 @@ from policykit.units import Duration, parse_duration, parse_percent
 
 #: The name of the built-in faults, for `--faults demo`.
 BUILT_IN = "demo"
+#: What stock ccxt trades on a dialect.
+_TRADED = {"binance": "spot and USD-M", "binanceusdm": "USD-M"}
 _SECONDS = ("seconds", "wire", "delay", "processing", "after")
 _SHARES = ("ratio", "share")
 
@@ -73,14 +75,14 @@ def serve(
     with ExitStack() as running:
         for sim in sims:
             running.enter_context(sim)
-            what = "spot" if sim.dialect == "binance" else "reads only"
+            what = _TRADED.get(sim.dialect, "reads only")
             say(f"policykit sim: {sim.dialect} {what} at {sim.url}, seed {sim.seed}; stop with Ctrl-C")
         say("# keys made for this run; they open nothing else")
         for sim in sims:
             _show_keys(sim, keys, len(sims) > 1, say)
         origins = " ".join(f"--endpoint {sim.dialect}={sim.url}" for sim in sims)
         say(f"# then: policykit lint --live {origins if len(sims) > 1 else f'--endpoint {sims[0].url}'} POLICY")
-        if sims[0].dialect == "binance":
+        if sims[0].dialect in _TRADED:
             say(f"# or in a bot: policykit.testing.point(client, {sims[0].url!r})")
         try:
             _wait(None if run_for is None else run_for.ms / 1000)

@@ -10,8 +10,9 @@ import pytest
 from policykit.cli.__main__ import main
 from policykit.errors import PolicyError
 from policykit.sim import Fault, dialects
-from policykit.testing import SimServer
+from policykit.testing import Sim, SimClock, SimServer
 from policykit.testing.serve import read_faults, serve
+from policykit.testing.sim_holdings import hold, read_holding
 from policykit.testing.sim_keys import KeySpec, read_key
 from policykit.units import Duration
 
@@ -77,7 +78,7 @@ def test_the_command_says_how_to_reach_it_and_stops_by_itself(capsys: pytest.Cap
     """URL, seed and the run's own key are printed, then what happened; exit code 0."""
     assert main(["sim", "--seed", "7", "--faults", "demo", "--for", "20ms"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("policykit sim: binance spot at http://127.0.0.1:")
+    assert lines[0].startswith("policykit sim: binance spot and USD-M at http://127.0.0.1:")
     assert lines[0].endswith(", seed 7; stop with Ctrl-C")
     assert [line.partition("=")[0] for line in lines[2:4]] == ["export MM_EXEC_API_KEY", "export MM_EXEC_API_SECRET"]
     assert [len(line.partition("=")[2]) for line in lines[2:4]] == [64, 64]
@@ -123,7 +124,7 @@ def test_several_exchanges_at_once_with_keys_that_are_bad_in_their_ways(capsys: 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" at ")[0] for line in lines[:2]] == [
         "policykit sim: bybit reads only",
-        "policykit sim: binance spot",
+        "policykit sim: binance spot and USD-M",
     ]
     prefixes = [line.removeprefix("export ").partition("=")[0] for line in lines if line.startswith("export ")]
     assert prefixes == [
@@ -169,3 +170,40 @@ def test_a_wrong_key_is_told(text: str, told: str, capsys: pytest.CaptureFixture
     """One line with what may be, exit code 2."""
     assert main(["sim", "--for", "1ms", "--key", text]) == 2
     assert capsys.readouterr().err.startswith(f"policykit: {told}")
+
+
+def test_an_account_holds_what_it_is_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """Contracts at their entry or the market's price, money to trade them with; stock ccxt reads them."""
+    grants = ("read", "trade.derivatives")
+    for dialect in ("binance", "binanceusdm"):
+        with Sim(clock=SimClock(), dialect=dialect, amplitude=0.0, grants=grants) as sim:
+            told = ("USDT=20000", "BTC/USDT:USDT=-0.5@61000", "ETH/USDT:USDT=2", "BTC=0.5", "BTC/USD:BTC=10@50000")
+            hold(sim, [read_holding(text) for text in told])
+            client = sim.client()
+            positions = client.fetch_positions(params={"subType": "linear"})
+            held = {one["symbol"]: (one["side"], one["contracts"], one["entryPrice"]) for one in positions}
+            assert held == {"BTC/USDT:USDT": ("short", 0.5, 61_000.0), "ETH/USDT:USDT": ("long", 2.0, 3_000.0)}
+            assert client.fetch_balance({"type": "swap", "subType": "linear"})["USDT"]["total"] == 20_500
+            assert sim.held("BTC/USD:BTC") == 10
+    assert main(["sim", "--hold", "USDT=20000", "--hold", "BTC/USDT:USDT=0.1", "--for", "1ms"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--hold", "much"), "hold 'much' has no form; BTC/USDT:USDT=-0.5@61000 or USDT=20000 may be"),
+        (("--hold", "USDT=-5"), "hold 'USDT=-5' has no form; BTC/USDT:USDT=-0.5@61000 or USDT=20000 may be"),
+        (("--hold", "USDT=1.2.3"), "hold 'USDT=1.2.3' has no form; BTC/USDT:USDT=-0.5@61000 or USDT=20000 may be"),
+        (("--hold", "BTC/EUR:EUR=1"), "sim: 'BTC/EUR:EUR' is no contract here; may be BTC/USDT:USDT, ETH/USDT:USDT"),
+        (
+            ("--dialect", "kraken", "--hold", "BTC/USDT:USDT=1"),
+            "hold BTC/USDT:USDT: kraken shows no contracts; binance, binancecoinm, binanceusdm do",
+        ),
+    ],
+)
+def test_what_cannot_be_held_is_told(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str) -> None:
+    """Exit code 2, one line, and nothing is served."""
+    assert main(["sim", *arguments, "--for", "1ms"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()[0]) == ("", f"policykit: {told}")
