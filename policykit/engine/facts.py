@@ -84,6 +84,17 @@ class Streak(NamedTuple):
 NO_STREAK: Final = Streak()
 
 
+class Partial(NamedTuple):
+    """Entries into one symbol that filled in part, while none filled wholly since.
+
+    `at_ms`: when one was last seen to have filled, or to have ended, so (UTC ms). `least`: the smallest part that one
+    which is still out has filled.
+    """
+
+    at_ms: int | None = None
+    least: Decimal | None = None
+
+
 class Halt(NamedTuple):
     """Why the trading state is not ACTIVE. `scope` as INTERFACE: all, exchange:X, account:X/NAME, bot:X, symbol:X."""
 
@@ -144,6 +155,8 @@ class Facts:
     peak: Fact | None = None
     #: None: no policy of the account asked to count.
     streak: Streak | None = None
+    #: By symbol; an absent one has none. None: no policy of the account asked to count.
+    partials: Mapping[str, Partial] | None = None
     #: When a key was proved to work from this host's address: by `host|key` (UTC ms).
     address_proofs: Mapping[str, int] = field(default_factory=dict)
     #: Local clock minus the exchange's, ms, at the last measurement; None: never measured.

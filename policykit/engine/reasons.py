@@ -86,6 +86,14 @@ REASONS: Final[dict[str, ReasonText]] = {
     "ORDER_OUTCOME_PENDING": ReasonText(
         "an earlier order there has no known outcome yet", "wait until it is settled (`policykit orders --unknown`)"
     ),
+    "PARTIAL_COOLDOWN": ReasonText("an entry filled in part too short a time ago", "wait"),
+    "PARTIAL_FILL": ReasonText(
+        "an entry that is still out has filled by less than counts as a fill", "let it fill, or cancel it"
+    ),
+    "PARTIAL_REENTRIES": ReasonText(
+        "too many entries followed one that filled in part",
+        "see why they do not fill; the count ends an hour after the last of them",
+    ),
     "PEAK_MISSING": ReasonText("the highest equity was not observed", "wait for the guard's next observation"),
     "PERMIT_EXPIRED": ReasonText(
         "the permit to send ran out on the way, and the order does not pass any more", "decide again"

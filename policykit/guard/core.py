@@ -153,7 +153,7 @@ class Guard(Deciding):
         """Write down that this policy is in force in this process, and `more` that is to be known of it."""
         policy = self.policy
         loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot, **more}
-        loaded |= counted(policy)
+        loaded |= counted(policy, *([self.shadow.engine.effective] if self.shadow is not None else []))
         self.store.announce(self.account, policy.model.account.currency, loaded, self.now())
         stage = self.scope.stage
         self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=self.mode)

@@ -60,14 +60,20 @@ def mode_named() -> Mode:
     raise PolicykitError(f'POLICYKIT_MODE is "{named}"; enforce or shadow may be; set one of them, or unset it')
 
 
-def counted(policy: EffectivePolicy) -> dict[str, Any]:
-    """Return what the store has to count for a policy from when it is in force: trades, and groups of accounts."""
-    risk, currency = policy.model.risk, policy.model.account.currency
+def counted(policy: EffectivePolicy, *beside: EffectivePolicy) -> dict[str, Any]:
+    """Return what the store counts from when a policy is in force: trades and partly filled entries, and into groups.
+
+    What candidates `beside` it ask for is counted too, but an account joins a group by its own policy only.
+    """
+    risks = [one.model.risk for one in (policy, *beside) if one.model.risk is not None]
+    groups, currency = policy.model.groups or {}, policy.model.account.currency
     said: dict[str, Any] = {}
-    if risk is not None and risk.consecutive_losses is not None:
+    if any(risk.consecutive_losses is not None for risk in risks):
         said["trades"] = True
-    if policy.model.groups:
-        said["groups"] = [group_owner(name, currency) for name in sorted(policy.model.groups)]
+    if any(risk.partial_fills is not None for risk in risks):
+        said["entries"] = True
+    if groups:
+        said["groups"] = [group_owner(name, currency) for name in sorted(groups)]
     return said
 
 

@@ -51,6 +51,7 @@ CHECKS: Final = frozenset(
         "risk.max_price_move",
         "risk.max_slippage",
         "risk.reduce_only_exits",
+        "risk.partial_fills",
         "risk.repeated_execution",
         "risk.risk_at_stop",
         "risk.self_trade_prevention",

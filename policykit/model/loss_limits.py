@@ -102,12 +102,12 @@ class ConsecutiveLosses(Section):
 
 
 class PartialFills(Section):
-    """What breaks the loop of partial fills and re-entries."""
+    """What breaks the loop of partial fills and re-entries, symbol by symbol; exits never wait."""
 
     min_fill_to_act: Annotated[
         PercentText | None,
         Meta(
-            "The smallest part of an order that counts as a fill to act on.",
+            "The least part of an entry that counts as a fill: while less of one filled, further entries wait.",
             HIGHER,
             unit="percent of the order",
             guide=("G40",),
@@ -117,7 +117,7 @@ class PartialFills(Section):
     max_reentries: Annotated[
         Count | None,
         Meta(
-            "The most new entries after a partial one.",
+            "The most new entries within an hour of one that filled in part, until one fills wholly.",
             LOWER,
             unit="count",
             guide=("G40",),
@@ -127,7 +127,7 @@ class PartialFills(Section):
     cooldown: Annotated[
         DurationText | None,
         Meta(
-            "The least time before the next entry.",
+            "How long entries wait after one that filled, or ended, in part.",
             HIGHER,
             unit="duration",
             guide=("G40",),

@@ -10,6 +10,7 @@ from policykit.engine.facts import Contract, Fact, Facts, Move, Position, Quote,
 from policykit.engine.money import unit_steps
 from policykit.store.base import Observation
 from policykit.store.codec import contract_from_list, contract_to_list, fact_from_list, fact_to_list
+from policykit.store.entries import Entries
 from policykit.store.exposure import Exposure, owners
 from policykit.store.figures import Figures
 from policykit.store.positions import PositionState
@@ -67,6 +68,7 @@ class AccountState:
         self.unlisted: frozenset[str] = frozenset()
         #: Kept once a policy asks for it.
         self.trades: Trades | None = None
+        self.entries: Entries | None = None
         self.address_proofs: dict[str, int] = {}
         self.skew_ms: int | None = None
         self.bans: dict[str, int] = {}
@@ -183,6 +185,7 @@ class AccountState:
             margin_ratio=self.margin_ratio,
             borrowed=self.borrowed,
             streak=None if self.trades is None else self.trades.streak,
+            partials=None if self.entries is None else self.entries.view(),
             address_proofs=dict(self.address_proofs),
             positions=LivePositions(self.positions),
             positions_as_of_ms=self.positions_as_of_ms,
@@ -212,6 +215,7 @@ class AccountState:
             "units_as_of_ms": self.units_as_of_ms,
             "unlisted": sorted(self.unlisted),
             "trades": None if self.trades is None else self.trades.dump(),
+            "entries": None if self.entries is None else self.entries.dump(),
             "address_proofs": dict(self.address_proofs),
             "skew_ms": self.skew_ms,
             "bans": dict(self.bans),
@@ -239,7 +243,7 @@ class AccountState:
         for symbol, (bid, ask, as_of_ms) in data.get("quotes", {}).items():
             self.quotes[symbol] = Quote(Decimal(bid), Decimal(ask), as_of_ms)
         self.contracts = {s: contract_from_list(c) for s, c in data.get("contracts", {}).items()}
-        mode, trades = data.get("position_mode"), data.get("trades")
+        mode, trades, entries = data.get("position_mode"), data.get("trades"), data.get("entries")
         self.position_mode = None if mode is None else Setting(*mode)
         self.margin_ratio = fact_from_list(data.get("margin_ratio"))
         self.borrowed = fact_from_list(data.get("borrowed"))
@@ -248,6 +252,9 @@ class AccountState:
         if trades is not None:
             self.trades = Trades()
             self.trades.load(trades)
+        if entries is not None:
+            self.entries = Entries()
+            self.entries.load(entries)
         self.address_proofs = dict(data.get("address_proofs", {}))
 
 

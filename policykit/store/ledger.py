@@ -25,6 +25,7 @@ from policykit.store.codec import (
     observation_from_dict,
     outcome_from_dict,
 )
+from policykit.store.entries import Entries
 from policykit.store.exposure import Exposure
 from policykit.store.positions import PositionState
 from policykit.store.trades import Trades
@@ -234,6 +235,7 @@ class Ledger:
         after = advance(before, outcome)
         if after.filled > before.filled:
             self._fill(before, after, outcome.at_ms)
+        self._entered(before, after, outcome.at_ms)
         if not before.open:
             self.closed[intent_id] = after
             return after
@@ -263,6 +265,14 @@ class Ledger:
         cost = None if after.cost is None or (was and before.cost is None) else after.cost - (before.cost or 0)
         quantity = now - was if after.order.side == "buy" else was - now
         if account.filled(key, quantity, cost, at_ms, reduces=after.reduces):
+            self.moved()
+
+    def _entered(self, before: Intent, after: Intent, at_ms: int) -> None:
+        """Tell the account of an entry that filled, or is over, where partial fills are counted."""
+        account = self.accounts.get(after.account)
+        if account is None or account.entries is None or after.reduces:
+            return
+        if (after.filled > before.filled or after.open < before.open) and account.entries.saw(after, at_ms):
             self.moved()
 
     def _give_back(self, intent_id: str, quantity: int) -> None:
@@ -426,6 +436,8 @@ def _policy(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     account.join(tuple(body.get("groups", ())))
     if body.get("trades") and account.trades is None:
         account.trades = Trades()
+    if body.get("entries") and account.entries is None:
+        account.entries = Entries()
     ledger.moved()
 
 

@@ -102,10 +102,10 @@ DENIALS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[tuple[s
     ({}, {"positions_as_of_ms": NOW - 10_001}, {}, [("FACTS_STALE", "positions 10 s old, over max_age 10 s")]),
     ({}, {"positions_as_of_ms": NOW + 501}, {}, [("FACTS_STALE", "positions 0.5 s ahead of the clock")]),
     (
-        {"risk.partial_fills": {"max_reentries": 3}},
+        {"reconciliation": {"tolerance": "5 USDT"}},
         {},
         {},
-        [("CHECK_MISSING", f"risk.partial_fills.max_reentries {UNHELD}")],
+        [("CHECK_MISSING", f"reconciliation.tolerance {UNHELD}")],
     ),
     (
         {},

@@ -60,9 +60,6 @@ def test_limits_that_nothing_holds_are_these() -> None:
         "reconciliation.positions_every",
         "reconciliation.tolerance",
         "retry.reconnect.max_per",
-        "risk.partial_fills.cooldown",
-        "risk.partial_fills.max_reentries",
-        "risk.partial_fills.min_fill_to_act",
         "stage.evidence",
     ]
 

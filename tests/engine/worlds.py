@@ -86,6 +86,7 @@ ACCOUNT_LIMITS: dict[str, Any] = {
     "risk.weekly_loss": {"limit": "5% of equity"},
     "risk.max_drawdown": {"limit": "10% of equity"},
     "risk.consecutive_losses": {"limit": 3},
+    "risk.partial_fills": {"min_fill_to_act": "10%", "max_reentries": 3, "cooldown": "60s"},
 }
 #: Where the policy has it, if elsewhere than the check's id says.
 PLACES: dict[str, str] = {
@@ -100,6 +101,7 @@ ACCOUNT_FACTS: dict[str, Any] = {
     "week_transfers": Decimal(0),
     "peak": Fact(Decimal(100_600), DAY),
     "streak": Streak(),
+    "partials": {},
 }
 #: No lane is made under these.
 LANELESS: dict[str, Any] = {"risk.duplicate_window": "1s", "risk.risk_at_stop": "1000 USDT"}
