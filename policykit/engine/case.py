@@ -282,12 +282,15 @@ class Case:
 
     def _calms(self) -> bool:
         """Tell whether a call that configures the account asks for less leverage, or for what is put aside, only."""
-        order, known = self.order, self.facts.contracts.get(self.order.symbol)
+        order = self.order
         if order.position_mode is not None or order.margin_mode not in (None, "isolated"):
             return False
         if order.leverage is None:
             return order.margin_mode is not None
-        return known is not None and known.leverage is not None and 0 < order.leverage <= known.leverage
+        known = self.facts.contracts.get(order.symbol)
+        if known is None or known.leverage is None or not self.fresh(known.as_of_ms, self.setup.max_age_ms):
+            return False
+        return 0 < order.leverage <= known.leverage
 
     # ---- what it is worth
 
