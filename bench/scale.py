@@ -1,133 +1,188 @@
-"""What a decision costs with many symbols and many open orders, and what they take of memory: memory store."""
+"""1,000 bots on one valkey: how much it does, how long they wait, and where that bends; sqlite and memory beside it.
+
+`python -m bench scale` prints the table of docs/scale.md and its rows. Everything is beside a PING of the same run: the
+middle answer to one connection that does nothing else. A bot lives one order: eight reads that use a shared rate
+budget, then facts, reservation, acknowledgement and end. Each is a request or two, but for most reads of leased budgets.
+"""
 
 from __future__ import annotations
 
-import gc
-import json
+import multiprocessing
 import tempfile
-import tracemalloc
-from collections.abc import Callable
-from dataclasses import replace
-from decimal import Decimal
-from itertools import count
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from bench._harness import Row, interleave, row
-from bench.guard import ROOMY, Quiet
-from bench.store import ACCOUNT, made
-from policykit.decision import Decision
-from policykit.engine import compile_policy
-from policykit.engine.engine import Engine
-from policykit.guard import Guard
-from policykit.order import Order
-from policykit.orders.ids import new_id
-from policykit.orders.intent import Intent, Outcome
-from policykit.policy import load_text
-from policykit.store import Observation
-from policykit.traits import load
+from bench._bots import PING, Load, account_of, known, live, load, record, reset
+from bench._harness import Row
+from policykit.store import Store
+from policykit.store.memory import MemoryStore
+from policykit.store.sqlite import SqliteStore
+from tests.store.servers import ValkeyServer
 
-GOAL = 1.3
-FEW, MANY = 10, 10_000
-#: Memory has no goal in SPEED; these are bounds that a leak breaks: a guard, and what 1,000 symbols add to it.
-GUARD_MB, SYMBOLS_MB = 1.0, 5.0
-NOW_MS = 1_795_255_200_000
-POLICY = json.dumps({**ROOMY, "risk": {**ROOMY["risk"], "symbols": ["*"]}})
-
-
-def _order(symbol: str) -> Order:
-    return Order(symbol, "buy", "limit", Decimal("0.0001"), Decimal(59_000))
-
-
-def _observed(symbols: int) -> Observation:
-    names = ["BTC", *(f"A{number}" for number in range(symbols - 1))]
-    return Observation(
-        NOW_MS,
-        NOW_MS,
-        equity=Decimal(1_000_000_000),
-        net_transfers=Decimal(0),
-        positions={name: Decimal("0.001") for name in names},
-        marks={f"{name}/USDT": Decimal(60_000) for name in names},
-        skew_ms=12,
-        day_start_ms=NOW_MS - NOW_MS % 86_400_000,
-    )
+BOTS = 1_000
+CROWDS = (1, 10, 100, BOTS)
+#: Orders of one measurement: few bots are measured on fewer.
+ORDERS = {1: 150, 10: 300, 100: 500, BOTS: BOTS}
+ACCOUNTS = 100
+#: Parts of what the server can do at most that 1,000 bots ask of it.
+LOADS = (0.25, 0.5, 0.75, 0.9)
+#: Processes on one sqlite file, and the orders of each.
+PROCESSES, EACH = (1, 8), 40
+#: On few and crowded cores one of them may be kept out for longer than a bot would wait.
+PATIENCE_MS = 60_000
+FORK = multiprocessing.get_context("fork")
+#: SPEED has no goals for these: they are bounds that a regression breaks.
+WORK_GOAL, FLAT_GOAL, WAIT_GOAL, LEASED_GOAL = 12.0, 2.0, 60.0, 1.3
+SQLITE_GOAL, SHARED_GOAL, MEMORY_GOAL = 2_000.0, 0.3, 60.0
 
 
-def decider(symbols: int, opened: int) -> Callable[[], object]:
-    """Return a whole decision (facts, assess, reserve, outcome) beside so many symbols and open orders."""
-    engine: Engine = compile_policy(load_text(POLICY), load("binance"))
-    store = Quiet()
-    store.observe(ACCOUNT, _observed(symbols), NOW_MS)
-    order, numbers = _order("BTC/USDT"), count()
+class Way(NamedTuple):
+    """How the bots share: accounts, leased budgets, and when the server syncs its file."""
 
-    def reserve() -> Intent:
-        facts = store.facts(ACCOUNT, "bot", "BTC/USDT")
-        found = engine.assess(facts, order, NOW_MS)
-        if found.reasons:
-            raise RuntimeError(f"bench: {found.reasons[0].message}")
-        name = new_id()
-        decision = Decision(name, "allow", "enforce", "order.create", order, "mm", "sha256:0", "bot", NOW_MS)
-        intent = replace(BLANK, id=name, client_order_id=f"pk{next(numbers)}", holds=found.holds, order=order)
-        if not store.reserve(decision, intent, found.holds, facts.generation, NOW_MS).granted:
-            raise RuntimeError("bench: the store must grant")
-        return intent
-
-    for _ in range(opened):
-        store.outcome(reserve().id, Outcome("acknowledged", NOW_MS))
-
-    def one() -> object:
-        return store.outcome(reserve().id, Outcome("acknowledged", NOW_MS, filled=Decimal(0), closed=True))
-
-    return one
+    name: str
+    accounts: int
+    leased: bool
+    sync: str = "everysec"
 
 
-#: An intent, to be filled in.
-BLANK = made(NOW_MS)[1]
+#: Requests of nothing but a PING, so many a bot as an order has: what connections, kernel and bench cost themselves.
+PINGS = 13
+WAYS = (
+    Way("one account", 1, False),
+    Way(f"{ACCOUNTS} accounts", ACCOUNTS, False),
+    Way("one account, leased budgets", 1, True),
+    Way(f"{ACCOUNTS} accounts, leased budgets", ACCOUNTS, True),
+    Way(f"{ACCOUNTS} accounts, leased, synced before each answer", ACCOUNTS, True, "always"),
+)
+TITLE = f"{'':52} {'bots':>5} {'requests':>9} {'orders':>8} {'work':>6} {'median':>8} {'p99':>8}"
 
 
-def _grown(make: Callable[[], object]) -> float:
-    """Return the MB that something keeps; it is made once before, so that imports and caches do not count."""
-    make()
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    kept = make()
-    gc.collect()
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    del kept
-    return grown / 1e6
+class Valkey:
+    """The measurements on one server; `unit` is a PING's seconds, `work` its server's."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = ("--appendonly", "yes", "--appendfsync", "everysec")
+        self.folder, self.server = folder, ValkeyServer(folder / "server", *settings)
+        alone = load(self.server, [[PING] * 20] * 200, 1)
+        self.unit, self.work = alone.at(0.5), alone.server_s
+        self.found: dict[tuple[str, float], Load] = {}
+
+    def measure(self) -> Iterator[str]:
+        """Measure everything; yield the lines of the table."""
+        for bots in CROWDS:
+            yield self._line("PING alone", bots, load(self.server, [[PING] * PINGS] * ORDERS[bots], bots))
+        recording, recorded = None, None
+        for way in WAYS:
+            if recording is None or recorded != way[1:3]:
+                recording = record(self.server, self.folder, BOTS, way.accounts, leased=way.leased)
+                recorded = way[1:3]
+            self._sync(way.sync)
+            for bots in CROWDS:
+                reset(self.server, recording)
+                yield self._line(way.name, bots, load(self.server, recording.bots[: ORDERS[bots]], bots))
+            most = self.found[way.name, BOTS].orders_per_s
+            for part in LOADS if way.accounts > 1 and way.leased else ():
+                reset(self.server, recording)
+                yield self._line(way.name, part, load(self.server, recording.bots, BOTS, orders_per_s=part * most))
+
+    def _sync(self, when: str) -> None:
+        client = self.server.client()
+        client.config_set("appendfsync", when)
+        client.close()
+
+    def _line(self, way: str, crowd: float, done: Load) -> str:
+        self.found[way, crowd] = done
+        bots = str(crowd) if crowd >= 1 else f"{crowd:.0%}"
+        rates = f"{done.requests_per_s * self.unit:9.3f} {done.orders_per_s * self.unit:8.4f}"
+        waits = f"{done.at(0.5) / self.unit:8.1f} {done.at(0.99) / self.unit:8.1f}"
+        return f"{way:52} {bots:>5} {rates} {done.server_s / self.work:6.1f} {waits}"
 
 
-def _guard(path: Path, symbols: int) -> Callable[[], Guard]:
-    def make() -> Guard:
-        guard = Guard.load(path, store=Quiet(), testing=True)
-        guard.store.observe(ACCOUNT, _observed(symbols), NOW_MS)
-        facts = guard.store.facts(ACCOUNT, "bot")
-        for name in facts.marks:
-            guard.engine.assess(facts, _order(name), NOW_MS)
-        return guard
+def _work(path: Path, orders: int, ready: Any, go: Any) -> None:
+    store = SqliteStore(path, busy_ms=PATIENCE_MS)
+    ready.release()
+    go.wait()
+    for _ in range(orders):
+        live(store, account_of(0, 1))
 
-    return make
+
+def shared(folder: Path, processes: int) -> float:
+    """Return orders a second of so many processes together on one sqlite file."""
+    path = folder / f"{processes}.db"
+    store = SqliteStore(path)
+    known(store, account_of(0, 1))
+    ready, go = FORK.Semaphore(0), FORK.Event()
+    workers = [FORK.Process(target=_work, args=(path, EACH, ready, go)) for _ in range(processes)]
+    for worker in workers:
+        worker.start()
+    for _ in workers:
+        ready.acquire()
+    started = time.perf_counter()
+    go.set()
+    for worker in workers:
+        worker.join()
+        if worker.exitcode != 0:
+            raise RuntimeError("bench: a process on the sqlite store failed")
+    spent = time.perf_counter() - started
+    store.close()
+    return processes * EACH / spent
+
+
+def alone(store: Store, orders: int) -> float:
+    """Return the seconds of an order's life in one process."""
+    known(store, account_of(0, 1))
+    live(store, account_of(0, 1))
+    started = time.perf_counter()
+    for _ in range(orders):
+        live(store, account_of(0, 1))
+    return (time.perf_counter() - started) / orders
 
 
 def rows() -> list[Row]:
-    """Return the rows of SPEED that are about size."""
-    figures = interleave(
-        {
-            "10": decider(FEW, FEW),
-            "symbols": decider(MANY, FEW),
-            "open orders": decider(FEW, MANY),
-        }
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "policy.yaml"
-        policy = {**ROOMY, "risk": {**ROOMY["risk"], "symbols": ["*"]}}
-        path.write_text(json.dumps(policy))
-        few, many = _grown(_guard(path, 1)), _grown(_guard(path, 1_001))
-    note = "an order of each symbol was assessed, so each has its express lane"
+    """Print the table, and return the rows that stand for it."""
+    here = Path(__file__).parent / "out"
+    here.mkdir(exist_ok=True)  # on the disk of the project: a temporary folder may be in memory
+    with tempfile.TemporaryDirectory(dir=here) as name:
+        folder = Path(name)
+        bench = Valkey(folder)
+        try:
+            print(f"requests and orders in the time of a PING, work and waits in PINGs\n{TITLE}")
+            for line in bench.measure():
+                print(line, flush=True)
+        finally:
+            bench.server.kill()
+        one, many = (shared(folder, processes) for processes in PROCESSES)
+        memory = alone(MemoryStore(), 300)
+    unit, found = bench.unit, bench.found
+    plain, leased = (found[WAYS[number].name, BOTS] for number in (1, 3))
+    few, half = found[WAYS[3].name, 10], found[WAYS[3].name, 0.5]
+    note = f"a PING takes {unit * 1e6:.0f} us"
+    waits = f"p99 {half.at(0.99) / unit:.0f} x; the bots' side shares its cores with the server here"
     return [
-        row("a decision with 10,000 symbols, memory store", figures, "symbols", "10", GOAL),
-        row("a decision with 10,000 open orders, memory store", figures, "open orders", "10", GOAL),
-        Row("memory of a guard", GUARD_MB, few, "MB", 0.0, "policy, engine, empty memory store"),
-        Row("memory of 1,000 symbols", SYMBOLS_MB, many - few, "MB", 0.0, note),
+        Row(
+            "valkey, 1,000 bots: the server's work for a request",
+            *(WORK_GOAL, leased.server_s / bench.work, "x PING's", leased.server_s, note),
+        ),
+        Row(
+            "valkey, 1,000 bots: the server's work beside that of 10",
+            *(FLAT_GOAL, leased.server_s / few.server_s, "x 10 bots'", leased.server_s),
+        ),
+        Row(
+            "valkey, 1,000 bots at half of its load: middle wait",
+            *(WAIT_GOAL, half.at(0.5) / unit, "x PING", half.at(0.5), waits),
+        ),
+        Row(
+            "valkey: work saved by leased rate budgets, for an order",
+            *(LEASED_GOAL, plain.order_s / leased.order_s, "x with them", plain.order_s, ""),
+            at_least=True,
+        ),
+        Row("sqlite FULL: an order's life", SQLITE_GOAL, 1 / one / unit, "x PING", 1 / one),
+        Row(
+            "sqlite FULL: orders of 8 processes on one file",
+            *(SHARED_GOAL, many / one, "x 1 process'", 1 / many, ""),
+            at_least=True,
+        ),
+        Row("memory: an order's life", MEMORY_GOAL, memory / unit, "x PING", memory),
     ]
