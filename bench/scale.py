@@ -2,7 +2,7 @@
 
 `python -m bench scale` prints the table of docs/scale.md and its rows. Everything is beside a PING of the same run: the
 middle answer to one connection that does nothing else. A bot lives one order: eight reads that use a shared rate
-budget, then facts, reservation, acknowledgement and end. Each is a request or two, but for most reads of leased budgets.
+budget, then facts, reservation, acknowledgement and end. Each is a request or two; most reads of leased budgets, none.
 """
 
 from __future__ import annotations
