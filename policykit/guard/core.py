@@ -201,8 +201,9 @@ class Guard(Deciding):
             facts = self.store.facts(self.account, self.bot, symbol)
         except StoreUnavailable as error:
             return Facts(store_problem=(error.code, str(error)), recovered=self.recovered)
-        problem = self._problem or self.account_problem
-        if self.recovered and problem is None:
+        # What the store says of itself comes first: a reset is mended by a person, and nothing else is until then.
+        problem = facts.store_problem or self._problem or self.account_problem
+        if self.recovered and problem is facts.store_problem:
             return facts
         return replace(facts, recovered=self.recovered, store_problem=problem)
 

@@ -64,8 +64,10 @@ class ValkeyServer:
     def kill(self) -> None:
         """End it as a power cut does."""
         assert self.process is not None
+        assert self.process.stdout is not None
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
 
     def client(self) -> Any:
         return valkey.Valkey(port=self.port, password=self.password, decode_responses=True)
