@@ -98,7 +98,11 @@ REASONS: Final[dict[str, ReasonText]] = {
     "PERMIT_EXPIRED": ReasonText(
         "the permit to send ran out on the way, and the order does not pass any more", "decide again"
     ),
-    "PRICE_MISSING": ReasonText("no price was observed for what must be valued", "let the guard read that mark"),
+    "PRICE_MISSING": ReasonText(
+        "no price was observed for what must be valued",
+        "try again in a few seconds: the guard reads it from now on; if this stays, check the symbol, "
+        "and that the guard runs (`with guard:`)",
+    ),
     "PRICE_STALE": ReasonText("the newest price is too old", "see why marks are not read"),
     "PRODUCT_NOT_TRADED": ReasonText(
         "the symbol's product is none that this guard trades",

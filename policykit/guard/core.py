@@ -24,6 +24,7 @@ from policykit.guard.deciding import Deciding
 from policykit.guard.given import observation, with_units
 from policykit.guard.in_force import InForce, Reloaded
 from policykit.guard.living import lives
+from policykit.guard.pricing import Wanted
 from policykit.guard.settings import (
     Mode,
     choose_key,
@@ -107,6 +108,8 @@ class Guard(Deciding):
         #: Whether a file that was written may loosen the policy while the guard runs.
         self.allow_loosen = False
         self.in_force = InForce(self)
+        #: Markets that the bot asked for and that the policy allows by a glob: they are priced from then on.
+        self.wanted = Wanted()
         self._maintenance: Any = None
         self._lock = threading.Lock()
 

@@ -18,6 +18,7 @@ from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import OrderState
 from policykit.guard import fallback, refusals
 from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.pricing import UNPRICED, Wanted
 from policykit.guard.settings import Mode
 from policykit.guard.shadow import Shadow
 from policykit.order import CANCELS, Order
@@ -49,6 +50,7 @@ class Deciding(ABC):
     telemetry: Telemetry
     scope: Scope
     validity_ms: int
+    wanted: Wanted
     clock_bound_ms: int
     #: A candidate that judges every order too, and acts on nothing.
     shadow: Shadow | None = None
@@ -157,6 +159,8 @@ class Deciding(ABC):
 
     def _deny(self, decision: Decision, reasons: tuple[Reason, ...], started: float) -> Denied:
         decision.outcome, decision.reasons = "deny", reasons
+        if any(reason.code in UNPRICED for reason in reasons):
+            self.wanted.add(self.policy, decision.order.symbol)
         self._write(decision)
         self._tell(decision, started, None)
         return Denied(decision, denial_message(decision, self.policy.file))

@@ -10,7 +10,6 @@ import logging
 import os
 import threading
 from contextlib import suppress
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit.clock import SystemClock
@@ -22,6 +21,7 @@ from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
+from policykit.guard.pricing import contract_sizes, needs_quotes, prices
 from policykit.guard.transfers import Transfers
 from policykit.guard.worth import equity_of
 from policykit.orders.intent import Intent, Outcome
@@ -29,7 +29,6 @@ from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
 from policykit.store import Observation
 from policykit.telemetry import names
-from policykit.units import exact
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -105,6 +104,7 @@ class Maintenance:
             self._halted(self._own_client())
         if not self._lead(LEASE_MS):
             guard.recovered = not guard.abandoned()
+            self._prices_of_its_own()
             self._gauges()
             return
         try:
@@ -164,7 +164,7 @@ class Maintenance:
                 carried_transfers=told.carried,
                 positions={**account.balances, **account.positions},
                 marks=marks,
-                contract_sizes=_sizes(client, symbols),
+                contract_sizes=contract_sizes(client, symbols),
                 unlisted=frozenset(a for a in account.balances if f"{a}/{currency}" not in client.markets),
                 quotes=self._quotes(client, symbols),
                 contracts=self._contracts(client, account, symbols),
@@ -187,7 +187,7 @@ class Maintenance:
             raise
 
     def _symbols(self, client: Any, account: LiveAccount) -> tuple[str, ...]:
-        """Return what to price: the policy's symbols, and what is held, as far as the exchange lists it."""
+        """Return what to price: the policy's symbols, those asked for, and what is held, as far as they are listed."""
         model, takes = self.guard.policy.model, self.guard.adapter.takes
         currency = model.account.currency
         named = [s for s in (model.risk.symbols if model.risk else None) or () if not set(s) & set("*!?")]
@@ -195,13 +195,21 @@ class Maintenance:
         held += [f"{asset}/{currency}:{currency}" for asset in account.margin if asset != currency]
         held += [key.partition("#")[0] for key in account.positions]
         client.load_markets()
-        return tuple(sorted(s for s in {*named, *held} if s in client.markets and takes(s)))
+        return tuple(sorted(s for s in {*named, *self.guard.wanted, *held} if s in client.markets and takes(s)))
+
+    def _prices_of_its_own(self) -> None:
+        """Price what this guard's bot asked for: the account's poller, another guard, knows nothing of it."""
+        guard, wanted = self.guard, tuple(self.guard.wanted)
+        if wanted:
+            client = self._own_client()
+            client.load_markets()
+            seen = run(guard.adapter, client, prices(guard, client, wanted), guard.clock)
+            guard.take_in(seen)
 
     def _quotes(self, client: Any, symbols: tuple[str, ...]) -> dict[str, Quote]:
         """Read bids and asks where a limit of the policy is held against them."""
-        guard, risk = self.guard, self.guard.policy.model.risk
-        collar = risk.price_collar if risk else None
-        if risk is None or (risk.max_slippage is None and (collar is None or collar.reference != "mid")):
+        guard = self.guard
+        if not needs_quotes(guard.policy):
             return {}
         sent = guard.now()
         found = run(guard.adapter, client, guard.adapter.quotes(symbols), guard.clock)
@@ -293,9 +301,3 @@ class Maintenance:
         reports = [cancel_entries(self.guard, client, halt.scope) for halt in halts]
         if halts and not any(report.failed or report.pending for report in reports):
             self._handled_ms = max(halt.at_ms for halt in halts)
-
-
-def _sizes(client: Any, symbols: tuple[str, ...]) -> dict[str, Decimal]:
-    """Return how much of its base (or, inverse, quote) one contract is, as ccxt reads the exchange's markets."""
-    found = {symbol: client.markets[symbol].get("contractSize") for symbol in symbols}
-    return {symbol: exact(size) for symbol, size in found.items() if size is not None}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.batch import Batch, Wish
 from policykit.guard.client_errors import ClientDenied, ClientRefused, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
+from policykit.guard.pricing import prices
 from policykit.guard.steps import OWN_IDS, Placement, order_of, setting_of
 from policykit.guard.stream_gate import CANCELLING, Streamed
 from policykit.order import Order
@@ -198,8 +200,18 @@ class _Protected:
 
     async def _policykit_create(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Any:
         await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
+        await self._policykit_priced((symbol,))
         order, arguments = self._policykit_wish(symbol, kind, side, amount, price, params)
         return await self._policykit_place(Placement(self.policykit_gate.guard, order), arguments)
+
+    async def _policykit_priced(self, symbols: tuple[Any, ...]) -> None:
+        """Read the first price of a market that the policy does not name; without one an increase is denied."""
+        guard = self.policykit_gate.guard
+        new = tuple(symbol for symbol in symbols if guard.wanted.add(guard.policy, symbol))
+        if new:
+            with suppress(Exception):  # what cannot be read is not known
+                seen = await self._policykit_read(prices(guard, self, new))
+                guard.take_in(seen)
 
     def _policykit_wish(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Wish:
         """Return the order that is meant, and the arguments to send it with."""
@@ -246,6 +258,7 @@ class _Protected:
         ]
         if not wishes:
             return []
+        await self._policykit_priced(tuple(one.get("symbol") for one in orders))
         batch = Batch.admit(self.policykit_gate.guard, wishes)
         if batch.guard.mode == "shadow":
             ours = super().create_orders  # type: ignore[misc]
