@@ -32,6 +32,12 @@ def test_an_id_holds_start_noise_and_counter() -> None:
     assert Ids(0, bytes(5)).new() == "0" * 26
 
 
+def test_ids_start_at_the_clock_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a start the wall clock is read once, and cut down to whole milliseconds."""
+    monkeypatch.setattr(ids.time, "time_ns", lambda: 1_795_255_200_000_999_999)
+    assert Ids(noise=bytes(5)).new() == Ids(1_795_255_200_000, bytes(5)).new()
+
+
 def test_ids_go_on_in_the_next_block_in_order() -> None:
     """When the looked-up low bits are spent, the counter carries over, without gap or repetition."""
     source = Ids(1, bytes(5))

@@ -25,6 +25,13 @@ LEADS = {
 }  # fmt: skip
 
 
+def test_what_an_intent_is_made_with() -> None:
+    """Nothing is known of a new one: not sent, not signed, never changed, nothing filled."""
+    told = (INTENT.account, INTENT.order, "pk1", "order", (), False, "bot", "host", 1, 1_000, 1_250, 5_000)
+    new = Intent("one", *told)
+    assert (new.state, new.signed_ms, new.changed_ms, new.order_id, new.filled) == ("intended", None, 0, None, 0)
+
+
 def test_every_state_is_open_or_final() -> None:
     """No state is both, none is neither."""
     assert set(STATES) == OPEN | FINAL

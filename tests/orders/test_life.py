@@ -248,6 +248,11 @@ def test_I7_a_look_up_waits_for_retry_after() -> None:
     )
 
 
+def test_a_plan_of_which_nothing_is_said_is_a_careful_one() -> None:
+    """Looked up every two seconds, held when absent, sent once, dropped after half a minute."""
+    assert RetryPlan() == RetryPlan(2_000, "hold", 1, 30_000, None)
+
+
 def test_the_callers_wait_is_kept() -> None:
     """A plan with a wait gives the caller back at its end, unknown; so does a missing fence at `expires_after`."""
     steps = settle(UNKNOWN, Proof(FENCE), replace(PLAN, wait_ms=0), 3_000)

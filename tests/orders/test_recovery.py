@@ -75,6 +75,13 @@ def test_I5_recovering_twice_changes_nothing() -> None:
     assert _recovered(OPEN, Answer(5_000, 5_000, seen(0))) is None
 
 
+def test_why_an_order_stays_unknown_is_written_when_it_is_another_reason() -> None:
+    """It was unknown for a lost answer, and now nothing will ever prove it absent: a person must read that."""
+    lost = replace(UNKNOWN, error="NETWORK")
+    assert _recovered(lost, Answer(5_000, 5_000)) == Outcome("unknown", 5_000, error="NO_FENCE")
+    assert _recovered(replace(lost, error="NO_FENCE"), Answer(5_000, 5_000)) is None
+
+
 def test_an_open_order_is_settled_by_what_shows() -> None:
     """An acknowledged order that closed meanwhile is settled; one that cannot be asked for stays as it is."""
     assert _recovered(OPEN, Answer(5_000, 5_000, seen(10, closed=True))) == Outcome(

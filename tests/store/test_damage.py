@@ -69,13 +69,13 @@ def flips(content: bytes, cases: int) -> Iterator[tuple[int, bytes]]:
         yield at, bytes(changed)
 
 
-def test_no_bit_changes_what_is_counted(
+def test_I8_no_bit_changes_what_is_counted(
     whole: tuple[bytes, dict[str, Any]], tmp_path: Path, tier: Callable[[int, int], int]
 ) -> None:
     """One flipped bit anywhere in the file: refused with our code and words, or the state is what it was."""
     content, state = whole
     refused = found_later = 0
-    for at, changed in flips(content, tier(150, 20_000)):
+    for at, changed in flips(content, tier(150, 5_000)):
         code, found, problem = opened(tmp_path / "flip.db", changed)
         assert code in ("", "STORE_DAMAGED", "STORE_VERSION"), (at, code)
         if found is None:
