@@ -67,8 +67,10 @@ def test_the_least_of_those_out_counts(store: LedgerStore) -> None:
     first, second, third = entry(store), entry(store), entry(store)
     told(store, first, NOW + 1, "0.5")
     assert told(store, second, NOW + 2, "0.2").partials == {"BTC/USDT": Partial(NOW + 2, D("0.2"))}
+    assert told(store, first, NOW + 3, "0.5", closed=False).partials == {"BTC/USDT": Partial(NOW + 2, D("0.2"))}
+    assert told(store, first, NOW + 3, "0.55").partials == {"BTC/USDT": Partial(NOW + 3, D("0.2"))}
     assert told(store, third, NOW + 3, "1", "settled", closed=True).partials == {"BTC/USDT": Partial(None, D("0.2"))}
-    assert told(store, second, NOW + 4, "1", "settled", closed=True).partials == {"BTC/USDT": Partial(None, D("0.5"))}
+    assert told(store, second, NOW + 4, "1", "settled", closed=True).partials == {"BTC/USDT": Partial(None, D("0.55"))}
     assert told(store, first, NOW + 5, "1", "settled", closed=True).partials == {}
 
 
