@@ -116,8 +116,9 @@ class Deciding(ABC):
                 reasons = explain_failed(
                     engine, order, assessment.holds, grant.used, grant.failed, facts=facts, now_ms=now
                 )
-                if all(reason.on_breach == "warn" for reason in reasons):
-                    warned += reasons
+                told = {reason.check for reason in warned}
+                if all(reason.on_breach == "warn" and reason.check not in told for reason in reasons):
+                    warned += reasons  # each of them once: every turn lifts another limit
                     continue
                 self._trip(reasons, decision.id)
                 return self._refuse(decision, reasons, started, gated)
@@ -213,7 +214,7 @@ class Deciding(ABC):
         """
         for reason in reasons:
             state: TradingState | None = _ON_BREACH.get(reason.on_breach)
-            if state is None or reason.failure or self.mode == "shadow":
+            if state is None or self.mode == "shadow":
                 continue
             scope = f"account:{self.account}"
             if not any(h.scope == scope and h.state in (state, "HALTED") for h in self.facts().halts):
