@@ -41,6 +41,9 @@ _WAITING: Final = frozenset(("NEW",))
 _ENDED: Final = frozenset(("CANCELED", "EXPIRED", "REJECTED"))
 #: Both lists of all open orders weigh 40 each, those of one symbol 1 each.
 MAX_SYMBOL_CALLS: Final = 40
+#: Marks weigh 1 of one contract and 10 of all; bids and asks 2 and 5.
+FEW_MARKS: Final = 5
+FEW_QUOTES: Final = 2
 MAX_ROWS: Final = 1000
 #: Fields of an order that go on; nothing else of an answer does.
 _FIELDS: Final = (
@@ -304,7 +307,7 @@ class UsdmOrders(TradingAdapter):
 
     def _premium(self, symbols: tuple[str, ...], field: str, *, positive: bool = False) -> Steps[dict[str, Decimal]]:
         found: dict[str, Decimal] = {}
-        for row, symbol in (yield from self._each("fapiPublicGetPremiumIndex", symbols)):
+        for row, symbol in (yield from self._each("fapiPublicGetPremiumIndex", symbols, FEW_MARKS)):
             value = row.get(field)
             number = self._number(value) if value not in (None, "") else _ZERO
             if value not in (None, "") and (number > 0 or not positive):
@@ -314,21 +317,28 @@ class UsdmOrders(TradingAdapter):
     def quotes(self, symbols: tuple[str, ...]) -> Steps[dict[str, tuple[Decimal, Decimal]]]:
         """Read best bid and ask of each contract (weight 2 of one, 5 of all)."""
         found: dict[str, tuple[Decimal, Decimal]] = {}
-        for row, symbol in (yield from self._each("fapiPublicGetTickerBookTicker", symbols)):
+        for row, symbol in (yield from self._each("fapiPublicGetTickerBookTicker", symbols, FEW_QUOTES)):
             bid, ask = self._number(row.get("bidPrice")), self._number(row.get("askPrice"))
             if bid > 0 and ask > 0:
                 found[symbol] = (bid, ask)
         return found
 
-    def _each(self, method: str, symbols: tuple[str, ...]) -> Steps[list[tuple[Mapping[str, Any], str]]]:
-        """Ask for one contract, or for all of them; return the rows of those that are meant, with their symbols."""
-        if not symbols:
-            return []
+    def _each(self, method: str, symbols: tuple[str, ...], few: int) -> Steps[list[tuple[Mapping[str, Any], str]]]:
+        """Ask for a few contracts one by one, for more of all; return the rows of those that are meant."""
         names = {self._market(symbol): symbol for symbol in symbols}
-        answer = yield Read(method, {"symbol": next(iter(names))} if len(names) == 1 else {})
-        data = [answer.data] if isinstance(answer.data, Mapping) else answer.data
-        rows = binance_account.rows(self, answer._replace(data=data), "prices")
-        return [(row, names[row["symbol"]]) for row in rows if row.get("symbol") in names]
+        found: list[tuple[Mapping[str, Any], str]] = []
+        each: tuple[str | None, ...] = tuple(names) if len(names) <= few else (None,)
+        for market in each:
+            try:
+                answer = yield Read(method, {} if market is None else {"symbol": market})
+            except CallFailed as failed:
+                if failed.code != "BAD_SYMBOL":
+                    raise
+                continue  # delisted since the markets were read: that one has no price, the others have theirs
+            data = [answer.data] if isinstance(answer.data, Mapping) else answer.data
+            rows = binance_account.rows(self, answer._replace(data=data), "prices")
+            found += [(row, names[row["symbol"]]) for row in rows if row.get("symbol") in names]
+        return found
 
     # ---- inside
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import ccxt
 import pytest
 
 from policykit.engine.facts import Contract
@@ -143,6 +144,84 @@ def test_what_the_account_holds(sim: Sim, clock: SimClock) -> None:
     assert run(adapter, client, adapter.funding_rates(both), clock) == dict.fromkeys(both, Decimal("0.0001"))
     assert run(adapter, client, adapter.quotes((SWAP,)), clock) == {SWAP: (Decimal("60993.9"), Decimal("61006.1"))}
     assert run(adapter, client, adapter.marks(()), clock) == {}
+
+
+def test_a_few_prices_are_asked_one_by_one(sim: Sim, clock: SimClock) -> None:
+    """A call for every contract weighs as much as ten for one: it is for those who trade many."""
+    client, adapter = sim.client(), _adapter(sim.dialect)
+    client.load_markets()
+    both = (SWAP, "ETH/USDT:USDT")
+    before = sim.truth.by_route["GET /fapi/v1/premiumIndex"]
+    assert set(run(adapter, client, adapter.marks(both), clock)) == set(both)
+    assert sim.truth.by_route["GET /fapi/v1/premiumIndex"] - before == 2
+    many = (*both, *(f"A{number}/USDT:USDT" for number in range(4)))
+    assert set(run(adapter, client, adapter.marks(many), clock)) == set(both)
+    assert sim.truth.by_route["GET /fapi/v1/premiumIndex"] - before == 3
+
+
+def _read(steps: Any, clock: SimClock, **answers: Any) -> Any:
+    return run(_adapter("binanceusdm"), Scripted(**answers), steps, clock)
+
+
+NOT_FOUND = ccxt.OrderNotFound('binance {"code":-2013,"msg":"Order does not exist."}')
+TIMED_OUT = ccxt.RequestTimeout("binance GET https://x")
+
+
+def test_a_contract_that_is_gone_takes_no_other_price_with_it(clock: SimClock) -> None:
+    """It was delisted since the markets were read; a price that is none, or 0, is none; a failure stays one."""
+    adapter = _adapter("binanceusdm")
+    gone = ccxt.BadSymbol('binance {"code":-1121,"msg":"Invalid symbol."}')
+    eth = {"symbol": "ETHUSDT", "markPrice": "3000", "lastFundingRate": ""}
+    both = (SWAP, "ETH/USDT:USDT")
+    found = _read(adapter.marks(both), clock, fapiPublicGetPremiumIndex=[gone, eth])
+    assert found == {"ETH/USDT:USDT": 3000}
+    assert _read(adapter.marks(both[1:]), clock, fapiPublicGetPremiumIndex=[{**eth, "markPrice": "0"}]) == {}
+    assert _read(adapter.funding_rates(both[1:]), clock, fapiPublicGetPremiumIndex=[eth]) == {}
+    empty = {"symbol": "ETHUSDT", "bidPrice": "0", "askPrice": "3000"}
+    assert _read(adapter.quotes(both[1:]), clock, fapiPublicGetTickerBookTicker=[empty]) == {}
+    for bad, told in ((TIMED_OUT, "NETWORK"), ({**eth, "markPrice": "dear"}, "BAD_ANSWER"), ("<html>", "BAD_ANSWER")):
+        with pytest.raises(CallFailed) as failed:
+            _read(adapter.marks(both[1:]), clock, fapiPublicGetPremiumIndex=[bad])
+        assert failed.value.code == told
+
+
+def test_absent_needs_every_list_of_both_families(clock: SimClock) -> None:
+    """Two look-ups and four lists; one of them that cannot be asked is no answer."""
+    adapter = _adapter("binanceusdm")
+    lists = ("OpenOrders", "AllOrders", "OpenAlgoOrders", "AllAlgoOrders")
+    answers: dict[str, Any] = {f"fapiPrivateGet{name}": [[]] for name in lists}
+    answers |= {"fapiPrivateGetOrder": [NOT_FOUND], "fapiPrivateGetAlgoOrder": [NOT_FOUND]}
+    assert _read(adapter.find_order(SWAP, OURS), clock, **answers) is None
+    for name in answers:
+        with pytest.raises(CallFailed) as failed:
+            _read(adapter.find_order(SWAP, OURS), clock, **{**answers, name: [TIMED_OUT]})
+        assert failed.value.failure.executed == "unknown"
+    row = {"algoId": 7, "clientAlgoId": OURS, "side": "BUY", "quantity": "1", "algoStatus": "NEW"}
+    found = _read(adapter.find_order(SWAP, OURS), clock, **{**answers, "fapiPrivateGetAllAlgoOrders": [[{}, row]]})
+    assert (found.order_id, found.closed, found.quantity) == ("7", False, 1)
+    cheap = {name: answers[name] for name in ("fapiPrivateGetOrder", "fapiPrivateGetAlgoOrder")}
+    assert _read(adapter.find_order(SWAP, OURS, thorough=False), clock, **cheap) is None
+    triggered = {**row, "algoStatus": "TRIGGERED", "actualOrderId": "9"}
+    with pytest.raises(CallFailed) as failed:
+        lost = {"fapiPrivateGetOrder": [NOT_FOUND, TIMED_OUT], "fapiPrivateGetAlgoOrder": [triggered]}
+        _read(adapter.find_order(SWAP, OURS), clock, **lost)
+    assert failed.value.code == "NETWORK"
+    with pytest.raises(CallFailed) as failed:
+        _read(adapter.find_order(SWAP, OURS), clock, fapiPrivateGetOrder=["<html>"])
+    assert failed.value.code == "BAD_ANSWER"
+
+
+def test_cancel_and_transfers_that_fail(clock: SimClock) -> None:
+    """Not open is no failure, a lost answer is one; a history that is cut off is no sum."""
+    adapter = _adapter("binanceusdm")
+    state = adapter.order_state(
+        {"orderId": 1, "clientOrderId": "x", "side": "SELL", "origQty": "1", "symbol": "BTCUSDT"}
+    )
+    with pytest.raises(CallFailed):
+        _read(adapter.cancel(state), clock, fapiPrivateDeleteOrder=[TIMED_OUT])
+    full = [{"income": "1", "asset": "USDT"}] * 1_000
+    with pytest.raises(CallFailed, match="under 1000 transfers"):
+        _read(adapter.net_transfers(0, {}, "USDT"), clock, fapiPrivateGetIncome=[full])
 
 
 def _account(rows: list[dict[str, Any]], clock: SimClock, **modes: Any) -> Any:

@@ -203,3 +203,19 @@ def test_one_that_never_arrived_stays_unknown(start: Start, exchange: str, famil
     assert guard.facts().positions[SWAP].open_buys == TENTH
     rounds(world, guard, 3_600.0)
     assert [one.id for one in intents(guard, family) if one.state == "unknown"] == [left.id]
+
+
+@EXCHANGES
+def test_a_halt_cancels_entries_of_both_families_and_keeps_stops(start: Start, exchange: str) -> None:
+    """PITFALLS 19 and 24: what can only reduce stays at the exchange; an entry that waits in the algo service goes."""
+    world, guard, client = begin(start, exchange=exchange)
+    client.create_order(SWAP, "market", "buy", 0.1)
+    client.create_order(SWAP, "market", "sell", 0.1, None, STOP)
+    client.create_order(SWAP, "limit", "buy", 0.01, 59_000)
+    client.create_order(*ENTRIES["algo"][:3], 0.02, None, {"stopPrice": 61_000})
+    guard.halt(f"account:{guard.account}", "HALTED", "desk", "drill")
+    rounds(world, guard)
+    left = [(one.side, one.type, one.reduce_only) for one in world.sim.linear.book.orders]
+    assert left == [("SELL", "STOP_MARKET", True)]
+    rounds(world, guard, LISTED_S)
+    assert guard.facts().positions[SWAP].open_buys == 0
