@@ -86,7 +86,7 @@ USDM = Market(
     ("POST /fapi/v1/leverage", "POST /fapi/v1/marginType"),
     "STOP",
     "futures_1m",
-    2_400,  # what Binance allows
+    1_200,
 )
 
 

@@ -349,3 +349,34 @@ def test_a_key_without_the_right_to_futures() -> None:
     with SimServer(clock=SimClock(), amplitude=0.0, margin={"USDT": 10_000}) as sim:
         assert _order(sim).body["code"] == -2015
         assert _ask(sim, "GET", "v1/openOrders").body == []
+
+
+def test_what_everybody_may_read(sim: SimServer) -> None:
+    """Prices, book, candles, trades, tickers and fundings of one contract or of all; another symbol is refused."""
+    for path in ("premiumIndex", "ticker/price", "ticker/bookTicker", "ticker/24hr", "fundingInfo"):
+        one, every = (_ask(sim, "GET", f"v1/{path}", **asked) for asked in ({"symbol": "BTCUSDT"}, {}))
+        assert one.body["symbol"] == "BTCUSDT", path
+        assert [row["symbol"] for row in every.body] == ["BTCUSDT", "ETHUSDT"], path
+        assert _ask(sim, "GET", f"v1/{path}", symbol="NOPE").body["code"] == -1121, path
+    book = _ask(sim, "GET", "v1/depth", symbol="BTCUSDT", limit=5)
+    assert (len(book.body["bids"]), book.body["E"]) == (5, sim.clock.now_ms())
+    for path in ("klines", "markPriceKlines"):
+        assert len(_ask(sim, "GET", f"v1/{path}", symbol="BTCUSDT", interval="1m", limit=3).body) == 3
+    for path, name in (("trades", "price"), ("aggTrades", "p")):
+        newest = _ask(sim, "GET", f"v1/{path}", symbol="BTCUSDT", limit=3).body[-1]
+        assert newest[name] == "60000.00000000"
+    assert _ask(sim, "GET", "v1/multiAssetsMargin").body == {"multiAssetsMargin": False}
+
+
+def test_fundings_of_the_past(sim: SimServer) -> None:
+    """One row every eight hours, the newest last, from a start or the last ones; a contract that is none is refused."""
+    hours = 3_600_000
+    last = sim.clock.now_ms() // (8 * hours) * 8 * hours
+    rows = _ask(sim, "GET", "v1/fundingRate", symbol="BTCUSDT", limit=2).body
+    assert [(row["fundingTime"], row["fundingRate"]) for row in rows] == [
+        (last - 8 * hours, "0.00010000"),
+        (last, "0.00010000"),
+    ]
+    since = _ask(sim, "GET", "v1/fundingRate", startTime=last - 8 * hours + 1).body
+    assert [(row["fundingTime"], row["symbol"]) for row in since] == [(last, "BTCUSDT"), (last, "ETHUSDT")]
+    assert _ask(sim, "GET", "v1/fundingRate", symbol="NOPE").body["code"] == -1121
