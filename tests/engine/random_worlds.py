@@ -45,6 +45,10 @@ def policy(rng: Random) -> tuple[Engine, Plain]:
         "entries": 6000 * (used - kept) // 100,
         "exits": 6000 * used // 100,
     }
+    totals = rng.random() < 0.5
+    plain["gross"] = _bounds(rng, [590, 60_000], ["50"]) if totals else []
+    plain["net"] = _bounds(rng, [1_000], ["25"]) if totals and rng.random() < 0.5 else []
+    plain["positions"] = rng.choice([0, 1, 3])
     if rng.random() < 0.5:
         plain["position"]["BTC/USDT"] = _bounds(rng, [12_345], ["20"])
     changes = {
@@ -53,6 +57,9 @@ def policy(rng: Random) -> tuple[Engine, Plain]:
         "risk.max_order_notional": _text(plain["order"]),
         "risk.max_position_notional": {key: _text(bounds) for key, bounds in plain["position"].items()},
         "risk.max_open_orders": plain["open"],
+        "risk.max_gross_exposure": _text(plain["gross"]) or None,
+        "risk.max_net_exposure": _text(plain["net"]) or None,
+        "risk.max_open_positions": plain["positions"] or None,
         "risk.max_orders.limit": plain["orders"],
         "risk.daily_loss.limit": _text(plain["loss"]),
         "rate_budgets.request-weight.use_at_most": f"{used}%",
@@ -68,6 +75,10 @@ _HALTS = [
 ]
 
 
+#: The store counts what is held of these.
+PRICED = replace(FACTS, positions={"BTC": FACTS.positions["BTC"]._replace(unit=1), "ETH": Position(unit=1)})
+
+
 def facts(rng: Random) -> Facts:
     """Return the usual facts with up to three things changed for the worse, or not quite."""
     age = lambda: NOW - rng.choice([-501, -500, 0, 3_000, 10_000, 10_001])  # noqa: E731
@@ -76,7 +87,10 @@ def facts(rng: Random) -> Facts:
         "day_base": rng.choice([None, Fact(Decimal(100_500), DAY), Fact(Decimal(100_500), DAY - 86_400_000)]),
         "net_transfers": rng.choice([None, Fact(Decimal("-499.99"), NOW), Fact(Decimal(3_000), NOW)]),
         "positions_as_of_ms": rng.choice([None, age()]),
-        "positions": {"BTC": Position(Decimal("0.1"), Decimal("0.2"), Decimal("0.1"))},
+        "positions": rng.choice(
+            [{"BTC": Position(Decimal("0.1"), Decimal("0.2"), Decimal("0.1"), unit=1)}, {"ETH": Position(unit=1)}]
+        ),
+        "unpriced": ("LUNA",),
         "marks": rng.choice([{}, {"BTC/USDT": Fact(Decimal(rng.choice(["58999.99", "59000", "61000"])), age())}]),
         "skew_ms": rng.choice([None, 500, -501, 501]),
         "banned_until_ms": {"ip": rng.choice([NOW, NOW + 1])},
@@ -85,7 +99,7 @@ def facts(rng: Random) -> Facts:
         "store_problem": ("STORE_RESET", "another epoch"),
     }
     few = rng.sample(sorted(changes), rng.choice([0, 0, 0, 1, 1, 2, 3]))
-    return replace(FACTS, **{name: changes[name] for name in few})
+    return replace(PRICED, **{name: changes[name] for name in few})
 
 
 _QUANTITIES = ["0.01", "0.01000000001", "0.0254237288", "0.000000001", "0.1", "0.3389830508", "1", "90071992.6"]

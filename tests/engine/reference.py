@@ -12,12 +12,9 @@ MOST = 2**53 - 1
 def decide(p, f, o, now):
     """Return (codes of the reasons without what the store decides, [(hold kind, amount, limit)])."""
     bad = [x for x in (o.quantity, o.price) if x is not None and not (x.is_finite() and 0 < x <= 10**40)]
-    codes = ["ORDER_INVALID"] * len(bad)
-    codes += ["ORDER_INVALID"] * (o.type == "limit" and o.price is None)
+    codes = ["ORDER_INVALID"] * (len(bad) + (o.type == "limit" and o.price is None))
     exits = not codes and o.side == "sell"
-    for halt in f.halts:
-        state = "TRADING_FROZEN" if halt.freeze else None if exits else f"TRADING_{halt.state}"
-        codes += [state] if state else []
+    codes += ["TRADING_FROZEN" if h.freeze else f"TRADING_{h.state}" for h in f.halts if h.freeze or not exits]
     codes += [f.store_problem[0]] if f.store_problem and not exits else []
     codes += ["RECOVERY_PENDING"] if not f.recovered and not exits else []
     codes += ["RATE_BANNED" for until in f.banned_until_ms.values() if now < until]
@@ -27,10 +24,11 @@ def decide(p, f, o, now):
     no_mark = "PRICE_STALE" if mark_fact else "PRICE_MISSING"
     equity = F(f.equity.value) if f.equity else None
     cap = lambda bound, base: F(bound[1]) * (base if bound[0] == "share" else 1)  # noqa: E731
+    shares = lambda bounds: equity is None and any(bound[0] == "share" for bound in bounds)  # noqa: E731
     caps = p["position"].get(o.symbol, p["position"].get("default", []))
     amount = ceil(F(o.quantity) * 10**8) if "ORDER_INVALID" not in codes else None
     price = None if o.price is None or o.type == "market" else F(o.price) if amount else None
-    limit = MOST
+    limit, totals = MOST, []
     if not exits:
         codes += ["CLOCK_SKEW"] if f.skew_ms is None or abs(f.skew_ms) > 500 else []
         for at in (f.equity.as_of_ms if f.equity else None, f.positions_as_of_ms):
@@ -39,21 +37,23 @@ def decide(p, f, o, now):
         codes += ["RISK_ORDER_TYPE"] if o.type not in p["types"] else []
         if amount is not None:
             worst = price if price is not None else mark * F(105, 100) if mark is not None else None
-            if amount > MOST:
-                codes += ["NUMBER_RANGE"]
-            elif worst is None:
-                codes += [no_mark]
-            elif p["order"] and equity is None and any(b[0] == "share" for b in p["order"]):
-                codes += ["FACTS_MISSING"]
-            else:
-                codes += ["RISK_ORDER_NOTIONAL" for b in p["order"] if F(o.quantity) * worst > cap(b, equity)]
+            why = "NUMBER_RANGE" if amount > MOST else no_mark if worst is None else ""
+            why = why or ("FACTS_MISSING" if shares(p["order"]) else "")
+            over = ["RISK_ORDER_NOTIONAL" for b in p["order"] if not why and F(o.quantity) * worst > cap(b, equity)]
+            codes += [why] if why else over
             if amount <= MOST and caps:
-                if equity is None and any(b[0] == "share" for b in caps):
-                    codes += ["FACTS_MISSING"]
-                elif mark is None:
-                    codes += [no_mark]
-                else:
-                    limit = min(MOST, floor(min(cap(b, equity) for b in caps) / max(mark, worst) * 10**8))
+                why = "FACTS_MISSING" if shares(caps) else no_mark if mark is None else ""
+                codes += [why] if why else []
+                limit = limit if why else min(cap(b, equity) for b in caps) / max(mark, worst) * 10**8
+            known = f.positions.get(o.symbol.partition("/")[0])
+            counted = known is not None and known.unit and not f.unpriced
+            for kind in (kind for kind in ("gross", "net") if p[kind] and (amount <= MOST or not counted)):
+                steps = 0 if mark is None else ceil(F(amount) * ceil(max(mark, worst) * 10**12) / 10**16)
+                why = "PRICE_MISSING" if not counted else no_mark if mark is None else ""
+                why = why or ("NUMBER_RANGE" if steps > MOST else "FACTS_MISSING" if shares(p[kind]) else "")
+                codes += [why] if why else []
+                totals += [] if why else [(kind, steps, floor(min(cap(b, equity) for b in p[kind]) * 10**4))]
+            codes += ["PRICE_MISSING"] if p["positions"] and not counted else []
         if f.equity is None:
             codes += ["FACTS_MISSING"]
         elif f.day_base is None or not -500 <= now - f.day_base.as_of_ms < 86_400_000:
@@ -63,7 +63,8 @@ def decide(p, f, o, now):
         else:
             loss = F(f.day_base.value) + F(f.net_transfers.value) - equity
             codes += ["DAILY_LOSS" for b in p["loss"] if loss >= cap(b, F(f.day_base.value))]
-    holds = [("position", -(amount if amount <= MOST else 1) if exits else amount, limit)] if amount else []
-    holds += [] if exits else [("clear", 0, 0)]
+    holds = [("position", -(amount if amount <= MOST else 1) if exits else amount, min(MOST, floor(limit)))]
+    holds = [*(holds if amount else []), *totals, *([] if exits else [("clear", 0, 0)])]
+    holds += [("positions", 1, p["positions"])] if p["positions"] and not exits else []
     holds += [("sum", 1, MOST if exits else p["open"]), ("window", 1, MOST if exits else p["orders"])]
     return codes, [*holds, ("window", 1, p["exits" if exits else "entries"])]

@@ -238,6 +238,7 @@ def test_I14_total_and_deterministic(tier: Tier) -> None:
     rng = Random(14)
     policies = [
         engine(EVERYTHING),
+        engine(placed(ACCOUNT_LIMITS), key="mm-exec"),
         engine({}, None),
         engine({"risk": None}),
         engine({"account.position_mode": "hedge"}),
@@ -335,6 +336,10 @@ _TIGHTER: list[tuple[str, Callable[[Random], Any]]] = [
         "risk.max_position_notional",
         lambda rng: rng.choice(["9% of equity", {"default": "10% of equity", "BTC/USDT": "1 USDT"}]),
     ),
+    ("risk.max_gross_exposure", lambda rng: rng.choice(["30% of equity", ["60% of equity", "700 USDT"], "0.01 BTC"])),
+    ("risk.max_net_exposure", lambda rng: rng.choice(["20% of equity", "7000 USDT"])),
+    ("risk.max_asset_exposure", lambda rng: rng.choice(["20% of equity", "8000 USDT"])),
+    ("risk.max_open_positions", lambda rng: rng.choice([1, 3])),
     ("risk.max_open_orders", lambda rng: rng.choice([0, 19])),
     ("risk.max_orders", lambda rng: {"limit": rng.choice([1, 29]), "per": "1m"}),
     (
@@ -401,18 +406,24 @@ def test_I22_the_engine_compiles_every_policy_that_loads(tier: Tier) -> None:
     """A policy without a PK0 finding compiles and decides; what no check holds denies, and is never passed over."""
     rng = Random(22)
     loaded = missing = 0
+    compiled: set[str] = set()
     for _ in range(tier(500, 10_000)):
         document = random_policy(rng)
-        document.update(exchange="binance", account={"name": "main", "currency": "USDT"})
+        modes = {"position_mode": rng.choice(["one_way", "hedge"]), "margin_mode": rng.choice(["cross", "isolated"])}
+        said = {name: mode for name, mode in modes.items() if rng.random() < 0.3}
+        document.update(exchange="binance", account={"name": "main", "currency": "USDT", **said})
         try:
             effective = load_text(text_of(document))
         except PolicyError:
             continue
         loaded += 1
-        bought = compile_policy(effective, load("binance")).assess(FACTS, order(), NOW)
+        made = compile_policy(effective, load("binance"))
+        compiled |= {check.id for check in made.checks}
+        bought = made.assess(FACTS, order(), NOW)
         if any(unheld(effective.model, effective.origins)):
             missing += 1
             assert "CHECK_MISSING" in codes(bought)
         assert "CHECK_ERROR" not in codes(bought)
     assert loaded > 50
     assert missing > 5
+    assert {check.id for check in all_checks()} - compiled == {"key.address_proof", "key.purpose"}  # no key is named

@@ -56,15 +56,23 @@ def test_I13_control_the_comparison_notices_one_millisecond() -> None:
         _compare(1)
 
 
-def test_I13_control_the_comparison_notices_a_check_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["symbols", "max_gross_exposure", "max_net_exposure", "max_open_positions"])
+def test_I13_control_the_comparison_notices_a_check_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that skips one check disagrees with the model."""
     judge = Engine._judge
 
     def forgetful(self: Engine, case: object) -> Assessment:
-        self.checks = tuple(check for check in self.checks if check.id != "risk.symbols")
+        self.checks = tuple(check for check in self.checks if check.id != f"risk.{name}")
         return judge(self, case)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Engine, "_judge", forgetful)
+    with pytest.raises(AssertionError):
+        _compare()
+
+
+def test_I13_control_the_comparison_notices_a_total_rounded_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that rounds what an order adds to a total the other way disagrees by one step."""
+    monkeypatch.setattr("policykit.engine.exposing.exposure_up", lambda quantity, unit: quantity * unit // 10**16)
     with pytest.raises(AssertionError):
         _compare()
 
