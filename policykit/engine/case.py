@@ -102,7 +102,7 @@ class Case:
             if number is None:
                 continue
             if not isinstance(number, Decimal) or not number.is_finite() or number <= 0:
-                self.complaints.append(f"{name} is not a number over 0")
+                self.complaints.append(f"{name} is {_shown(number)}; a number over 0 is needed")
             elif number > HIGHEST:
                 self.complaints.append(f"{name} has over {MAX_DIGITS} digits")
 
@@ -377,3 +377,11 @@ class Case:
             return self.order.quote_quantity
         units = UP.multiply(quantity, self.contract_size())
         return units if self.inverse else UP.multiply(units, price)
+
+
+def _shown(number: object) -> str:
+    """Write what stands in a number's place: numbers as they are, of anything else only what it is."""
+    kind = type(number).__name__
+    return (
+        str(number) if type(number) is Decimal else f"{number!r} ({kind})" if kind in ("bool", "float") else f"a {kind}"
+    )

@@ -141,8 +141,10 @@ class Gate:
         return None
 
     def _refuse(self, call: Call, message: str) -> None:
-        order = Order("", action=call.action or "key.admin")
-        denied = self.guard.refuse(order, Reason("RAW_CALL_REFUSED", "gate", message))
+        order, code = Order("", action=call.action or "key.admin"), "RAW_CALL_REFUSED"
+        if call.action in ("withdraw", "transfer"):
+            code, message = "ACTION_REFUSED", f"{call.name}: {call.action} is not for bots; no policy allows it"
+        denied = self.guard.refuse(order, Reason(code, "gate", message))
         if self.guard.mode != "shadow":
             raise ClientDenied(denied.decision, str(denied))
 

@@ -64,7 +64,8 @@ def test_reason_is_whole() -> None:
         place,
     )
     assert found.reasons[1].message == (
-        "position BTC/USDT would be 36,000.00 of 20,000.00 USDT (20% of equity 100,000.00 USDT, 3 s old)"
+        "position BTC/USDT would be 36,000.00 of max_position_notional 20,000.00 USDT "
+        "(20% of equity 100,000.00 USDT, 3 s old)"
     )
 
 
@@ -274,11 +275,15 @@ MALFORMED = [
     ({"price": None}, ["a limit order has no price"]),
     ({"quantity": None}, ["neither quantity nor quote_quantity is given"]),
     ({"quote_quantity": "5"}, ["both quantity and quote_quantity are given"]),
-    ({"quantity": Decimal("NaN")}, ["quantity is not a number over 0"]),
-    ({"quantity": Decimal("Infinity")}, ["quantity is not a number over 0"]),
-    ({"quantity": True}, ["quantity is not a number over 0"]),
-    ({"quantity": 0.01}, ["quantity is not a number over 0"]),
-    ({"quantity": "-0.01", "price": "0"}, ["quantity is not a number over 0", "price is not a number over 0"]),
+    ({"quantity": Decimal("NaN")}, ["quantity is NaN; a number over 0 is needed"]),
+    ({"quantity": Decimal("Infinity")}, ["quantity is Infinity; a number over 0 is needed"]),
+    ({"quantity": True}, ["quantity is True (bool); a number over 0 is needed"]),
+    ({"quantity": 0.01}, ["quantity is 0.01 (float); a number over 0 is needed"]),
+    ({"quantity": ["0.01"]}, ["quantity is a list; a number over 0 is needed"]),
+    (
+        {"quantity": "-0.01", "price": "0"},
+        ["quantity is -0.01; a number over 0 is needed", "price is 0; a number over 0 is needed"],
+    ),
     ({"price": "1e41"}, ["price has over 40 digits"]),
 ]
 

@@ -31,7 +31,10 @@ WAIT = "wait until it is settled, see: policykit orders --unknown"
 REFUSALS = {
     "binance/main|position|BTC": [
         "RISK_POSITION",
-        "position BTC/USDT would be 20,100.00 of 20,000.00 USDT (20% of equity 100,000.00 USDT, 3 s old)",
+        (
+            "position BTC/USDT would be 20,100.00 of max_position_notional 20,000.00 USDT "
+            "(20% of equity 100,000.00 USDT, 3 s old)"
+        ),
         "20100",
         "20000",
         "USDT",
@@ -47,7 +50,7 @@ REFUSALS = {
     "binance/main|orders|60000": ["RATE_ORDERS", "30 orders in the last 1m, max_orders is 30", "31", "30", "orders"],
     "binance@fra-1|request-weight|60000|fixed": [
         "RATE_BUDGET",
-        "request-weight: 4200 used in 1m, 1 more is over 4200 (600 are kept for exits)",
+        "request-weight: 4200 of 4200 used in 1m (600 more are kept for exits); this needs 1",
         "4201",
         "4200",
         "weight",
@@ -73,7 +76,13 @@ def test_position_without_facts_is_told_in_units() -> None:
     """Without facts there is no price: the position is told in base units."""
     found = _refused(engine(), order(), {"binance/main|position|BTC": 32_500_000}, blind=True)
     assert found == [
-        ("RISK_POSITION", "position BTC/USDT would be 0.335 of 0.33333333 BTC", "0.335", "0.33333333", "BTC")
+        (
+            "RISK_POSITION",
+            "position BTC/USDT would be 0.335 of max_position_notional 0.33333333 BTC",
+            "0.335",
+            "0.33333333",
+            "BTC",
+        )
     ]
 
 
@@ -92,7 +101,7 @@ def test_exits_are_told_without_their_own_reserve() -> None:
     """What an exit could not use is not called kept for exits."""
     made = engine()
     found = _refused(made, order(side="sell"), {"binance@fra-1|request-weight|60000|fixed": 4_800})
-    assert found[0][1] == "request-weight: 4800 used in 1m, 1 more is over 4800"
+    assert found[0][1] == "request-weight: 4800 of 4800 used in 1m; this needs 1"
 
 
 def test_explaining_never_raises() -> None:
@@ -120,9 +129,10 @@ def test_a_denial_says_why_by_what_and_what_to_do() -> None:
     assert denial_message(decision, "mm.yaml") == (
         "order.create denied: order notional 30,000.00 USDT is over max_order_notional 1,500.00 USDT "
         "(1.5% of equity 100,000.00 USDT, 3 s old)\n"
-        f"  policy mm sha256:3f9a01c2d4e5, {place}; also: position BTC/USDT would be 36,000.00 of 20,000.00 USDT "
+        f"  policy mm sha256:3f9a01c2d4e5, {place}; also: position BTC/USDT would be 36,000.00 "
+        "of max_position_notional 20,000.00 USDT "
         "(20% of equity 100,000.00 USDT, 3 s old)\n"
-        "  to do: send a smaller order\n"
+        "  to do: send at most the cap, or have the policy changed\n"
         "  decision 01JD3V7K2M, see: policykit journal show 01JD3V7K2M"
     )
     malformed = made.assess(FACTS, order(price=None), NOW)

@@ -341,7 +341,7 @@ def test_trailing_order_counts_at_the_mark() -> None:
         ("position_side", "both", 'position_side is neither "long" nor "short"'),
         ("time_in_force", 7, "time_in_force is not a word"),
         ("reduce_only", "no", "reduce_only is neither true nor false"),
-        ("take_profit_price", D(-1), "take_profit_price is not a number over 0"),
+        ("take_profit_price", D(-1), "take_profit_price is -1; a number over 0 is needed"),
     ],
 )
 def test_field_that_is_not_understood_is_malformed(field: str, value: Any, complaint: str) -> None:

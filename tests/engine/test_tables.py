@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from policykit import engine
+from policykit.cli import _group
 from policykit.engine.checks import all_checks
 from policykit.engine.checks.missing import holders_named
 from policykit.engine.page import page
@@ -34,6 +36,21 @@ def test_codes_are_a_closed_set(top: Path) -> None:
     assert used - set(REASONS) == set()
     everything = "".join(texts)
     assert [code for code in REASONS if f'"{code}"' not in everything] == []
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_each_code_says_what_to_do_next(code: str) -> None:
+    """In more than a word ("wait" for what?), not by saying again what is wrong, and by commands that there are."""
+    means, do = REASONS[code]
+    assert len(do.split()) >= 3, do
+    assert do not in means
+    assert not do.endswith(".")
+    for named in re.findall(r"`policykit ([a-z ]+)", do):
+        words = named.split()
+        found = _group.FileGroup().get_command(click.Context(click.Command("policykit")), words[0])
+        assert found is not None, named
+        if isinstance(found, click.Group) and words[1:]:
+            assert found.get_command(click.Context(found), words[1]) is not None, named
 
 
 def test_each_check_has_its_own_place() -> None:

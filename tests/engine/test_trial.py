@@ -84,7 +84,7 @@ def test_denied_order_is_told_with_every_reason(policy: str, capsys: pytest.Capt
         "  RISK_OPEN_ORDERS: 20 orders are open, max_open_orders is 20",
     )
     code, out, _ = _check(policy, capsys, ASKED, {**KNOWN, "positions": {"BTC": "0.33"}})
-    assert (code, "position BTC/USDT would be 20,400.00 of 20,000.00 USDT" in out) == (1, True)
+    assert (code, "position BTC/USDT would be 20,400.00 of max_position_notional 20,000.00 USDT" in out) == (1, True)
 
 
 def test_json_is_the_decision_version_1(policy: str, capsys: pytest.CaptureFixture[str]) -> None:

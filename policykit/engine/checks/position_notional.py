@@ -130,11 +130,12 @@ class PositionNotional(Check):
         try:
             quote = case.market.quote
             worth, most = UP.multiply(after, case.unit(case.price)), limits(case, self.bounds(case), quote)[0]
+            capped = f"max_position_notional {money(most.value, quote)}{most.how}"
             return self.reason(
-                f"position {symbol} would be {money(worth)} of {money(most.value, quote)}{most.how}",
+                f"position {symbol} would be {money(worth)} of {capped}",
                 numbers=(plain(worth), plain(most.value), quote),
             )
         except Unknown:
             limit = unscale(hold.limit)
-            text = f"position {symbol} would be {money(after)} of {money(limit, unit)}"
+            text = f"position {symbol} would be {money(after)} of max_position_notional {money(limit, unit)}"
             return self.reason(text, numbers=(plain(after), plain(limit), unit))

@@ -81,11 +81,11 @@ class RateBudgets(Check):
     def explain(self, case: Case, hold: Hold, used: int) -> Reason:
         budget = next(b for b in self.budgets if b.counter == hold.counter)
         reserve = budget.for_exits - budget.for_entries
-        kept = "" if case.reduces or not reserve else f" ({reserve} are kept for exits)"
+        kept = "" if case.reduces or not reserve else f" ({reserve} more are kept for exits)"
         return Reason(
             self.codes[0],
             f"rate_budgets.{budget.name}",
-            f"{budget.name}: {used} used in {budget.policy.per}, {hold.amount} more is over {hold.limit}{kept}",
+            f"{budget.name}: {used} of {hold.limit} used in {budget.policy.per}{kept}; this needs {hold.amount}",
             str(used + hold.amount),
             str(hold.limit),
             "weight" if budget.policy.shared_by == "ip" else "calls",
