@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: Unified methods that do not end at `create_order`, what they ask for, and what to do instead.
-_NO_AMEND: Final = "an amend has no check in this version; cancel the order and create a new one"
+_NO_AMEND: Final = "an amend is not tracked in this version; cancel the order and create a new one"
 _NO_STREAM: Final = "an order over a websocket does not pass the gate; use create_order"
 _REFUSED: Final = {
     "edit_order": ("order.amend", _NO_AMEND),
