@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from policykit.engine.case import Case
@@ -24,15 +25,17 @@ def counts(case: Case) -> bool:
     return market is not None and not (market.settle is None and market.base == case.setup.currency)
 
 
-def units_of(setup: Setup, facts: Facts, now_ms: int) -> dict[str, Decimal]:
+def units_of(setup: Setup, facts: Facts, now_ms: int, seen: Iterable[str]) -> dict[str, Decimal]:
     """Return what one unit of each position is worth by the fresh marks; of two markets of one position the higher.
 
-    This is what the store counts positions at; one that no mark says the worth of has none.
+    This is what the store counts positions at; one that no mark says the worth of has none. Only of the assets whose
+    markets were `seen`: a bot may tell one price of a thousand.
     """
+    bases = {symbol.partition("/")[0] for symbol in seen}
     mode = facts.position_mode.value if facts.position_mode is not None else None
     legs = ("#long", "#short") if "hedge" in (mode, setup.policy.account.position_mode) else ("",)
     units: dict[str, Decimal] = {}
-    for symbol in facts.marks:
+    for symbol in (symbol for symbol in facts.marks if symbol.partition("/")[0] in bases):
         case = Case(setup, facts, Order(symbol, action="data.read"), now_ms)
         if not counts(case):
             continue

@@ -60,7 +60,7 @@ def with_units(setup: Setup, known: Facts, seen: Observation) -> Observation:
     )
     # As of the newest mark: what was read over a slow line is priced too, and what is too old beside it is not.
     newest = max((mark.as_of_ms for mark in facts.marks.values()), default=seen.as_of_ms)
-    return replace(seen, units=units_of(setup, facts, newest))
+    return replace(seen, units=units_of(setup, facts, newest, seen.marks))
 
 
 def position_key(symbol: str) -> str:

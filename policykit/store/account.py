@@ -64,7 +64,8 @@ class AccountState:
         self.position_mode: Setting | None = None
         self.margin_ratio: Fact | None = None
         self.borrowed: Fact | None = None
-        self.units_as_of_ms = 0
+        #: When the mark was read that a position's unit is of, by its key.
+        self.units_as_of: dict[str, int] = {}
         self.unlisted: frozenset[str] = frozenset()
         #: Kept once a policy asks for it.
         self.trades: Trades | None = None
@@ -111,9 +112,9 @@ class AccountState:
             self._observe_positions(seen, seen.positions)
         if seen.unlisted is not None:
             self.unlisted = seen.unlisted
-        if seen.units and seen.as_of_ms >= self.units_as_of_ms:
-            self.units_as_of_ms = seen.as_of_ms
-            for key, unit in seen.units.items():
+        for key, unit in seen.units.items():
+            if seen.as_of_ms >= self.units_as_of.get(key, 0):
+                self.units_as_of[key] = seen.as_of_ms
                 state = self.position(key)
                 state.unit = unit_steps(unit)
                 self.counted(key, state)
@@ -212,7 +213,7 @@ class AccountState:
             "position_mode": None if self.position_mode is None else list(self.position_mode),
             "margin_ratio": fact_to_list(self.margin_ratio),
             "borrowed": fact_to_list(self.borrowed),
-            "units_as_of_ms": self.units_as_of_ms,
+            "units_as_of": dict(self.units_as_of),
             "unlisted": sorted(self.unlisted),
             "trades": None if self.trades is None else self.trades.dump(),
             "entries": None if self.entries is None else self.entries.dump(),
@@ -247,7 +248,7 @@ class AccountState:
         self.position_mode = None if mode is None else Setting(*mode)
         self.margin_ratio = fact_from_list(data.get("margin_ratio"))
         self.borrowed = fact_from_list(data.get("borrowed"))
-        self.units_as_of_ms = data.get("units_as_of_ms", 0)
+        self.units_as_of = dict(data.get("units_as_of", {}))
         self.unlisted = frozenset(data.get("unlisted", ()))
         if trades is not None:
             self.trades = Trades()

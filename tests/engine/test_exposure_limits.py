@@ -293,13 +293,15 @@ def test_units_of_positions() -> None:
         INVERSE: D("101.00"),
         QUANTO: D("178.770000"),
     }
-    assert units_of(setup, known, NOW) == units
+    assert units_of(setup, known, NOW, stale) == units
+    assert units_of(setup, known, NOW, ["BTC/TRY"]) == {key: units[key] for key in ("BTC", LINEAR, INVERSE)}
+    assert units_of(setup, known, NOW, []) == {}
     legs = {key: units[key] for key in (LINEAR, INVERSE, QUANTO)}
     hedged = {key: unit for key, unit in units.items() if key not in legs}
     hedged |= {f"{key}#{leg}": unit for key, unit in legs.items() for leg in ("long", "short")}
     said = facts(**{**_as_dict(known), "position_mode": Setting("hedge", NOW)})
-    assert units_of(setup, said, NOW) == hedged
-    assert units_of(engine({**GROSS, "account.position_mode": "hedge"}, FUTURES).setup, known, NOW) == hedged
+    assert units_of(setup, said, NOW, stale) == hedged
+    assert units_of(engine({**GROSS, "account.position_mode": "hedge"}, FUTURES).setup, known, NOW, stale) == hedged
 
 
 def test_holds_of_every_cap_in_one_order() -> None:

@@ -99,6 +99,7 @@ def test_a_mark_revalues_what_is_out(store: LedgerStore, reopened: Again) -> Non
     assert (totals(store, ACCOUNT), others(store, "ETH")) == ((200, 200, 0), 1)
     seen(store, at=NOW - 1, units={"BTC": 1})
     assert totals(store, ACCOUNT) == (200, 200, 0)
+    seen(store, at=NOW + 2, units={"ETH": 9})  # of another position
     seen(store, at=NOW + 1, units={"BTC": 130})
     assert totals(reopened(store), ACCOUNT) == (260, 260, 0)
     assert store.facts(ACCOUNT, "bot").positions["BTC"].unit == 130 * 10**12

@@ -26,7 +26,7 @@ EPOCH = "00e28e04a63cbe81"
 SHAPE = "accounts closed generation halts held open seq sums windows"
 ACCOUNT_SHAPE = (
     "address_proofs bans borrowed contract_sizes contracts currency day_base equity groups margin_ratio marks moves "
-    "net_transfers peak position_mode positions positions_as_of_ms quotes skew_ms trades units_as_of_ms unlisted "
+    "net_transfers peak position_mode positions positions_as_of_ms quotes skew_ms trades units_as_of unlisted "
     "week_base week_transfers"
 )
 
