@@ -243,6 +243,11 @@ class TradingAdapter(Adapter):
         return {}
         yield  # pragma: no cover
 
+    def borrowed(self) -> Steps[dict[str, Decimal]]:
+        """Read what is owed on margin by asset, interest in it."""
+        raise self.not_supported("a call for what is borrowed")
+        yield  # pragma: no cover - makes a generator of it
+
     @abstractmethod
     def net_transfers(
         self, since_ms: int, marks: dict[str, Decimal], currency: str, until_ms: int | None = None

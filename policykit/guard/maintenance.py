@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit.clock import SystemClock
@@ -23,7 +25,7 @@ from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
 from policykit.guard.pricing import contract_sizes, needs_quotes, prices
 from policykit.guard.transfers import Transfers
-from policykit.guard.worth import equity_of
+from policykit.guard.worth import debt_of, equity_of
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
@@ -55,6 +57,8 @@ class Maintenance:
         self._handled_ms = 0
         self._rounds = 0
         self._complaint = ""
+        #: Why what is borrowed could not be read, when that was logged last.
+        self._unread = ""
 
     def start(self) -> None:
         """Repeat rounds on a thread; with a simulated clock rounds are the caller's, since waiting would move time."""
@@ -151,7 +155,8 @@ class Maintenance:
         server = run(guard.adapter, client, guard.adapter.server_time(), guard.clock)
         after = guard.now()
         account = self._account(client)
-        symbols = self._symbols(client, account)
+        owed = self._owed(client)
+        symbols = self._symbols(client, account, owed or {})
         marks = run(guard.adapter, client, guard.adapter.marks(symbols), guard.clock)
         worth = DOWN.add(equity_of(account.balances, marks, currency), equity_of(account.margin, marks, currency))
         told = self._transfers.told(client, marks, worth, account.as_of_ms)
@@ -170,6 +175,7 @@ class Maintenance:
                 contracts=self._contracts(client, account, symbols),
                 position_mode=account.position_mode,
                 margin_ratio=account.margin_ratio,
+                borrowed=debt_of(owed, marks, currency),
                 skew_ms=(before + after) // 2 - server,
                 day_start_ms=day_start_ms(guard.policy, account.as_of_ms),
                 week_start_ms=week_start_ms(guard.policy, account.as_of_ms),
@@ -186,12 +192,25 @@ class Maintenance:
             guard.account_problem = (ACCOUNT_MODE, str(failed)) if failed.code == ACCOUNT_MODE else before
             raise
 
-    def _symbols(self, client: Any, account: LiveAccount) -> tuple[str, ...]:
-        """Return what to price: the policy's symbols, those asked for, and what is held, as far as they are listed."""
+    def _owed(self, client: Any) -> dict[str, Decimal] | None:
+        """Read what is borrowed where loans are limited; None where it cannot be read, which denies further ones."""
+        guard, risk = self.guard, self.guard.policy.model.risk
+        if risk is None or risk.max_borrow is None:
+            return None
+        try:
+            return run(guard.adapter, client, guard.adapter.borrowed(), guard.clock)
+        except CallFailed as failed:
+            if str(failed) != self._unread:
+                self._unread = str(failed)
+                _log.warning("what %s owes is not known: %s; loans are denied", guard.account, failed)
+            return None
+
+    def _symbols(self, client: Any, account: LiveAccount, owed: Mapping[str, Decimal]) -> tuple[str, ...]:
+        """Return what to price: the policy's symbols, those asked for, and what is held or owed, if it is listed."""
         model, takes = self.guard.policy.model, self.guard.adapter.takes
         currency = model.account.currency
         named = [s for s in (model.risk.symbols if model.risk else None) or () if not set(s) & set("*!?")]
-        held = [f"{asset}/{currency}" for asset in {*account.balances, *account.margin} - {currency}]
+        held = [f"{asset}/{currency}" for asset in {*account.balances, *account.margin, *owed} - {currency}]
         held += [f"{asset}/{currency}:{currency}" for asset in account.margin if asset != currency]
         held += [key.partition("#")[0] for key in account.positions]
         client.load_markets()

@@ -1,11 +1,11 @@
-"""What an account is worth."""
+"""What an account is worth, and what it owes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
 
-from policykit.engine.money import DOWN
+from policykit.engine.money import DOWN, UP
 from policykit.exchanges.base import price_of
 
 
@@ -16,3 +16,14 @@ def equity_of(balances: Mapping[str, Decimal], marks: Mapping[str, Decimal], cur
         worth = DOWN.multiply(quantity, price_of(asset, marks, currency))  # the bot's own decimal context is not ours
         total = DOWN.add(total, worth)
     return total
+
+
+def debt_of(owed: Mapping[str, Decimal] | None, marks: Mapping[str, Decimal], currency: str) -> Decimal | None:
+    """Return what is owed in a currency, rounded up; None where it was not read, or an asset of it has no mark."""
+    total = Decimal(0)
+    for asset, quantity in (owed or {}).items():
+        price = price_of(asset, marks, currency)
+        if not price:
+            return None
+        total = UP.add(total, UP.multiply(quantity, price))
+    return None if owed is None else total

@@ -220,6 +220,11 @@ class SimServer:
             row = _transfer(len(self._world.withdrawals), asset, amount, self.clock.now_ms())
             self._world.withdrawals.append({**row, "status": 6, "transactionFee": "0"})
 
+    def owe(self, asset: str, amount: Decimal | str | int, pair: str = "") -> None:
+        """Set what is owed of an asset on cross margin, or on an isolated pair (`BTCUSDT`)."""
+        with self._exchange.lock:
+            self._world.loans[pair, asset] = Decimal(amount)
+
     def pin(self, symbol: str, price: Decimal | str | int | None) -> None:
         """Hold the mid price of a pair (`BTC/USDT`), or let it follow its path again with None."""
         with self._exchange.lock:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from policykit.errors import Denied
-from policykit.guard import Guard
+from policykit.guard import Guard, enforce
+from policykit.order import Order
 from tests.guard.contracts import ETH, SWAP, contracts, policy
 from tests.guard.world import SYMBOL, World, policy_text
 
@@ -162,3 +163,64 @@ def test_a_group_counts_both_accounts_of_a_store(start: Start) -> None:
     client.create_order(*ENTRY)
     assert [code for code, _ in said(client, SYMBOL, "limit", "buy", 0.02, 59_000)] == ["GROUP_GROSS_EXPOSURE"]
     assert first.account != second.account
+
+
+def borrower(limit: str) -> str:
+    """Return a policy under which so much may be borrowed."""
+    return policy_text().replace("  max_open_orders", f"  max_borrow: {limit}\n  max_open_orders")
+
+
+def ask(guard: Guard, asset: str, amount: str) -> list[str]:
+    """Ask for a loan as a function that borrows does; return the codes of its denial."""
+
+    def wish(asset: str, amount: str) -> Order:
+        return Order(asset, quantity=D(amount), action="margin.borrow")
+
+    @enforce("margin.borrow", guard=guard, order=wish)
+    def borrow(asset: str, amount: str) -> str:
+        return f"{amount} {asset}"
+
+    try:
+        assert borrow(asset, amount) == f"{amount} {asset}"
+    except Denied as denied:
+        return [reason.code for reason in denied.decision.reasons]
+    return []
+
+
+def test_loans_are_held_against_what_is_owed(start: Start) -> None:
+    """300 on cross margin, 0.005 coins on a pair: 600 of 1,000. 300 more fit once, and are seen when they are owed."""
+    world = start(text=borrower("1000 USDT"))
+    world.sim.owe("USDT", 300)
+    world.sim.owe("BTC", "0.005", "BTCUSDT")
+    guard = world.guard()
+    assert guard.facts().borrowed == (D(600), guard.now())
+    assert ask(guard, "USDT", "300") == []
+    assert ask(guard, "USDT", "101") == ["RISK_BORROW"]
+    world.sim.owe("USDT", 600)
+    world.clock.advance(21)
+    guard.maintain()
+    assert ask(guard, "USDT", "101") == ["RISK_BORROW"]
+    assert ask(guard, "BTC", "0.001") == []
+    assert world.protected(guard).create_order(*ENTRY)["status"] == "open"
+
+
+def test_what_is_owed_and_cannot_be_told_denies_loans_only(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """The exchange does not answer, or owes an asset without a price: no loan, and orders go on."""
+    world = start({"at": "other", "do": "unknown", "ratio": 1}, text=borrower("1000 USDT"))
+    guard = world.guard()
+    guard.maintain()
+    assert guard.facts().borrowed is None
+    assert ask(guard, "USDT", "1") == ["FACTS_MISSING"]
+    assert [record.getMessage().endswith("; loans are denied") for record in caplog.records] == [True]
+    world.protected(guard).create_order(*ENTRY)
+    other = start(text=borrower("1000 USDT"))
+    other.sim.owe("DUST", 1)
+    assert other.guard().facts().borrowed is None
+
+
+def test_nobody_asks_what_is_owed_without_a_limit(start: Start) -> None:
+    """Without `max_borrow` nothing is read of margin, and nothing may be borrowed."""
+    world = start()
+    guard = world.guard()
+    assert "GET /sapi/v1/margin/account" not in world.sim.truth.by_route
+    assert ask(guard, "USDT", "1") == ["ACTION_REFUSED"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
 from policykit.sim.contracts import Book
@@ -54,6 +55,8 @@ class World:
     futures: Mapping[str, Book] = field(default_factory=dict)
     #: The withdrawal address book: coin, network, address, allowlisted.
     addresses: list[dict[str, Any]] = field(default_factory=list)
+    #: What is owed on margin, interest apart, by (pair, asset); of cross margin the pair is empty.
+    loans: dict[tuple[str, str], Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from policykit.sim.dialects.base import Reply, Route, World
@@ -114,6 +115,35 @@ def nothing(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     return Reply(200, [])
 
 
+def _debt(asset: str, amount: Decimal) -> dict[str, Any]:
+    zero = number(ZERO)
+    return {
+        "asset": asset,
+        "borrowed": number(amount),
+        "free": zero,
+        "interest": zero,
+        "locked": zero,
+        "netAsset": number(-amount),
+    }
+
+
+def margin_account(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/margin/account: cross margin, of which only what is owed is kept here."""
+    rows = [_debt(asset, amount) for (pair, asset), amount in world.loans.items() if not pair]
+    return Reply(200, {"borrowEnabled": True, "tradeEnabled": True, "accountType": "MARGIN_1", "userAssets": rows})
+
+
+def isolated_account(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/margin/isolated/account: every pair that owes anything."""
+    rows = []
+    for symbol in world.venue.symbols.values():
+        base, quote = (world.loans.get((symbol.id, asset)) for asset in (symbol.base, symbol.quote))
+        if base is not None or quote is not None:
+            debts = {"baseAsset": _debt(symbol.base, base or ZERO), "quoteAsset": _debt(symbol.quote, quote or ZERO)}
+            rows.append({"symbol": symbol.id, "isolatedCreated": True, "enabled": True, **debts})
+    return Reply(200, {"assets": rows})
+
+
 def system_status(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     """Answer GET /sapi/v1/system/status."""
     return Reply(200, {"status": 0, "msg": "normal"})
@@ -133,6 +163,8 @@ _LIST: tuple[tuple[str, int, Any, str, str], ...] = (
     ("/sapi/v1/capital/deposit/hisrec", 1, deposits, _READ, "account"),
     ("/sapi/v1/capital/withdraw/history", 18, withdrawals, _READ, "account"),
     ("/sapi/v1/capital/withdraw/address/list", 10, address_book, _READ, "account"),
+    ("/sapi/v1/margin/account", 10, margin_account, _READ, "other"),
+    ("/sapi/v1/margin/isolated/account", 10, isolated_account, _READ, "other"),
     ("/sapi/v1/margin/allPairs", 1, nothing, _READ, "account"),
     ("/sapi/v1/margin/isolated/allPairs", 10, nothing, _READ, "account"),
 )
