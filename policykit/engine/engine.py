@@ -110,10 +110,10 @@ class Engine:
                 continue
 
     def _remember(self, case: Case, holds: tuple[Hold, ...]) -> None:
-        if not Lane.fits(case, holds):
-            return
-        lane = Lane(case, holds)
         try:
+            if not Lane.fits(case, holds):
+                return
+            lane = Lane(case, holds)
             clear = all(check.narrow(case, lane) for check in self.checks)
         except Exception:  # noqa: BLE001 - no lane, then: the long way is always there
             return
@@ -132,9 +132,7 @@ def _take(lane: Lane, order: Order) -> Assessment | None:
     """Allow an order that is clearly inside the lane; None: not clearly."""
     quantity = order.quantity
     price = order.price
-    if order.stop_price is not None or order.quote_quantity is not None or type(quantity) is not Decimal:
-        return None
-    if not lane.plain(order):
+    if type(quantity) is not Decimal or not lane.plain(order):
         return None
     limit = lane.limit
     if lane.price is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from policykit.decision import Hold
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from policykit.order import Order
 
 INFINITE: Final = Decimal("Infinity")
+#: All that an order can say beside symbol, side, type, action, quantity and price: two words, and what no lane allows.
+_said = attrgetter(
+    *("time_in_force", "self_trade_prevention"),
+    *("stop_price", "quote_quantity", "stop_loss_price", "take_profit_price", "leverage"),
+    *("position_side", "margin_mode", "position_mode", "amends", "reduce_only", "close_position", "trailing"),
+)
+_NO_MORE: Final = (*[None] * 9, False, False, False)
 
 
 class Lane:
@@ -39,10 +47,9 @@ class Lane:
         "price",
         "rate",
         "reduces",
-        "self_trade_prevention",
+        "said",
         "sell",
         "since_ms",
-        "time_in_force",
         "until_ms",
     )
 
@@ -52,8 +59,7 @@ class Lane:
         self.until_ms = case.until_ms
         self.reduces = case.reduces
         self.sell = case.order.side == "sell"
-        self.time_in_force = case.order.time_in_force
-        self.self_trade_prevention = case.order.self_trade_prevention
+        self.said = _said(case.order)
         #: The price a market order is counted at; None: orders in this lane have a price of their own.
         self.price = case.price if case.order.price is None else None
         market = case.market
@@ -80,33 +86,15 @@ class Lane:
 
     def plain(self, order: Order) -> bool:
         """Tell whether an order says what the lane's first one says, and nothing that lanes do not speak of."""
-        return (
-            order.time_in_force == self.time_in_force
-            and order.self_trade_prevention == self.self_trade_prevention
-            and _says_no_more(order)
-        )
+        return _said(order) == self.said
 
     @staticmethod
     def fits(case: Case, holds: tuple[Hold, ...]) -> bool:
         """Tell whether lanes know how to speak of such an order at all."""
         order = case.order
         plain = order.stop_price is None and order.quote_quantity is None and case.problem is None
-        plain = plain and _says_no_more(order)
+        plain = plain and _said(order)[2:] == _NO_MORE
         priced = order.price is None or order.type != "market"
         # A sell that increases is worth the mark even where its price is lower: no lane values it.
         kept = case.creates and case.long_only and (case.reduces or order.side == "buy")
         return kept and plain and priced and bool(holds) and holds[0].kind == "position"
-
-
-def _says_no_more(order: Order) -> bool:
-    return (
-        order.reduce_only is False
-        and order.close_position is False
-        and order.trailing is False
-        and order.position_side is None
-        and order.stop_loss_price is None
-        and order.take_profit_price is None
-        and order.leverage is None
-        and order.margin_mode is None
-        and order.position_mode is None
-    )

@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, ParamSpec, TypeVar
 
 from policykit.guard.admission import CURRENT
@@ -17,6 +18,8 @@ from policykit.units import exact
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Read = Callable[[tuple[Any, ...], dict[str, Any]], Order]
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 #: What an order's arguments may be called.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -54,12 +57,12 @@ def enforce(
         if isinstance(function, classmethod | staticmethod):
             return type(function)(decorate(function.__func__))
         _check(function)
-        read = order or _reader(function, action)
+        read = _given(order) if order is not None else _reader(function, action)
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def awrapper(*args: Any, **kwargs: Any) -> Any:
-                attempt = _Attempt(guard or _default_guard(), read(*args, **kwargs))
+                attempt = _Attempt(guard or _default_guard(), read(args, kwargs))
                 try:
                     result = await function(*args, **kwargs)
                 except BaseException as error:
@@ -72,7 +75,7 @@ def enforce(
 
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            attempt = _Attempt(guard or _default_guard(), read(*args, **kwargs))
+            attempt = _Attempt(guard or _default_guard(), read(args, kwargs))
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:
@@ -135,8 +138,12 @@ def _check(function: Callable[..., Any]) -> None:
         raise TypeError(f"@enforce: {_name(function)} only returns the coroutine that sends; {where}")
 
 
-def _reader(function: Callable[..., Any], action: str) -> Callable[..., Order]:
-    """Return a function of the same arguments that reads the order; say now what it cannot find."""
+def _given(order: Callable[..., Order]) -> Read:
+    return lambda args, kwargs: order(*args, **kwargs)
+
+
+def _reader(function: Callable[..., Any], action: str) -> Read:
+    """Return what reads the order from the arguments of a call; say now what it cannot find."""
     parameters = list(inspect.signature(function).parameters.values())
     places: dict[str, tuple[int, str, Any]] = {}
     for field, names in _NAMES.items():
@@ -154,15 +161,19 @@ def _reader(function: Callable[..., Any], action: str) -> Callable[..., Order]:
             f"@enforce: {_name(function)} has no argument for {', '.join(missing)}; name them so, or give "
             "@enforce(order=...) a function that returns the Order"
         )
-    asked = [(places.get(field, (len(parameters), field, None))) for field in _NAMES]
+    count = len(parameters)
+    asked = [(places.get(field, (count, field, None))) for field in _NAMES]
+    # Where every argument is given by position, the fields are where they are, and those without one are the last.
+    pick = itemgetter(*(index for index, _, _ in asked))
+    plain = all(parameter.kind in _POSITIONAL for parameter in parameters)
 
-    def read(*args: Any, **kwargs: Any) -> Order:
-        found = []
-        count = len(args)
-        for index, name, default in asked:
-            value = args[index] if index < count else kwargs.get(name, default)
-            found.append(None if value is _MISSING else value)
-        symbol, side, kind, amount, price, params, own_id = found
+    def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Order:
+        given = len(args)
+        if plain and given == count and not kwargs:
+            symbol, side, kind, amount, price, params, own_id = pick((*args, None))
+        else:
+            found = (args[i] if i < given else kwargs.get(name, default) for i, name, default in asked)
+            symbol, side, kind, amount, price, params, own_id = (None if f is _MISSING else f for f in found)
         if action != "order.create":
             return Order(symbol or "", action=action)
         kind = kind or ("market" if price is None else "limit")

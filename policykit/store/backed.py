@@ -18,6 +18,7 @@ from policykit.store.codec import decision_body, observation_to_dict, outcome_to
 from policykit.store.ledger import Ledger
 
 Body = Callable[..., dict[str, Any]]
+_tuple = tuple.__new__
 
 
 class _Step:
@@ -93,7 +94,7 @@ class LedgerStore(ABC):
             intent = replace(intent, holds=holds)
         with self._step as ledger:
             grant = ledger.fits(intent.account if intent is not None else "", intent, holds, generation, now_ms)
-            if not grant.granted:
+            if not grant[0]:
                 return grant
             # INVARIANT I6: an id of the caller's own is for one order, for ever; ours are new by the way they are made.
             if intent is not None and intent.order.client_order_id is not None:
@@ -104,7 +105,7 @@ class LedgerStore(ABC):
             # INVARIANT I3: the intent is durable before the grant is returned, and only a grant lets an order be sent.
             seq = self._write("decision", now_ms, decision_body, decision, intent, holds)
             ledger.granted(intent, holds, now_ms)
-        return Grant(True, False, grant.used, (), seq)
+        return _tuple(Grant, (True, False, grant[2], (), seq, None))
 
     def record(self, decision: Decision, now_ms: int) -> int:
         with self._step:

@@ -41,6 +41,7 @@ SILENT_MS: Final = 30_000
 STEP_MS: Final = 7_200_000
 
 _RANK: Final = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
+_tuple = tuple.__new__
 #: Nobody reported on these yet.
 _WAITING: Final = frozenset(("intended", "sent"))
 
@@ -101,33 +102,37 @@ class Ledger:
             taken = self.client_ids.get((account, intent.client_order_id))
             if taken is not None:
                 return Grant(False, False, (), (), self.seq, taken)
-        used: list[int] = []
-        failed = []
-        for hold in holds:
-            use = self.use(hold, now_ms)
-            amount = hold[1]
-            if use + (amount if amount > 0 else -amount) > hold[2]:
-                failed.append(len(used))
-            used.append(use)
-        return Grant(not failed, False, tuple(used), tuple(failed), self.seq)
+        used, failed = self._uses(holds, now_ms)
+        return _tuple(Grant, (not failed, False, tuple(used), tuple(failed), self.seq, None))
 
     def use(self, hold: Hold, now_ms: int) -> int:
         """Return what is used now of a hold's counter."""
-        counter, amount, _, kind, _, _, _ = hold
-        if kind == "window":
-            window = self.windows.get(counter)
-            return 0 if window is None else window.used(now_ms)
-        if kind == "sum":
-            return self.sums.get(counter, 0)
-        if kind == "position":
-            place = self._places.get(counter)
-            state = self._position(counter) if place is None else place[0]
-            return 0 if state is None else state.use(amount > 0)
-        if kind == "clear":
-            return self._unknown(counter, now_ms)
-        if kind == "positions":
-            return self._others(counter)
-        return self.exposure.use(counter, net=kind == "net", buy=amount > 0)
+        return self._uses((hold,), now_ms)[0][0]
+
+    def _uses(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[list[int], list[int]]:
+        """Return what is used now of each hold's counter, and the indexes of the holds that do not fit."""
+        used: list[int] = []
+        failed: list[int] = []
+        for counter, amount, limit, kind, _, _, _ in holds:
+            if kind == "window":
+                window = self.windows.get(counter)
+                use = 0 if window is None else window.used(now_ms)
+            elif kind == "sum":
+                use = self.sums.get(counter, 0)
+            elif kind == "position":
+                place = self._places.get(counter)
+                state = self._position(counter) if place is None else place[0]
+                use = 0 if state is None else state.use(amount > 0)
+            elif kind == "clear":
+                use = self._unknown(counter, now_ms)
+            elif kind == "positions":
+                use = self._others(counter)
+            else:
+                use = self.exposure.use(counter, net=kind == "net", buy=amount > 0)
+            if use + (amount if amount > 0 else -amount) > limit:
+                failed.append(len(used))
+            used.append(use)
+        return used, failed
 
     def _position(self, counter: str) -> PositionState | None:
         """Find a position, if anything is known of it."""
@@ -142,9 +147,10 @@ class Ledger:
 
     def _unknown(self, counter: str, now_ms: int) -> int:
         """Count the unknown intents; all that are silent count as one, which no `clear` hold allows either."""
-        heap = self._pruned(counter)
+        heap = self._pruned(counter) if counter in self.waiting else []
         silent = bool(heap) and now_ms > heap[0][0] + SILENT_MS
-        return len(self.unknown.get(counter, ())) + silent
+        unknown = self.unknown.get(counter)
+        return silent if unknown is None else len(unknown) + silent
 
     def _pruned(self, counter: str) -> list[tuple[int, str]]:
         """Return the heap of a counter's permits; the first, if any, still waits for a report."""
@@ -286,7 +292,7 @@ class Ledger:
             self._claim(counter, -signed, buy=buy)
 
     def _claim(self, counter: str, amount: int, *, buy: bool) -> None:
-        """Add to what is out on one side of a position."""
+        """Add a signed amount to what is out on one side of a position; the opposite sign gives back."""
         state, account, key = self._place(counter)
         state.claim(amount, buy=buy)
         account.counted(key, state)
@@ -312,9 +318,9 @@ class Ledger:
     def _release(self, intent: Intent) -> None:
         """Give back what is left of the holds of an intent that is over. Happens once: a final state is never left."""
         del self.open[intent.id]
-        for hold in intent.holds:
-            if hold.kind == "sum":
-                self.sums[hold.counter] -= hold.amount
+        for counter, amount, _, kind, _, _, _ in intent.holds:
+            if kind == "sum":
+                self.sums[counter] -= amount
         counter, held = self.held.pop(intent.id, ("", 0))
         if held:
             self._claim(counter, -held, buy=held > 0)

@@ -59,8 +59,6 @@ class PositionState:
     def bounds(self) -> tuple[int, int]:
         """Return the lowest and the highest the position can be now."""
         low, high = self.base_low, self.base_high
-        if not self.fills:
-            return low, high
         for down, up, earliest, _ in self.fills:
             certain = earliest > self.until_ms + DOUBT_MS
             if up > 0 or certain:
@@ -78,7 +76,7 @@ class PositionState:
 
     def use(self, buy: bool) -> int:
         """Return the worst case on one side: what `position` holds add to."""
-        low, high = self.bounds()
+        low, high = self.bounds() if self.fills else (self.base_low, self.base_high)
         return high + self.open_buys if buy else self.open_sells - low
 
     def view(self) -> Position:
