@@ -47,6 +47,12 @@ class FuturesVenue:
         """Return the mark price."""
         return self.path.mid(contract.pair, now_ms)
 
+    def touch(self, contract: Contract, now_ms: int) -> tuple[Decimal, Decimal]:
+        """Return best bid and best ask: the pair's, in the contract's ticks."""
+        bid, ask = self.path.touch(contract.pair, now_ms)
+        over = ask % contract.tick
+        return bid - bid % contract.tick, ask + (contract.tick - over if over else ZERO)
+
     def available(self, asset: str, now_ms: int) -> Decimal:
         """Return what is left of an asset for further margin."""
         return margin.available(self.book, asset, lambda contract: self.mark(contract, now_ms))
@@ -215,7 +221,7 @@ class FuturesVenue:
             if not self._closable(order) or (self.book.hedge and order.quantity > self._closable(order)):
                 raise Refused("reduce_only")
             return
-        if order.time_in_force == "GTX" and _crosses(order, *self.path.touch(order.contract.pair, order.time_ms)):
+        if order.time_in_force == "GTX" and _crosses(order, *self.touch(order.contract, order.time_ms)):
             raise Refused("post_only")
         book, contract = self.book, order.contract
         more = margin.initial(book, contract, mark, order) - margin.initial(book, contract, mark)
@@ -226,7 +232,7 @@ class FuturesVenue:
 
     def _take(self, order: ContractOrder, now_ms: int) -> None:
         """Match an order that just arrived."""
-        bid, ask = self.path.touch(order.contract.pair, now_ms)
+        bid, ask = self.touch(order.contract, now_ms)
         if _crosses(order, bid, ask):
             part = order.quantity - order.filled()
             if order.quirks.fill_share < 1:
@@ -242,7 +248,7 @@ class FuturesVenue:
             if self._triggered(order, self.mark(order.contract, at_ms)):
                 self._trigger(order, at_ms)
             return
-        if at_ms > order.updated_ms and _crosses(order, *self.path.touch(order.contract.pair, at_ms)):
+        if at_ms > order.updated_ms and _crosses(order, *self.touch(order.contract, at_ms)):
             part = order.quantity - order.filled()
             if order.quirks.fill_share < 1:
                 step = order.contract.step

@@ -368,6 +368,16 @@ def test_what_everybody_may_read(sim: SimServer) -> None:
     assert _ask(sim, "GET", "v1/multiAssetsMargin").body == {"multiAssetsMargin": False}
 
 
+def test_prices_are_in_the_contract_s_ticks(sim: SimServer) -> None:
+    """Spot's tick is finer: a bid rounds down, an ask up, so that an order at the best ask fills."""
+    sim.pin("BTC/USDT", "60000.03")
+    touch = _ask(sim, "GET", "v1/ticker/bookTicker", symbol="BTCUSDT")
+    assert _said(touch, "bidPrice", "askPrice") == ("59994.00000000", "60006.10000000")
+    book = _ask(sim, "GET", "v1/depth", symbol="BTCUSDT", limit=2).body
+    assert [price for price, _ in book["asks"]] == ["60006.10000000", "60006.20000000"]
+    assert _said(_limit(sim, "60006.1"), "status") == ("FILLED",)
+
+
 def test_fundings_of_the_past(sim: SimServer) -> None:
     """One row every eight hours, the newest last, from a start or the last ones; a contract that is none is refused."""
     hours = 3_600_000

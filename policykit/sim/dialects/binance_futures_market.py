@@ -13,6 +13,7 @@ from policykit.sim.contracts import Contract
 from policykit.sim.dialects import binance_market
 from policykit.sim.dialects.base import Reply, Route, World
 from policykit.sim.dialects.binance_forms import Bad, number, whole
+from policykit.sim.dialects.binance_futures_forms import contract_of
 from policykit.sim.dialects.binance_market import LEVEL_QUANTITY
 from policykit.sim.futures import FUNDING_EVERY_MS, FUNDING_RATE
 from policykit.sim.venue import Quirks
@@ -48,7 +49,7 @@ def _price(world: World, one: Contract, now_ms: int) -> dict[str, Any]:
 
 
 def _book_ticker(world: World, one: Contract, now_ms: int) -> dict[str, Any]:
-    bid, ask = world.venue.touch(one.pair, now_ms)
+    bid, ask = world.linear.touch(one, now_ms)
     quantity = number(LEVEL_QUANTITY)
     told = {"symbol": one.id, "bidPrice": number(bid), "bidQty": quantity, "askPrice": number(ask), "askQty": quantity}
     return {**told, "time": now_ms}
@@ -84,9 +85,10 @@ def funding(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
 
 
 def depth(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
-    """Answer depth: as spot's, with the times of the message."""
-    reply = binance_market.depth(world, params, now_ms, quirks)
-    return Reply(200, {**reply.body, "E": now_ms, "T": now_ms})
+    """Answer depth: as spot's, in the contract's ticks, with the times of the message."""
+    contract = contract_of(world.linear.book, params)
+    best = world.linear.touch(contract, now_ms)
+    return Reply(200, {**binance_market.book(*best, contract.tick, params, now_ms), "E": now_ms, "T": now_ms})
 
 
 def _flat(weight: int) -> Callable[[Params], int]:

@@ -179,17 +179,18 @@ def _ticker(world: World, symbol: Symbol, now_ms: int) -> dict[str, Any]:
 def depth(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     """Answer GET /api/v3/depth."""
     symbol = symbol_of(world, params)
-    bid, ask = world.venue.touch(symbol, now_ms)
+    return Reply(200, book(*world.venue.touch(symbol, now_ms), symbol.tick, params, now_ms))
+
+
+def book(bid: Decimal, ask: Decimal, tick: Decimal, params: Params, now_ms: int) -> dict[str, Any]:
+    """Return an order book from its best prices on, a level each tick."""
     levels = range(min(whole(params, "limit") or 100, MAX_LEVELS))
     quantity = number(LEVEL_QUANTITY)
-    return Reply(
-        200,
-        {
-            "lastUpdateId": now_ms,
-            "bids": [[number(bid - n * symbol.tick), quantity] for n in levels if bid > n * symbol.tick],
-            "asks": [[number(ask + n * symbol.tick), quantity] for n in levels],
-        },
-    )
+    return {
+        "lastUpdateId": now_ms,
+        "bids": [[number(bid - n * tick), quantity] for n in levels if bid > n * tick],
+        "asks": [[number(ask + n * tick), quantity] for n in levels],
+    }
 
 
 def klines(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
