@@ -38,7 +38,7 @@ PARTS = 10_000
 PATIENCE_S = 30.0
 PING = b"*1\r\n$4\r\nPING\r\n"
 _END = b"+PONG\r\n"
-_OK = b"$2\r\nok\r\n"
+_OK = b"+ok "
 
 
 def account_of(bot: int, accounts: int) -> str:
@@ -79,6 +79,12 @@ def known(store: Store, account: str) -> None:
     store.observe(account, Observation(now, now, **facts, units={"BTC": Decimal(60_000)}, skew_ms=3), now)  # type: ignore[arg-type]
 
 
+class _Anywhere(ValkeyStore):
+    """A store whose requests ask for no sequence of the server's: they may be sent to an earlier state of it."""
+
+    _least = property(lambda self: 0, lambda self, value: None)  # type: ignore[assignment]
+
+
 class Recording(NamedTuple):
     """What each bot sent for one order, request by request, and the store that it was sent to."""
 
@@ -100,6 +106,7 @@ def record(server: ValkeyServer, folder: Path, bots: int, accounts: int, *, leas
     for bot in range(bots):
         store = ValkeyStore(server.uri(), folder / "journal.db")
         store._journal._ready().execute("PRAGMA synchronous=OFF")  # the hosts' disks are not what is measured
+        store.__class__ = _Anywhere
         sent: list[bytes] = []
         ask = store._server.ask
 
@@ -123,16 +130,13 @@ def _keys(server: ValkeyServer) -> list[tuple[bytes, bytes]]:
 
 
 def reset(server: ValkeyServer, recording: Recording) -> None:
-    """Set every key back but the store's own sequence, which the recorded requests have seen."""
+    """Set the server back to what it was before the recording."""
     import valkey
 
     with valkey.Valkey(port=server.port) as raw:
-        for key in list(raw.scan_iter(count=10_000)):
-            if not key.endswith(b":meta"):
-                raw.delete(key)
+        raw.flushall()
         for key, content in recording.before:
-            if not key.endswith(b":meta"):
-                raw.restore(key, 0, content)
+            raw.restore(key, 0, content)
 
 
 class Load(NamedTuple):

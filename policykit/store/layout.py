@@ -78,10 +78,10 @@ def _said(db: sqlite3.Connection, name: str) -> str | None:
 def _layout(db: sqlite3.Connection, path: str) -> int:
     """Return what the file has; 0 for an empty one."""
     owner, version = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version"))
-    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    tables = dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE type='table'").fetchall())
     if not tables and owner == version == 0:
         return 0
-    if owner not in (0, APPLICATION) or not {"meta", "journal"} <= tables:
+    if owner not in (0, APPLICATION) or not {"meta", "journal"} <= set(tables):
         raise StoreUnavailable(
             f"{path}: is the database of another program; a new or empty file may be; name one in POLICYKIT_STORE",
             "STORE_VERSION",
@@ -93,7 +93,8 @@ def _layout(db: sqlite3.Connection, path: str) -> int:
             "STORE_VERSION",
         )
     layout = _said(db, "layout") or "1"
-    if version < SCHEMA or not layout.isdecimal() or (int(layout) >= _NAMED and owner != APPLICATION):
+    mixed = len(set(tables.values())) < len(tables)  # two tables in one place: the journal would seem to be empty
+    if mixed or version < SCHEMA or not layout.isdecimal() or (int(layout) >= _NAMED and owner != APPLICATION):
         raise damaged(path)
     return int(layout)
 

@@ -30,14 +30,23 @@ from policykit.store.verify import verify_file
 
 __all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
 
-#: What a checkpoint says, by number: the ledger of another version may have counted less. Raised with `Ledger.dump`.
-FORM: Final = 2
 #: Rows replayed at opening before a fresh checkpoint is worth its write.
 CHECKPOINT_ROWS: Final = 1_000
 #: Rows after which whoever writes the next keeps a checkpoint, ms of work: opening never replays more.
 CHECKPOINT_EVERY: Final = 20_000
 _SAVED: Final = "SELECT c.seq, CAST(c.state AS BLOB), c.hash, j.hash FROM checkpoint c JOIN journal j USING (seq)"
 _RESUMED: Final = "SELECT body FROM journal WHERE seq > ? AND kind = 'resume'"
+
+
+def form() -> str:
+    """Return what a checkpoint of this version tells, by name: one of another version may have counted less."""
+    ledger = Ledger()
+    position = ledger.account("").position("").dump()
+    state = ledger.dump()
+    return " ".join((*sorted(state), *sorted(state["accounts"][""]), str(len(position))))
+
+
+FORM: Final = form()
 
 
 class SqliteStore(JournalFile, LedgerStore):

@@ -23,9 +23,12 @@ def verify_file(path: str) -> tuple[int, str | None]:
                     return good, f"row {seq} does not carry the hash of its content and the row before: it was changed"
                 before, good = row_hash, seq
             saved = db.execute("SELECT max(seq) FROM checkpoint").fetchone()[0] or 0
+            whole = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     except (sqlite3.Error, UnicodeDecodeError) as error:
         why = str(error).partition(" with text ")[0]  # no content of a row
         return good, f"the file cannot be read on after row {good}: {why}"
     if saved > good:
         return good, f"row {good + 1} is missing, and all after it: there were at least {saved}"
+    if whole != "ok":
+        return good, f"the file is damaged after row {good}: {whole}"
     return good, None

@@ -95,6 +95,20 @@ def test_a_schema_whose_text_is_none_is_damage(tmp_path: Path) -> None:
     assert (code, str(problem)[:40]) == ("STORE_DAMAGED", "the file cannot be read on after row 0: ")
 
 
+def test_a_journal_that_points_elsewhere_is_damage(tmp_path: Path) -> None:
+    """One bit of the schema makes an empty table of another the journal: all that was granted would be forgotten."""
+    path = tmp_path / "store.db"
+    filled(path).close()
+    by_hand(
+        path,
+        "PRAGMA writable_schema=ON",
+        "UPDATE sqlite_master SET rootpage=(SELECT rootpage FROM sqlite_master WHERE name='seen') WHERE name='journal'",
+    )
+    good, problem = verify_file(str(path))
+    assert (good, str(problem).splitlines()[0]) == (0, "the file is damaged after row 0: *** in database main ***")
+    assert refusal(lambda: SqliteStore(path)) == ("STORE_DAMAGED", f"{path}: {DAMAGED}")
+
+
 def test_a_row_that_is_no_text_is_damage(tmp_path: Path) -> None:
     """Its content is not cited; a checkpoint that is no text is passed over."""
     path = tmp_path / "store.db"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,14 @@ def test_a_link_to_memory_is_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "STORE_EPHEMERAL",
         f"{tmp_path}/real/store.db lies on tmpfs, which forgets; put the store on a disk or a mounted volume",
     )
+
+
+def test_a_store_on_this_machine_s_own_memory_is_told() -> None:
+    """Not a list of mounts that was made up: /dev/shm, where it is one."""
+    if file_system("/dev/shm/x") != "tmpfs":
+        pytest.skip("this machine has no tmpfs at /dev/shm")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        store = SqliteStore(Path(folder) / "store.db")
+        where = f"{folder}/store.db lies on tmpfs, which forgets; put the store on a disk or a mounted volume"
+        assert store.problem == ("STORE_EPHEMERAL", where)
+        store.close()

@@ -14,10 +14,8 @@ ELSEWHERE = {"STORE_CURRENCY", "STORE_SHARE", "STORE_URI"}
 
 def _faults(text: str, top: Path) -> list[str]:
     """Say what is wrong with the page."""
-    faults = []
-    for section in text.split("\n## ")[1:]:
-        if not NODE.search(section):
-            faults.append(f"{section.splitlines()[0]}: names no test")
+    sections = text.split("\n## ")[1:]
+    faults = [f"{section.splitlines()[0]}: names no test" for section in sections if not NODE.search(section)]
     for file, test in NODE.findall(text):
         path = top / file
         if not path.exists() or not re.search(rf"^def {test}\(", path.read_text("utf-8"), re.MULTILINE):
