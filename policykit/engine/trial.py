@@ -8,19 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from policykit.decision import Assessment, Decision, Hold
+from policykit.decision import Assessment, Decision, Hold, group_owner
 from policykit.engine.engine import Engine
 from policykit.engine.explain import denial_message, explain_failed
 from policykit.engine.facts import Fact, Facts, Position
-from policykit.engine.money import money
+from policykit.engine.money import money, unit_steps
+from policykit.engine.setup import Setup
+from policykit.engine.totals import Total, total_of
+from policykit.engine.worth import units_of
 from policykit.model.types import date_ms
 from policykit.order import ACTIONS, FLAGS, NUMBERS, WORDS, Order
 from policykit.traits.base import product_of
-from policykit.units import exact, plain, scale_up, unscale
+from policykit.units import EXPOSURE_SCALE, exact, plain, scale_up, unscale
 
 _PLAIN: Final = ("symbol", "side", "type", "client_order_id", *WORDS, *FLAGS)
 _ORDER: Final = ("action", *_PLAIN, *NUMBERS, "amends")
@@ -90,10 +93,11 @@ def read_facts(data: Mapping[str, Any], currency: str, now_ms: int) -> Given:
 
 def decide_once(engine: Engine, order: Order, given: Given, now_ms: int) -> tuple[Decision, Assessment]:
     """Decide as a store would that knows these facts and uses. The id is made of what was asked."""
+    given = replace(given, facts=_counted(engine.setup, given.facts, now_ms))
     assessment = engine.assess(given.facts, order, now_ms)
     reasons = assessment.reasons
     if not reasons:
-        used = tuple(_use(hold, given) for hold in assessment.holds)
+        used = tuple(use_of(hold, given) for hold in assessment.holds)
         failed = tuple(i for i, hold in enumerate(assessment.holds) if used[i] + abs(hold.amount) > hold.limit)
         reasons = explain_failed(engine, order, assessment.holds, used, failed, facts=given.facts, now_ms=now_ms)
         if all(reason.on_breach == "warn" for reason in reasons):
@@ -133,7 +137,8 @@ def report(engine: Engine, decision: Decision, assessment: Assessment, given: Gi
         f"  policy {policy.name} {policy.version}, {policy.file}; {decision.checks} checks",
     ]
     lines += [f"  warning {reason.code}: {reason.message}{_where(reason.place)}" for reason in decision.warnings]
-    lines += [_claim(hold, _use(hold, given)) for hold in assessment.holds if hold.kind != "clear"]
+    given = replace(given, facts=_counted(engine.setup, given.facts, decision.at_ms))
+    lines += [_claim(hold, use_of(hold, given)) for hold in assessment.holds if hold.kind != "clear"]
     return "\n".join(lines) + "\n"
 
 
@@ -143,18 +148,48 @@ def _where(place: object) -> str:
 
 def _claim(hold: Hold, use: int) -> str:
     def number(counter: int) -> str:
+        if hold.kind in ("gross", "net"):
+            return plain(Decimal(counter) / EXPOSURE_SCALE)
         return plain(unscale(counter)) if hold.kind == "position" else str(counter)
 
     limit = f"of {number(hold.limit)}" if hold.limit < 2**53 - 1 else "without a limit"
     return f"  holds {number(use + abs(hold.amount))} {limit}: {hold.counter}"
 
 
-def _use(hold: Hold, given: Given) -> int:
+def use_of(hold: Hold, given: Given) -> int:
+    """Return what is used of a hold's counter: what is said, else what the positions come to, else nothing."""
     if hold.kind == "position":
         position = given.facts.positions.get(hold.counter.rpartition("|")[2], Position())
-        high, low = scale_up(position.high), -scale_up(-position.low)
-        return high if hold.amount > 0 else -low
-    return given.used.get(hold.counter, 0)
+        return _worst(position)[hold.amount < 0]
+    if hold.kind not in ("gross", "net", "positions") or hold.counter in given.used:
+        return given.used.get(hold.counter, 0)
+    if hold.kind == "positions":
+        own = hold.counter.split("|", 2)[2]
+        return sum(_total(one).positions for key, one in given.facts.positions.items() if key != own)
+    owner = hold.counter.rpartition("|")[0]
+    asset = owner.rpartition("|asset|")[2] if "|asset|" in owner else None
+    counted = [_total(p) for key, p in given.facts.positions.items() if asset in (None, key.partition("/")[0])]
+    side = 0 if hold.kind == "gross" else 1 if hold.amount > 0 else 2
+    return sum(total[side] for total in counted)
+
+
+def _worst(position: Position) -> tuple[int, int]:
+    """Return the worst case on each side; facts that are given know of no orders that are out."""
+    return scale_up(position.high), scale_up(-position.low)
+
+
+def _total(position: Position) -> Total:
+    return total_of(*_worst(position), position.unit)
+
+
+def _counted(setup: Setup, facts: Facts, now_ms: int) -> Facts:
+    """Count positions as a guard's store does: each at what it is worth, the account into the policy's groups."""
+    units = units_of(setup, facts, now_ms, facts.marks)
+    keys = {**dict.fromkeys(units, Position()), **facts.positions}
+    positions = {key: one._replace(unit=unit_steps(units.get(key, Decimal(0)))) for key, one in keys.items()}
+    held = (key for key, one in positions.items() if not one.unit and any(_worst(one)) and key != setup.currency)
+    groups = tuple(group_owner(name, setup.currency) for name in sorted(setup.policy.groups or {}))
+    return replace(facts, positions=positions, unpriced=tuple(sorted(held)), groups=groups)
 
 
 def _known(data: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:

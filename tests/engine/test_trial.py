@@ -14,6 +14,14 @@ from policykit.engine.facts import Facts
 from policykit.order import Order
 from tests.engine.worlds import CANONICAL, NOW, changed, engine, order
 
+TOTALS = {
+    "risk.max_gross_exposure": "20000 USDT",
+    "risk.max_net_exposure": "15000 USDT",
+    "risk.max_asset_exposure": "7000 USDT",
+    "risk.max_open_positions": 2,
+    "groups.desk.max_gross_exposure": "10000 USDT",
+    "risk.max_position_notional": None,
+}
 ASKED = {"symbol": "BTC/USDT", "side": "buy", "type": "limit", "quantity": "0.01", "price": 59000.5}
 KNOWN: dict[str, Any] = {
     "equity": "100000 USDT",
@@ -186,3 +194,31 @@ def test_empty_facts_are_unknown() -> None:
     """Given nothing, nothing is known."""
     assert trial.read_facts({}, "USDT", NOW) == trial.Given(Facts(), {})
     assert trial.read_order({}) == Order("", None, None, None)
+
+
+def test_positions_that_are_given_are_added_up() -> None:
+    """A check counts the positions of the facts into every total, as a guard's store does; `used` says it otherwise."""
+    made = engine(TOTALS)
+    known = {**KNOWN, "positions": {"BTC/USDT": "0.1", "ETH/USDT": "1", "USDT": "100"}}
+    given = trial.read_facts(known, "USDT", NOW)
+    allowed, assessment = trial.decide_once(made, order(), given, NOW)
+    assert allowed.reasons == ()
+    out = trial.report(made, allowed, assessment, given).splitlines()[2:8]
+    assert out == [
+        "  holds 0.11 without a limit: binance/main|position|BTC",
+        "  holds 6600 of 7000: binance/main|asset|BTC|gross",
+        "  holds 9600 of 20000: binance/main|gross",
+        "  holds 9600 of 15000: binance/main|net",
+        "  holds 9600 of 10000: group|desk|USDT|gross",
+        "  holds 2 of 2: binance/main|positions|BTC",
+    ]
+    used = trial.read_facts({**known, "used": {"group|desk|USDT|gross": 94_000_001}}, "USDT", NOW)
+    denied, _ = trial.decide_once(made, order(), used, NOW)
+    assert [reason.message for reason in denied.reasons] == [
+        "gross exposure of group desk would be 10,000.0001 of max_gross_exposure 10,000.00 USDT"
+    ]
+    short = trial.read_facts({**KNOWN, "positions": {"BTC": "0.1", "ETH/USDT:USDT": "-3"}}, "USDT", NOW)
+    denied, _ = trial.decide_once(made, order(), short, NOW)
+    assert [reason.message for reason in denied.reasons if reason.code == "PRICE_MISSING"] == [
+        "ETH/USDT:USDT is held and no price of it was observed, so no total counts it"
+    ] * 5
