@@ -38,6 +38,15 @@ PRAGMA user_version={SCHEMA};
     _NAMED: f"PRAGMA application_id={APPLICATION}",
 }
 LAYOUT: Final = max(_ADDED)
+_STATEMENTS: Final = {layout: text.strip().split(";\n") for layout, text in _ADDED.items()}
+#: How each table begins in the schema; a later version may have put columns behind ours.
+_BEGINS: Final = {
+    text.split()[2]: text[: text.rindex(")")]
+    for statements in _STATEMENTS.values()
+    for _, create, rest in (text.replace("IF NOT EXISTS ", "").partition("CREATE TABLE") for text in statements)
+    for text in (create + rest,)
+    if text
+}
 
 
 def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
@@ -78,7 +87,8 @@ def _said(db: sqlite3.Connection, name: str) -> str | None:
 def _layout(db: sqlite3.Connection, path: str) -> int:
     """Return what the file has; 0 for an empty one."""
     owner, version = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version"))
-    tables = dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE type='table'").fetchall())
+    found = db.execute("SELECT name, rootpage, sql FROM sqlite_master WHERE type='table'").fetchall()
+    tables = {name: sql for name, _, sql in found}
     if not tables and owner == version == 0:
         return 0
     if owner not in (0, APPLICATION) or not {"meta", "journal"} <= set(tables):
@@ -93,7 +103,9 @@ def _layout(db: sqlite3.Connection, path: str) -> int:
             "STORE_VERSION",
         )
     layout = _said(db, "layout") or "1"
-    mixed = len(set(tables.values())) < len(tables)  # two tables in one place: the journal would seem to be empty
+    # Two tables in one place, or other columns than ours: the journal could seem to be empty.
+    mixed = len({root for _, root, _ in found}) < len(found)
+    mixed = mixed or any(not tables.get(name, begins).startswith(begins) for name, begins in _BEGINS.items())
     if mixed or version < SCHEMA or not layout.isdecimal() or (int(layout) >= _NAMED and owner != APPLICATION):
         raise damaged(path)
     return int(layout)
@@ -105,7 +117,7 @@ def _add(db: sqlite3.Connection, path: str, epoch: str) -> None:
     try:
         had = _layout(db, path)  # another process may have been first
         for layout in range(had + 1, LAYOUT + 1):
-            for statement in _ADDED[layout].strip().split(";\n"):
+            for statement in _STATEMENTS[layout]:
                 db.execute(statement)
         if not had:
             db.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))

@@ -109,6 +109,17 @@ def test_a_journal_that_points_elsewhere_is_damage(tmp_path: Path) -> None:
     assert refusal(lambda: SqliteStore(path)) == ("STORE_DAMAGED", f"{path}: {DAMAGED}")
 
 
+def test_a_schema_that_says_something_else_is_damage(tmp_path: Path) -> None:
+    """One letter of a type, and the rows' numbers read as nothing; a column behind ours is a later version's."""
+    path = tmp_path / "store.db"
+    filled(path, 3).close()
+    by_hand(path, "ALTER TABLE journal ADD COLUMN later TEXT")
+    assert dump(SqliteStore(path))["seq"] == 3
+    content = path.read_bytes()
+    code, _, problem = opened(path, content.replace(b"seq INTEGER PRIMARY KEY", b"seq INTEGEZ PRIMARY KEY"))
+    assert (code, problem is None) == ("STORE_DAMAGED", False)
+
+
 def test_a_row_that_is_no_text_is_damage(tmp_path: Path) -> None:
     """Its content is not cited; a checkpoint that is no text is passed over."""
     path = tmp_path / "store.db"
