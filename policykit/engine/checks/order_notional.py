@@ -39,11 +39,13 @@ class OrderNotional(Check):
     def reasons(self, case: Case) -> Iterator[Reason]:
         if case.notional is None or case.market is None:
             return
-        quote = case.market.quote
+        quote, at_market = case.market.quote, ""
+        if case.at_market and case.order.side == "buy":
+            at_market = f" (at market, counted {plain(self.setup.slippage * 100)}% over the mark)"
         for limit in limits(case, self.bounds, quote):
             if not case.notional <= limit.value:
                 yield self.reason(
-                    f"order notional {money(case.notional, quote)} is over max_order_notional "
+                    f"order notional {money(case.notional, quote)}{at_market} is over max_order_notional "
                     f"{money(limit.value, quote)}{limit.how}",
                     numbers=(plain(case.notional), plain(limit.value), quote),
                 )
