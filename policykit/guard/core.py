@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import threading
@@ -44,6 +45,8 @@ from policykit.orders.recovery import abandoned
 from policykit.policy import EffectivePolicy, load
 from policykit.store import Observation, Store, open_store
 from policykit.telemetry import Scope, Telemetry, shared
+
+_log = logging.getLogger("policykit.guard")
 
 
 class Guard(Deciding):
@@ -144,6 +147,8 @@ class Guard(Deciding):
             shared().policy_rejected(str(path), tuple(dict.fromkeys(finding.rule for finding in error.findings)))
             raise
         opened = open_store(store) if store is None or isinstance(store, str) else store
+        for _, message in opened.warnings:
+            _log.warning("the store: %s", message)
         guard = cls(policy, key=choose_key(policy, key), store=opened, clock=clock, mode=mode_named(), testing=testing)
         guard.endpoint, guard.allow_loosen = endpoint, allow_loosen
         if candidate is not None:

@@ -51,6 +51,7 @@ class LedgerStore(ABC):
 
     backend: str
     problem: tuple[str, str] | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)

@@ -106,6 +106,8 @@ class Store(Protocol):
     epoch: str
     #: Why a live policy must not trust its increases to this store: (reason code, message).
     problem: tuple[str, str] | None
+    #: What its owner should know of it all the same, each as (reason code, message); `doctor` and a guard say it.
+    warnings: tuple[tuple[str, str], ...]
 
     def facts(self, account: str, bot: str, symbol: str = "") -> Facts:
         """Return what is known of an account, with the halts that bind this bot and symbol."""

@@ -121,3 +121,21 @@ def test_a_server_set_back_is_told_of_beside_what_recovery_waits_for(
     fresh = world.guard(store=store, ready=False)
     codes = denied(lambda: world.protected(fresh).create_order(*BUY))
     assert {"STORE_RESET", "RECOVERY_PENDING"} <= set(codes)
+
+
+def test_a_guard_says_at_its_start_what_its_store_may_forget(
+    start: Callable[..., World], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that syncs once a second: said in the log of each guard that starts on it, and by nobody else."""
+    server = ValkeyServer(tmp_path / "everysec", "--appendonly", "yes")
+    try:
+        store = ValkeyStore(server.uri(), tmp_path / "j.db")
+        world = start(balances=HELD)
+        for name in (store, world.store):
+            world.guard(store=name, ready=False)
+    finally:
+        server.kill()
+    said = [record.getMessage() for record in caplog.records if "the store" in record.getMessage()]
+    text = "syncs everysec, so a power cut takes moments back (STORE_RESET then); appendfsync always may be"
+    assert said == [f"the store: {store.address}: {text}"]
+    store.close()

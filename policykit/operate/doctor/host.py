@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from policykit.errors import StoreUnavailable
 from policykit.policy import EffectivePolicy
 from policykit.secrets import Fact
 from policykit.store.base import Store
@@ -21,7 +22,7 @@ _PACKAGES: Final = ("policykit-trading", "ccxt", "pydantic", "ruamel.yaml", "ope
 def lines(policies: Sequence[EffectivePolicy], store: Store | None) -> Iterator[Fact]:
     """Yield the lines of the host."""
     yield _versions()
-    yield _store(store)
+    yield from _store(store)
     yield from _modes(policies, store)
 
 
@@ -37,14 +38,25 @@ def _versions() -> Fact:
     return Fact("versions", "unknown" if missing else "yes", words, "pip install policykit-trading" if missing else "")
 
 
-def _store(store: Store | None) -> Fact:
+def _store(store: Store | None) -> Iterator[Fact]:
+    """Yield whether the store lasts and is the one that it was: a line each for what stands against it, or one yes."""
     if store is None:
-        return Fact("store", "unknown", "no store was opened", "set POLICYKIT_STORE to where the bots' store is")
+        yield Fact("store", "unknown", "no store was opened", "set POLICYKIT_STORE to where the bots' store is")
+        return
+    try:
+        reset = store.facts("", "").store_problem
+    except StoreUnavailable as error:
+        yield Fact("store", "no", str(error), "increases are refused until it answers")
+        return
+    if reset is not None:
+        yield Fact("store", "no", reset[1], "increases are refused until a person has re-armed it by name")
     if store.problem is not None:
-        _, message = store.problem
-        return Fact("store", "no", message, "increases are refused until it lies where it lasts")
-    where = getattr(store, "path", store.backend)
-    return Fact("store", "yes", f"{store.backend}, {where}, on storage that lasts")
+        yield Fact("store", "no", store.problem[1], "increases are refused until it lies where it lasts")
+    for _, message in store.warnings:
+        yield Fact("store", "unknown", message, "how much a crash takes back is for its owner to say")
+    if reset is None and store.problem is None and not store.warnings:
+        where = getattr(store, "path", None) or getattr(store, "address", store.backend)
+        yield Fact("store", "yes", f"{store.backend}, {where}, on storage that lasts")
 
 
 def _modes(policies: Sequence[EffectivePolicy], store: Store | None) -> Iterator[Fact]:
