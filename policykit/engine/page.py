@@ -17,9 +17,10 @@ _HEAD = """\
 
 A decision runs every check that the policy sets, and reports every one that fails, in this order. Deny wins.
 What cannot be evaluated denies an increase. What can only reduce is stopped by nothing but a freeze, a malformed order,
-a reused client order id, a ban, a rate budget without room even for exits, and a stage at which no order leaves
-(paper; sandbox on a live exchange). Cancels always pass, and count. On spot only a sell into the account's currency can
-only reduce: selling ETH/BTC buys BTC, and selling USDT/TRY spends the account's own money.
+a reused client order id, a ban, a rate budget without room even for exits, a stage at which no order leaves (paper;
+sandbox on a live exchange), and `risk.reduce_only_exits`, for want of the flag that the policy asks of an exit in
+contracts. Cancels always pass, and count. On spot only a sell into the account's currency can only reduce: selling
+ETH/BTC buys BTC, and selling USDT/TRY spends the account's own money.
 
 ## Checks
 """
