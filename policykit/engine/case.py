@@ -186,9 +186,14 @@ class Case:
 
     @property
     def position_key(self) -> str:
-        """Return what the position is kept by: the base asset on spot, on derivatives the symbol, with its leg."""
-        key, leg = self.setup.position_key(self.order.symbol), self.order.position_side
-        return key if leg is None or not self._contract else f"{key}#{leg}"
+        """Return what the position is kept by: the base asset on spot, on derivatives the symbol, with its leg.
+
+        In one-way mode there are no legs: an order that names one is of the symbol's position all the same.
+        """
+        key, leg, mode = self.setup.position_key(self.order.symbol), self.order.position_side, self.facts.position_mode
+        if leg is None or not self._contract or (mode is not None and mode.value == "one_way"):
+            return key
+        return f"{key}#{leg}"
 
     @property
     def position(self) -> Position | None:

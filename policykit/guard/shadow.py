@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from policykit.decision import Assessment
+from policykit.decision import Assessment, group_owner
 from policykit.engine import Engine
 from policykit.engine.facts import Facts
 from policykit.order import Order
@@ -17,6 +18,9 @@ class Shadow:
         self.engine = engine
         #: How many orders it judged, of how many it would have decided otherwise, how often it failed.
         self.judged = self.differed = self.failed = 0
+        setup = engine.setup
+        #: It counts into no group yet; what it would deny once it does is what matters.
+        self._groups = tuple(group_owner(name, setup.currency) for name in setup.policy.groups or {})
 
     def differs(self, order: Order, facts: Facts, now_ms: int, active: Assessment) -> dict[str, Any]:
         """Return what the candidate says where that is not what the active policy says; empty where both agree.
@@ -25,6 +29,8 @@ class Shadow:
         """
         try:
             self.judged += 1
+            if self._groups:
+                facts = replace(facts, groups=self._groups)
             said = self.engine.assess(facts, order, now_ms)
             codes = [reason.code for reason in said.reasons]
             if codes == [reason.code for reason in active.reasons]:

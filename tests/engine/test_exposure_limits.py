@@ -221,6 +221,17 @@ def test_open_positions_are_counted_beside_the_order_s_own() -> None:
     assert leg == [(f"{ACCOUNT}|positions|{LINEAR}#short", 1, 4, "positions")]
 
 
+def test_a_leg_named_in_one_way_mode_is_the_symbol_s_position() -> None:
+    """Where the exchange says one-way an order cannot hide in a leg: it holds and counts the one position there is."""
+    one_way = facts(**_as_dict(KNOWN), position_mode=Setting("one_way", NOW))
+    asked = {"symbol": LINEAR, "quantity": "1", "position_side": "long"}
+    made = engine({**BARE, "risk.max_open_positions": 4}, FUTURES)
+    for known, key in ((one_way, LINEAR), (KNOWN, f"{LINEAR}#long")):
+        holds = made.assess(known, order(**asked), NOW).holds
+        assert [hold.counter for hold in holds[:1]] == [f"{ACCOUNT}|position|{key}"]
+        assert holds[-1].counter == f"{ACCOUNT}|positions|{key}"
+
+
 def refused(changes: dict[str, Any], kind: str, used: int, known: Facts = KNOWN, **asked: Any) -> Reason:
     """Return what is said when the store refuses the hold of a kind."""
     made = engine(changes, FUTURES)
