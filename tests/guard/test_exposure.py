@@ -201,3 +201,15 @@ def test_what_the_exchange_lists_nowhere_is_worth_nothing(start: Callable[..., W
     """A coin that came from nowhere and has no market stops no bot for ever."""
     world = start(text=text("max_gross_exposure: 1300 USDT"), balances={**CASH, "AIRDROP": Decimal(5_000)})
     assert world.protected().create_order(*BUY)["id"]
+
+
+def test_a_candidate_with_a_group_is_judged_as_if_it_had_joined(start: Callable[..., World]) -> None:
+    """A candidate joins no group, which others would feel; that it has not is no difference between the two."""
+    world = start(text=text(), balances=CASH)
+    candidate = world.policy.with_name("candidate.yaml")
+    candidate.write_text(text(tail="groups: {desk: {max_gross_exposure: 1300 USDT}}\n"))
+    guard = world.guard(shadow=candidate)
+    world.protected(guard).create_order(*BUY)
+    assert guard.shadow is not None
+    assert (guard.shadow.judged, guard.shadow.differed, guard.shadow.failed) == (1, 0, 0)
+    assert guard.facts().groups == ()
