@@ -108,6 +108,7 @@ class Maintenance:
             self._halted(self._own_client())
         if not self._lead(LEASE_MS):
             guard.recovered = not guard.abandoned()
+            guard.account_problem = None  # it is the poller's to find; what it cannot read grows old for all
             self._prices_of_its_own()
             self._gauges()
             return

@@ -197,6 +197,11 @@ def test_one_guard_finds_the_mode_and_every_guard_waits(start: Start) -> None:
     with pytest.raises(Denied) as denied:
         world.protected(second).create_order(SWAP, "market", "buy", 0.01)
     assert code(denied) == "ACCOUNT_MODE"
+    world.sim.linear.book.multi_assets = False
+    second.maintain()
+    first.maintain()  # the second one leads now: what the first found is no longer known of it
+    assert (first.account_problem, second.account_problem) == (None, None)
+    world.protected(first).create_order(SWAP, "market", "buy", 0.01)
 
 
 def test_a_position_that_shrinks_by_itself(start: Start) -> None:
