@@ -17,7 +17,7 @@ local tag = KEYS[1] .. ':'
 local epoch, least, form, now, generation, account, silent, step, conditions, holds, intent =
   unpack(cjson.decode(ARGV[1]))
 
-local hash, fields = tag .. 'state', {'epoch', 'seq', 'generation', 'format', 'v|' .. account}
+local hash, fields = tag .. 'meta', {'epoch', 'seq', 'generation', 'format', 'v|' .. account}
 if intent then fields[6] = 'i|' .. intent[2] end
 for _, hold in ipairs(holds) do  -- what stands behind a counter
   local counter, kind = hold[1], hold[4]

@@ -59,7 +59,7 @@ class ValkeyStore(Link):
         if self._lost:
             self._take_back()
         # The generation is read first: with older facts than it stands for, a grant would find it moved.
-        asked = ("HMGET", "state", "epoch", "seq", "generation", "halts", f"v|{account}"), ("HGETALL", f"a:{account}")
+        asked = ("HMGET", "meta", "epoch", "seq", "generation", "halts", f"v|{account}"), ("HGETALL", f"a:{account}")
         (epoch, seq, generation, halts, version), found = self._get(*asked)
         if epoch != self.epoch or int(seq or 0) < self._least:
             self._look()
@@ -240,7 +240,7 @@ class ValkeyStore(Link):
                 one = state.OneAccount(account, fields, ledger)
                 ledger.apply(kind, body, now_ms)
                 conditions, changes = one.changes()
-                changes.append(("HINCRBY", "state", f"v|{account}", 1))
+                changes.append(("HINCRBY", "meta", f"v|{account}", 1))
                 answer = self._step(now_ms, (), changes, conditions)
                 if answer.status == "ok":
                     self._views.pop(account, None)
@@ -277,14 +277,14 @@ class ValkeyStore(Link):
     def _halts(self, kind: str, body: dict[str, Any], now_ms: int) -> tuple[int, Ledger]:
         """Apply a row to the halts; return how many there were, and the ledger after it."""
         for _ in range(TRIES):
-            generation, text = self._get(("HMGET", "state", "generation", "halts"))[0]
+            generation, text = self._get(("HMGET", "meta", "generation", "halts"))[0]
             ledger = Ledger()
             ledger.generation, ledger.halts = int(generation or 0), state.halts_of(text)
             before = len(ledger.halts)
             accounts = self._tripped(ledger) if kind == "resume" else ()
             ledger.apply(kind, body, now_ms)
             halts = state.halts_text(ledger.halts.values())
-            changes: list[state.Change] = [("HSET", "state", "halts", halts, "generation", ledger.generation)]
+            changes: list[state.Change] = [("HSET", "meta", "halts", halts, "generation", ledger.generation)]
             conditions: list[state.Condition] = []
             for one in accounts:
                 asked, changed = one.changes()
@@ -303,7 +303,7 @@ class ValkeyStore(Link):
             return 0
         said = json.dumps({"by": by, "why": why, "at_ms": now_ms})
         succeeds = [word for old in (*resets, self.epoch) for word in (old, said)]
-        new = ("HSET", "state", "epoch", secrets.token_hex(8))
+        new = ("HSET", "meta", "epoch", secrets.token_hex(8))
         self._sure(lambda: self._step(now_ms, (), [("HSET", "succeeds", *succeeds), new, ("DEL", "resets")]))
         self._look()
         return 1
@@ -317,7 +317,7 @@ class ValkeyStore(Link):
 
     def halts(self) -> list[Halt]:
         with self._lock:
-            return list(state.halts_of(self._get(("HGET", "state", "halts"))[0]).values())
+            return list(state.halts_of(self._get(("HGET", "meta", "halts"))[0]).values())
 
     # ---- guards and leases: not journaled
 

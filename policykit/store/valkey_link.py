@@ -23,8 +23,8 @@ from policykit.store.ledger import SILENT_MS, STEP_MS, Ledger
 from policykit.store.valkey_keep import keeps
 from policykit.store.valkey_server import TIMEOUT_MS, Answer, Server, encode, parse
 
-#: The newest form of the keys that this version knows; a store that has a newer one is refused.
-FORMAT: Final = 1
+#: The form of the keys. A store that has another one is refused: two versions would count apart.
+FORMAT: Final = 2
 #: How old facts may be that an idle guard assesses on, ms. A grant says whether newer ones are there.
 FACTS_MS: Final = 100
 #: How often a change is tried again that others were quicker with.
@@ -69,9 +69,9 @@ class Link:
         new = secrets.token_hex(8)
         tag = self.address.tag
         answers = self._server.ask(
-            encode("HSETNX", f"{tag}:state", "epoch", new),
-            encode("HSETNX", f"{tag}:state", "format", FORMAT),
-            encode("HMGET", f"{tag}:state", "epoch", "format", "seq"),
+            encode("HSETNX", f"{tag}:meta", "epoch", new),
+            encode("HSETNX", f"{tag}:meta", "format", FORMAT),
+            encode("HMGET", f"{tag}:meta", "epoch", "format", "seq"),
             encode("HGETALL", f"{tag}:succeeds"),
         )
         (epoch, found, seq), succeeds = answers[2], state.pairs(answers[3])
@@ -79,6 +79,12 @@ class Link:
             raise StoreUnavailable(
                 f"{self.address}: written by a newer policykit (format {found}); formats up to {FORMAT} "
                 "can be read; upgrade policykit",
+                "STORE_VERSION",
+            )
+        if int(found) < FORMAT:
+            raise StoreUnavailable(
+                f"{self.address}: written by an older policykit (format {found}), whose counters are not read; once "
+                "its bots have stopped empty it, or give it another `?name=`",
                 "STORE_VERSION",
             )
         self.epoch, self._least = epoch, int(seq or 0)

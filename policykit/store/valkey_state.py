@@ -3,7 +3,7 @@
 So the meaning of every row stands in `Ledger` alone. Counters are written as what is to be added, since others add at
 the same time; whatever is replaced is written only if it is still what was read.
 
-    state     epoch, seq, generation, format, halts; v|ACCOUNT how often its facts changed; i|CLIENT ID of which intent;
+    meta      epoch, seq, generation, format, halts; v|ACCOUNT how often its facts changed; i|CLIENT ID of which intent;
               counters: s|COUNTER sum, w|COUNTER window, t|OWNER totals, l|NAME lease
     a:ACCOUNT facts, groups; of a position KEY: l|KEY h|KEY bounds, b|KEY s|KEY out, u|KEY unit, p|KEY the rest
     open, closed, over, own           intents, their order of ending, client order ids of callers' own, for ever
@@ -185,7 +185,7 @@ class OneAccount:
         if facts != self._said:
             conditions.append((key_of, "facts", self._fields.get("facts", False)))
             changes.append(("HSET", key_of, "facts", to_json({**self._facts, **facts}).decode()))
-            changes.append(("HINCRBY", "state", f"v|{name}", 1))
+            changes.append(("HINCRBY", "meta", f"v|{name}", 1))
         joined = self._state.groups[len(self._groups) :]
         if joined:
             changes.append(("JOIN", name, *joined))

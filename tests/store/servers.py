@@ -83,7 +83,7 @@ def ledger_of(store: ValkeyStore) -> Ledger:
     tag, server = store.address.tag, valkey.Valkey(port=store.address.port, decode_responses=True)
     with server:
         ledger = Ledger()
-        meta = server.hgetall(f"{tag}:state")
+        meta = server.hgetall(f"{tag}:meta")
         ledger.generation, ledger.halts = int(meta.get("generation", 0)), keys.halts_of(meta.get("halts"))
         for key in server.scan_iter(f"{tag}:a:*", count=1_000):
             name = key.removeprefix(f"{tag}:a:")

@@ -26,7 +26,7 @@ def size(server: ValkeyServer, store: ValkeyStore) -> tuple[int, int]:
     """Return how many fields the store's counters have, and how many keys there are of it."""
     client, tag = server.client(), store.address.tag
     with client:
-        return client.hlen(f"{tag}:state"), len(client.keys(f"{tag}:*"))
+        return client.hlen(f"{tag}:meta"), len(client.keys(f"{tag}:*"))
 
 
 def test_windows_that_are_long_empty_are_forgotten(server: ValkeyServer, uri: str, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_use_is_counted_on_the_store_that_is_there(
 
     def forget() -> None:
         with server.client() as client:
-            client.delete(f"{tag}:state")
+            client.delete(f"{tag}:meta")
 
     assert a.use((hold,), NOW).used == (0,)
     forget()

@@ -43,7 +43,7 @@ class NaiveStore(ValkeyStore):
 
     def reserve(self, decision: Any, intent: Any, holds: Any, generation: int, now_ms: int) -> Grant:
         with self._lock:
-            used = int(self._get(("HGET", "state", f"s|{holds[0].counter}"))[0] or 0)
+            used = int(self._get(("HGET", "meta", f"s|{holds[0].counter}"))[0] or 0)
         if used + holds[0].amount > holds[0].limit:
             return Grant(False, False, (used,), (0,), 0)
         free = tuple(hold._replace(limit=2**53) for hold in holds)
