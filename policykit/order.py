@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from policykit.units import plain
@@ -50,6 +51,7 @@ FLAGS: Final = ("reduce_only", "close_position", "trailing")
 _FIRST: Final = ("symbol", "side", "type")
 #: The order in which a decision shows them; what is not said is left out.
 _SAID: Final = (*_FIRST, *NUMBERS, *WORDS)
+_said: Final = attrgetter(*_SAID)
 
 
 class Order:
@@ -141,13 +143,11 @@ class Order:
     def to_dict(self) -> dict[str, Any]:
         """Return the order as INTERFACE's decision shows it: numbers as text, absent fields left out."""
         out: dict[str, Any] = {}
-        for name in _SAID:
-            value = getattr(self, name)
+        for name, value in zip(_SAID, _said(self), strict=True):
             if value is not None:
                 out[name] = plain(value) if isinstance(value, Decimal) else value
-        for name in FLAGS:
-            if getattr(self, name):
-                out[name] = True
+        if self.reduce_only or self.close_position or self.trailing:
+            out |= {name: True for name in FLAGS if getattr(self, name)}
         if self.client_order_id is not None:
             out["client_order_id"] = self.client_order_id
         if self.amends is not None:

@@ -102,37 +102,33 @@ class Ledger:
             taken = self.client_ids.get((account, intent.client_order_id))
             if taken is not None:
                 return Grant(False, False, (), (), self.seq, taken)
-        used, failed = self._uses(holds, now_ms)
+        used: list[int] = []
+        failed: list[int] = []
+        for hold in holds:
+            use = self.use(hold, now_ms)
+            amount = hold[1]
+            if use + (amount if amount > 0 else -amount) > hold[2]:
+                failed.append(len(used))
+            used.append(use)
         return _tuple(Grant, (not failed, False, tuple(used), tuple(failed), self.seq, None))
 
     def use(self, hold: Hold, now_ms: int) -> int:
         """Return what is used now of a hold's counter."""
-        return self._uses((hold,), now_ms)[0][0]
-
-    def _uses(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[list[int], list[int]]:
-        """Return what is used now of each hold's counter, and the indexes of the holds that do not fit."""
-        used: list[int] = []
-        failed: list[int] = []
-        for counter, amount, limit, kind, _, _, _ in holds:
-            if kind == "window":
-                window = self.windows.get(counter)
-                use = 0 if window is None else window.used(now_ms)
-            elif kind == "sum":
-                use = self.sums.get(counter, 0)
-            elif kind == "position":
-                place = self._places.get(counter)
-                state = self._position(counter) if place is None else place[0]
-                use = 0 if state is None else state.use(amount > 0)
-            elif kind == "clear":
-                use = self._unknown(counter, now_ms)
-            elif kind == "positions":
-                use = self._others(counter)
-            else:
-                use = self.exposure.use(counter, net=kind == "net", buy=amount > 0)
-            if use + (amount if amount > 0 else -amount) > limit:
-                failed.append(len(used))
-            used.append(use)
-        return used, failed
+        counter, amount, _, kind, _, _, _ = hold
+        if kind == "window":
+            window = self.windows.get(counter)
+            return 0 if window is None else window.used(now_ms)
+        if kind == "sum":
+            return self.sums.get(counter, 0)
+        if kind == "position":
+            place = self._places.get(counter)
+            state = self._position(counter) if place is None else place[0]
+            return 0 if state is None else state.use(amount > 0)
+        if kind == "clear":
+            return self._unknown(counter, now_ms)
+        if kind == "positions":
+            return self._others(counter)
+        return self.exposure.use(counter, net=kind == "net", buy=amount > 0)
 
     def _position(self, counter: str) -> PositionState | None:
         """Find a position, if anything is known of it."""
