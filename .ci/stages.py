@@ -77,6 +77,7 @@ VERIFY = (
     (Stage("files for CI", tool("python", ".ci/verify/ci_files.py")), ("git", "bash")),
     (Stage("two versions, one store", tool("python", ".ci/verify/versions.py")), ("git",)),
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),
+    (Stage("freqtrade's handlers", tool("python", ".ci/verify/handlers.py")), ()),
 )
 #: What has no stage yet.
 NOT_BUILT = {

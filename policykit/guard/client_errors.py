@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ccxt.base.errors import BaseError, ExchangeError, InvalidOrder, PermissionDenied, RateLimitExceeded
+from ccxt.base.errors import (
+    BaseError,
+    DDoSProtection,
+    ExchangeError,
+    InvalidOrder,
+    PermissionDenied,
+    RateLimitExceeded,
+)
 
 from policykit.decision import Decision
 from policykit.errors import Denied, OutcomeUnknown
@@ -55,7 +62,15 @@ def client_denied(decision: Decision, message: str) -> Denied:
     return (ClientHeld if waits else ClientDenied)(decision, message)
 
 
-class SignAgain(RateLimitExceeded):  # type: ignore[misc]
+class ReadWaits(DDoSProtection, RateLimitExceeded):  # type: ignore[misc]
+    """A read that may not be sent yet, and would have to wait longer than `retry.data.wait_max`.
+
+    Both of ccxt's classes, which know nothing of each other: bots that wait on one of them wait (freqtrade 2026.9 backs
+    off on a DDoSProtection alone, and repeats a RateLimitExceeded at once).
+    """
+
+
+class SignAgain(ReadWaits):
     """A signed read waited for its budget, and its signature grew old; the protected client signs it again."""
 
 

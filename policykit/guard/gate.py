@@ -14,14 +14,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from ccxt.base.errors import RateLimitExceeded
-
 from policykit.clock import iso
 from policykit.decision import Hold, Reason
 from policykit.errors import PolicykitError, StoreUnavailable
 from policykit.exchanges.base import Call, Failure
 from policykit.guard.admission import CURRENT, Admitted
-from policykit.guard.client_errors import ClientDenied, scrubbed
+from policykit.guard.client_errors import ClientDenied, ReadWaits, scrubbed
 from policykit.order import CANCELS, Order
 from policykit.orders.intent import Outcome
 from policykit.orders.life import after_failure, after_reply, not_before_ms
@@ -177,7 +175,7 @@ class Gate:
 
     def _wait(self, wait_ms: int, why: str) -> int:
         if wait_ms > self.wait_max_ms:
-            raise RateLimitExceeded(f"policykit: {why}; the next read may be sent in {wait_ms / 1000:.1f} s")
+            raise ReadWaits(f"policykit: {why}; the next read may be sent in {wait_ms / 1000:.1f} s")
         return wait_ms
 
     # ---- outcomes

@@ -14,15 +14,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from ccxt.base.errors import RateLimitExceeded
-
 from policykit import redact
 from policykit.decision import Reason
 from policykit.errors import Denied
 from policykit.exchanges.base import CallFailed, Steps, arun, run
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.batch import Batch, Wish
-from policykit.guard.client_errors import ClientDenied, ClientRefused, SignAgain
+from policykit.guard.client_errors import ClientDenied, ClientRefused, ReadWaits, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.pricing import prices
 from policykit.guard.steps import OWN_IDS, Placement, order_of, setting_of
@@ -179,7 +177,7 @@ class _Protected:
                 if ticket.call.kind == "read":
                     raise SignAgain("policykit: the read waited for its budget and must be signed again; send it anew")
             else:
-                raise RateLimitExceeded(f"policykit: others took the budget {MAX_WAITS} times; read later")
+                raise ReadWaits(f"policykit: others took the budget {MAX_WAITS} times; read later")
             reply = await self._policykit_call(super().fetch, url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
             failed = gate.failed(ticket, error)

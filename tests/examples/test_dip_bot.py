@@ -186,14 +186,14 @@ def test_control_a_denial_that_were_a_network_error_is_repeated(
 def test_a_read_over_the_budget_makes_it_wait(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """RateLimitExceeded, which its handler waits on: no request leaves over the budget, and the trade is made after."""
+    """ReadWaits, which its handler waits on: no request leaves over the budget, and the trade is made after."""
     waits = ("retry:\n", "retry:\n  data: {wait_initial: 500ms, factor: 2, wait_max: 1s, jitter: full, attempts: 5}\n")
     with Sim(clock=SimClock(1_795_255_250_000), seed=1, amplitude=0) as sim:
         bot = Counting(monkeypatch, tmp_path, sim, waits)
         bot.guard.banned(sim.clock.now_ms() + 3_000)
         asked = sim.truth.requests.total()
         bot.module.patiently(bot.client.fetch_ticker, "BTC/USDT")
-        assert capsys.readouterr().out.count("busy, waiting: RateLimitExceeded") == 2
+        assert capsys.readouterr().out.count("busy, waiting: ReadWaits") == 2
         assert sim.truth.requests.total() == asked + 1
 
 

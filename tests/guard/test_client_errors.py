@@ -72,3 +72,13 @@ def test_an_order_of_unknown_outcome_stops_the_bot(start: Callable[..., World]) 
     text = STOPS.replace("when_absent: new_client_order_id", "when_absent: hold, wait: 2s")
     world = start({"at": "order", "do": "drop", "when": [1]}, {"at": "lookup", "do": "drop"}, text=text)
     assert handled(world.protected().create_order, ENTRY) == "stop the bot"
+
+
+def test_a_read_that_must_wait_is_caught_by_either_handler(start: Callable[..., World]) -> None:
+    """Bots wait on a DDoSProtection or on a RateLimitExceeded, and the two know nothing of each other."""
+    world, client = held(start)
+    client.load_markets()
+    client.policykit_gate.guard.banned(world.clock.now_ms() + 60_000)
+    for handler in (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.NetworkError):
+        with pytest.raises(handler, match="the next read may be sent in 6"):
+            client.fetch_ticker(SYMBOL)
