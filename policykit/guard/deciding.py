@@ -216,9 +216,12 @@ class Deciding(ABC):
             state: TradingState | None = _ON_BREACH.get(reason.on_breach)
             if state is None or self.mode == "shadow":
                 continue
-            scope = f"account:{self.account}"
-            if not any(h.scope == scope and h.state in (state, "HALTED") for h in self.facts().halts):
-                self.halt(scope, state, reason.check, reason.message, decision_id=decision_id)
+            self.halt_once(f"account:{self.account}", state, reason.check, reason.message, decision_id=decision_id)
+
+    def halt_once(self, scope: str, state: TradingState, by: str, why: str, *, decision_id: str | None = None) -> None:
+        """Set the trading state of a scope, unless it is as strict already."""
+        if not any(h.scope == scope and h.state in (state, "HALTED") for h in self.facts().halts):
+            self.halt(scope, state, by, why, decision_id=decision_id)
 
     def halt(self, scope: str, state: TradingState, by: str, why: str, *, decision_id: str | None = None) -> None:
         """Set the trading state of a scope; it latches until `policykit resume`. A store that is down denies anyway.

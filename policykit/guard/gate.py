@@ -14,6 +14,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+from ccxt.base.errors import AuthenticationError, DDoSProtection
+
 from policykit.clock import iso
 from policykit.decision import Hold, Reason
 from policykit.errors import PolicykitError, StoreUnavailable
@@ -216,11 +218,25 @@ class Gate:
             # INVARIANT I7: the time before which nothing may be sent is the store's, so every process obeys it.
             guard.banned(not_before_ms(now, failure.retry_after_ms, guard.clock_bound_ms))
         clean = scrubbed(error)
+        if failure.code == "KEY_REJECTED":
+            clean = self._key_refused(clean, failure, ticket.admitted)
         if ticket.admitted is not None:
             ticket.admitted.error = clean
             if ticket.admitted.intent is not None:
                 self._settle(ticket, after_failure(failure.executed, failure.code, now))
         return clean
+
+    def _key_refused(self, clean: Exception, failure: Failure, admitted: Admitted | None) -> Exception:
+        """Return an error that no bot waits out, and halt the bot whose order it was: only a person mends a key.
+
+        ccxt takes it for a rate limit (PITFALLS 20). A read may merely lack a permission that orders do not need.
+        """
+        guard = self.guard
+        if admitted is not None and admitted.intent is not None and guard.mode != "shadow":
+            scope = f"bot:{guard.bot}"
+            why = f"{failure.message}; then policykit resume --scope {scope}"
+            guard.halt_once(scope, "HALTED", f"keys.{guard.key}", why, decision_id=admitted.decision.id)
+        return AuthenticationError(str(clean)) if isinstance(clean, DDoSProtection) else clean
 
     def _failure(self, error: Exception, ticket: Ticket) -> Failure:
         """Read an error with this request's own answer; a client holds only that of its latest request."""
