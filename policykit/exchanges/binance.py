@@ -164,7 +164,9 @@ class Binance(TradingAdapter):
         return _USDM.family(order) if _contract(order.symbol) else "order"
 
     def endpoint(self, order: Order) -> str:
-        """Return the call by which an order is placed, or a setting made: spot has no settings."""
+        """Return the call by which an order is placed, a setting made, or a loan: spot has no settings."""
+        if order.action in ("margin.borrow", "margin.repay"):
+            return binance_calls.BORROW_REPAY
         ours = order.action != "account.configure" and not _contract(order.symbol)
         return super().endpoint(order) if ours else _USDM.endpoint(order)
 
@@ -176,6 +178,8 @@ class Binance(TradingAdapter):
 
     def differs(self, order: Order, url: str, body: str | None) -> str | None:
         """Hold what is in a request against what was decided."""
+        if order.action in ("margin.borrow", "margin.repay"):
+            return binance_orders.loan_differs(order, url, body)
         if order.action == "account.configure" or _contract(order.symbol):
             return _USDM.differs(order, url, body)
         return binance_orders.differs(order, url, body)

@@ -54,6 +54,8 @@ READS: Final = frozenset(
     | frozenset().union(*(calls("GET", f"/dapi/v{n}/", _FUTURES_READ) for n in (1, 2)))
 )
 
+#: One call for both; its `type` says which.
+BORROW_REPAY: Final = "POST /sapi/v1/margin/borrow-repay"
 #: Method and path -> (action, order family). Families that traits do not know have no fence.
 WRITES: Final[dict[str, tuple[str, str]]] = {
     "POST /api/v3/order": ("order.create", "order"),
@@ -73,7 +75,7 @@ WRITES: Final[dict[str, tuple[str, str]]] = {
     "POST /sapi/v1/margin/order": ("order.create", "margin"),
     "DELETE /sapi/v1/margin/order": ("order.cancel", "margin"),
     "DELETE /sapi/v1/margin/openOrders": ("orders.cancel_all", "margin"),
-    "POST /sapi/v1/margin/borrow-repay": ("margin.borrow", "margin"),
+    BORROW_REPAY: ("margin.borrow", "margin"),
     "POST /sapi/v1/convert/acceptQuote": ("convert", "convert"),
     **{
         f"{verb} /{api}/v1/{name}": (action, family)
@@ -123,6 +125,8 @@ def classify(exchange: Exchange, method: str, url: str, body: str | None) -> Cal
         return Call("read", name, weight=weight)
     if name in WRITES:
         action, family = WRITES[name]
+        if name == BORROW_REPAY and params_of(url, (body,)).get("type") == "REPAY":
+            action = "margin.repay"
         return Call("write", name, action, family, weight)
     if name in STREAMS:
         return Call("read", name, "stream.connect", None, weight)

@@ -36,6 +36,8 @@ _ALLOWED: Final = frozenset(
         "signature",
     )
 )
+#: `type` of a loan (developers.binance.com margin_trading, Margin-Account-Borrow-Repay, as ccxt 4.5.90 sends it).
+_LOANS: Final = {"margin.borrow": "BORROW", "margin.repay": "REPAY"}
 #: What ccxt writes when the order says nothing of its time in force.
 _DEFAULT_TIME_IN_FORCE: Final = "GTC"
 
@@ -61,6 +63,26 @@ def differs(order: Order, url: str, body: str | None) -> str | None:
         return _size(order, sent) or _prices(order, sent)
     except ValueError:
         return "a number in it cannot be read"
+
+
+def loan_differs(order: Order, url: str, body: str | None) -> str | None:
+    """Return how a loan, or paying one back, is another than what was decided, or None."""
+    pairs = pairs_of(url, (body,))
+    sent = dict(pairs)
+    if len(sent) != len(pairs):
+        return "a parameter stands in the request twice"
+    if sent.get("type") != _LOANS[order.action]:
+        return f"the type is {sent.get('type')}, decided was {_LOANS[order.action]}"
+    if sent.get("asset") != order.symbol:
+        return f"the asset is {sent.get('asset')}, decided was {order.symbol}"
+    try:
+        amount = exact(sent.get("amount"))
+    except ValueError:
+        return "a number in it cannot be read"
+    # Paying back more than was meant is no risk.
+    if order.action == "margin.borrow" and (order.quantity is None or amount > order.quantity):
+        return f"the amount is {amount}, decided was {order.quantity}"
+    return None
 
 
 def _size(order: Order, sent: dict[str, str]) -> str | None:

@@ -83,7 +83,7 @@ class Gate:
                 raise scrubbed(admitted.error)
             self._refuse(call, f"{call.name}: this order was sent already; one decision is for one send")
             return Ticket(call, None, self.guard)
-        if admitted.intent is not None or call.action == "account.configure":
+        if call.action not in CANCELS:
             self._pass(call, admitted, (url, headers or {}, body))
         admitted.sent = True
         return Ticket(call, admitted, self.guard)

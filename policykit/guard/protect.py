@@ -22,6 +22,7 @@ from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.batch import Batch, Wish
 from policykit.guard.client_errors import ClientDenied, ClientRefused, ReadWaits, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
+from policykit.guard.loans import LOANS, loan
 from policykit.guard.pricing import prices
 from policykit.guard.steps import OWN_IDS, Placement, order_of, setting_of
 from policykit.guard.stream_gate import CANCELLING, Streamed
@@ -85,6 +86,8 @@ def protected_class(cls: type[Any]) -> type[Any]:
         members[name] = _refusing(cls, name, action, why)
     for name, action in _STREAMED_CANCELS.items() if mixin is AsyncProtected else ():
         members[name] = _recording(cls, name, action)
+    for name in LOANS:
+        members[name] = loan(cls, name, _finish if mixin is SyncProtected else _same)
     # ccxt puts camelCase names beside its own on the class; without these they would pass `create_order` by.
     own = {name: getattr(mixin, name) for name in _PLAIN}
     members |= {_camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
@@ -470,6 +473,10 @@ class AsyncProtected(Streamed, _Protected):
     async def set_position_mode(self, hedged: bool, symbol: str | None = None, params: Any = None) -> Any:
         order, ours = setting_of(symbol, hedged=hedged), super().set_position_mode  # type: ignore[misc]
         return await self._policykit_configure(order, ours, hedged, symbol, params or {})
+
+
+def _same(coroutine: T) -> T:
+    return coroutine
 
 
 def _finish(coroutine: Coroutine[Any, Any, T]) -> T:

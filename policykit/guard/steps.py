@@ -38,9 +38,9 @@ def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params:
     closes a position no other, and a trailing one no trigger.
     """
     kind = str(type).lower()
-    priced = None if kind.endswith("market") else _number(price)
+    priced = None if kind.endswith("market") else number(price)
     if not params:
-        return Order(symbol, side, kind, _number(amount), priced)  # type: ignore[arg-type]
+        return Order(symbol, side, kind, number(amount), priced)  # type: ignore[arg-type]
 
     def first(names: tuple[str, ...]) -> Any:
         return next((params[name] for name in names if params.get(name) is not None), None)
@@ -53,11 +53,11 @@ def order_of(symbol: str, type: str, side: str, amount: Any, price: Any, params:
         symbol,
         side,  # type: ignore[arg-type]
         kind,
-        None if quote is not None or closes else _number(amount),
+        None if quote is not None or closes else number(amount),
         priced,
         client_order_id=None if own is None else str(own),
-        stop_price=None if trails else _number(first(_STOPS)),
-        quote_quantity=_number(quote),
+        stop_price=None if trails else number(first(_STOPS)),
+        quote_quantity=number(quote),
         reduce_only=_true(params.get("reduceOnly")),
         time_in_force=params.get("timeInForce") or ("PO" if _true(params.get("postOnly")) else None),
         close_position=closes,
@@ -75,13 +75,14 @@ def setting_of(symbol: str | None, *, leverage: Any = None, margin_mode: Any = N
     return Order(
         symbol if hedged is None and symbol else "",
         action="account.configure",
-        leverage=_number(leverage),
+        leverage=number(leverage),
         margin_mode="cross" if mode == "crossed" else mode,
         position_mode=None if hedged is None else ("hedge" if hedged else "one_way"),
     )
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
+    """Read a number; what is none stays as it is, and the engine denies it."""
     try:
         return None if value is None else exact(value)
     except ValueError:
@@ -97,7 +98,7 @@ def _attached(leg: Any) -> Any:
     """Return the trigger of a leg that is attached to an entry."""
     if not isinstance(leg, Mapping):
         return None if leg is None else leg
-    return _number(leg.get("triggerPrice", leg.get("stopPrice")))
+    return number(leg.get("triggerPrice", leg.get("stopPrice")))
 
 
 def _leg(side: str, params: dict[str, Any]) -> PositionSide | None:

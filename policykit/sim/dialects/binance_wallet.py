@@ -144,6 +144,14 @@ def isolated_account(world: World, params: Params, now_ms: int, quirks: Quirks) 
     return Reply(200, {"assets": rows})
 
 
+def borrow_repay(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer POST /sapi/v1/margin/borrow-repay: the debt moves, and what was borrowed is not kept here."""
+    pair = params.get("symbol", "") if params.get("isIsolated") == "TRUE" else ""
+    moved = Decimal(params["amount"]) * (1 if params["type"] == "BORROW" else -1)
+    world.loans[pair, params["asset"]] = world.loans.get((pair, params["asset"]), ZERO) + moved
+    return Reply(200, {"tranId": len(world.loans), "clientTag": ""})
+
+
 def system_status(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     """Answer GET /sapi/v1/system/status."""
     return Reply(200, {"status": 0, "msg": "normal"})
@@ -178,3 +186,6 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", path): Route(f"GET {path}", point, _weight(cost), handler, security, "sapi")
     for path, cost, handler, security, point in _LIST
 }
+ROUTES["POST", "/sapi/v1/margin/borrow-repay"] = Route(
+    "POST /sapi/v1/margin/borrow-repay", "other", _weight(1), borrow_repay, "enableMargin", "sapi"
+)
