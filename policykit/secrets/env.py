@@ -1,4 +1,8 @@
-"""`env://PREFIX`: `PREFIX_API_KEY`, `PREFIX_API_SECRET` and, where an exchange needs them, `_PASSPHRASE` and others."""
+"""`env://PREFIX`: `PREFIX_API_KEY`, `PREFIX_API_SECRET` and, where an exchange needs them, `_PASSPHRASE` and others.
+
+`PREFIX_API_KEY_FILE` names a file with the value instead, as containers mount secrets (`/run/secrets/...`): what is in
+a file is in no process list, no `docker inspect`, and no child's environment.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from policykit.redact import Secret
-from policykit.secrets.base import NAMES, Fact, Problem, Reference, reading, settled, wrapped
+from policykit.secrets.base import MAX_ANSWER, NAMES, Fact, Problem, Reference, reading, settled, wrapped
 
 FORM = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 NEEDS = "env:// needs a prefix of letters, digits and _ (env://BINANCE_MM)"
@@ -34,7 +38,7 @@ def inspect(reference: Reference, environ: Mapping[str, str] | None = None) -> l
     found = _found(reference.path, source)
     readable = reading(found)[1]
     if not isinstance(found, Problem):
-        names = ", ".join(f"{reference.path}_{name.upper()}" for name in found)
+        names = ", ".join(_variable(reference.path, name, source) for name in found)
         readable = Fact("readable", "yes", f"the environment of this process holds {names}")
     return [
         Fact("reachable", "yes", "the environment of this process"),
@@ -63,10 +67,36 @@ def inspect(reference: Reference, environ: Mapping[str, str] | None = None) -> l
 
 
 def _found(prefix: str, source: Mapping[str, str]) -> dict[str, Secret] | Problem:
-    values = {name: source.get(f"{prefix}_{name.upper()}", "") for name in NAMES}
+    values: dict[str, str] = {}
+    for name in NAMES:
+        value = _value(_variable(prefix, name, source), source)
+        if isinstance(value, Problem):
+            return value
+        values[name] = value
     present = {name for name, value in values.items() if value.strip()}
     if not present:
         return Problem(f"{prefix}_API_KEY is not set", f"set it and {prefix}_API_SECRET where the bot runs")
     if "api_key" in present and not present & {"api_secret", "private_key"}:
         return Problem(f"{prefix}_API_SECRET is not set", "set it where the bot runs")
     return wrapped(values)
+
+
+def _variable(prefix: str, name: str, source: Mapping[str, str]) -> str:
+    """Return the variable that says a value: that of a file where it is set."""
+    plain = f"{prefix}_{name.upper()}"
+    return f"{plain}_FILE" if source.get(f"{plain}_FILE", "").strip() else plain
+
+
+def _value(variable: str, source: Mapping[str, str]) -> str | Problem:
+    """Return what a variable says, or what is in the file that it names; two values are no value."""
+    if not variable.endswith("_FILE"):
+        return source.get(variable, "")
+    plain = variable.removesuffix("_FILE")
+    if source.get(plain, "").strip():
+        return Problem(f"{plain} and {variable} are both set", "leave one of them out")
+    try:
+        with open(source[variable].strip(), encoding="utf-8") as file:
+            value = file.read(MAX_ANSWER)
+    except (OSError, ValueError):
+        return Problem(f"the file that {variable} names cannot be read", "check its path, owner and mode")
+    return value if value.strip() else Problem(f"the file that {variable} names is empty", "put the value there")

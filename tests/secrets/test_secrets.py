@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,43 @@ def test_what_is_missing_is_named(values: dict[str, str], message: str) -> None:
     with pytest.raises(SecretUnavailable) as caught:
         env.read(Reference("env", "P"), values)
     assert str(caught.value) == message
+
+
+def test_env_reads_the_files_that_containers_mount(tmp_path: Path) -> None:
+    """`_FILE` names a file with the value; its line end is none of it, and each can be given either way."""
+    key, secret = tmp_path / "key", tmp_path / "secret"
+    key.write_text("k-01234567\n", encoding="utf-8")
+    secret.write_text("s-01234567", encoding="utf-8")
+    named = {"P_API_KEY_FILE": str(key), "P_API_SECRET_FILE": f"{secret} ", "P_UID": "7-01234567"}
+    found = env.read(Reference("env", "P"), named)
+    told = {name: value.reveal() for name, value in found.items()}
+    assert told == {"api_key": "k-01234567", "api_secret": "s-01234567", "uid": "7-01234567"}
+    readable = env.inspect(Reference("env", "P"), named)[1]
+    assert readable.words == "the environment of this process holds P_API_KEY_FILE, P_API_SECRET_FILE, P_UID"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"P_API_KEY": "k-01234567"}, "P_API_KEY and P_API_KEY_FILE are both set; leave one of them out"),
+        ({"P_API_KEY_FILE": "/nowhere/key"}, "the file that P_API_KEY_FILE names cannot be read; check its path"),
+        ({"P_API_KEY_FILE": "/"}, "the file that P_API_KEY_FILE names cannot be read; check its path"),
+        ({"P_API_KEY_FILE": "\0"}, "the file that P_API_KEY_FILE names cannot be read; check its path"),
+        ({"P_API_KEY_FILE": "BLANK"}, "the file that P_API_KEY_FILE names is empty; put the value there"),
+        ({"P_API_KEY_FILE": "BINARY"}, "the file that P_API_KEY_FILE names cannot be read; check its path"),
+    ],
+)
+def test_env_says_what_is_wrong_with_a_file(tmp_path: Path, more: dict[str, str], words: str) -> None:
+    """And repeats neither its path nor what is in it."""
+    for name, content in (("KEY", b"k-01234567"), ("BLANK", b" \n"), ("BINARY", b"\xff\xfe")):
+        (tmp_path / name).write_bytes(content)
+    named = {"P_API_KEY_FILE": "KEY", "P_API_SECRET": "s-01234567", **more}
+    if named["P_API_KEY_FILE"].isupper():
+        named["P_API_KEY_FILE"] = str(tmp_path / named["P_API_KEY_FILE"])
+    with pytest.raises(SecretUnavailable) as refused:
+        env.read(Reference("env", "P"), named)
+    assert str(refused.value).startswith(f"env://P: {words}")
+    assert "01234567" not in str(refused.value)
 
 
 def test_env_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
