@@ -9,6 +9,7 @@ from pathlib import Path
 from bench._harness import Row, interleave, row
 from bench.store import HOLDS, MOST, NOW_MS, STEP_MS, made
 from policykit.store import valkey_state as keys
+from policykit.store.codec import intent_to_dict
 from policykit.store.leases import Leases
 from policykit.store.valkey import ValkeyStore
 from policykit.store.valkey_server import PING
@@ -26,7 +27,7 @@ def step(store: ValkeyStore) -> Callable[[], object]:
 
     def one() -> object:
         decision, intent = next(orders)
-        record = keys.record_of(intent, keys.claimed(HOLDS))
+        record = keys.new_record(intent_to_dict(intent), keys.claimed(HOLDS))
         answer = store._step(decision.at_ms, HOLDS, generation=0, account=intent.account, intent=intent, record=record)
         assert answer.status == "ok"
         return answer

@@ -75,8 +75,14 @@ local function digits(text)  -- a number as digits to the base 10^7, least first
 end
 
 -- |quantity| x unit / 10^16, exact: the whole part, and whether there is more (store/exposure.py)
-local function product(quantity, unit)
-  local a, b, p = digits(int(abs(quantity))), digits(unit), {}
+local function product(quantity, b)
+  local a, p, left = {}, {}, abs(quantity)
+  if left < 2 ^ 53 then
+    repeat
+      local digit = math.fmod(left, 1e7)
+      a[#a + 1], left = digit, (left - digit) / 1e7
+    until left == 0
+  else a = digits(int(left)) end
   for i = 1, #a + #b do p[i] = 0 end
   for i = 1, #a do
     local carry = 0
@@ -96,10 +102,15 @@ local function product(quantity, unit)
   return whole, more
 end
 
-local function steps(quantity, unit)
-  local whole, more = product(quantity, unit)
-  if quantity < 0 then return 1 - whole end
-  return more and whole + 1 or whole
+local function steps(p, quantity)
+  local known = p.steps[quantity]
+  if not known then
+    p.digits = p.digits or digits(p.unit)
+    local whole, more = product(quantity, p.digits)
+    known = quantity < 0 and 1 - whole or more and whole + 1 or whole
+    p.steps[quantity] = known
+  end
+  return known
 end
 
 local positions = {}
@@ -109,7 +120,7 @@ local function position(owner, key)
   if not p then
     local v = call('HMGET', tag .. 'a:' .. owner, 'l|' .. key, 'h|' .. key, 'b|' .. key, 's|' .. key, 'u|' .. key, 'groups')
     p = {owner = owner, key = key, low = tonumber(v[1] or 0), high = tonumber(v[2] or 0),
-         buys = tonumber(v[3] or 0), sells = tonumber(v[4] or 0), unit = v[5] or '0', groups = v[6]}
+         buys = tonumber(v[3] or 0), sells = tonumber(v[4] or 0), unit = v[5] or '0', groups = v[6], steps = {}}
     positions[id] = p
   end
   return p
@@ -122,7 +133,7 @@ end
 
 local function worth(p)
   if p.unit == '0' then return 0, 0, 0, 0 end
-  local long, short = steps(worst(p, true), p.unit), steps(worst(p, false), p.unit)
+  local long, short = steps(p, worst(p, true)), steps(p, worst(p, false))
   local gross = max(long, short, 0)
   return gross, long, short, gross > 0 and 1 or 0
 end
@@ -307,7 +318,7 @@ if ARGV[3] then
     local p, at = position(owner, key), tag .. 'a:' .. owner
     change(p, function()
       if low ~= '' then p.low, p.high = tonumber(low), tonumber(high) end
-      if unit ~= '' then p.unit = unit end
+      if unit ~= '' then p.unit, p.digits, p.steps = unit, nil, {} end
     end)
     if low ~= '' then call('HSET', at, 'l|' .. key, low, 'h|' .. key, high, 'p|' .. key, facts) end
     if unit ~= '' then call('HSET', at, 'u|' .. key, unit) end

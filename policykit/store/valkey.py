@@ -80,14 +80,15 @@ class ValkeyStore(Link):
         if intent is not None and intent.holds is not holds:
             intent = replace(intent, holds=holds)
         account = "" if intent is None else intent.account
-        record = "" if intent is None else state.record_of(intent, state.claimed(holds))
+        body = decision_body(decision, intent, holds)
+        record = "" if intent is None else state.new_record(body["intent"], state.claimed(holds))
         with self._lock:
             try:
                 answer = self._step(now_ms, holds, generation=generation, account=account, intent=intent, record=record)
                 if answer.status != "ok":
                     return self._refused(answer, holds, account)
                 # INVARIANT I3: the row is on this host's disk before the grant is returned.
-                seq = self._write("decision", now_ms, decision_body(decision, intent, holds), answer)
+                seq = self._write("decision", now_ms, body, answer)
             except StoreUnavailable:
                 if intent is not None and len(self._lost) < _LOST:
                     self._lost.append(intent.id)  # it may stand there; nobody was told, so nobody sends it

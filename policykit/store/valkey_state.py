@@ -52,12 +52,14 @@ def id_field(intent: Intent) -> str:
 # ---- intents
 
 
-def record_of(intent: Intent, held: tuple[str, int] | None, old: Mapping[str, Any] | None = None) -> str:
-    """Write an intent with what its position hold still claims; fields of another version are kept."""
-    new = intent_to_dict(intent)
-    if old is None:
-        return text_of({"intent": new, "held": held})
-    return text_of({**old, "intent": {**old["intent"], **new}, "held": held})
+def new_record(intent: dict[str, Any], held: tuple[str, int] | None) -> str:
+    """Write a new intent, as it stands in its row, with what its position hold claims."""
+    return text_of({"intent": intent, "held": held})
+
+
+def record_of(intent: Intent, held: tuple[str, int] | None, old: Mapping[str, Any]) -> str:
+    """Write what became of an intent; fields of another version are kept."""
+    return text_of({**old, "intent": {**old["intent"], **intent_to_dict(intent)}, "held": held})
 
 
 def intent_of(record: str) -> Intent:

@@ -106,7 +106,7 @@ BROKEN = {
     "the end of a fixed window": ("now - now % w.span > w.at", "now - now % w.span >= w.at"),
     "the limit": ("found + amount > math.min", "found + amount >= math.min"),
     "what is out on a side": ("return p.sells - p.low", "return p.sells - p.high"),
-    "the rounding of exposure": ("return more and whole + 1 or whole", "return whole"),
+    "the rounding of exposure": ("more and whole + 1 or whole", "whole"),
     "who is silent": ("tonumber(lowest) < now - silent", "tonumber(lowest) <= now - silent"),
 }
 
