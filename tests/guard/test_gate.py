@@ -39,7 +39,7 @@ RAW: list[tuple[str, Callable[[Any], Any], str]] = [
     ("transfer", lambda c: c.transfer("USDT", 1, "spot", "funding"), "ACTION_REFUSED"),
     ("dust", lambda c: c.sapi_post_asset_dust({"asset": "BNB"}), "RAW_CALL_REFUSED"),
     ("margin", lambda c: c.sapi_post_margin_order({"symbol": "BTCUSDT"}), "RAW_CALL_REFUSED"),
-    ("borrow", lambda c: c.borrow_cross_margin("USDT", 1), "ACTION_REFUSED"),
+    ("borrow", lambda c: c.sapi_post_margin_borrow_repay({"type": "BORROW"}), "RAW_CALL_REFUSED"),
     ("unknown path", lambda c: c.fetch(c.urls["api"]["private"] + "/%2e%2e/order", "POST"), "RAW_CALL_REFUSED"),
     ("edit", lambda c: c.edit_order("1", *BUY), "RAW_CALL_REFUSED"),
     ("edit, camel case", lambda c: c.editOrder("1", *BUY), "RAW_CALL_REFUSED"),
