@@ -246,3 +246,31 @@ def test_funding_is_a_loss_and_no_transfer(start: Start) -> None:
     assert (code(denied), denied.value.decision.reasons[0].observed) == ("DAILY_LOSS", "8.4006")
     client.create_order(SWAP, "market", "sell", 0.2)
     assert world.sim.held(SWAP) == 0
+
+
+async def test_an_async_client_the_same(start: Start) -> None:
+    """Leverage, an entry, its stop and an exit; what the policy does not allow is denied as for a sync client."""
+    world = contracts(start, text=policy(more="  max_leverage: 5\n"))
+    guard = world.guard()
+    async with world.sim.client(async_=True) as bare:
+        client = guard.protect(bare)
+        with pytest.raises(Denied) as denied:
+            await client.create_order(SWAP, "market", "buy", 0.1)
+        assert code(denied) == "RISK_LEVERAGE"
+        with pytest.raises(ccxt.PermissionDenied):
+            await client.set_leverage(21, SWAP)
+        await client.set_leverage(5, SWAP)
+        await client.set_margin_mode("isolated", SWAP)
+        await client.create_order(SWAP, "market", "buy", 0.1)
+        stop = await client.create_order(SWAP, "market", "sell", 0.1, None, {"stopPrice": 55_000, "reduceOnly": True})
+        await client.cancel_order(stop["id"], SWAP, {"trigger": True})
+        await client.create_order(SWAP, "market", "sell", 0.1, None, {"reduceOnly": True})
+    assert world.sim.held(SWAP) == 0
+    assert written(world) == [
+        "DELETE /fapi/v1/algoOrder",
+        "POST /fapi/v1/algoOrder",
+        "POST /fapi/v1/leverage",
+        "POST /fapi/v1/marginType",
+        "POST /fapi/v1/order",
+        "POST /fapi/v1/order",
+    ]
