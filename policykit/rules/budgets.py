@@ -35,14 +35,28 @@ def most_in(budget: RateBudget, limit: int, span_ms: int, *, aligned: bool) -> i
     return windows * limit
 
 
+def documented(inputs: Inputs, name: str) -> tuple[tuple[RateWindow, ...], tuple[RateWindow, ...]]:
+    """Return the allowances of a name as traits have them: the exchange's, and those of products on a host of theirs.
+
+    Only what is traded counts: a policy of contracts alone is not held to the allowance of spot.
+    """
+    if inputs.traits is None:
+        return (), ()
+    traded = [inputs.traits.products.get(product) for product in products(inputs)]
+    own = tuple(w for product in traded if product for w in product.rate_windows if w.name == name)
+    elsewhere = bool(own) and all(product and product.rate_windows for product in traded)
+    return tuple(w for w in inputs.traits.rate_windows if w.name == name and not elsewhere), own
+
+
 def published(inputs: Inputs, name: str) -> tuple[RateWindow, ...]:
     """Return the allowances of a name: as the exchange publishes them when they were read, else as traits have them."""
-    known = tuple(w for w in (inputs.traits.rate_windows if inputs.traits else ()) if w.name == name)
+    known, own = documented(inputs, name)
     if inputs.snapshot is None or not known:
-        return known
+        return (*known, *own)
     first = known[0]
     read = [one for one in inputs.snapshot.limits if one.name == name and one.limit > 0 and one.per_ms > 0]
-    return tuple(RateWindow(name, one.limit, one.per_ms, first.window, first.scope) for one in read) or known
+    observed = tuple(RateWindow(name, one.limit, one.per_ms, first.window, first.scope) for one in read)
+    return (*(observed or known), *own)
 
 
 def wanted(inputs: Inputs) -> tuple[str, ...]:

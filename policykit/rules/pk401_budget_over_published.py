@@ -2,7 +2,7 @@
 
 ## What it finds
 A budget whose limit in its window is above the allowance of that name: as the exchange publishes it when live state
-is given, else as its traits record it.
+is given, else as its traits record it. Contracts on a host of their own (Binance USD-M) have an allowance of their own.
 
 ## Why
 A budget that is too high throttles nothing: the exchange answers 429, then bans the address for minutes to hours,
@@ -15,6 +15,15 @@ rate_budgets:
 ```
 ```finding
 open certain policy.yaml:2:27 budget `request-weight` is 12,000 per 1m; binance documents 6,000 per 1m
+```
+```yaml
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade.derivatives]}
+rate_budgets:
+  request-weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip}
+```
+```finding
+open certain policy.yaml:4:27 budget `request-weight` is 6,000 per 1m; binance documents 2,400 per 1m
 ```
 ```yaml
 rate_budgets:
@@ -40,6 +49,12 @@ unknown policy.yaml:2:27 what binance allows for `request-weight` could not be r
 
 ## Good
 ```yaml
+keys:
+  mm-exec: {purpose: execution, scopes: [read, trade.derivatives]}
+rate_budgets:
+  orders: {limit: 300, per: 10s, window: fixed, shared_by: account}
+```
+```yaml
 rate_budgets:
   request-weight: {limit: 6000, per: 1m, window: fixed, shared_by: ip}
 ```
@@ -48,7 +63,8 @@ rate_budgets:
 ```
 
 ## Source
-GUIDE.md G22, G24; Binance spot, GET /api/v3/exchangeInfo `rateLimits` (rest-api.md at a5e0bc3, read November 2026).
+GUIDE.md G22, G24; Binance spot, GET /api/v3/exchangeInfo `rateLimits` (rest-api.md at a5e0bc3, read November 2026);
+Binance USD-M, "Rate limits on Binance Futures" (2023-08-04).
 """
 
 from __future__ import annotations
@@ -58,11 +74,13 @@ from typing import TYPE_CHECKING
 
 from policykit.finding import Finding, Fix
 from policykit.rules.base import Inputs, Rule, words
+from policykit.rules.budgets import documented
 from policykit.units import Duration
 
 if TYPE_CHECKING:
     from policykit.model import RateBudget
     from policykit.place import Place
+    from policykit.traits.base import RateWindow
 
 RULE = Rule(
     "PK401",
@@ -78,18 +96,23 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     """Compare each budget with what is published, live where there is live state."""
     for name, budget in (inputs.model.rate_budgets or {}).items():
         place = inputs.place(f"rate_budgets.{name}.limit")
-        finder = _static if inputs.snapshot is None else _live
-        yield from finder(inputs, name, budget, place)
+        known, own = documented(inputs, name)
+        if inputs.snapshot is None:
+            yield from _static(inputs, (*known, *own), budget, place)
+            continue
+        if known or not own:
+            yield from _live(inputs, known, name, budget, place)
+        yield from _static(inputs, own, budget, place)
 
 
-def _static(inputs: Inputs, name: str, budget: RateBudget, place: Place) -> Iterator[Finding]:
-    windows = [w for w in (inputs.traits.rate_windows if inputs.traits else ()) if w.name == name]
+def _static(inputs: Inputs, windows: tuple[RateWindow, ...], budget: RateBudget, place: Place) -> Iterator[Finding]:
     for window in windows:
         if _over(budget, window.limit, window.per_ms):
             published = f"{window.limit:,} per {Duration(window.per_ms)}"
             yield RULE.finding(
                 place,
-                f"budget `{name}` is {budget.limit:,} per {budget.per}; {inputs.model.exchange} documents {published}",
+                f"budget `{window.name}` is {budget.limit:,} per {budget.per}; "
+                f"{inputs.model.exchange} documents {published}",
                 label=f"{window.limit} or less" if window.per_ms == budget.per.ms else f"over {published}",
                 next_step="lower it to what the exchange allows",
                 fix=_fix(budget, place, window.limit, window.per_ms),
@@ -97,11 +120,13 @@ def _static(inputs: Inputs, name: str, budget: RateBudget, place: Place) -> Iter
             return
 
 
-def _live(inputs: Inputs, name: str, budget: RateBudget, place: Place) -> Iterator[Finding]:
+def _live(
+    inputs: Inputs, known: tuple[RateWindow, ...], name: str, budget: RateBudget, place: Place
+) -> Iterator[Finding]:
     exchange = inputs.model.exchange
     limits = [one for one in (inputs.snapshot.limits if inputs.snapshot else []) if one.name == name]
     if not limits:
-        yield from _static(inputs, name, budget, place)
+        yield from _static(inputs, known, budget, place)
         if "limits" in ((inputs.snapshot.account.get("unknown") or {}) if inputs.snapshot else {}):
             return  # the exchange has no call for them: its documents are all there is
         failed = [e.get("message", "") for e in (inputs.snapshot.errors if inputs.snapshot else []) if not e.get("key")]

@@ -159,6 +159,8 @@ class Product:
     min_notional: Mapping[str, Decimal] = field(default_factory=dict)
     #: The exchange's own timer; None: there is none on this product, or it is not known.
     dead_man_switch: DeadManSwitch | None = None
+    #: Its allowances where they are not the exchange's: those of a host of its own.
+    rate_windows: tuple[RateWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Binance: what its documents and its client library say, each fact with source and date.
 
 `swap` are its USD-M contracts; those of COIN-M are alike but for the host (binancecoinm.py). Both have hosts and
-windows of their own, which are those of `binanceusdm` and `binancecoinm`: here the windows are spot's.
+windows of their own: `rate_windows` are spot's, those of USD-M stand with its product.
 Options are unknown to this version: no fence, so no re-send.
 """
 
@@ -23,7 +23,7 @@ from policykit.traits.base import (
 )
 from policykit.traits.binance_costs import COSTS, WEIGHTS
 from policykit.traits.binance_errors import ERRORS, TEXTS
-from policykit.traits.binance_futures import ORDER_ID, encode_id, families, switch
+from policykit.traits.binance_futures import ORDER_ID, WINDOWS, encode_id, families, switch
 
 _REST: Final = "github.com/binance/binance-spot-api-docs rest-api.md (a5e0bc3, read 2026-11)"
 _WS: Final = "github.com/binance/binance-spot-api-docs web-socket-api.md (a5e0bc3, read 2026-11)"
@@ -106,7 +106,9 @@ EXCHANGE: Final = Exchange(
             min_notional={"USDT": Decimal(5)},
         ),
         # No calls and polls: they count against windows that are not here.
-        "swap": Product(families=families("fapi"), position_key="symbol", dead_man_switch=switch("fapi")),
+        "swap": Product(
+            families=families("fapi"), position_key="symbol", dead_man_switch=switch("fapi"), rate_windows=WINDOWS
+        ),
     },
     rate_windows=(
         RateWindow(

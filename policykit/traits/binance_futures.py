@@ -151,6 +151,11 @@ ERRORS: Final[dict[str, ErrorMeaning]] = {
     "http:408": UNPROVEN,
     "http:503": UNPROVEN,
 }
+WINDOWS: Final = (
+    RateWindow("request-weight", 2_400, 60_000, "fixed", "ip", header="X-MBX-USED-WEIGHT-1M", source=_FAQ),
+    RateWindow("orders", 300, 10_000, "fixed", "account", header="X-MBX-ORDER-COUNT-10S", source=_FAQ),
+    RateWindow("orders-minute", 1_200, 60_000, "fixed", "account", header="X-MBX-ORDER-COUNT-1M", source=_FAQ),
+)
 #: Orders that one call places at most; a batch takes five.
 _PLACED: Final = {"order": 1, "batchOrders": 5, "algoOrder": 1}
 
@@ -182,11 +187,7 @@ def exchange(of: Exchange, exchange_id: str, api: Api) -> Exchange:
                 dead_man_switch=switch(api),
             )
         },
-        rate_windows=(
-            RateWindow("request-weight", 2_400, 60_000, "fixed", "ip", header="X-MBX-USED-WEIGHT-1M", source=_FAQ),
-            RateWindow("orders", 300, 10_000, "fixed", "account", header="X-MBX-ORDER-COUNT-10S", source=_FAQ),
-            RateWindow("orders-minute", 1_200, 60_000, "fixed", "account", header="X-MBX-ORDER-COUNT-1M", source=_FAQ),
-        ),
+        rate_windows=WINDOWS,
         errors=ERRORS,
         error_texts=(),
         costs={"request-weight": COSTS[api], "orders": placed, "orders-minute": placed},
