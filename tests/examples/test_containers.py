@@ -1,4 +1,4 @@
-"""The compose file for freqtrade: what must hold of it for a halt, a budget and a key to be kept. No container is run."""
+"""The compose file for freqtrade: what must hold of it for a halt, a budget and a key to be kept. None is run."""
 
 from __future__ import annotations
 
