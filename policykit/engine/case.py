@@ -67,7 +67,8 @@ class Case:
         if self.places:
             self._shape()
             if not self.complaints:
-                self._reduce()
+                self.forbidden = self._keeps()
+                self.reduces = self.forbidden or self._proves()
                 self._worth()
         elif self.action == "position.close":
             self._names_market()
@@ -258,32 +259,31 @@ class Case:
             return False
         return all(getattr(order, name) == getattr(old, name) for name in _KEPT)
 
-    def _reduce(self) -> None:
+    def _keeps(self) -> bool:
+        """Tell whether the exchange itself keeps the order from increasing anything, whatever is held."""
         order = self.order
         if self._lessens:
-            self.reduces = self.forbidden = True
-            return
-        if self.crosses:
-            return
-        if self.long_only:
-            # A buy there never reduces; a sell beyond what is held is refused by the exchange.
-            self.reduces = self.forbidden = order.side == "sell"
-            return
-        if self._contract and (order.reduce_only or order.close_position or self._closes_leg):
-            self.reduces = self.forbidden = True
-            return
-        position = self.position
+            return True
+        if self._contract:
+            return order.reduce_only or order.close_position or self._closes_leg
+        # A spot sell beyond what is held is refused; a buy never reduces.
+        return self.long_only and not self.crosses and order.side == "sell"
+
+    def _proves(self) -> bool:
+        """Tell whether what is held and not yet claimed by other orders proves that the order can only reduce."""
+        order = self.order
         # In hedge mode a sell may open the short leg, whatever the sum of both legs is.
-        if position is None or order.quantity is None or self.setup.policy.account.position_mode == "hedge":
-            return
+        hedge = self.setup.policy.account.position_mode == "hedge"
+        if hedge or self.crosses or self.long_only or order.quantity is None:
+            return False
+        position = self.position
         # A size that no hold can claim is no proof: two bots could sell the same position.
         added = max(ZERO, self._added(order.quantity))
-        if counter_up(added) > MAX_COUNTER:
-            return
+        if position is None or counter_up(added) > MAX_COUNTER:
+            return False
         if order.side == "sell":
-            self.reduces = UP.add(position.open_sells, added) <= position.low
-        else:
-            self.reduces = UP.add(position.open_buys, added) <= -position.high
+            return UP.add(position.open_sells, added) <= position.low
+        return UP.add(position.open_buys, added) <= -position.high
 
     def _calms(self) -> bool:
         """Tell whether a call that configures the account asks for less leverage, or for what is put aside, only."""
@@ -335,10 +335,13 @@ class Case:
         if order.quantity is not None:
             return order.quantity
         assert order.quote_quantity is not None
+        size = self.contract_size()
+        if self.inverse:
+            return UP.divide(order.quote_quantity, size)
         lowest = DOWN.multiply(self.mark(order.symbol), max(ZERO, ONE - self.setup.slippage))
         if order.price is not None:
             lowest = min(lowest, order.price)
-        return UP.divide(order.quote_quantity, lowest)
+        return UP.divide(order.quote_quantity, DOWN.multiply(size, lowest))
 
     def contract_size(self) -> Decimal:
         """Return base (linear) or quote (inverse) units of one unit of quantity: 1 on spot. Raise Unknown."""

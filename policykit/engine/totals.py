@@ -28,7 +28,7 @@ def total_of(buy: int, sell: int, unit: int) -> Total:
     if not unit:
         return Total()
     long, short = _steps(buy, unit), _steps(sell, unit)
-    gross = max(long, short, 0)
+    gross = max(long, short)
     return Total(gross, long, short, int(gross > 0))
 
 

@@ -49,11 +49,10 @@ def observation(
 def with_units(setup: Setup, known: Facts, seen: Observation) -> Observation:
     """Add to what was seen what one unit of each position is worth by it, and by what is known already."""
     marks = {symbol: Fact(mark, seen.as_of_ms) for symbol, mark in seen.marks.items()}
-    newer = {symbol: mark for symbol, mark in known.marks.items() if mark.as_of_ms > seen.as_of_ms}
     mode = known.position_mode if seen.position_mode is None else Setting(seen.position_mode, seen.as_of_ms)
     facts = replace(
         known,
-        marks={**known.marks, **marks, **newer},
+        marks={**known.marks, **marks},
         contract_sizes={**known.contract_sizes, **seen.contract_sizes},
         contracts={**known.contracts, **seen.contracts},
         position_mode=mode,

@@ -43,6 +43,23 @@ def test_quote_quantity_is_the_notional() -> None:
     assert engine().assess(FACTS, limited, NOW).holds[0].amount == 1_140_000
 
 
+def test_quote_quantity_of_contracts_is_counted_in_contracts() -> None:
+    """570 USDT buy 10 contracts of 0.001 BTC at the lowest price; of an inverse one, worth 100 USD, 5.7 at any."""
+    made = engine(SWAP, DERIVATIVES)
+    marks = {name: Fact(Decimal(60_000), NOW) for name in ("BTC/USDT:USDT", "BTC/USD:BTC")}
+    known = facts(
+        contract_sizes={"BTC/USDT:USDT": Decimal("0.001"), "BTC/USD:BTC": Decimal(100)},
+        marks={**marks, "USD/USDT": Fact(Decimal(1), NOW)},
+    )
+    asked = {"type": "market", "price": None, "quantity": None, "quote_quantity": "570"}
+    linear = made.assess(known, order(symbol="BTC/USDT:USDT", **asked), NOW)
+    assert (linear.reasons, linear.notional, linear.holds[0].amount) == ((), Decimal(570), 1_000_000_000)
+    inverse = made.assess(known, order(symbol="BTC/USD:BTC", **asked), NOW)
+    assert (inverse.reasons, inverse.notional, inverse.holds[0].amount) == ((), Decimal(570), 570_000_000)
+    unknown = made.assess(facts(marks=marks), order(symbol="BTC/USDT:USDT", **asked), NOW)
+    assert codes(unknown) == ["CONTRACT_SIZE_MISSING"]
+
+
 def test_position_limit_counts_at_the_higher_of_mark_and_price() -> None:
     """A buy over the mark values the position at its own price; under it, at the mark."""
     made = engine()
