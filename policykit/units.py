@@ -34,13 +34,6 @@ def exact(value: object) -> Decimal:
 
     Raise ValueError for bool, NaN, infinity, None, text that is not a plain decimal number, and anything else.
     """
-    if type(value) is str and len(value) <= MAX_DIGITS:  # what comes most: so many characters hold no more digits
-        try:
-            number = Decimal(value)
-        except DecimalException:
-            raise ValueError("text is not a number") from None
-        if number.is_finite() and -MAX_DIGITS <= number.adjusted() <= MAX_DIGITS:
-            return number
     if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         raise ValueError(f"{type(value).__name__} is not a number")
     text = repr(value) if isinstance(value, float) else value
@@ -51,7 +44,7 @@ def exact(value: object) -> Decimal:
     if not number.is_finite():
         raise ValueError("NaN and infinity are not numbers")
     short = isinstance(text, str) and len(text) <= MAX_DIGITS  # so many characters hold no more digits
-    if abs(number.adjusted()) > MAX_DIGITS or not (short or len(number.as_tuple().digits) <= MAX_DIGITS):
+    if not -MAX_DIGITS <= number.adjusted() <= MAX_DIGITS or not (short or len(number.as_tuple().digits) <= MAX_DIGITS):
         raise ValueError(f"a number of over {MAX_DIGITS} digits")
     return number
 

@@ -129,7 +129,8 @@ class Binance(TradingAdapter):
 
     def takes(self, symbol: str) -> bool:
         """Tell whether a symbol is of spot or of USD-M, as far as they are traded; COIN-M cannot be."""
-        return super().takes(symbol) and (not _contract(symbol) or settled_in_quote(symbol))
+        product = product_of(symbol)
+        return product in self.trades and (product == "spot" or settled_in_quote(symbol))
 
     def prepare(self, client: Any) -> None:
         """Let open orders of all symbols be listed."""

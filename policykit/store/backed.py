@@ -140,7 +140,7 @@ class LedgerStore(ABC):
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
         _finite(outcome.filled, outcome.cost)
         with self._step as ledger:
-            if ledger.intent(intent_id) is not None:
+            if intent_id in ledger.open or intent_id in ledger.closed:
                 self._write("outcome", outcome.at_ms, outcome_to_dict, intent_id, outcome)
                 return ledger.settle(intent_id, outcome)
         raise KeyError(intent_id)

@@ -106,8 +106,7 @@ class Ledger:
         failed: list[int] = []
         for hold in holds:
             use = self.use(hold, now_ms)
-            amount = hold[1]
-            if use + (amount if amount > 0 else -amount) > hold[2]:
+            if use + abs(hold[1]) > hold[2]:
                 failed.append(len(used))
             used.append(use)
         return _tuple(Grant, (not failed, False, tuple(used), tuple(failed), self.seq, None))
@@ -314,9 +313,9 @@ class Ledger:
     def _release(self, intent: Intent) -> None:
         """Give back what is left of the holds of an intent that is over. Happens once: a final state is never left."""
         del self.open[intent.id]
-        for counter, amount, _, kind, _, _, _ in intent.holds:
-            if kind == "sum":
-                self.sums[counter] -= amount
+        for hold in intent.holds:
+            if hold[3] == "sum":
+                self.sums[hold[0]] -= hold[1]
         counter, held = self.held.pop(intent.id, ("", 0))
         if held:
             self._claim(counter, -held, buy=held > 0)

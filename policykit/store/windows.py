@@ -71,16 +71,18 @@ class RollingWindow:
     def add(self, amount: int, now_ms: int) -> None:
         """Count a use."""
         # INVARIANT I11: after a step back, uses are dated by the latest time that was seen.
-        self._last = max(self._last, now_ms)
-        uses = self._uses
-        while uses and uses[0][0] <= self._last - self.span_ms:
+        if now_ms > self._last:
+            self._last = now_ms
+        now_ms, uses = self._last, self._uses
+        while uses and uses[0][0] <= now_ms - self.span_ms:
             self._used -= uses.popleft()[1]
-        if uses and uses[-1][0] // self._slice == self._last // self._slice:
-            uses[-1][0] = self._last
-            uses[-1][1] += amount
-        else:
-            uses.append([self._last, amount])
         self._used += amount
+        newest = uses[-1] if uses else None
+        if newest is not None and newest[0] // self._slice == now_ms // self._slice:
+            newest[0] = now_ms
+            newest[1] += amount
+        else:
+            uses.append([now_ms, amount])
 
     def dump(self) -> list[Any]:
         return [self._last, [list(use) for use in self._uses]]
