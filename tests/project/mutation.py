@@ -58,7 +58,7 @@ ROOMS = {
     ),
 }
 #: Exit codes of a mutant's process.
-SURVIVED, KILLED = 0, 1
+SURVIVED, KILLED, ENDLESS = 0, 1, -signal.SIGALRM
 
 _COMPARE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -238,8 +238,8 @@ def _examples_differ(mutant: Mutant) -> bool:
     return False
 
 
-def survives(mutant: Mutant, seconds: int) -> bool:
-    """Run one mutant in a process of its own."""
+def tried(mutant: Mutant, seconds: int) -> int:
+    """Run one mutant in a process of its own; return how that ended."""
     child = os.fork()
     if child == 0:
         silent = os.open(os.devnull, os.O_WRONLY)
@@ -250,7 +250,7 @@ def survives(mutant: Mutant, seconds: int) -> bool:
             os._exit(KILLED if _noticed(mutant) else SURVIVED)
         except BaseException:  # an error is noticed as well as a wrong finding
             os._exit(KILLED)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == SURVIVED
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def _preload(room: str) -> None:
@@ -277,24 +277,26 @@ def main(arguments: Sequence[str]) -> int:
     files = sorted(f for f in folder.rglob("*.py") if re.search(asked.only, f.relative_to(folder).as_posix()))
     every = mutants(files)
     sample = random.Random(SEED).sample(every, min(asked.sample or len(every), len(every)))
-    if not survives(control(files[0]), seconds):
+    if tried(control(files[0]), seconds) != SURVIVED:
         print(f"mutation: tests/{asked.room} fails without any change; make it pass first", file=sys.stderr)
         return 1
     started = time.monotonic()
 
-    def judge(mutant: Mutant) -> bool | None:
+    def judge(mutant: Mutant) -> int | None:
         late = asked.seconds and time.monotonic() - started > asked.seconds
-        return None if late else survives(mutant, seconds)
+        return None if late else tried(mutant, seconds)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = list(pool.map(judge, sample))
     ran = [(mutant, outcome) for mutant, outcome in zip(sample, outcomes, strict=True) if outcome is not None]
-    alive = sorted(mutant for mutant, outcome in ran if outcome)
+    alive = sorted(mutant for mutant, outcome in ran if outcome == SURVIVED)
+    endless = sum(outcome == ENDLESS for _, outcome in ran)
     for mutant in alive:
         print(f"survived  {mutant.file.relative_to(TOP)}:{mutant.line}: {mutant.what}")
     score = 100.0 * (len(ran) - len(alive)) / max(len(ran), 1)
     spent = time.monotonic() - started
-    print(f"mutation score of policykit/{asked.room}: {score:.1f} % ({len(ran) - len(alive)} of {len(ran)} noticed)")
+    noticed = f"{len(ran) - len(alive)} of {len(ran)} noticed, {endless} of them by not ending"
+    print(f"mutation score of policykit/{asked.room}: {score:.1f} % ({noticed})")
     print(f"{len(every)} mutants in all, {len(ran)} run in {spent:.0f} s; at least {asked.least:g} % is needed")
     return 0 if ran and score >= asked.least else 1
 
