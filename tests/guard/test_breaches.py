@@ -187,3 +187,25 @@ def test_what_happens_to_open_orders(start: Callable[..., World], word: str) -> 
     state = "TRADING_REDUCING" if word == "reduce_only" else "TRADING_HALTED"
     assert [reason.code for reason in denied.value.decision.reasons] == [state]
     assert client.create_order(SYMBOL, "limit", "sell", 0.01, 61_000)["status"] == "open"
+
+
+def test_a_halt_on_contracts_takes_entries_of_every_family(start: Callable[..., World]) -> None:
+    """PITFALLS 24: entries in the book and the Algo Service are cancelled, stop and target of the position are not."""
+    text = contracts.policy(more="  on_breach: {max_order_notional: cancel_open}\n")
+    world = contracts.contracts(start, text=text)
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.1)
+    world.clock.advance(7)
+    guard.maintain()
+    client.create_order(SWAP, "limit", "buy", 0.01, 58_000)
+    client.create_order(SWAP, "stop_market", "buy", 0.01, None, {"stopPrice": 62_000})
+    client.create_order(SWAP, "market", "sell", 0.1, None, {"stopPrice": 55_000, "reduceOnly": True})
+    client.create_order(SWAP, "limit", "sell", 0.1, 65_000, {"reduceOnly": True})
+    with pytest.raises(Denied):
+        client.create_order(SWAP, "limit", "buy", 1, 58_000)
+    guard.maintain()
+    raw = world.sim.client()
+    left = [raw.fetch_open_orders(SWAP, params={"trigger": trigger}) for trigger in (False, True)]
+    assert [[order["side"] for order in family] for family in left] == [["sell"], ["sell"]]
+    assert world.sim.held(SWAP) == D("0.1")
