@@ -40,6 +40,8 @@ CLOSED: Final = frozenset(("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED
 MAX_SYMBOL_CALLS: Final = 13
 #: Rows asked for at once; more deposits or withdrawals in one day than this cannot be counted.
 MAX_ROWS: Final = 1000
+#: A deposit is looked for so long before the span in which it was credited, ms: confirmations take minutes to hours.
+CREDIT_MS: Final = 2 * 86_400_000
 #: wallet "deposit history" status: 1 success, 6 credited but not yet to be withdrawn: both are in the balance.
 _CREDITED: Final = frozenset(("1", "6"))
 #: wallet "withdraw history" status: 1 cancelled, 3 rejected, 5 failure: the balance came back.
@@ -337,18 +339,27 @@ class Binance(TradingAdapter):
         """
         if "spot" not in self.trades:
             return (yield from _USDM.net_transfers(since_ms, marks, currency, until_ms))
+        deposits = yield from self._moved("sapiGetCapitalDepositHisrec", max(0, since_ms - CREDIT_MS), until_ms)
+        withdrawals = yield from self._moved("sapiGetCapitalWithdrawHistory", since_ms, until_ms)
         total = Decimal(0)
-        for method, sign in (("sapiGetCapitalDepositHisrec", 1), ("sapiGetCapitalWithdrawHistory", -1)):
-            answer = yield Read(method, binance_account.span(since_ms, until_ms) | {"limit": MAX_ROWS})
-            rows = _rows(answer, "transfers")
-            if len(rows) >= MAX_ROWS:
-                raise _bad_answer(f"under {MAX_ROWS} transfers")
-            for row in rows:
-                status = str(row.get("status"))
-                if (status in _CREDITED) if sign > 0 else (status not in _RETURNED):
-                    fee = _number(row.get("transactionFee", "0")) if sign < 0 else Decimal(0)
-                    total += sign * (_number(row.get("amount")) + fee) * price_of(str(row.get("coin")), marks, currency)
+        for row in deposits:
+            # The list goes by when a deposit was first seen; it is in the balance once it is credited.
+            stamp = row.get("completeTime") or row.get("insertTime")
+            at = since_ms if stamp is None else _number(stamp)
+            if str(row.get("status")) in _CREDITED and since_ms <= at and (until_ms is None or at < until_ms):
+                total += _number(row.get("amount")) * price_of(str(row.get("coin")), marks, currency)
+        for row in withdrawals:
+            if str(row.get("status")) not in _RETURNED:
+                amount = _number(row.get("amount")) + _number(row.get("transactionFee", "0"))
+                total -= amount * price_of(str(row.get("coin")), marks, currency)
         return total
+
+    def _moved(self, method: str, since_ms: int, until_ms: int | None) -> Steps[list[Mapping[str, Any]]]:
+        """Read the deposits or the withdrawals of a span."""
+        rows = _rows((yield Read(method, binance_account.span(since_ms, until_ms) | {"limit": MAX_ROWS})), "transfers")
+        if len(rows) >= MAX_ROWS:
+            raise _bad_answer(f"under {MAX_ROWS} transfers")
+        return rows
 
     def borrowed(self) -> Steps[dict[str, Decimal]]:
         """Read what is owed by asset, interest in it, on cross margin and on every isolated pair (weight 10 each).

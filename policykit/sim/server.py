@@ -207,11 +207,13 @@ class SimServer:
         self._keys[key.key] = key
         return key
 
-    def deposit(self, asset: str, amount: Decimal | str | int) -> None:
-        """Credit a deposit and list it in the deposit history."""
+    def deposit(self, asset: str, amount: Decimal | str | int, confirmed_in_s: int = 0) -> None:
+        """Credit a deposit, which was first seen some time ago, and list it in the deposit history."""
         with self._exchange.lock:
             self.venue.balances[asset].free += Decimal(amount)
-            self._world.deposits.append(_transfer(len(self._world.deposits), asset, amount, self.clock.now_ms()))
+            now_ms = self.clock.now_ms()
+            row = _transfer(len(self._world.deposits), asset, amount, now_ms - confirmed_in_s * 1000)
+            self._world.deposits.append({**row, "completeTime": now_ms})
 
     def withdraw(self, asset: str, amount: Decimal | str | int) -> None:
         """Debit a withdrawal made by hand and list it in the withdrawal history."""

@@ -43,10 +43,26 @@ def test_transfers_of_a_span() -> None:
     assert read(client, ADAPTER.net_transfers(5, {}, "USDT", 9)) == 0
     assert read(client, USDM.net_transfers(5, {}, "USDT", 9)) == 0
     assert [params for _, params in client.asked] == [
-        {"startTime": 5, "endTime": 8, "limit": 1000},
+        {"startTime": 0, "endTime": 8, "limit": 1000},
         {"startTime": 5, "endTime": 8, "limit": 1000},
         {"incomeType": "TRANSFER", "startTime": 5, "endTime": 8, "limit": 1000},
     ]
+
+
+def test_a_deposit_counts_when_it_is_credited() -> None:
+    """First seen before midnight and credited after it, it is the new day's; without that time, when it was seen."""
+    day = 3 * 86_400_000
+    rows = [
+        {"coin": "USDT", "status": 1, "amount": "1", "insertTime": day - 600_000, "completeTime": day + 600_000},
+        {"coin": "USDT", "status": 1, "amount": "10", "insertTime": day - 600_000, "completeTime": day - 1},
+        {"coin": "USDT", "status": 6, "amount": "100", "insertTime": day},
+        {"coin": "USDT", "status": 6, "amount": "1000", "insertTime": day - 1},
+        {"coin": "USDT", "status": 0, "amount": "10000", "insertTime": day},
+    ]
+    for asked, total in (((day,), 101), ((day - 86_400_000, day), 1_010)):
+        client = Scripted(sapiGetCapitalDepositHisrec=[rows], sapiGetCapitalWithdrawHistory=[[]])
+        assert read(client, ADAPTER.net_transfers(asked[0], {}, "USDT", *asked[1:])) == total
+        assert client.asked[0][1]["startTime"] == asked[0] - 2 * 86_400_000
 
 
 def test_what_is_owed_on_every_margin() -> None:

@@ -232,7 +232,7 @@ def test_net_transfers_count_what_moved(drive: Drive) -> None:
     client = Scripted(sapiGetCapitalDepositHisrec=[deposits], sapiGetCapitalWithdrawHistory=[withdrawals])
     found = drive(client, ADAPTER.net_transfers(5, {"BTC/USDT": Decimal(60000)}, "USDT"))
     assert found == Decimal(100 + 60000 - 11 - 8)
-    assert client.asked[0] == ("sapiGetCapitalDepositHisrec", {"startTime": 5, "limit": 1000})
+    assert client.asked[0] == ("sapiGetCapitalDepositHisrec", {"startTime": 0, "limit": 1000})
 
 
 def test_a_transfer_without_a_price_counts_nothing_as_the_asset_does(drive: Drive) -> None:

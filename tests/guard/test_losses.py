@@ -118,7 +118,7 @@ def test_what_came_in_on_an_earlier_day_of_the_week_is_no_profit(start: Start) -
 def test_a_day_that_began_unseen_waits_for_what_was_carried(start: Start) -> None:
     """While the exchange does not tell what was transferred before, no day begins: increases wait, exits do not."""
     text = limited("weekly_loss: {limit: 5000 USDT}")
-    for lost in range(4, 16):  # one of these requests is the look at the day before
+    for lost in range(10, 16):  # one of these requests is the look at the day before
         world = start({"at": "account", "do": "unknown", "when": [lost]}, text=text, balances=HELD)
         guard = world.guard()
         client = world.protected(guard)
@@ -195,3 +195,20 @@ def test_a_trade_that_is_won_ends_the_streak(start: Start) -> None:
     world.sim.pin(SYMBOL, PRICE)
     later(world, guard, 8)
     client.create_order(*ENTRY)
+
+
+def test_a_deposit_that_was_credited_after_midnight_is_no_profit(start: Start) -> None:
+    """Sent at ten to midnight and credited at ten past: it is today's, and hides nothing of a loss."""
+    world, guard, client = begin(start, daily=True)
+    world.clock.advance(14 * 3_600 + 600)
+    guard.maintain()
+    world.sim.deposit("USDT", 3_000, confirmed_in_s=1_200)
+    for _ in range(3):
+        later(world, guard, 5)
+    facts = guard.facts()
+    assert (facts.day_base, facts.net_transfers and facts.net_transfers.value) == (
+        Fact(D(100_000), SATURDAY + DAY_S * 1000),
+        3_000,
+    )
+    later(world, guard, 60, 57_000)
+    assert refused(client) == ["DAILY_LOSS"]
