@@ -76,6 +76,17 @@ class Both(Histories):
         if self.both(lambda s: s.reserve(decision, intent, holds, self.generation, self.now)).granted:
             self.keep(intent, {"position"}, amount, buy, before)
 
+    @rule(hours=st.sampled_from((2, 3, -3)))
+    def hours_pass(self, hours: int) -> None:
+        """Windows that are empty for hours are forgotten, on either side at the same moment."""
+        self.time_moves(hours * 3_600_000)
+
+    @rule(number=st.integers(0, 5), fixed=st.booleans(), amount=st.integers(1, 3))
+    def other_window(self, number: int, fixed: bool, amount: int) -> None:
+        """A window beside those of orders: reads of some address."""
+        hold = hold_window(amount, 5, 60_000, fixed=fixed)._replace(counter=f"binance@{number}|{fixed}")
+        self.both(lambda s: s.use((hold,), self.now)[:4])
+
     @rule(holder=st.sampled_from("ab"), ttl=st.integers(1, 2_000))
     def lease(self, holder: str, ttl: int) -> None:
         self.both(lambda s: s.lease("poller", holder, ttl, self.now))
