@@ -87,7 +87,7 @@ DENIED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         STOP,
         {},
         "RISK_STOP_MISSING",
-        "the entry has no attached stop, and risk_at_stop caps its loss there; give it a stopLossPrice",
+        "the entry has no attached stop, and risk_at_stop caps its loss there; attach one (stopLoss)",
     ),
     (
         STOP,

@@ -20,7 +20,8 @@ class RiskAtStop(Check):
 
     Loss = |worst entry price - stop_loss_price| x quantity x contract size, in the account's currency; fees are left
     out. An entry at market counts its slippage. An entry without an attached stop, or with one on the wrong side of its
-    price, has no such loss and is denied.
+    price, has no such loss and is denied. ccxt attaches none on Binance, so a protected client sends no entry there
+    under this limit; `@enforce(order=...)` names the stop that the bot's own function places.
     """
 
     id = "risk.risk_at_stop"
@@ -42,7 +43,7 @@ class RiskAtStop(Check):
             return
         stop, buys = case.order.stop_loss_price, case.order.side == "buy"
         if stop is None:
-            text = "the entry has no attached stop, and risk_at_stop caps its loss there; give it a stopLossPrice"
+            text = "the entry has no attached stop, and risk_at_stop caps its loss there; attach one (stopLoss)"
             yield self.reason(text, "RISK_STOP_MISSING")
             return
         near, worst = self._entry(case)
