@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import sqlite3
-import ssl
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
@@ -380,57 +376,6 @@ def test_a_user_without_rights_is_refused_in_our_words(own: Callable[..., Valkey
         "STORE_DOWN",
         f"{store.address}: refuses the user or its password; see POLICYKIT_STORE and its ACL",
     )
-
-
-def test_it_speaks_tls_and_trusts_only_its_authority(server: ValkeyServer, tmp_path: Path) -> None:
-    """The server of the wheel has no TLS, so a real TLS socket stands before it; another authority is refused."""
-    port, stop = tls_before(server, tmp_path)
-    store = opened(f"valkeys://localhost:{port}/0?name=tls&ca={tmp_path}/cert.pem", tmp_path)
-    assert reserve(store, hold_sum(1, 5))[1].granted
-    for uri in (f"valkeys://localhost:{port}/0?name=tls", f"valkeys://127.0.0.1:{port}/0?ca={tmp_path}/cert.pem"):
-        assert refusal(lambda uri=uri: opened(uri, tmp_path, "other"))[0] == "STORE_DOWN"  # type: ignore[misc]
-    store.close()
-    stop()
-
-
-def tls_before(server: ValkeyServer, folder: Path) -> tuple[int, Callable[[], None]]:
-    """Put TLS before a server: a certificate for `localhost` of its own authority. Return the port and what ends it."""
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    )
-    files = ["-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def pump(source: Any, sink: Any) -> None:
-        try:
-            while data := source.recv(65_536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        finally:
-            for end in (source, sink):
-                end.close()
-
-    def serve() -> None:
-        while True:
-            try:
-                raw, _ = listener.accept()
-            except OSError:
-                return
-            try:
-                inside = context.wrap_socket(raw, server_side=True)
-            except OSError:
-                raw.close()
-                continue
-            outside = socket.create_connection(("127.0.0.1", server.port))
-            for ends in ((inside, outside), (outside, inside)):
-                threading.Thread(target=pump, args=ends, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    return int(listener.getsockname()[1]), listener.close
 
 
 # ---- between hosts
