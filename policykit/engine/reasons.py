@@ -25,6 +25,9 @@ REASONS: Final[dict[str, ReasonText]] = {
     "ACCOUNT_POSITION_MODE": ReasonText(
         "the exchange's position mode is not the policy's", "set it at the exchange, or change the policy"
     ),
+    "ACCOUNT_UNREADABLE": ReasonText(
+        "the exchange refuses to let the key read the account", "check the key, its address allowlist and its scopes"
+    ),
     "ACTION_REFUSED": ReasonText(
         "no policy lets a bot do this (withdraw, transfer, key administration)", "do it by hand"
     ),

@@ -27,7 +27,7 @@ from policykit.exchanges.base import (
     Steps,
     price_of,
 )
-from policykit.exchanges.binance_usdm import is_usdm, settled_in_quote
+from policykit.exchanges.binance_usdm import is_linear, is_usdm
 from policykit.exchanges.binanceusdm import ADAPTER as _USDM
 from policykit.order import Order
 from policykit.snapshot import KeyReport, RateLimit
@@ -132,7 +132,7 @@ class Binance(TradingAdapter):
     def takes(self, symbol: str) -> bool:
         """Tell whether a symbol is of spot or of USD-M, as far as they are traded; COIN-M cannot be."""
         product = product_of(symbol)
-        return product in self.trades and (product == "spot" or settled_in_quote(symbol))
+        return product in self.trades and (product == "spot" or is_linear(symbol))
 
     def prepare(self, client: Any) -> None:
         """Let open orders of all symbols be listed."""

@@ -79,7 +79,7 @@ _FIELDS: Final = (
 )
 #: Quote assets by which an unseen market (`BTCUSDT`, `BTCUSDT_260327`) is split.
 _MARKET: Final = re.compile(r"(\w{1,30}?)(USDT|USDC|FDUSD|BUSD|USD1|BTC)(?:_([0-9]{6}))?\Z")
-_SYMBOL: Final = re.compile(r"\w{1,30}/\w{1,20}:\w{1,20}(-[0-9]{6})?\Z")
+_SYMBOL: Final = re.compile(r"\w{1,30}/(\w{1,20}):\1(-[0-9]{6})?\Z")
 
 
 class UsdmOrders(TradingAdapter):
@@ -89,7 +89,7 @@ class UsdmOrders(TradingAdapter):
 
     def takes(self, symbol: str) -> bool:
         """Tell whether a symbol is a contract of USD-M: COIN-M, settled in its base asset, is another exchange's."""
-        return super().takes(symbol) and settled_in_quote(symbol)
+        return super().takes(symbol) and is_linear(symbol)
 
     def signed(self, url: str, headers: dict[str, str], body: str | None) -> Signed | None:
         """Read `timestamp` and `recvWindow` of the query, else of the body."""
@@ -343,7 +343,7 @@ class UsdmOrders(TradingAdapter):
     # ---- inside
 
     def _market(self, symbol: str) -> str:
-        if not _SYMBOL.match(symbol):
+        if not is_linear(symbol):
             words = f"{self.id}: the symbol is no contract (BTC/USDT:USDT)"
             raise CallFailed(Failure("no", "NOT_SUPPORTED", words))
         return market_of(symbol)
@@ -365,10 +365,9 @@ _LISTS: Final = (
 )
 
 
-def settled_in_quote(symbol: str) -> bool:
-    """Tell whether a contract is linear: `BTC/USDT:USDT` is, `BTC/USD:BTC` is not."""
-    pair, _, settled = symbol.partition(":")
-    return pair.partition("/")[2] == settled.partition("-")[0]
+def is_linear(symbol: str) -> bool:
+    """Tell whether a symbol is a linear contract: `BTC/USDT:USDT` is; `BTC/USD:BTC` and an option are not."""
+    return _SYMBOL.match(symbol) is not None
 
 
 def is_usdm(url: str) -> bool:

@@ -42,6 +42,12 @@ LEASE_MS: Final = 20_000
 #: Rounds between two checkpoints of the store.
 CHECKPOINT_ROUNDS: Final = 120
 
+#: Failures of reading the account that no waiting ends, and the reasons that they are.
+_PROBLEMS: Final = {
+    ACCOUNT_MODE: "ACCOUNT_MODE",
+    **dict.fromkeys(("KEY_REJECTED", "PERMISSION_MISSING", "ADDRESS_NOT_ALLOWED"), "ACCOUNT_UNREADABLE"),
+}
+
 _log = logging.getLogger("policykit.guard")
 
 
@@ -184,13 +190,14 @@ class Maintenance:
         )
 
     def _account(self, client: Any) -> LiveAccount:
-        """Read the account; one in a mode that the adapter does not know denies increases for as long as it is."""
+        """Read the account; where only a person can mend why that fails, increases are denied with that reason."""
         guard = self.guard
         guard.account_problem, before = None, guard.account_problem
         try:
             return run(guard.adapter, client, guard.adapter.account(), guard.clock)
         except CallFailed as failed:
-            guard.account_problem = (ACCOUNT_MODE, str(failed)) if failed.code == ACCOUNT_MODE else before
+            code = _PROBLEMS.get(failed.code)
+            guard.account_problem = before if code is None else (code, str(failed))
             raise
 
     def _owed(self, client: Any) -> dict[str, Decimal] | None:

@@ -449,6 +449,24 @@ def test_names_of_contracts(market: str, symbol: str) -> None:
     assert unified(market) == symbol
 
 
+@pytest.mark.parametrize(
+    ("symbol", "taken"),
+    [
+        (SWAP, True),
+        ("BTC/USDC:USDC-260327", True),
+        ("BTC/USD:BTC", False),
+        ("BTC/USD:BTC-260327", False),
+        ("BTC/USDT:USDT-260327-70000-C", False),
+        ("BTC/USDT:USDC", False),
+        ("BTC/USDT", False),
+    ],
+)
+def test_what_is_taken(symbol: str, taken: bool) -> None:
+    """Linear contracts with and without an end; inverse ones, options and quantos are none of USD-M's."""
+    for exchange_id in ("binanceusdm", "binance"):
+        assert _adapter(exchange_id).takes(symbol) is taken
+
+
 def test_what_is_no_contract_and_no_answer(clock: SimClock) -> None:
     """A spot symbol is not looked up among contracts; what is no order, account or number is told, never guessed."""
     adapter = _adapter("binanceusdm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import ccxt
@@ -153,6 +154,28 @@ def test_portfolio_margin_is_not_traded(start: Start, exchange: str) -> None:
         client.create_order(SWAP, "market", "buy", 0.1, None, {"portfolioMargin": True})
     assert code(denied) == "RAW_CALL_REFUSED"
     assert written(world) == []
+
+
+@EXCHANGES
+def test_a_host_that_refuses_the_key_is_told(start: Start, exchange: str) -> None:
+    """With portfolio margin on, USD-M's own host answers -2015 (Binance.Net issue 1485): the denial says so."""
+    world = contracts(start, exchange=exchange)
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.1)
+    key = world.sim.main_key
+    world.sim.adopt(replace(key, refused="revoked"))
+    world.clock.advance(7)
+    guard.maintain()
+    with pytest.raises(Denied) as denied:
+        client.create_order(SWAP, "market", "buy", 0.1)
+    assert code(denied) == "ACCOUNT_UNREADABLE"
+    assert "check key, address allowlist and scopes (-2015)" in str(denied.value)
+    world.sim.adopt(key)
+    client.create_order(SWAP, "market", "sell", 0.1, None, {"reduceOnly": True})
+    guard.maintain()
+    client.create_order(SWAP, "market", "buy", 0.1)
+    assert world.sim.held(SWAP) == Decimal("0.1")
 
 
 @EXCHANGES
