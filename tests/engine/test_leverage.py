@@ -150,6 +150,18 @@ def test_margin_mode_that_is_asked_for() -> None:
     ]
 
 
+def test_position_mode_that_is_asked_for() -> None:
+    """A call may set the position mode that the policy says, and no other; an entry needs it to be set."""
+    asked = order(symbol=SWAP, action="account.configure", side=None, type=None, quantity=None, price=None)
+    for wanted, expected in (
+        ("one_way", []),
+        ("hedge", ["ACCOUNT_POSITION_MODE: the position mode is hedge, position_mode is one_way"]),
+    ):
+        asked.position_mode = wanted
+        found = engine({**BARE, "account.position_mode": "one_way"}, FUTURES).assess(facts(), asked, NOW)
+        assert [f"{reason.code}: {reason.message}" for reason in found.reasons] == expected
+
+
 def test_a_reason_tells_its_numbers() -> None:
     """What was seen and what is allowed stand in the reason as text."""
     made = engine({**LEVERAGE, "account.margin_mode": "isolated"}, FUTURES)

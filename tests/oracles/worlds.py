@@ -143,7 +143,7 @@ def facts(rng: Random) -> Facts:
         "address_proofs": rng.choice([{}, {f"{HOST}|other": NOW}, {f"{HOST}|{KEY}": NOW - 30 * DAY_MS - 1}]),
     }
     few = rng.sample(sorted(worse), rng.choice([0, 0, 0, 1, 1, 2]))
-    return replace(known, marks=marks, **usual | {name: worse[name] for name in few})
+    return replace(known, marks=marks, unpriced=(), **usual | {name: worse[name] for name in few})
 
 
 def keys(reasons: Iterable[Reason]) -> set[Key]:
@@ -168,7 +168,7 @@ class Trader:
         """Return the positions as the bookkeeper counts them."""
         used = self.used
         return {
-            base: Position(LOT * used.position[base], LOT * used.position[base], LOT * used.open_buys[base])
+            base: Position(LOT * used.position[base], LOT * used.position[base], LOT * used.open_buys[base], unit=1)
             for base in ("BTC", "ETH", "DOGE")
         }
 
