@@ -322,3 +322,21 @@ def test_a_permission_error_means_that_the_process_lives(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "kill", forbidden)
     assert lives(GuardInfo("b", "here", 77, "a", "p", "v", "f", "enforce", 0), "here", 0)
+
+
+def test_what_other_hands_bought_counts(start: Callable[..., World]) -> None:
+    """PITFALLS 16: 0.15 BTC bought by hand leave no room under a cap of 10,000; sold by hand, there is room again."""
+    world = start()
+    guard = world.guard()
+    client, by_hand = world.protected(guard), world.sim.client()
+    by_hand.create_order(SYMBOL, "market", "buy", 0.15)
+    assert client.create_order(SYMBOL, "limit", "buy", 0.02, 59_000)["status"] == "open"  # nobody has looked yet
+    world.clock.advance(6)
+    guard.maintain()
+    with pytest.raises(Denied) as denied:
+        client.create_order(SYMBOL, "limit", "buy", 0.02, 59_000)
+    assert [reason.code for reason in denied.value.decision.reasons] == ["RISK_POSITION"]
+    by_hand.create_order(SYMBOL, "market", "sell", 0.149)
+    world.clock.advance(6)
+    guard.maintain()
+    assert client.create_order(SYMBOL, "limit", "buy", 0.02, 59_000)["status"] == "open"
