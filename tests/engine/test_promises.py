@@ -19,7 +19,7 @@ from policykit.engine.checks import all_checks
 from policykit.engine.facts import Fact, Facts, Halt, Move, Position
 from policykit.errors import PolicyError
 from policykit.model.enforced import unheld
-from policykit.order import ACTIONS, Order
+from policykit.order import ACTIONS, FLAGS, NUMBERS, Order
 from policykit.policy import load_text
 from policykit.traits import load
 from tests.engine import random_worlds as worlds
@@ -306,6 +306,19 @@ def test_orders_that_no_lane_speaks_of_take_the_long_way() -> None:
     assert (priced.reasons, priced.notional) == ((), Decimal("630.0000"))
     assert codes(made.assess(FACTS, order(quantity="NaN"), NOW)) == ["ORDER_INVALID"]
     assert codes(made.assess(FACTS, order(quantity="-1"), NOW)) == ["ORDER_INVALID"]
+
+
+def test_a_lane_speaks_of_every_field_of_an_order() -> None:
+    """One that says more than the lane's first order is judged by the checks, whatever field says it."""
+    made = engine()
+    assert made.assess(FACTS, order(), NOW).reasons == ()
+    (lane,) = made._memo[1].values()
+    assert lane.plain(order())
+    free = ("symbol", "side", "type", "action", "quantity", "price", "client_order_id")
+    for name in (name for name in Order.__slots__ if name not in free):
+        said = order()
+        setattr(said, name, True if name in FLAGS else Decimal(1) if name in NUMBERS else "x")
+        assert not lane.plain(said), name
 
 
 def test_lanes_are_bounded() -> None:
