@@ -99,6 +99,23 @@ def test_a_group_of_two_accounts_shares_one_cap(start: Callable[..., World]) -> 
     assert why(lambda: two.decide(buy)) == [said.format("2,400.00", "2,000.00")]
 
 
+def test_a_group_spans_exchanges(start: Callable[..., World]) -> None:
+    """Coins on spot and a short on USD-M are one group: gross adds them up, net takes the filled hedge off."""
+    group = "groups: {desk: {max_gross_exposure: 2500 USDT, max_net_exposure: 700 USDT}}\n"
+    spot = start(text=text(tail=group), balances={**CASH, "BTC": Decimal("0.01")})
+    perps = contracts(start, text=policy() + group)
+    one, two = spot.guard(), perps.guard(store=spot.store)
+    buy = Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(59_000))
+    net = "GROUP_NET_EXPOSURE: net exposure of group desk would be 1,200.00 of max_net_exposure 700.00 USDT"
+    assert why(lambda: one.decide(buy)) == [net]
+    perps.protected(two).create_order(SWAP, "market", "sell", 0.02)
+    perps.clock.advance(8)
+    two.maintain()
+    one.decide(buy)
+    gross = "GROUP_GROSS_EXPOSURE: gross exposure of group desk would be 3,000.00 of max_gross_exposure 2,500.00 USDT"
+    assert gross in why(lambda: one.decide(buy))
+
+
 def test_net_exposure_nets_what_filled_only(start: Callable[..., World]) -> None:
     """A long of 1,200 that filled lets a short of 1,800 through under a net cap of 1,000; one that rests does not."""
     world = contracts(start, text=policy(more="  max_net_exposure: 1300 USDT\n"))
@@ -116,10 +133,11 @@ def test_net_exposure_nets_what_filled_only(start: Callable[..., World]) -> None
     sell()
 
 
-def test_each_leg_of_a_hedge_counts(start: Callable[..., World]) -> None:
+@pytest.mark.parametrize("mode", ["hedge", ""])
+def test_each_leg_of_a_hedge_counts(start: Callable[..., World], mode: str) -> None:
     """In hedge mode a long and a short of one market are two positions: gross adds them, net takes one off."""
     more = "  max_gross_exposure: 1300 USDT\n  max_net_exposure: 700 USDT\n  max_open_positions: 2\n"
-    world = contracts(start, text=policy(mode="hedge", more=more))
+    world = contracts(start, text=policy(mode=mode, more=more))
     world.sim.client().set_position_mode(True)
     guard = world.guard()
     order = Order(SWAP, "buy", "limit", Decimal("0.01"), Decimal(59_000), position_side="long")
