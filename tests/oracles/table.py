@@ -49,6 +49,7 @@ TABLE: Final[dict[str, Said]] = {
     "risk.max_amends": Said(False, "amends are not translated; the order that one changes has to be looked up"),
     "risk.duplicate_window": Said(False, "it is about the orders before, which neither language remembers"),
     "risk.repeated_execution": Said(False, "it is about the orders before, which neither language remembers"),
+    "risk.partial_fills": Said(False, "it is about the orders before, which neither language remembers"),
     "risk.entry_cooldown": Said(False, "it is about the orders before, which neither language remembers"),
     "risk.max_price_move": Said(False, "the highest of many minutes is a loop: Cedar has none"),
     "risk.trading_hours": Said(False, "the time of day and the weekday need a division with rest: Cedar has none"),
