@@ -201,7 +201,8 @@ def _returned(result: Any, now_ms: int) -> Outcome:
         return Outcome("acknowledged", now_ms)
     order_id, filled = result.get("id"), _known(result.get("filled"))
     # An answer that is over and does not say how much executed proves nothing: the hold stays until a look-up does.
-    closed = filled is not None and result.get("status") in _CLOSED
+    status = result.get("status")
+    closed = filled is not None and isinstance(status, str) and status in _CLOSED
     order_id = None if order_id is None else str(order_id)
     return Outcome("acknowledged", now_ms, order_id, filled, closed, None, None, None, _known(result.get("cost")))
 

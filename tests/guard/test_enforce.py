@@ -470,3 +470,16 @@ def test_a_decision_says_what_made_it(start: Callable[..., World]) -> None:
     )
     assert [hold.counter for hold in admitted.holds] == [hold.counter for hold in held.holds]
     guard.release(admitted)
+
+
+def test_an_answer_of_any_form_reaches_the_bot(start: Callable[..., World]) -> None:
+    """What stands where ccxt has a status need not be a word: the order was sent, and is kept as one that is open."""
+    guard = start().guard()
+
+    @enforce("order.create", guard=guard)
+    def buy(symbol: str, side: str, amount: float, price: float) -> dict[str, Any]:
+        return {"id": 7, "status": ["closed"], "filled": 0, "cost": "none"}
+
+    assert buy(SYMBOL, "buy", 0.001, 59_000)["id"] == 7
+    (intent,) = guard.store.intents()
+    assert (intent.state, intent.order_id, intent.closed, intent.cost) == ("acknowledged", "7", False, None)
