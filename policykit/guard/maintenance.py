@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit.clock import SystemClock
-from policykit.engine.facts import Contract, Halt, Quote
+from policykit.engine.facts import Halt, Quote
 from policykit.engine.money import DOWN
 from policykit.errors import PolicykitError
 from policykit.exchanges.adapter import ACCOUNT_MODE
@@ -23,7 +23,7 @@ from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
-from policykit.guard.pricing import contract_sizes, needs_quotes, prices
+from policykit.guard.pricing import contract_sizes, needs_quotes, prices, settings
 from policykit.guard.transfers import Transfers
 from policykit.guard.worth import debt_of, equity_of
 from policykit.orders.intent import Intent, Outcome
@@ -179,7 +179,7 @@ class Maintenance:
                 contract_sizes=contract_sizes(client, symbols),
                 unlisted=frozenset(a for a in account.balances if f"{a}/{currency}" not in client.markets),
                 quotes=self._quotes(client, symbols),
-                contracts=self._contracts(client, account, symbols),
+                contracts=run(guard.adapter, client, settings(guard, account, symbols), guard.clock),
                 position_mode=account.position_mode,
                 margin_ratio=account.margin_ratio,
                 borrowed=debt_of(owed, marks, currency),
@@ -241,15 +241,6 @@ class Maintenance:
         sent = guard.now()
         found = run(guard.adapter, client, guard.adapter.quotes(symbols), guard.clock)
         return {symbol: Quote(bid, ask, sent) for symbol, (bid, ask) in found.items()}
-
-    def _contracts(self, client: Any, account: LiveAccount, symbols: tuple[str, ...]) -> dict[str, Contract]:
-        """Return what is set of the contracts that matter here, with funding rates where a limit asks for them."""
-        guard, risk = self.guard, self.guard.policy.model.risk
-        contracts = {symbol: account.contracts[symbol] for symbol in symbols if symbol in account.contracts}
-        if risk is None or risk.max_funding_rate is None:
-            return contracts
-        rates = run(guard.adapter, client, guard.adapter.funding_rates(tuple(contracts)), guard.clock)
-        return {symbol: one._replace(funding_rate=rates.get(symbol)) for symbol, one in contracts.items()}
 
     # ---- orders
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from policykit.engine.facts import Quote
-from policykit.exchanges.base import Steps
+from policykit.engine.facts import Contract, Quote
+from policykit.exchanges.base import LiveAccount, Steps
 from policykit.model.symbols import allows
 from policykit.policy import EffectivePolicy
 from policykit.store import Observation
+from policykit.traits.base import product_of
 from policykit.units import exact
 
 if TYPE_CHECKING:
@@ -61,8 +62,21 @@ def prices(guard: Guard, client: Any, symbols: tuple[str, ...]) -> Steps[Observa
     marks = yield from guard.adapter.marks(listed)
     found = (yield from guard.adapter.quotes(listed)) if needs_quotes(guard.policy) else {}
     quotes = {symbol: Quote(bid, ask, sent) for symbol, (bid, ask) in found.items()}
+    contracts: dict[str, Contract] = {}
+    if any(product_of(symbol) == "swap" for symbol in listed):
+        contracts = yield from settings(guard, (yield from guard.adapter.account()), listed)
     sizes = contract_sizes(client, listed)
-    return Observation(sent, guard.now(), marks=marks, quotes=quotes, contract_sizes=sizes)
+    return Observation(sent, guard.now(), marks=marks, quotes=quotes, contract_sizes=sizes, contracts=contracts)
+
+
+def settings(guard: Guard, account: LiveAccount, symbols: tuple[str, ...]) -> Steps[dict[str, Contract]]:
+    """Return what is set of the contracts that matter here, with funding rates where a limit asks for them."""
+    risk = guard.policy.model.risk
+    contracts = {symbol: account.contracts[symbol] for symbol in symbols if symbol in account.contracts}
+    if risk is None or risk.max_funding_rate is None:
+        return contracts
+    rates = yield from guard.adapter.funding_rates(tuple(contracts))
+    return {symbol: one._replace(funding_rate=rates.get(symbol)) for symbol, one in contracts.items()}
 
 
 def contract_sizes(client: Any, symbols: tuple[str, ...]) -> dict[str, Decimal]:

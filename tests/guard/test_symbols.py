@@ -13,6 +13,7 @@ from policykit import Denied
 from policykit.guard import Guard, enforce
 from policykit.guard.pricing import MAX_WANTED, Wanted
 from policykit.testing import Symbol
+from tests.guard.contracts import SWAP, contracts, policy
 from tests.guard.world import World, policy_text
 
 ZERO = Decimal(0)
@@ -144,3 +145,13 @@ def test_the_markets_asked_for_are_bounded(start: Callable[..., World]) -> None:
     assert not wanted.add(guard.policy, "X1")
     assert len(list(wanted)) == MAX_WANTED
     assert wanted.add(guard.policy, "X0")
+
+
+@pytest.mark.parametrize("more", ["", "  max_leverage: 25\n", "  max_slippage: 1%\n", "  max_funding_rate: 1%\n"])
+def test_a_glob_of_contracts_allows_from_the_first_order_on(start: Callable[..., World], more: str) -> None:
+    """Size, mark, bids and asks, and what is set of the contract: all that a check of the policy asks for is there."""
+    text = policy(more=more).replace('["BTC/USDT:USDT", "ETH/USDT:USDT"]', '["*/USDT:USDT", "!ETH*"]')
+    client = contracts(start, text=text).protected()
+    assert client.create_order(SWAP, "market", "buy", 0.01)["status"] == "closed"
+    with pytest.raises(Denied, match=r"ETH/USDT:USDT is not in symbols \(\*/USDT:USDT, !ETH\*\)"):
+        client.create_order("ETH/USDT:USDT", "market", "buy", 0.01)
