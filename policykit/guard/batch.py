@@ -18,7 +18,7 @@ from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, client_denied
 from policykit.guard.steps import Placement
 from policykit.order import CANCELS, Order
-from policykit.orders.intent import FINAL, Outcome
+from policykit.orders.intent import Outcome
 from policykit.orders.life import LookUp
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: More orders than this are not taken at once.
 MAX_ORDERS: Final = 100
+#: States after which it is certain that nothing executed.
+NOTHING: Final = frozenset(("rejected", "absent", "expired", "not_sent"))
 _HELD_BACK: Final = "not sent: an order before it in the batch has no known outcome; decide again when that is settled"
 
 
@@ -57,14 +59,19 @@ class Member:
 
     def result(self, read: Callable[[Placement], Any]) -> Any:
         """Return what create_order returns, or raise what it raises: an error only of what is known to be nothing."""
-        intent = (self.placement.admitted or self.decided).intent
-        if self.error is None:
+        try:
+            if self.error is not None:
+                raise self.error
             return read(self.placement)
-        if intent is not None and intent.state not in FINAL:
-            raise ClientOutcomeUnknown(
-                intent.id, f"order {intent.client_order_id}: its outcome is unknown: {self.error}"
-            )
-        raise self.error
+        except ClientOutcomeUnknown:
+            raise
+        except Exception as error:
+            intent = (self.placement.admitted or self.decided).intent
+            if intent is None or intent.state in NOTHING:
+                raise
+            text = f"order {intent.client_order_id}: its outcome is unknown: {error}"
+            lost = ClientOutcomeUnknown(intent.id, text)
+        raise lost
 
 
 class Batch:

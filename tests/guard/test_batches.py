@@ -237,6 +237,26 @@ def test_a_step_that_breaks_never_says_rejected(start: Callable[..., World], mon
     assert world.sent == [("buy", D("0.01"))]
 
 
+def test_an_answer_that_ccxt_cannot_read_never_says_rejected(
+    start: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange took the order and ccxt breaks on its answer: the order stands, and nobody is told otherwise."""
+    world = start()
+    guard = world.guard()
+    client = world.protected(guard)
+    client.load_markets()
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise KeyError("status")
+
+    monkeypatch.setattr(type(client), "parse_order", broken)
+    with pytest.raises(OutcomeUnknown, match="its outcome is unknown: KeyError inside the client") as unknown:
+        client.create_orders([BUY])
+    assert statuses(unknown.value.orders) == [None]  # type: ignore[attr-defined]
+    assert [intent.state for intent in guard.store.intents()] == ["acknowledged"]
+    assert world.sent == [("buy", D("0.01"))]
+
+
 def test_what_is_no_batch_is_refused(start: Callable[..., World]) -> None:
     """Too many, a malformed member, and a batch inside @enforce, which admitted one order; an empty one is empty."""
     world = start(text=policy_text(open=MAX_ORDERS + 1))
