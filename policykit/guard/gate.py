@@ -37,6 +37,8 @@ REQUEST_WEIGHT: Final = "request-weight"
 #: at again after each tenth of it.
 MAX_WAITS: Final = 12
 
+#: The field of the policy that a refusal here is held against.
+_FIELDS: Final = {"REQUEST_VALIDITY": "clock.request_validity", "CLOCK_SKEW": "clock.max_skew"}
 #: What the exchange answered to the request of the current task: status, headers, body.
 ANSWER: ContextVar[dict[str, Any] | None] = ContextVar("policykit_answer", default=None)
 
@@ -102,7 +104,9 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - INVARIANT I12: what cannot be checked is not sent
             why = "CHECK_ERROR", f"{call.name}: {type(error).__name__} while the request was checked"
         if why is not None and guard.mode != "shadow":
-            raise guard.withdraw(admitted, Reason(why[0], "gate", why[1]))
+            field = _FIELDS.get(why[0])
+            place = None if field is None else guard.policy.place(field)
+            raise guard.withdraw(admitted, Reason(why[0], "gate", why[1], place=place))
 
     def _permit(self, call: Call, admitted: Admitted) -> tuple[str, str] | None:
         guard = self.guard

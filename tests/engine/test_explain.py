@@ -50,7 +50,7 @@ REFUSALS = {
     "binance/main|orders|60000": ["RATE_ORDERS", "30 orders in the last 1m, max_orders is 30", "31", "30", "orders"],
     "binance@fra-1|request-weight|60000|fixed": [
         "RATE_BUDGET",
-        "request-weight: 4200 of 4200 used in 1m (600 more are kept for exits); this needs 1",
+        "rate budget request-weight: 4200 of 4200 used in 1m (600 more are kept for exits); this needs 1",
         "4201",
         "4200",
         "weight",
@@ -101,7 +101,7 @@ def test_exits_are_told_without_their_own_reserve() -> None:
     """What an exit could not use is not called kept for exits."""
     made = engine()
     found = _refused(made, order(side="sell"), {"binance@fra-1|request-weight|60000|fixed": 4_800})
-    assert found[0][1] == "request-weight: 4800 of 4800 used in 1m; this needs 1"
+    assert found[0][1] == "rate budget request-weight: 4800 of 4800 used in 1m; this needs 1"
 
 
 def test_explaining_never_raises() -> None:

@@ -97,6 +97,14 @@ def test_a_refusal_says_what_to_do(start: Callable[..., World]) -> None:
         assert words in str(denied.value).splitlines()[0]
 
 
+def test_a_refusal_at_the_gate_names_the_line_of_the_policy(start: Callable[..., World]) -> None:
+    """A validity that is too long is held against `clock.request_validity`, in its file and line."""
+    with pytest.raises(Denied) as denied:
+        start().protected().create_order(*BUY, {"recvWindow": 60_000})
+    assert str(denied.value.decision.reasons[0].place).endswith("/mm.yaml:9:44")
+    assert "/mm.yaml:9:44\n" in str(denied.value)
+
+
 def used_of(guard: Guard) -> int:
     """Return the weight that the store counts in the running minute."""
     asked = Order("", type="GET /api/v3/time", action="data.read")

@@ -82,10 +82,11 @@ class RateBudgets(Check):
         budget = next(b for b in self.budgets if b.counter == hold.counter)
         reserve = budget.for_exits - budget.for_entries
         kept = "" if case.reduces or not reserve else f" ({reserve} more are kept for exits)"
+        counted = f"{used} of {hold.limit} used in {budget.policy.per}{kept}"
         return Reason(
             self.codes[0],
             f"rate_budgets.{budget.name}",
-            f"{budget.name}: {used} of {hold.limit} used in {budget.policy.per}{kept}; this needs {hold.amount}",
+            f"rate budget {budget.name}: {counted}; this needs {hold.amount}",
             str(used + hold.amount),
             str(hold.limit),
             "weight" if budget.policy.shared_by == "ip" else "calls",
