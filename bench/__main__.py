@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from bench._harness import Row
-from bench._page import PAGE, page, time_text
+from bench._page import PAGE, page, row_names, time_text
 
 FOLDER = Path(__file__).parent
 OUT = FOLDER / "out" / "bench.json"
@@ -40,15 +40,21 @@ def measured(benches: Sequence[str]) -> list[Row]:
     return rows
 
 
+def known() -> dict[str, Row]:
+    """Return the newest figures of each row on this machine."""
+    if not OUT.exists():
+        return {}
+    rows = [{**row} for row in json.loads(OUT.read_text("utf-8"))["rows"]]
+    return {row["what"]: Row(**{name: value for name, value in row.items() if name != "met"}) for row in rows}
+
+
 def main(arguments: list[str]) -> int:
-    """Run the named benches, or all; `--page` runs all and writes docs/speed.md.
+    """Run the named benches, or all; with `--page` first, write docs/speed.md: what was not run stays as it was.
 
     Return 1 if a row is not met, 2 for a name that is none.
     """
-    if arguments == ["--page"]:
-        rows = measured(names())
-        PAGE.write_text(page(rows, f"Python {platform.python_version()}, {platform.machine()}"), encoding="utf-8")
-        return int(any(not row.met for row in rows))
+    on_page = arguments[:1] == ["--page"]
+    arguments = arguments[on_page:]
     wrong = [name for name in arguments if name not in names()]
     if wrong:
         print(f"bench: {wrong[0]!r} is no bench; one of {', '.join(names())} is needed", file=sys.stderr)
@@ -57,7 +63,11 @@ def main(arguments: list[str]) -> int:
     missed = sum(not row.met for row in rows)
     OUT.parent.mkdir(exist_ok=True)
     head = {"python": platform.python_version(), "machine": platform.machine()}
-    OUT.write_text(json.dumps({**head, "rows": [row.to_dict() for row in rows]}, indent=1) + "\n")
+    newest = known() | {row.what: row for row in rows}
+    ordered = [newest[what] for what in row_names(FOLDER) if what in newest]
+    OUT.write_text(json.dumps({**head, "rows": [row.to_dict() for row in ordered]}, indent=1) + "\n")
+    if on_page:
+        PAGE.write_text(page(ordered, f"Python {head['python']}, {head['machine']}"), encoding="utf-8")
     print(f"\n{len(rows)} rows, {missed} not met; figures in bench/out/bench.json")
     return 1 if missed else 0
 

@@ -1,4 +1,4 @@
-"""docs/speed.md: the figures of one run of every bench, with their goals, met or not."""
+"""docs/speed.md: the newest figures of every bench on one machine, with their goals, met or not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench._harness import Row
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "speed.md"
 HEAD = """# How fast
 
-<!-- Made by `.venv/bin/python -m bench --page` from one run on one machine; do not edit. -->
+<!-- Made by `.venv/bin/python -m bench --page [NAMES]` on one machine; do not edit. -->
 
 Each row is a ratio to something that was measured beside it in the same rounds: absolute figures drift between
 machines, ratios hold. `make bench` measures them on yours, and ends with an error when a goal is missed. A goal that is

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from bench import __main__ as bench
 from bench._harness import Row
 from bench._page import FEET, HEAD, page, row_names
 
@@ -35,3 +38,19 @@ def test_a_missed_goal_stands_on_the_page_as_missed() -> None:
         "| b | >= 12 | 13.00 | x other | 300 ns | met |\n\n"
         f"- a: why\n{FEET}"
     )
+
+
+def test_a_bench_that_is_run_anew_replaces_its_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--page cold` leaves the other rows as they were measured, in the order of the benches."""
+    first, second, *_ = row_names(TOP / "bench")
+    for name, file in (("OUT", tmp_path / "out" / "bench.json"), ("PAGE", tmp_path / "speed.md")):
+        monkeypatch.setattr(bench, name, file)
+
+    def run(*rows: Row) -> list[tuple[str, str]]:
+        monkeypatch.setattr(bench, "measured", lambda names: list(rows))
+        assert bench.main(["--page", "cold"]) == int(any(not row.met for row in rows))
+        return re.findall(r"^\| ([^|]+) \| <= 1 \| ([\d.]+) \|", bench.PAGE.read_text("utf-8"), re.MULTILINE)
+
+    assert run(Row(second, 1, 2.0, "x", 1.0)) == [(second, "2.00")]
+    assert run(Row(first, 1, 0.5, "x", 1.0)) == [(first, "0.50"), (second, "2.00")]
+    assert run(Row(second, 1, 1.0, "x", 1.0)) == [(first, "0.50"), (second, "1.00")]
