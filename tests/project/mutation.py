@@ -1,6 +1,7 @@
 """Mutation score of a room (I24): change one operator or number at a time, and see whether the room's tests notice.
 
     python tests/project/mutation.py [--room ROOM] [--sample N] [--seconds S] [--only PATTERN] [--least PERCENT]
+        [--quick]
 
 Each mutant runs in a process of its own, forked before anything of the room was imported, with the changed module in
 the place of the module: for a rule first the examples of its docstring (for a helper, of every rule), then the room's
@@ -204,8 +205,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self.code, module.__dict__)  # our own module, one operator changed
 
 
-def _noticed(mutant: Mutant) -> bool:
-    """Say, in the mutant's own process, whether a test fails."""
+def _noticed(mutant: Mutant, *, quick: bool) -> bool:
+    """Say, in the mutant's own process, whether a test fails; `quick`: of those that are over soonest."""
     parts = mutant.file.relative_to(TOP).with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     if name in sys.modules:
@@ -218,10 +219,11 @@ def _noticed(mutant: Mutant) -> bool:
 
     # The tests of single answers first: most mutants end there; those over generated cases take longest.
     tests = TOP / "tests" / room
-    quick = sorted(str(file.relative_to(TOP)) for shape in ROOMS[room].first for file in tests.glob(shape))
+    soon = sorted(str(file.relative_to(TOP)) for shape in ROOMS[room].first for file in tests.glob(shape))
     # Pages that are generated are made anew by `make docs`, and are no proof of a mutant.
     plain = ("-x", "-q", "-p", "no:cacheprovider", "-k", "not fresh")
-    return any(pytest.main([*plain, *chosen]) != 0 for chosen in (quick, [f"tests/{room}"]))
+    chosen = (soon,) if quick else (soon, [f"tests/{room}"])
+    return any(pytest.main([*plain, *files]) != 0 for files in chosen)
 
 
 def _examples_differ(mutant: Mutant) -> bool:
@@ -238,7 +240,7 @@ def _examples_differ(mutant: Mutant) -> bool:
     return False
 
 
-def tried(mutant: Mutant, seconds: int) -> int:
+def tried(mutant: Mutant, seconds: int, *, quick: bool = False) -> int:
     """Run one mutant in a process of its own; return how that ended."""
     child = os.fork()
     if child == 0:
@@ -247,7 +249,7 @@ def tried(mutant: Mutant, seconds: int) -> int:
         os.dup2(silent, 2)
         signal.alarm(seconds)
         try:
-            os._exit(KILLED if _noticed(mutant) else SURVIVED)
+            os._exit(KILLED if _noticed(mutant, quick=quick) else SURVIVED)
         except BaseException:  # an error is noticed as well as a wrong finding
             os._exit(KILLED)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -271,20 +273,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=int, default=0, help="start no mutant after this time, 0 for no bound")
     parser.add_argument("--only", default="", help="files whose name fits this pattern")
     parser.add_argument("--least", type=float, default=95.0, help="the least score in percent")
+    parser.add_argument("--quick", action="store_true", help="judge by the tests that are over soonest: a lower bound")
     asked = parser.parse_args(arguments)
     _preload(asked.room)
     folder, seconds = TOP / "policykit" / asked.room, ROOMS[asked.room].seconds
     files = sorted(f for f in folder.rglob("*.py") if re.search(asked.only, f.relative_to(folder).as_posix()))
     every = mutants(files)
     sample = random.Random(SEED).sample(every, min(asked.sample or len(every), len(every)))
-    if tried(control(files[0]), seconds) != SURVIVED:
+    if tried(control(files[0]), seconds, quick=asked.quick) != SURVIVED:
         print(f"mutation: tests/{asked.room} fails without any change; make it pass first", file=sys.stderr)
         return 1
     started = time.monotonic()
 
     def judge(mutant: Mutant) -> int | None:
         late = asked.seconds and time.monotonic() - started > asked.seconds
-        return None if late else tried(mutant, seconds)
+        return None if late else tried(mutant, seconds, quick=asked.quick)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = list(pool.map(judge, sample))
