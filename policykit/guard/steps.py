@@ -243,6 +243,9 @@ class Placement:
                 f"is unknown ({intent.error}); its reservation stays and increases there are denied until it is "
                 f"settled: policykit orders --unknown, then policykit orders resolve {intent.id}",
             )
+        if self.error is not None and (intent.open or intent.state == "settled"):
+            text = f"order {intent.client_order_id} is at the exchange ({intent.order_id}): {self.error}"
+            raise ClientOutcomeUnknown(intent.id, text)
         if self.error is not None:
             raise self.error
         return self.reply

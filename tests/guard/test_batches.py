@@ -250,11 +250,13 @@ def test_an_answer_that_ccxt_cannot_read_never_says_rejected(
         raise KeyError("status")
 
     monkeypatch.setattr(type(client), "parse_order", broken)
-    with pytest.raises(OutcomeUnknown, match="its outcome is unknown: KeyError inside the client") as unknown:
+    with pytest.raises(OutcomeUnknown, match=r"is at the exchange \(1\): KeyError inside the client") as unknown:
         client.create_orders([BUY])
     assert statuses(unknown.value.orders) == [None]  # type: ignore[attr-defined]
-    assert [intent.state for intent in guard.store.intents()] == ["acknowledged"]
-    assert world.sent == [("buy", D("0.01"))]
+    with pytest.raises(OutcomeUnknown, match=r"is at the exchange \(2\): KeyError inside the client"):
+        client.create_order(SYMBOL, "limit", "buy", 0.01, 59_000)  # alone the same
+    assert [intent.state for intent in guard.store.intents()] == ["acknowledged"] * 2
+    assert world.sent == [("buy", D("0.01"))] * 2
 
 
 def test_what_is_no_batch_is_refused(start: Callable[..., World]) -> None:
