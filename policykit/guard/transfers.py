@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 EVERY_MS: Final = 60_000
 #: A share of equity by which it moves between two rounds only when something was deposited, withdrawn or traded.
 JUMP: Final = Decimal("0.001")
+#: The first transfers of a day have none before them to be compared with: one that is no older than this when equity
+#: was asked for, ms, may be in it or not.
+FRESH_MS: Final = 3_000
 #: The longest span that is asked for at once, ms; Binance's lists take 90 days (wallet, deposit history, read 2026-11).
 PIECE_MS: Final = 30 * DAY_MS
 
@@ -66,7 +69,11 @@ class Transfers:
         if last is None or abs(equity - last.equity) > last.equity * JUMP or at_ms - last.at_ms > EVERY_MS:
             total = self._sum(client, marks, since, None)
             self._last = _Read(at_ms, since, total, equity)
-            if last is not None and total != last.total:
+            if (
+                total != last.total
+                if last is not None
+                else self._sum(client, marks, max(since, at_ms - FRESH_MS), None)
+            ):
                 return Told(moved=True)
         return Told(False, total, self._carried(client, marks, since))
 

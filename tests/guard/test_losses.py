@@ -118,7 +118,7 @@ def test_what_came_in_on_an_earlier_day_of_the_week_is_no_profit(start: Start) -
 def test_a_day_that_began_unseen_waits_for_what_was_carried(start: Start) -> None:
     """While the exchange does not tell what was transferred before, no day begins: increases wait, exits do not."""
     text = limited("weekly_loss: {limit: 5000 USDT}")
-    for lost in range(10, 16):  # one of these requests is the look at the day before
+    for lost in range(14, 20):  # one of these requests is the look at the day before
         world = start({"at": "account", "do": "unknown", "when": [lost]}, text=text, balances=HELD)
         guard = world.guard()
         client = world.protected(guard)
@@ -128,7 +128,7 @@ def test_a_day_that_began_unseen_waits_for_what_was_carried(start: Start) -> Non
         asked = {name: n - before.get(name, 0) for name, n in world.sim.truth.by_route.items()}
         day = guard.facts().day_base
         assert day is not None
-        if len(world.sim.truth.faults) == 1 and asked["GET /sapi/v1/capital/deposit/hisrec"] == 2:
+        if len(world.sim.truth.faults) == 1 and asked["GET /sapi/v1/capital/deposit/hisrec"] == 3:
             break
     assert day.as_of_ms == SATURDAY
     assert "DAY_BASE_MISSING" in refused(client)
@@ -212,3 +212,20 @@ def test_a_deposit_that_was_credited_after_midnight_is_no_profit(start: Start) -
     )
     later(world, guard, 60, 57_000)
     assert refused(client) == ["DAILY_LOSS"]
+
+
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_a_deposit_in_the_middle_of_the_first_round_waits(start: Start, seconds: int) -> None:
+    """Whether equity held it already is not known: no base is taken from it, and the next round knows."""
+    world = start(text=limited(daily=True), balances=HELD)
+    world.sim.deposit("USDT", 10_000)
+    world.clock.advance(seconds)
+    guard = world.guard()
+    assert (guard.facts().equity, guard.facts().day_base) == (None, None)
+    later(world, guard, 3)
+    facts = guard.facts()
+    assert (facts.day_base and facts.day_base.value, facts.net_transfers and facts.net_transfers.value) == (
+        100_000,
+        10_000,
+    )
+    world.protected(guard).create_order(*ENTRY)

@@ -62,7 +62,7 @@ def test_with_policykit_it_is_a_halt_with_the_reason(start: Callable[..., World]
 
 def test_a_read_that_lacks_a_permission_halts_nothing(start: Callable[..., World]) -> None:
     """The same code on a read is no word on orders: the error is the same, and trading goes on."""
-    world = start({"at": "account", "do": "rejected_key", "when": [9]})
+    world = start({"at": "account", "do": "rejected_key", "when": [11]})
     guard = world.guard()
     client = world.protected(guard)
     errors = []
