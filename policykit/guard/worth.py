@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from policykit.engine.money import DOWN, UP
+from policykit.errors import PolicykitError
 from policykit.exchanges.base import price_of
 
 
 def equity_of(balances: Mapping[str, Decimal], marks: Mapping[str, Decimal], currency: str) -> Decimal:
-    """Return what the balances are worth in a currency; an asset without a mark counts 0 (the safe side)."""
+    """Return what the balances are worth in a currency; an asset without a mark counts 0 (the safe side).
+
+    Raise PolicykitError for a debt without a mark: to count it 0 is the other side.
+    """
     total = Decimal(0)
     for asset, quantity in balances.items():
-        worth = DOWN.multiply(quantity, price_of(asset, marks, currency))  # the bot's own decimal context is not ours
-        total = DOWN.add(total, worth)
+        price = price_of(asset, marks, currency)
+        if quantity < 0 and not price:
+            raise PolicykitError(f"{asset} is owed, and no price of it in {currency} is known: equity is not known")
+        total = DOWN.add(total, DOWN.multiply(quantity, price))  # the bot's own decimal context is not ours
     return total
 
 

@@ -12,7 +12,7 @@ import ccxt
 import pytest
 
 from policykit.clock import SystemClock
-from policykit.errors import Denied, SecretUnavailable
+from policykit.errors import Denied, PolicykitError, SecretUnavailable
 from policykit.guard import enforce
 from policykit.guard.living import lives
 from policykit.guard.worth import equity_of
@@ -43,6 +43,12 @@ def test_an_asset_without_a_price_counts_nothing() -> None:
     """The safe side: what cannot be valued is no equity."""
     balances = {"USDT": Decimal(5), "BTC": Decimal(2), "DUST": Decimal(9)}
     assert equity_of(balances, {"BTC/USDT": Decimal(10)}, "USDT") == 25
+
+
+def test_a_debt_without_a_price_leaves_equity_unknown() -> None:
+    """What is owed in a coin that nothing prices is not counted as nothing."""
+    with pytest.raises(PolicykitError, match="BTC is owed, and no price of it in USDT is known"):
+        equity_of({"USDT": Decimal(5), "BTC": Decimal(-1)}, {}, "USDT")
 
 
 @pytest.mark.parametrize("amount", [5_000, -5_000])

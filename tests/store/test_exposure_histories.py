@@ -192,7 +192,7 @@ def _caught(message: str) -> None:
             pass
 
     with pytest.raises(AssertionError, match=message):
-        explore(Machine, 300, 40, shrink=False)  # type: ignore[arg-type]
+        explore(Machine, 5_000, 40, shrink=False)  # type: ignore[arg-type]
 
 
 def test_I8_control_orders_that_are_out_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
