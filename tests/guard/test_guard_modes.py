@@ -234,3 +234,25 @@ def test_renewing_and_settling_without_a_store_is_refused_or_written_down(start:
                           Outcome("not_sent", guard.now(), closed=True)).state == "not_sent"  # fmt: skip
     guard.release(admitted)
     guard.release(None)
+
+
+def test_an_exit_whose_permit_ran_out_is_renewed_by_the_store_or_not_at_all(start: Callable[..., World]) -> None:
+    """It needs no fresh facts and passes a halt; with the store down, or an intent that is over, it is not renewed."""
+    world = start(balances={"USDT": Decimal(94_000), "BTC": Decimal("0.1")})
+    guard = world.guard()
+    admitted = guard.decide(Order(SYMBOL, "sell", "limit", Decimal("0.01"), Decimal(61_000)))
+    world.clock.advance(60)
+    guard.halt("all", "HALTED", "desk", "stop")
+    assert guard.renew(admitted)
+    real = guard.store
+
+    class Down:
+        def __getattr__(self, name: str) -> Any:
+            raise StoreUnavailable("down")
+
+    guard.store = Down()  # type: ignore[assignment]
+    assert not guard.renew(admitted)
+    guard.store = real
+    guard.settle(admitted, Outcome("not_sent", guard.now(), closed=True))
+    assert not guard.renew(admitted)
+    guard.release(admitted)
