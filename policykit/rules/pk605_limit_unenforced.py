@@ -2,8 +2,7 @@
 
 ## What it finds
 Every limit of the policy whose check or part of the guard is not there yet, in one finding. So also `max_leverage`
-where spot is traded that may borrow, and a collar around another price than mark or mid: this version sees neither. And
-`store.share: fleet` of a live policy: the stores of this version serve one host.
+where spot is traded that may borrow, and a collar around another price than mark or mid: this version sees neither.
 
 ## Why
 A set limit is never silently unenforced: a guard denies every increase while one of these is set. Cancels and
@@ -35,17 +34,9 @@ risk: {symbols: ["BTC/USDT"], max_leverage: 1}
 open certain policy.yaml:2:45 a guard of this version denies every increase: it does not enforce risk.max_leverage
 ```
 
-```yaml
-environment: live
-store: {share: fleet}
-```
-```finding
-open certain policy.yaml:2:16 a guard of this version denies every increase: it does not enforce store.share
-```
-
 ## Good
 ```yaml
-environment: sandbox
+environment: live
 store: {share: fleet}
 ```
 ```yaml
@@ -108,13 +99,11 @@ def check(inputs: Inputs) -> Iterator[Finding]:
 
 def _unseen(inputs: Inputs) -> Iterator[str]:
     """Yield the limits on what this version does not observe: their checks are there, and deny."""
-    risk, store = inputs.model.risk or Risk(), inputs.model.store
+    risk = inputs.model.risk or Risk()
     if risk.max_leverage is not None and any(_borrows(inputs, product) for product in products(inputs)):
         yield "risk.max_leverage"
     if risk.price_collar is not None and risk.price_collar.reference not in ("mark", "mid"):
         yield "risk.price_collar.reference"
-    if store is not None and store.share == "fleet" and inputs.model.environment == "live":
-        yield "store.share"
 
 
 def _borrows(inputs: Inputs, product: str) -> bool:

@@ -153,12 +153,12 @@ def test_a_guard_that_ends_lets_the_next_one_lead(start: Callable[..., World]) -
 
 def test_with_guard_keeps_facts_fresh_on_the_machine_s_clock(start: Callable[..., World]) -> None:
     """A few rounds on a thread, at a third of max_age; the thread ends with the block."""
-    world = start(clock=SystemClock(), text=policy_text().replace("max_age: 10s", "max_age: 300ms"))
+    world = start(clock=SystemClock(), text=policy_text().replace("max_age: 10s", "max_age: 3s"))
     seen: set[int] = set()
     with world.guard(ready=False) as guard:
         client = guard.protect(world.sim.client())
         client.load_markets()
-        while len(seen) < 4:
+        while len(seen) < 3:
             seen.add(guard.facts().equity.as_of_ms)  # type: ignore[union-attr]
         thread = guard._maintenance._thread
         assert client.create_order(*BUY)["status"] == "open"
