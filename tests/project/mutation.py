@@ -50,9 +50,9 @@ ROOMS = {
     "orders": Room(("test_life.py", "test_intent.py", "test_fence.py", "test_ids.py", "test_recovery.py"), _BELOW, 240),
     "store": Room(
         (
-            *("test_conformance*.py", "test_windows.py", "test_opening.py", "test_bad_stores.py", "test_versions.py"),
-            *("test_failing_stores.py", "test_backup.py", "test_damage.py", "test_durability.py", "test_leases.py"),
-            *("test_valkey.py", "test_valkey_histories.py"),
+            *("test_conformance*.py", "test_positions.py", "test_windows.py", "test_opening.py", "test_bad_stores.py"),
+            *("test_versions.py", "test_failing_stores.py", "test_backup.py", "test_damage.py", "test_durability.py"),
+            *("test_leases.py", "test_valkey.py", "test_valkey_histories.py"),
         ),
         (*_BELOW, "policykit.engine", "policykit.orders.recovery"),
         600,

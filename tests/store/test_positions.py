@@ -218,3 +218,22 @@ def test_numbers_do_not_depend_on_the_bots_decimal_context() -> None:
         store.observe(ACCOUNT, Observation(NOW, NOW, positions={"BTC": Decimal("1.23456789")}), NOW)
         seen = store.facts(ACCOUNT, "bot").positions["BTC"]
     assert (seen.low, seen.high) == (Decimal("1.23456789"), Decimal("1.23456789"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "third", "made"),
+    [
+        ([0, 1], [-5, -5], [3, 3], [3, 4]),
+        ([-5, -5], [0, 1], [-2, -2], [-7, -7]),
+        ([-1, 0], [0, 1], [-1, 0], [-2, 0]),
+        ([0, 1], [-1, 0], [3, 3], [3, 4]),
+    ],
+)
+def test_fills_smaller_than_a_step_stay_on_their_side(
+    first: list[int], second: list[int], third: list[int], made: list[int]
+) -> None:
+    """A buy that may be nothing is still a buy: it is added to the next buy, never to a sale."""
+    state = PositionState()
+    state.fills = [[*fill, at, at] for at, fill in enumerate((first, second, third))]
+    state._coalesce()
+    assert state.fills == [[*made, 0, 2], [*second, 1, 1]]
