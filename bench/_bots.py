@@ -11,9 +11,10 @@ import random
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from bench.store import ORDER
 from policykit.decision import Decision, Hold
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome
-from policykit.store import Observation, Store
+from policykit.store import Grant, Observation, Store
 from policykit.store.leases import Leases
 from policykit.store.valkey import ValkeyStore
 from tests.store.servers import ValkeyServer
@@ -46,12 +47,12 @@ def account_of(bot: int, accounts: int) -> str:
     return f"binance/a{bot % accounts}"
 
 
-def live(store: Store, account: str, *, leases: Leases | None = None) -> None:
+def live(store: Store, account: str, use: Callable[..., Grant] | None = None) -> None:
     """Live one order: reads, facts, the reservation, its acknowledgement, its end without a fill."""
     now = int(time.time() * 1_000)
     budget = (Hold("binance@fra-1|request-weight|60000|fixed", 4, ROOMY, "window", "b", 60_000, True),)
     for _ in range(READS):
-        if not (leases or store).use(budget, now).granted:
+        if not (use or store.use)(budget, now).granted:
             raise RuntimeError("bench: the store must grant")
     generation = store.facts(account, "bot", ORDER.symbol).generation
     holds = (
@@ -116,10 +117,17 @@ def record(server: ValkeyServer, folder: Path, bots: int, accounts: int, *, leas
             return answers
 
         store._server.ask = kept  # type: ignore[method-assign]
-        live(store, account_of(bot, accounts), leases=Leases(store, PARTS) if leased else None)
+        live(store, account_of(bot, accounts), _user(store, leased=leased))
         recorded.append(sent)
         store.close()
     return Recording(recorded, before)
+
+
+def _user(store: ValkeyStore, *, leased: bool) -> Callable[..., Grant]:
+    """Return what counts a bot's reads: through slices as they are in the middle of a busy window, or one by one."""
+    if leased:
+        return partial(Leases(PARTS, first=PARTS).use, store.used_at)
+    return lambda holds, now_ms: store.used_at(holds, now_ms)[0]
 
 
 def _keys(server: ValkeyServer) -> list[tuple[bytes, bytes]]:

@@ -10,7 +10,7 @@ from bench._harness import Row, interleave, row
 from bench.store import HOLDS, MOST, NOW_MS, STEP_MS, made
 from policykit.store import valkey_state as keys
 from policykit.store.codec import intent_to_dict
-from policykit.store.leases import Leases
+from policykit.store.leases import PART, Leases
 from policykit.store.valkey import ValkeyStore
 from policykit.store.valkey_server import PING
 from tests.store.servers import ValkeyServer
@@ -43,14 +43,14 @@ def rows() -> list[Row]:
         server = ValkeyServer(Path(folder) / "server")
         try:
             store = ValkeyStore(server.uri(), Path(folder) / "journal.db", server_time=False)
-            lease = Leases(ValkeyStore(server.uri("lease"), Path(folder) / "lease.db"))
+            lease, leasing = Leases(first=PART), ValkeyStore(server.uri("lease"), Path(folder) / "lease.db")
             ping = store._server.ask
             spent = (HOLDS[2],)
             figures = interleave(
                 {
                     "grant": step(store),
                     "PING": lambda: ping(PING),
-                    "lease": lambda: lease.use(spent, NOW_MS),
+                    "lease": lambda: lease.use(leasing.used_at, spent, NOW_MS),
                 },
                 rounds=ROUNDS,
             )

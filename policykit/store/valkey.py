@@ -121,15 +121,19 @@ class ValkeyStore(Link):
             return self._journal.append("decision", now_ms, decision_body(decision, None, ()))
 
     def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
-        return self.used_at(holds, now_ms)[0]
+        with self._lock:
+            return self._leases.use(self._count, holds, now_ms)
 
     def used_at(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[Grant, int]:
-        """Count a use as `use` does; return with it the moment that the windows counted it at."""
+        """Count a use on the server; return with it the moment that the windows counted it at."""
         with self._lock:
-            answer = self._sure(lambda: self._step(now_ms, holds))
-            if answer.status == "full":
-                return self._refused(answer, holds, ""), answer.now_ms
-            seq = self._write("use", now_ms, {"holds": [list(hold) for hold in holds]}, answer)
+            return self._count(holds, now_ms)
+
+    def _count(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[Grant, int]:
+        answer = self._sure(lambda: self._step(now_ms, holds))
+        if answer.status == "full":
+            return self._refused(answer, holds, ""), answer.now_ms
+        seq = self._write("use", now_ms, {"holds": [list(hold) for hold in holds]}, answer)
         return Grant(True, False, answer.used, (), seq), answer.now_ms
 
     def at_least(self, hold: Hold, now_ms: int) -> None:

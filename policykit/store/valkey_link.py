@@ -19,6 +19,7 @@ from policykit.store import forks
 from policykit.store import valkey_state as state
 from policykit.store.durability import ephemeral
 from policykit.store.journal import Journal
+from policykit.store.leases import Leases
 from policykit.store.ledger import SILENT_MS, STEP_MS, Ledger
 from policykit.store.valkey_keep import keeps
 from policykit.store.valkey_server import TIMEOUT_MS, Answer, Server, encode, parse
@@ -57,6 +58,7 @@ class Link:
         self.reset: tuple[str, str] | None = None
         self._views: dict[str, tuple[Ledger, tuple[int, str], float]] = {}
         self._records: dict[str, str] = {}
+        self._leases = Leases()
         self._lost: list[str] = []
         with self._lock:
             self._look()
@@ -185,6 +187,7 @@ class Link:
     def _disconnect(self) -> None:
         self._server.disconnect()
         self._journal._disconnect()
+        self._leases.forget()
 
 
 def _json(head: list[Any]) -> bytes:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import Any, NamedTuple
 
 from policykit.decision import Hold
 from policykit.store import Grant
@@ -35,10 +33,20 @@ def spend(amount: int = 1, limit: int = 100, *, fixed: bool = True) -> Hold:
     return hold_window(amount, limit, SPAN, fixed=fixed)
 
 
-def leased(uri: str, folder: Path, clock: Moved) -> tuple[ValkeyStore, Leases]:
+class Leased(NamedTuple):
+    """A store, and slices of it that a test sizes."""
+
+    store: ValkeyStore
+    leases: Leases
+
+    def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
+        return self.leases.use(self.store.used_at, holds, now_ms)
+
+
+def leased(uri: str, folder: Path, clock: Moved, first: int = 100) -> tuple[ValkeyStore, Leased]:
     """Return a store and leases of a tenth of the limit."""
     store = ValkeyStore(uri, folder / "journal.db", server_time=False)
-    return store, Leases(store, 10, clock)
+    return store, Leased(store, Leases(10, clock, first=first))
 
 
 def test_a_slice_is_taken_once_and_spent_here(uri: str, tmp_path: Path) -> None:
@@ -47,7 +55,7 @@ def test_a_slice_is_taken_once_and_spent_here(uri: str, tmp_path: Path) -> None:
     for turn in range(11):
         assert leases.use((spend(),), START).granted
         assert len(list(store.rows())) == 1 + turn // 10
-    assert store.use((spend(0),), START).used == (20,)
+    assert store.used_at((spend(0),), START)[0].used == (20,)
     store.close()
 
 
@@ -80,7 +88,7 @@ def test_several_budgets_are_paid_together_or_not_at_all(uri: str, tmp_path: Pat
     other = hold_window(1, 1, 1_000, fixed=True)
     assert leases.use((spend(), other), START).granted
     assert not leases.use((spend(), other), START).granted
-    assert store.use((spend(0),), START).used == (10,)
+    assert store.used_at((spend(0),), START)[0].used == (10,)
     assert leases.use((spend(9),), START).granted
     assert len(list(store.rows())) == 2
     store.close()
@@ -91,7 +99,7 @@ def test_one_slice_pays_two_holds_only_with_what_it_has(uri: str, tmp_path: Path
     store, leases = leased(uri, tmp_path, Moved())
     assert leases.use((spend(1),), START).granted
     assert leases.use((spend(5), spend(5)), START).granted
-    assert store.use((spend(0),), START).used == (30,)
+    assert store.used_at((spend(0),), START)[0].used == (30,)
     store.close()
 
 
@@ -104,16 +112,52 @@ def test_a_rolling_window_is_never_leased(uri: str, tmp_path: Path) -> None:
 
 
 def test_a_cap_is_never_leased(uri: str, tmp_path: Path) -> None:
-    """Only rate budgets are."""
+    """Only rate budgets are: what is asked for with a cap is counted at once, as it is."""
     store, leases = leased(uri, tmp_path, Moved())
-    with pytest.raises(ValueError, match="open_orders is no window; only rate budgets are leased, never a cap"):
-        leases.use((hold_sum(1, 5),), START)
+    for turn in range(3):
+        assert leases.use((spend(), hold_sum(1, 5)), START).used[0] == turn
+    store.close()
+
+
+def test_slices_start_with_one_use_in_each_window_and_double(uri: str, tmp_path: Path) -> None:
+    """1, 2, 4, 8, then a tenth of the limit: 25 uses cost five round trips; a new window starts anew."""
+    clock = Moved()
+    store, leases = leased(uri, tmp_path, clock, first=1)
+    for _ in range(25):
+        assert leases.use((spend(),), START).granted
+    taken = [row.body["holds"][0][1] for row in store.rows()]
+    assert taken == [1, 2, 4, 8, 10]
+    clock.now += SPAN / 1000
+    assert leases.use((spend(),), START + SPAN).granted
+    assert store.used_at((spend(0),), START + SPAN)[0].used == (1,)
+    store.close()
+
+
+def test_a_store_leases_by_itself(uri: str, tmp_path: Path) -> None:
+    """What guards ask a store for goes through slices, of a fiftieth of the limit at most."""
+    store = ValkeyStore(uri, tmp_path / "journal.db", server_time=False)
+    for _ in range(100):
+        assert store.use((spend(limit=1_000),), START).granted
+    assert [row.body["holds"][0][1] for row in store.rows()] == [1, 2, 4, 8, 16, 20, 20, 20, 20]
+    store.close()
+
+
+def test_a_fork_leaves_its_slices(uri: str, tmp_path: Path) -> None:
+    """A process and its child would spend the same slice twice: both take new ones."""
+    store = ValkeyStore(uri, tmp_path / "journal.db", server_time=False)
+    for _ in range(2):
+        assert store.use((spend(limit=1_000),), START).granted
+    child = FORK.Process(target=lambda: None)
+    child.start()
+    child.join()
+    assert store.use((spend(limit=1_000),), START).granted
+    assert [row.body["holds"][0][1] for row in store.rows()] == [1, 2, 1]
     store.close()
 
 
 def worker(uri: str, path: Path, spent: Any, me: int) -> None:
     """Spend until denied."""
-    leases = Leases(ValkeyStore(uri, path, server_time=False), 50)
+    leases = Leased(ValkeyStore(uri, path, server_time=False), Leases(50, first=100))
     while leases.use((spend(limit=3_000),), START).granted:
         spent[me] += 1
     os._exit(0)
