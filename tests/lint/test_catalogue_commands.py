@@ -87,7 +87,7 @@ def test_a_requirement_is_explained_by_what_looks_at_it(run: Run) -> None:
         "  PK910 transfer-call: A bot calls a method that transfers between accounts.\n",
         "",
     )
-    assert all(f"\n  {NOTHING}\n" in (explain(number) or "") for number in ("G40", "G45"))
+    assert f"\n  {NOTHING}\n" in (explain("G45") or "")
 
 
 def test_a_field_is_explained_by_its_path_or_its_last_word(run: Run) -> None:
