@@ -22,8 +22,9 @@ HIGHEST: Final = Decimal(10) ** MAX_DIGITS
 #: What one unit of a position is worth is kept in steps of 1e-12 of the currency.
 UNIT_SCALE: Final = 10**12
 _EXPOSURE: Final = SCALE * UNIT_SCALE // EXPOSURE_SCALE
-#: The most decimals that a message shows.
+#: The most decimals that a message shows, and the digits that it shows of a number with decimals.
 SHOWN: Final = 12
+DIGITS: Final = 8
 
 
 def counter_up(number: Decimal) -> int:
@@ -52,9 +53,13 @@ def exposure_down(worth: Decimal) -> int:
 
 
 def money(number: Decimal, currency: str = "") -> str:
-    """Write a number for people: `30,000.00 USDT`; more decimals only where two would hide something."""
+    """Write a number for people: `30,000.00 USDT`; eight digits where two decimals hide something, more where eight do."""
     short = round(number, 2)
-    text = f"{short:,f}" if short == number else f"{round(number, SHOWN):,f}".rstrip("0").rstrip(".")
+    if short == number:
+        text = f"{short:,f}"
+    else:
+        eight = round(number, min(SHOWN, max(2, DIGITS - 1 - number.adjusted())))
+        text = f"{eight if eight != short else round(number, SHOWN):,f}".rstrip("0").rstrip(".")
     return f"{text} {currency}" if currency else text
 
 
