@@ -53,7 +53,7 @@ def exposure_down(worth: Decimal) -> int:
 
 
 def money(number: Decimal, currency: str = "") -> str:
-    """Write a number for people: `30,000.00 USDT`; eight digits where two decimals hide something, more where eight do."""
+    """Write a number for people: `30,000.00 USDT`; eight digits where two decimals hide something, else more."""
     short = round(number, 2)
     if short == number:
         text = f"{short:,f}"
