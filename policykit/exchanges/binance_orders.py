@@ -60,9 +60,17 @@ def differs(order: Order, url: str, body: str | None) -> str | None:
     if sent.get("timeInForce") not in (None, order.time_in_force or _DEFAULT_TIME_IN_FORCE):
         return f"timeInForce is {sent['timeInForce']}, decided was {order.time_in_force or _DEFAULT_TIME_IN_FORCE}"
     try:
-        return _size(order, sent) or _prices(order, sent)
+        return _size(order, sent) or _prices(order, sent) or own_trades(order, sent.get("selfTradePreventionMode"))
     except ValueError:
         return "a number in it cannot be read"
+
+
+def own_trades(order: Order, sent: str | None) -> str | None:
+    """Return how a request has another self-trade prevention than was decided; each exchange spells the modes."""
+    meant = order.self_trade_prevention
+    if meant is None or (sent or "").replace("_", "").lower() == meant.replace("_", "").lower():
+        return None
+    return f"the self-trade prevention is {sent}, decided was {meant}"
 
 
 def loan_differs(order: Order, url: str, body: str | None) -> str | None:

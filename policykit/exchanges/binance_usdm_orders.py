@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from policykit.exchanges.binance_orders import ROUNDING
+from policykit.exchanges.binance_orders import ROUNDING, own_trades
 from policykit.exchanges.calls import pairs_of
 from policykit.order import Order
 from policykit.units import exact
@@ -112,7 +112,7 @@ def _kind(order: Order, sent: dict[str, str]) -> str | None:
     meant = _POST_ONLY.get(order.time_in_force or "", order.time_in_force) or "GTC"
     if sent.get("timeInForce") not in (None, meant):
         return f"timeInForce is {sent['timeInForce']}, decided was {meant}"
-    return None
+    return own_trades(order, sent.get("selfTradePreventionMode"))
 
 
 def _reach(order: Order, sent: dict[str, str]) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import Call, CallFailed, Failure, LiveAccount, OrderState, Read, Signed, Steps, price_of
-from policykit.exchanges.binance_orders import ROUNDING
+from policykit.exchanges.binance_orders import ROUNDING, own_trades
 from policykit.exchanges.calls import name_of, weight_of
 from policykit.order import Order
 from policykit.units import exact
@@ -284,9 +284,11 @@ def _kind(order: Order, sent: dict[str, str]) -> str | None:
     if sent.get("isLeverage", "0") not in ("0", "False"):
         return "it may borrow (isLeverage), which was not decided on"
     meant = _POST_ONLY.get(order.time_in_force or "", order.time_in_force) or "GTC"
-    if sent.get("timeInForce") not in (None, meant):
-        return f"timeInForce is {sent['timeInForce']}, decided was {meant}"
-    return None
+    # create-order.mdx: a limit order that says nothing is GTC.
+    said = sent.get("timeInForce", meant if sent["orderType"] == "Market" else "GTC")
+    if said != meant:
+        return f"timeInForce is {said}, decided was {meant}"
+    return own_trades(order, sent.get("smpType"))
 
 
 def _size(order: Order, sent: dict[str, str]) -> str | None:

@@ -72,9 +72,9 @@ class Gate:
         call = self._call(method, url, body)
         if call.kind in ("public", "read"):
             return Ticket(call, None, self.guard)
-        admitted = CURRENT.get()
+        admitted = _permitted()
         fits = admitted is not None and admitted.decision.action == call.action
-        if call.kind == "write" and call.action in CANCELS and not fits:
+        if call.kind == "write" and call.action in CANCELS and (not fits or (admitted and admitted.sent)):
             admitted, fits = self.guard.decide(Order("", action=call.action)), True
         if call.kind != "write" or admitted is None or not fits:
             self._refuse(call, _raw_message(call, admitted))
@@ -287,6 +287,18 @@ def _weighed(hold: Hold, call: Call) -> Hold:
     if hold.counter.split("|")[1] != REQUEST_WEIGHT:
         return hold
     return hold._replace(amount=max(hold.amount, call.weight))
+
+
+def _permitted() -> Admitted | None:
+    """Return what the current task may send; None once that is over: nothing is held for it, and no halt waits for it.
+
+    So a task that outlives its function sends nothing, nor does one whose order was refused here before.
+    """
+    admitted = CURRENT.get()
+    if admitted is None or (admitted.done and not admitted.taken):
+        return None
+    withdrawn = admitted.intent is not None and not admitted.intent.open and not admitted.sent
+    return None if withdrawn else admitted
 
 
 def _raw_message(call: Call, admitted: Admitted | None) -> str:

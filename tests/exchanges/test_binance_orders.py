@@ -16,6 +16,8 @@ STOP = Order("BTC/USDT", "sell", "limit", Decimal("0.01"), Decimal(60_000), stop
 MARKET = Order("BTC/USDT", "buy", "market", Decimal("0.01"))
 PRICED = Order("BTC/USDT", "buy", "market", Decimal("0.01"), Decimal(60_000))
 COST = Order("BTC/USDT", "buy", "market", quote_quantity=Decimal(600))
+OWN = Order("BTC/USDT", "buy", "limit", Decimal("0.01"), Decimal(60_000), self_trade_prevention="expire_taker")
+PREVENTION = "self-trade prevention"
 WIRE = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "60000"}
 FREE = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}
 
@@ -47,6 +49,13 @@ FREE = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}
         (MARKET, FREE | {"quoteOrderQty": "600"}, "the quote quantity is 600, decided was None"),
         (MARKET, FREE, "a number in it cannot be read"),
         (PRICED, FREE | {"quoteOrderQty": "600"}, "the quote quantity is 600, decided was None"),
+        (OWN, WIRE | {"selfTradePreventionMode": "EXPIRE_TAKER"}, None),
+        (
+            OWN,
+            WIRE | {"selfTradePreventionMode": "NONE"},
+            "the self-trade prevention is NONE, decided was expire_taker",
+        ),
+        (OWN, WIRE, f"the {PREVENTION} is None, decided was expire_taker"),
         (COST, FREE | {"quoteOrderQty": "600"}, None),
         (COST, FREE | {"quoteOrderQty": "601"}, "the quote quantity is 601, decided was 600"),
     ],

@@ -314,6 +314,12 @@ _STOP = {**_ALGO, "type": "STOP_MARKET", "triggerPrice": "55000"}
         (_order(), {"triggerPrice": "1"}, "triggerPrice is set, which was not decided on"),
         (_order(), {"timeInForce": "IOC"}, "timeInForce is IOC, decided was GTC"),
         (_order(time_in_force="PO"), {"timeInForce": "GTX"}, None),
+        (
+            _order(self_trade_prevention="expire_taker"),
+            {"selfTradePreventionMode": "NONE"},
+            "the self-trade prevention is NONE, decided was expire_taker",
+        ),
+        (_order(self_trade_prevention="expire_taker"), {"selfTradePreventionMode": "EXPIRE_TAKER"}, None),
         (_order(reduce_only=True), {}, "reduceOnly is false, decided was True"),
         (_order(reduce_only=True), {"reduceOnly": "true"}, None),
         (_order(), {"reduceOnly": "true"}, "reduceOnly is true, decided was False"),

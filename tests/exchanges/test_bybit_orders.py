@@ -22,6 +22,7 @@ STOP = Order(SYMBOL, "sell", "market", Decimal("0.01"), stop_price=Decimal(58_00
 MARKET = Order(SYMBOL, "buy", "market", Decimal("0.01"))
 COST = Order(SYMBOL, "buy", "market", quote_quantity=Decimal(600))
 POST = Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(60_000), time_in_force="PO")
+OWN = Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(60_000), self_trade_prevention="cancel_maker")
 WIRE = {"category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.01", "price": "60000"}
 FREE = {"category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.01"}
 BASE = {"marketUnit": "baseCoin"}
@@ -47,6 +48,9 @@ BASE = {"marketUnit": "baseCoin"}
         (LIMIT, WIRE | {"timeInForce": "FOK"}, "timeInForce is FOK, decided was GTC"),
         (POST, WIRE | {"timeInForce": "PostOnly"}, None),
         (POST, WIRE | {"timeInForce": "GTC"}, "timeInForce is GTC, decided was PostOnly"),
+        (POST, WIRE, "timeInForce is GTC, decided was PostOnly"),
+        (OWN, WIRE | {"smpType": "CancelMaker"}, None),
+        (OWN, WIRE | {"smpType": "None"}, "the self-trade prevention is None, decided was cancel_maker"),
         (MARKET, FREE | BASE, None),
         (MARKET, FREE, "the quote quantity is 0.01, decided was None"),
         (MARKET, FREE | BASE | {"qty": "0.02"}, "the quantity is 0.02, decided was 0.01"),
