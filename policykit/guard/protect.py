@@ -49,8 +49,9 @@ _STREAMED_CANCELS: Final = {
     "cancel_orders_ws": "order.cancel",
     "cancel_all_orders_ws": "orders.cancel_all",
 }
-#: Methods through which every request goes; one put on the object itself would pass the gate by.
-_ENTRANCES: Final = ("fetch", "fetch2", "request", "sign", "create_order", "cancel_order", "cancel_all_orders")
+#: Methods through which every request goes; one put on the object itself may pass the gate by.
+_WIRES: Final = ("fetch", "fetch2", "request")
+_ENTRANCES: Final = ("sign", "create_order", "cancel_order", "cancel_all_orders")
 _PLAIN: Final = (
     *("create_order", "create_orders", "cancel_order", "cancel_all_orders"),
     *("set_leverage", "set_margin_mode", "set_position_mode"),
@@ -67,7 +68,7 @@ def protect(guard: Guard, client: Any) -> Any:
     if client.id != guard.policy.model.exchange:
         raise ValueError(f"the client is for {client.id}; the policy is for {guard.policy.model.exchange}")
     check_environment(guard, client)
-    shadowed = sorted(set(_ENTRANCES) & set(client.__dict__))
+    shadowed = sorted({*_WIRES, *_ENTRANCES} & set(client.__dict__))
     if shadowed:
         raise ValueError(f"the client's {shadowed[0]} was replaced on the object; a protected client needs its class's")
     protected = protected_class(type(client))
@@ -92,6 +93,11 @@ def protected_class(cls: type[Any]) -> type[Any]:
     own = {name: getattr(mixin, name) for name in _PLAIN}
     members |= {_camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
     return type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), members)
+
+
+def _replaced(client: Any) -> bool:
+    """Tell whether something was put on the object since that may send without the gate."""
+    return not client.__dict__.keys().isdisjoint(_WIRES)
 
 
 def quiet(client: Any) -> None:
@@ -323,9 +329,9 @@ class _Protected:
             reply = await self._policykit_call(create, placement.order.symbol, kind, side, amount, price, full)
             return placement.sent(None, reply)
         except Exception as error:  # noqa: BLE001 - the gate knows what became of it
-            return placement.sent(error, None)
+            return placement.sent(error, None, around=_replaced(self))
         except BaseException:
-            placement.ended()
+            placement.ended(around=_replaced(self))
             raise
         finally:
             CURRENT.reset(token)

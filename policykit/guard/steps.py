@@ -191,19 +191,23 @@ class Placement:
         self.reply = self.error = None
         return self.answer(self.admitted.intent)
 
-    def sent(self, error: Exception | None, reply: Any) -> Answer:
+    def sent(self, error: Exception | None, reply: Any, *, around: bool = False) -> Answer:
         """Say what the send came to: the gate has recorded it, unless the request never reached the gate."""
         admitted = self.admitted
         assert admitted is not None
         self.reply, self.error = reply, None if error is None else scrubbed(error)
-        self.ended()
+        self.ended(around=around or error is None)
         return self.answer(admitted.intent)
 
-    def ended(self) -> None:
-        """Say that the send is over: what had passed the gate has its outcome already, what had not was never sent."""
-        admitted = self.admitted
+    def ended(self, *, around: bool = False) -> None:
+        """Say that the send is over: what had passed the gate has its outcome already, what had not was never sent.
+
+        INVARIANT I9: `around`: unless something in the client sent it, or says so, that went around the gate.
+        """
+        admitted, now = self.admitted, self.guard.now()
         if admitted is not None and admitted.intent is not None and admitted.intent.open and not admitted.sent:
-            self.guard.settle(admitted, Outcome("not_sent", self.guard.now(), closed=True))
+            never = Outcome("not_sent", now, closed=True)
+            self.guard.settle(admitted, Outcome("unknown", now, error="GATE_PASSED_BY") if around else never)
 
     def find(self, intent: Intent) -> Steps[OrderState | None]:
         """Return the look-up to make: the cheap one while it could only find, every place once it can prove absence."""

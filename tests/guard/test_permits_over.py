@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import ccxt
 import pytest
 
 from policykit.errors import Denied
@@ -149,4 +150,27 @@ def test_the_self_trade_prevention_that_was_decided_is_the_one_that_is_sent(star
         buy(*BUY, decided)
     assert world.sent == []
     client.create_order(*order, decided)
+    assert len(world.sent) == 1
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_I9_an_order_that_went_around_the_gate_is_looked_up(start: Callable[..., World], answers: bool) -> None:
+    """A transport put on the client later sends by itself: that the gate saw nothing proves nothing."""
+    world = start()
+    guard = world.guard()
+    client = world.protected(guard)
+    client.load_markets()
+    plain = world.sim.client()
+
+    def fetch(*args: Any) -> Any:
+        reply = plain.fetch(*args)
+        if not answers and args[1] == "POST":
+            raise ccxt.NetworkError("reset")
+        return reply
+
+    client.fetch = fetch
+    assert client.create_order(SYMBOL, "limit", "buy", 0.001, 59_000)["status"] == "open"
+    assert kinds(guard)[:2] == ["decision allow", "unknown"]
+    (intent,) = guard.store.intents()
+    assert intent.state == "found"
     assert len(world.sent) == 1
