@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _STOPS: Final = ("stopPrice", "triggerPrice", "stopLossPrice", "takeProfitPrice")
 _TRAILS: Final = ("trailingPercent", "callbackRate", "trailingDelta")
 #: Under which names a caller's own id stands in ccxt's params.
-OWN_IDS: Final = ("clientOrderId", "newClientOrderId", "clientAlgoId")
+OWN_IDS: Final = ("clientOrderId", "newClientOrderId", "clientAlgoId", "orderLinkId")
 _LEGS: Final[dict[str, PositionSide]] = {"LONG": "long", "SHORT": "short"}
 
 

@@ -73,6 +73,17 @@ def test_ccxt_is_denied_and_cannot_go_round(start: Callable[..., World]) -> None
     assert world.sent == []
 
 
+def test_an_order_has_the_id_under_which_it_is_looked_up(start: Callable[..., World]) -> None:
+    """Bybit's own name of it is read as well: beside ccxt's it would have been the one on the wire."""
+    world, client = bybit(start)
+    order = (SYMBOL, "limit", "buy", 0.01, 59_000)
+    client.create_order(*order, {"orderLinkId": "mine"})
+    client.create_order(*order, {"clientOrderId": "5", "orderLinkId": "other"})
+    assert [one.client_order_id for one in world.sim.truth.executed] == ["mine", "5"]
+    kept = client.policykit_gate.guard.store.intents()
+    assert sorted(intent.client_order_id for intent in kept) == ["5", "mine"]
+
+
 def test_what_bybit_refuses_holds_nothing(start: Callable[..., World]) -> None:
     """A code beside no id is a no: the reservation is given back, and ccxt's own class is raised."""
     world, client = bybit(start)
