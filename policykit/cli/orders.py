@@ -13,6 +13,9 @@ from policykit.cli._options import Exit, example, format_option, leave
 if TYPE_CHECKING:
     from policykit.orders.intent import Intent
 
+#: How a person ends an unknown order.
+_RESOLVE = "policykit orders resolve ID --as executed|absent --by NAME --why TEXT"
+
 
 @click.group(
     invoke_without_command=True,
@@ -42,6 +45,8 @@ def command(ctx: click.Context, uri: str | None, output_format: str, *, unknown:
             click.echo(_line(intent))
         if not chosen:
             click.echo("no order of unknown outcome" if unknown else "no order is out")
+        elif any(intent.state == "unknown" for intent in chosen):
+            click.echo("a look-up settles what the exchange shows; else look there by hand, then: " + _RESOLVE)
     if unknown and chosen:
         leave(Exit.NO)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import socket
 from typing import Any
 
 import click
@@ -14,8 +16,9 @@ from policykit.cli._options import example, format_option
 @click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
 @format_option()
 def command(uri: str | None, output_format: str) -> None:
-    """Show halts, live guards with their last heartbeat, and orders whose outcome is unknown."""
+    """Show halts, guards and when each was heard last, and orders whose outcome is unknown."""
     from policykit.clock import SystemClock, iso
+    from policykit.guard.living import beats
     from policykit.store import open_store
 
     store, now = open_store(uri), SystemClock().now_ms()
@@ -39,11 +42,15 @@ def command(uri: str | None, output_format: str) -> None:
     for halt in halts:
         frozen = ", exits frozen too" if halt.freeze else ""
         click.echo(f'  {halt.scope} by {halt.by} at {iso(halt.at_ms)}: "{halt.why}"{frozen}')
-    guards = store.guards()
-    click.echo(f"guards: {len(guards) or 'none has used this store'}")
-    for guard in guards:
+        click.echo(f"  when it is mended: policykit resume --scope {shlex.quote(halt.scope)} --by NAME --why TEXT")
+    guards, host = store.guards(), socket.gethostname()
+    live = [guard for guard in guards if beats(guard, host, now)]
+    gone = [guard for guard in guards if guard not in live]
+    click.echo(f"guards: {len(live)} live, {len(gone)} gone" if guards else "guards: none has used this store")
+    for guard in live + gone:
+        heard = f"{(now - guard.beat_ms) / 1000:.0f} s ago" if guard in live else f"{iso(guard.beat_ms)}, gone"
         click.echo(
             f"  {guard.bot}  {guard.account}  {guard.mode}  policy {guard.policy_name} {guard.policy_version}  "
-            f"{guard.host} pid {guard.pid}, heard {(now - guard.beat_ms) / 1000:.0f} s ago"
+            f"{guard.host} pid {guard.pid}, heard {heard}"
         )
     click.echo(f"orders of unknown outcome: {len(unknown)}" + ("; see policykit orders --unknown" if unknown else ""))

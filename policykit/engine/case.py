@@ -109,7 +109,7 @@ class Case:
 
     def _names_market(self) -> None:
         if self.market is None:
-            self.complaints.append('symbol is not a market of ccxt ("BTC/USDT")')
+            self.complaints.append('symbol is not written as ccxt writes a market ("BTC/USDT")')
 
     @property
     def _contract(self) -> bool:

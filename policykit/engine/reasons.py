@@ -257,7 +257,10 @@ REASONS: Final[dict[str, ReasonText]] = {
         "trading is halted; only cancels and reductions pass",
         "find out why; then a named person runs `policykit resume --scope SCOPE --by NAME --why TEXT`",
     ),
-    "TRADING_REDUCING": ReasonText("only cancels and reductions pass", "see `policykit status` for the cause"),
+    "TRADING_REDUCING": ReasonText(
+        "only cancels and reductions pass",
+        "mend the cause; `policykit status` shows it, and the `policykit resume` that ends it",
+    ),
     "WEEKLY_LOSS": ReasonText(
         "the week's loss reached its limit",
         "find out why; then a named person runs `policykit resume --scope SCOPE --by NAME --why TEXT`",

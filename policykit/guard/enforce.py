@@ -145,6 +145,7 @@ def _given(order: Callable[..., Order]) -> Read:
 def _reader(function: Callable[..., Any], action: str) -> Read:
     """Return what reads the order from the arguments of a call; say now what it cannot find."""
     parameters = list(inspect.signature(function).parameters.values())
+    called = inspect.signature(function, follow_wrapped=False)  # a wrapper may add arguments of its own
     places: dict[str, tuple[int, str, Any]] = {}
     for field, names in _NAMES.items():
         for index, parameter in enumerate(parameters):
@@ -172,6 +173,7 @@ def _reader(function: Callable[..., Any], action: str) -> Read:
         if plain and given == count and not kwargs:
             symbol, side, kind, amount, price, params, own_id = pick((*args, None))
         else:
+            called.bind(*args, **kwargs)  # a call that cannot start is a TypeError, not an order of unknown outcome
             found = (args[i] if i < given else kwargs.get(name, default) for i, name, default in asked)
             symbol, side, kind, amount, price, params, own_id = (None if f is _MISSING else f for f in found)
         if action != "order.create":

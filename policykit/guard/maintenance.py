@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 #: Time between two rounds, seconds; less where `account.max_age` asks for it.
 ROUND_S: Final = 5.0
-#: How long another guard waits for a silent poller, ms.
-LEASE_MS: Final = 20_000
+#: Rounds for which another guard waits for a silent poller: more, and facts would be too old before one took over.
+LEASE_ROUNDS: Final = 2
 #: Rounds between two checkpoints of the store.
 CHECKPOINT_ROUNDS: Final = 120
 
@@ -83,10 +83,13 @@ class Maintenance:
             self._lead(0)
 
     def _loop(self) -> None:
-        max_age = self.guard.policy.model.account.max_age
-        every = min(ROUND_S, max_age.ms / 3000) if max_age else ROUND_S
-        while not self._stop.wait(every):
+        while not self._stop.wait(self._every_s()):
             self.round()
+
+    def _every_s(self) -> float:
+        """Return the time between two rounds: three of them before facts are too old."""
+        max_age = self.guard.policy.model.account.max_age
+        return min(ROUND_S, max_age.ms / 3000) if max_age else ROUND_S
 
     def round(self) -> None:
         """Ask and take in, once. What fails is logged and leaves facts to grow old, which denies increases."""
@@ -112,7 +115,7 @@ class Maintenance:
             guard.store.checkpoint()
         if self._halts():
             self._halted(self._own_client())
-        if not self._lead(LEASE_MS):
+        if not self._lead(round(self._every_s() * 1000 * LEASE_ROUNDS)):
             guard.recovered = not guard.abandoned()
             guard.account_problem = None  # it is the poller's to find; what it cannot read grows old for all
             self._prices_of_its_own()

@@ -95,7 +95,7 @@ def _fault(row: Any, path: tuple[str | int, ...], dotted: str, document: Documen
     needs = form(path, kind) or _needs(kind, row, context)
     is_key = "[key]" in row["loc"]
     place = document.key_places[dotted] if is_key and dotted in document.key_places else _nearest(document, dotted)
-    given = "the key" if is_key else _given(document.data, path)
+    given = "no key that may be here" if is_key else _given(document.data, path)
     what = f"{_safe(path) or 'the policy'} is {given}"
     place = place._replace(path=_safe(path))
     exact = not is_key and dotted in document.places

@@ -268,8 +268,8 @@ def test_legitimate_order_passes(changes: dict[str, Any], known: dict[str, Any],
 
 
 MALFORMED = [
-    ({"symbol": "BTCUSDT"}, ['symbol is not a market of ccxt ("BTC/USDT")']),
-    ({"symbol": 7}, ['symbol is not a market of ccxt ("BTC/USDT")']),
+    ({"symbol": "BTCUSDT"}, ['symbol is not written as ccxt writes a market ("BTC/USDT")']),
+    ({"symbol": 7}, ['symbol is not written as ccxt writes a market ("BTC/USDT")']),
     ({"side": "long"}, ['side is neither "buy" nor "sell"']),
     ({"type": ""}, ["type is not a word"]),
     ({"price": None}, ["a limit order has no price"]),

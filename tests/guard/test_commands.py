@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -199,11 +201,26 @@ def test_status_says_whether_trading_is_on_and_who_guards(live: World, run: Run)
     assert (code, lines[0]) == (0, "trading: HALTED for bot:mm")
     assert lines[1].startswith("  bot:mm by alice at 2")
     assert lines[1].endswith('"looked odd", exits frozen too')
-    assert lines[3].startswith(f"  mm  binance/main  enforce  policy mm {guard.policy.version}  {guard.host} pid ")
-    assert lines[4] == "orders of unknown outcome: 1; see policykit orders --unknown"
+    assert lines[2] == "  when it is mended: policykit resume --scope bot:mm --by NAME --why TEXT"
+    assert lines[3] == "guards: 1 live, 0 gone"
+    assert lines[4].startswith(f"  mm  binance/main  enforce  policy mm {guard.policy.version}  {guard.host} pid ")
+    assert lines[4].endswith(" s ago")
+    assert lines[5] == "orders of unknown outcome: 1; see policykit orders --unknown"
     report = json.loads(run(live, "status", "--format", "json")[1])
     assert report["unknown_orders"] == [admitted.decision.id]
     assert (report["halts"][0]["scope"], report["guards"][0]["bot"], report["version"]) == ("bot:mm", "mm", 1)
+
+
+def test_status_tells_a_guard_that_is_gone_from_one_that_lives(live: World, run: Run) -> None:
+    """A process that ended is no guard, however lately it was heard; when that was is still told."""
+    guard = live.guard()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    guard.store.beat(guard.in_force.info()._replace(pid=ended.pid))
+    lines = run(live, "status")[1].splitlines()
+    assert lines[1] == "guards: 1 live, 1 gone"
+    assert lines[2].endswith(" s ago")
+    assert lines[3].endswith("Z, gone")
 
 
 def test_orders_lists_and_resolves(live: World, run: Run) -> None:
@@ -216,7 +233,8 @@ def test_orders_lists_and_resolves(live: World, run: Run) -> None:
         guard.settle(admitted, Outcome("unknown", guard.now(), error="NETWORK"))
     first, second = (intent.id for intent in guard.store.intents())
     code, said = run(live, "orders", "--unknown")
-    assert (code, len(said.splitlines())) == (1, 2)
+    assert (code, len(said.splitlines())) == (1, 3)
+    assert said.endswith("policykit orders resolve ID --as executed|absent --by NAME --why TEXT\n")
     assert f"{first}  " in said
     assert "BTC/USDT buy 0.01 @ 59000  filled 0  unknown  NETWORK  mm" in said
     assert len(json.loads(run(live, "orders", "--format", "json")[1])) == 2

@@ -97,6 +97,31 @@ def test_every_kind_is_asked_once_and_returns_what_it_returned(start: Callable[.
     assert len(decisions(guard)) == 3
 
 
+@pytest.mark.parametrize("call", [SMALL[:3], (*SMALL, "more")], ids=["too few", "too many"])
+def test_a_call_that_cannot_start_is_no_order(start: Callable[..., World], call: tuple[Any, ...]) -> None:
+    """Its TypeError came before anything was sent: nothing is decided, and no order is left of unknown outcome."""
+    guard = start().guard()
+    with pytest.raises(TypeError, match="argument"):
+        kinds(guard)["function"](*call)
+    assert decisions(guard) == []
+    assert guard.store.intents() == []
+
+
+def test_a_wrapper_may_add_what_the_caller_leaves_out(start: Callable[..., World]) -> None:
+    """Whether a call can start is for the outermost function to say, not for the one it wraps."""
+    guard = start().guard()
+
+    def buy(symbol: str, side: str, amount: float, price: float, session: object) -> float:
+        return price
+
+    @enforce(guard=guard)
+    @functools.wraps(buy)
+    def with_session(*args: Any, **kwargs: Any) -> float:
+        return buy(*args, **kwargs, session=object())
+
+    assert with_session(*SMALL) == 59_000  # type: ignore[call-arg]
+
+
 def test_a_decorated_function_keeps_what_editors_show(start: Callable[..., World]) -> None:
     """Name, documentation and signature are those of the function; a coroutine function stays one."""
     guard = start().guard(ready=False)

@@ -67,7 +67,7 @@ FORM = [
     ),
     (
         "risk: {max_position_notional: {BTC USDT: 5 USDT}}",
-        ['PK011 3:32 risk.max_position_notional.... is the key; a symbol ("BTC/USDT") or "default" is needed'],
+        ['PK011 3:32 risk.max_position_notional.... is no key that may be here; a symbol ("BTC/USDT") or "default" is needed'],
     ),
     (
         "exchange: binance",
