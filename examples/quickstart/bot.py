@@ -3,9 +3,9 @@ import os
 from policykit import Denied, Guard
 from policykit.testing import Sim
 
-with Sim() as sim:  # a simulated Binance on loopback; a real bot has ccxt.binance({...}) for sim.client()
+with Sim() as sim:  # gone at the end, as is the store here; a real bot has ccxt.binance({...}) and neither
     os.environ.update(BOT_API_KEY=sim.key, BOT_API_SECRET=sim.secret)
-    with Guard.load("policy.yaml", endpoint=sim.url) as guard:
+    with Guard.load("policy.yaml", endpoint=sim.url, store="memory:") as guard:
         exchange = guard.protect(sim.client())
         for quantity in (0.05, 0.5):
             try:

@@ -28,9 +28,9 @@ def command(
     """Run a program with every ccxt client that it makes protected, unchanged.
 
     Any program on Python and ccxt whose Python has policykit installed: sync, async and pro clients, in this process
-    and in those that it starts. The policy's file is read again when it is written: what is tighter is in force at
-    once, what is looser only with --allow-loosen. Exit code 2, and nothing is started, when the policy cannot be used;
-    else the program's own.
+    and in those that it starts. The policy's file is read again when it is written: what is tighter is in force
+    within seconds, what is looser only with --allow-loosen. Exit code 2, and nothing is started, when the policy cannot
+    be used; else the program's own.
     """
     from policykit.errors import PolicykitError
     from policykit.guard.run import environment, program

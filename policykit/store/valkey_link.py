@@ -92,6 +92,7 @@ class Link:
         self.epoch, self._least = epoch, int(seq or 0)
         self._views.clear()
         self._records.clear()
+        self._leases.forget()
         self.reset = None
         seen = self._journal.seen()
         if seen is not None and seen[0] not in succeeds and (seen[0] != self.epoch or seen[1] > self._least):

@@ -151,6 +151,10 @@ def _show_decision(row: Row) -> Iterable[str]:
         yield f"{'':14}{reason['code']}: {reason['message']}{place}"
     for warning in row.body.get("warnings", []):
         yield f"{'':14}warning {warning['code']}: {warning['message']}"
+    candidate = row.body.get("shadow")
+    if candidate is not None:
+        verdict = f"deny it: {', '.join(candidate['reasons'])}" if candidate["reasons"] else "allow it"
+        yield f"{'':14}candidate {candidate['policy']['name']} {candidate['policy']['version']} would {verdict}"
     if "intent" in row.body:
         yield _line(row.at_ms, "intent", "durable", f"seq {row.seq:,}")
     else:
