@@ -219,19 +219,21 @@ class Deciding(ABC):
             self.halt_once(f"account:{self.account}", state, reason.check, reason.message, decision_id=decision_id)
 
     def halt_once(self, scope: str, state: TradingState, by: str, why: str, *, decision_id: str | None = None) -> None:
-        """Set the trading state of a scope, unless it is as strict already."""
+        """Set the trading state of a scope, unless it is as strict already.
+
+        A store that is down denies anyway, and what breached says so again once it is there.
+        """
         if not any(h.scope == scope and h.state in (state, "HALTED") for h in self.facts().halts):
-            self.halt(scope, state, by, why, decision_id=decision_id)
+            with suppress(StoreUnavailable):
+                self.halt(scope, state, by, why, decision_id=decision_id)
 
     def halt(self, scope: str, state: TradingState, by: str, why: str, *, decision_id: str | None = None) -> None:
-        """Set the trading state of a scope; it latches until `policykit resume`. A store that is down denies anyway.
+        """Set the trading state of a scope; it latches until `policykit resume`.
 
-        `decision_id` is the denial that made it necessary: what it denies later links to that one's span.
+        `decision_id` is the denial that made it necessary: what it denies later links to that one's span. Raise
+        StoreUnavailable: then nothing is halted, and increases are denied only until the store is there again.
         """
-        try:
-            self.store.halt(scope, state, by, why, self.now())
-        except StoreUnavailable:
-            return
+        self.store.halt(scope, state, by, why, self.now())
         self.telemetry.kill_switch(scope, state, by, why, decision_id=decision_id)
 
     def banned(self, until_ms: int) -> None:

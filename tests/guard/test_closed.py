@@ -388,3 +388,14 @@ def test_what_a_guard_is_loaded_from(start: Callable[..., World], monkeypatch: p
     world.policy.write_text(policy_text().replace("exchange: binance", "exchange: kraken"))
     with pytest.raises(PolicykitError, match='exchange is "kraken"; an exchange with an adapter is needed: binance'):
         world.guard()
+
+
+def test_I15_a_halt_that_cannot_be_written_is_told(start: Callable[..., World]) -> None:
+    """Who halts learns that nothing is halted; what a breached limit asks for is a denial all the same."""
+    world = start()
+    guard = world.guard()
+    guard.store = Failing(guard.store, "halt")
+    with pytest.raises(StoreUnavailable):
+        guard.halt("all", "HALTED", "desk", "stop")
+    guard.halt_once("all", "HALTED", "risk.daily_loss", "3% is lost")
+    assert guard.facts().halts == ()
