@@ -168,6 +168,8 @@ class TradingAdapter(Adapter):
 
     #: The products (`traits`) that it can trade; of the others a guard knows nothing, so nothing is sent there.
     trades: frozenset[str] = frozenset(("spot",))
+    #: How the exchange calls the client order id in a request that creates an order.
+    id_names: ClassVar[frozenset[str]]
 
     def serving(self, products: frozenset[str]) -> TradingAdapter:
         """Return the adapter that reads these products only, where the exchange keeps each in a wallet of its own."""

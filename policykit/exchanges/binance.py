@@ -92,6 +92,7 @@ class Binance(TradingAdapter):
 
     id = "binance"
     trades = frozenset(("spot", "swap"))
+    id_names = frozenset(("newClientOrderId", "clientAlgoId"))
     public = binance_calls.PUBLIC
     reads = binance_calls.READS
     asks: ClassVar = {

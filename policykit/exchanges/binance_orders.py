@@ -6,15 +6,13 @@ the one in the arguments. Source: rest-api.md "New order" (a5e0bc3), read 2026-1
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 from policykit.exchanges.calls import pairs_of
+from policykit.exchanges.decided import ROUNDING, own_trades
 from policykit.order import Order
 from policykit.units import exact
 
-#: Under `@enforce` the price was decided on before ccxt rounded it to the market's tick: it may be worse by this share.
-ROUNDING: Final = Decimal("0.001")
 #: All that may stand in the request; an iceberg, a trailing or a pegged order, a loan is another order.
 _ALLOWED: Final = frozenset(
     (
@@ -63,14 +61,6 @@ def differs(order: Order, url: str, body: str | None) -> str | None:
         return _size(order, sent) or _prices(order, sent) or own_trades(order, sent.get("selfTradePreventionMode"))
     except ValueError:
         return "a number in it cannot be read"
-
-
-def own_trades(order: Order, sent: str | None) -> str | None:
-    """Return how a request has another self-trade prevention than was decided; each exchange spells the modes."""
-    meant = order.self_trade_prevention
-    if meant is None or (sent or "").replace("_", "").lower() == meant.replace("_", "").lower():
-        return None
-    return f"the self-trade prevention is {sent}, decided was {meant}"
 
 
 def loan_differs(order: Order, url: str, body: str | None) -> str | None:

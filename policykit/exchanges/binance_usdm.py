@@ -86,6 +86,7 @@ class UsdmOrders(TradingAdapter):
     """The trading half of USD-M's adapter. Stateless."""
 
     trades = frozenset(("swap",))
+    id_names = frozenset(("newClientOrderId", "clientAlgoId"))
 
     def takes(self, symbol: str) -> bool:
         """Tell whether a symbol is a contract of USD-M: COIN-M, settled in its base asset, is another exchange's."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from policykit.exchanges.binance_orders import ROUNDING, own_trades
 from policykit.exchanges.calls import pairs_of
+from policykit.exchanges.decided import ROUNDING, own_trades
 from policykit.order import Order
 from policykit.units import exact
 

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import Call, CallFailed, Failure, LiveAccount, OrderState, Read, Signed, Steps, price_of
-from policykit.exchanges.binance_orders import ROUNDING, own_trades
 from policykit.exchanges.calls import name_of, weight_of
+from policykit.exchanges.decided import ROUNDING, own_trades
 from policykit.order import Order
 from policykit.units import exact
 
@@ -64,6 +64,7 @@ class BybitOrders(TradingAdapter):
     """The trading half of Bybit's adapter. Stateless."""
 
     trades = frozenset(("spot",))
+    id_names = frozenset(("orderLinkId",))
 
     def call(self, method: str, url: str, body: str | None) -> Call:
         """Tell what a request is."""

@@ -20,6 +20,7 @@ from policykit.clock import iso
 from policykit.decision import Hold, Reason
 from policykit.errors import PolicykitError, StoreUnavailable
 from policykit.exchanges.base import Call, Failure
+from policykit.exchanges.decided import carries
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, ReadWaits, scrubbed
 from policykit.order import CANCELS, Order
@@ -125,7 +126,7 @@ class Gate:
         """Hold the signed request against what was decided, and take signing time and validity from it."""
         intent, order, guard = admitted.intent, admitted.decision.order, self.guard
         url, headers, body = request
-        if intent is not None and intent.client_order_id not in url and intent.client_order_id not in (body or ""):
+        if intent is not None and not carries(url, body, self.adapter.id_names, intent.client_order_id):
             return "ORDER_DIFFERS", f"{call.name}: the request does not carry the admitted client order id"
         meant = self.adapter.endpoint(order)
         if call.name != meant:

@@ -268,7 +268,7 @@ def test_what_is_no_batch_is_refused(start: Callable[..., World]) -> None:
         client.create_orders([wish("buy", 0.0001)] * (MAX_ORDERS + 1))
     with pytest.raises(Denied, match=r"^order 2 of 2, of which none was sent: .*malformed order"):
         client.create_orders([BUY, {"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": 1}])
-    with pytest.raises(Denied, match="symbol is not a market"):
+    with pytest.raises(Denied, match="symbol is not written as ccxt writes a market"):
         client.create_orders([{"type": "limit", "side": "buy", "amount": 1, "price": 1}])
     assert client.create_orders([]) == []
     assert free(guard)

@@ -28,15 +28,20 @@ from tests.guard.world import SYMBOL, World, kinds, policy_text
 BUY = (SYMBOL, "limit", "buy", 0.01, 59_000)
 
 
-def test_a_request_without_the_admitted_id_is_refused(start: Callable[..., World]) -> None:
-    """A raw order inside an enforced function carries another client order id: it is not the admitted one."""
+@pytest.mark.parametrize("other", ["mine", "{id}x"])
+def test_a_request_without_the_admitted_id_is_refused(start: Callable[..., World], other: str) -> None:
+    """A raw order inside an enforced function carries another client order id, or one that contains the admitted."""
     world = start()
     guard = world.guard()
     client = world.protected(guard)
 
     @enforce("order.create", guard=guard)
     def raw(symbol: str, side: str, amount: float, price: float) -> Any:
-        return client.private_post_order({"symbol": "BTCUSDT", "newClientOrderId": "mine"})
+        admitted = CURRENT.get()
+        assert admitted is not None
+        assert admitted.intent is not None
+        sent = other.format(id=admitted.intent.client_order_id)
+        return client.private_post_order({"symbol": "BTCUSDT", "newClientOrderId": sent})
 
     with pytest.raises(Denied, match="does not carry the admitted client order id"):
         raw(SYMBOL, "buy", 0.01, 59_000)

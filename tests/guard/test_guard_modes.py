@@ -222,7 +222,7 @@ def test_renewing_and_settling_without_a_store_is_refused_or_written_down(start:
 
     guard.store = Down()  # type: ignore[assignment]
     assert not guard.renew(admitted)
-    guard.halt("all", "HALTED", "desk", "stop")
+    guard.halt_once("all", "HALTED", "desk", "stop")
     guard.banned(guard.now() + 1)
     guard.store = real
     assert guard.store.halts() == []
