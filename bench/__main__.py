@@ -66,7 +66,12 @@ def main(arguments: list[str]) -> int:
     newest = known() | {row.what: row for row in rows}
     ordered = [newest[what] for what in row_names(FOLDER) if what in newest]
     OUT.write_text(json.dumps({**head, "rows": [row.to_dict() for row in ordered]}, indent=1) + "\n")
-    if on_page:
+    unknown = [what for what in row_names(FOLDER) if what not in newest]
+    if on_page and unknown:
+        print(
+            f"bench: never measured here: {unknown[0]!r} and {len(unknown) - 1} more; the page is left", file=sys.stderr
+        )
+    elif on_page:
         PAGE.write_text(page(ordered, f"Python {head['python']}, {head['machine']}"), encoding="utf-8")
     print(f"\n{len(rows)} rows, {missed} not met; figures in bench/out/bench.json")
     return 1 if missed else 0
