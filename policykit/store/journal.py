@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from policykit.errors import StoreUnavailable
 from policykit.store.base import Row
@@ -42,6 +42,7 @@ _SEEN: Final = (
 UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 Connect = Callable[[str, int], sqlite3.Connection]
+T = TypeVar("T")
 
 
 def connect(path: str, busy_ms: int) -> sqlite3.Connection:
@@ -94,8 +95,9 @@ class JournalFile:
             raise StoreUnavailable(f"{self.path}: is a folder; a file is needed; name one in POLICYKIT_STORE")
         db = self._make(self.path, self._busy_ms)
         try:
-            self.epoch = lay_out(db, self.path, self.epoch)
             db.execute(f"PRAGMA busy_timeout={POLL_MS}")
+            # All of it again while others are at it: where two turn a file to WAL at once, SQLite does not wait.
+            self.epoch = self._patiently(lambda: lay_out(db, self.path, self.epoch))
         except UnicodeDecodeError:  # SQLite's own message cites the damage
             db.close()
             raise damaged(self.path) from None
@@ -112,11 +114,14 @@ class JournalFile:
             db.close()
 
     def _patient(self, db: sqlite3.Connection, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
-        """Execute a statement; look again every POLL_MS while another process is at work, for as long as we wait."""
+        return self._patiently(lambda: db.execute(statement, values))
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Do it; look again every POLL_MS while another process is at work in the file, for as long as we wait."""
         until = 0.0
         while True:
             try:
-                return db.execute(statement, values)
+                return work()
             except sqlite3.OperationalError as error:
                 now = time.monotonic()
                 until = until or now + self._busy_ms / 1000

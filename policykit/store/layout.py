@@ -56,7 +56,7 @@ def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
     """
     # INVARIANT I3: a row is synced before the call that wrote it returns, and only then may an order be sent.
     db.execute("PRAGMA synchronous=FULL")
-    if _layout(db, path) < LAYOUT:
+    if _seen(db, path) < LAYOUT:
         _add(db, path, epoch)
     db.execute("PRAGMA journal_mode=WAL")
     found = _said(db, "epoch")
@@ -82,6 +82,15 @@ def mark_copied(db: sqlite3.Connection) -> None:
 def _said(db: sqlite3.Connection, name: str) -> str | None:
     found = db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
     return None if found is None else str(found[0])
+
+
+def _seen(db: sqlite3.Connection, path: str) -> int:
+    """Return what the file has as of one moment: between two reads another process may have made its tables."""
+    db.execute("BEGIN")
+    try:
+        return _layout(db, path)
+    finally:
+        db.execute("ROLLBACK")
 
 
 def _layout(db: sqlite3.Connection, path: str) -> int:
