@@ -39,6 +39,7 @@ from policykit.guard.settings import (
     store_problem,
 )
 from policykit.guard.shadow import Shadow
+from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED
 from policykit.orders.recovery import abandoned
@@ -114,6 +115,8 @@ class Guard(Deciding):
         #: Markets that the bot asked for and that the policy allows by a glob: they are priced from then on.
         self.wanted = Wanted()
         self._maintenance: Any = None
+        #: The client of `place`; maintenance has another, since a sync client is not for two threads at once.
+        self._placing: Any = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -257,6 +260,22 @@ class Guard(Deciding):
         from policykit.guard.protect import protect
 
         return protect(self, client)
+
+    def place(self, order: Order, client: Any = None) -> Any:
+        """Place an order and bring it to its end; return it as ccxt does (of an async client: await it).
+
+        `client` is a ccxt client, put behind this guard if it is not; without one the guard makes a sync one from the
+        policy's key and keeps it. The order is decided, journaled, sent once, and looked up where its outcome is not
+        known; it is sent again only where it is proved absent and the policy says so. Raise Denied; OutcomeUnknown with
+        the intent's id, while which increases on its side wait; ValueError for an order that cannot be told to ccxt.
+        """
+        from policykit.guard.placing import arguments_of
+
+        arguments = arguments_of(order)
+        if client is None:
+            with self._lock:
+                client = self._placing = self._placing or self.own_client()
+        return self.protect(client).create_order(*arguments)
 
     def withdraw(self, admitted: Admitted, reason: Reason) -> Denied:
         """Take an admission back: its intent was not sent. Return the denial to raise, under the same decision id."""
