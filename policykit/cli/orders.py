@@ -30,6 +30,7 @@ _RESOLVE = "policykit orders resolve ID --as executed|absent --by NAME --why TEX
 @click.pass_context
 def command(ctx: click.Context, uri: str | None, output_format: str, *, unknown: bool, everything: bool) -> None:
     """List orders that are out. Exit code 1 with --unknown when there are any."""
+    from policykit.clock import SystemClock
     from policykit.store import open_store
     from policykit.store.codec import intent_to_dict
 
@@ -41,25 +42,32 @@ def command(ctx: click.Context, uri: str | None, output_format: str, *, unknown:
     if output_format == "json":
         click.echo(json.dumps([intent_to_dict(intent) for intent in chosen], indent=2))
     else:
+        now_ms = SystemClock().now_ms()
         for intent in chosen:
-            click.echo(_line(intent))
+            click.echo(_lines(intent, now_ms))
         if not chosen:
             click.echo("no order of unknown outcome" if unknown else "no order is out")
         elif any(intent.state == "unknown" for intent in chosen):
-            click.echo("a look-up settles what the exchange shows; else look there by hand, then: " + _RESOLVE)
+            click.echo(f"a look-up settles what the exchange shows; else look there by hand, then:\n    {_RESOLVE}")
     if unknown and chosen:
         leave(Exit.NO)
 
 
-def _line(intent: Intent) -> str:
-    from policykit.clock import iso
+def _lines(intent: Intent, now_ms: int) -> str:
+    from policykit.orders.words import meant, why
+    from policykit.units import plain
 
-    order = intent.order
-    price = "market" if order.price is None else f"@ {order.price}"
-    error = f"  {intent.error}" if intent.error else ""
-    meant = f"{order.symbol} {order.side} {order.quantity} {price}"
-    became = f"filled {intent.filled}  {intent.state}{error}"
-    return f"{intent.id}  {iso(intent.decided_ms)}  {intent.account}  {meant}  {became}  {intent.bot}"
+    filled = f", filled {plain(intent.filled)}" if intent.filled else ""
+    said = why(intent)
+    whose = f"    {_ago(now_ms - intent.decided_ms)} by {intent.bot} on {intent.account}"
+    return f"{intent.id}  {intent.state:<12}  {meant(intent.order)}{filled}\n{whose}" + (f": {said}" if said else "")
+
+
+def _ago(ms: int) -> str:
+    for unit, span in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        if ms >= 2 * span:
+            return f"{ms // span} {unit} ago"
+    return f"{max(0, ms) // 1000} s ago"
 
 
 @command.command(

@@ -17,6 +17,7 @@ from policykit.order import CANCELS, Order, PositionSide
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, Decide, Placing, Record, place
+from policykit.orders.words import meant, why
 from policykit.units import exact
 
 if TYPE_CHECKING:
@@ -243,8 +244,8 @@ class Placement:
         if intent.state in UNDECIDED or intent.state == "found":
             raise ClientOutcomeUnknown(
                 intent.id,
-                f"order {intent.client_order_id} ({intent.order.symbol} {intent.order.side}) was sent and its outcome "
-                f"is unknown ({intent.error}); its reservation stays and increases there are denied until it is "
+                f"order {intent.client_order_id} ({meant(intent.order)}) was sent and its outcome is unknown: "
+                f"{why(intent)} ({intent.error}); its reservation stays and increases there are denied until it is "
                 f"settled: policykit orders --unknown, then policykit orders resolve {intent.id}",
             )
         if self.error is not None and (intent.open or intent.state == "settled"):

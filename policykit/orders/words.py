@@ -1,0 +1,42 @@
+"""What is known of an order, in words: for a person who reads a list of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policykit.order import Order
+from policykit.orders.intent import Intent
+from policykit.units import plain
+
+#: Why nobody knows what became of an order, and what settles it. Any other reason is that of the send.
+WHY: Final = {
+    "ANSWER_UNREADABLE": "the exchange's answer to it cannot be read",
+    "BAD_ANSWER": "the answer to it was not the exchange's (a proxy's page, say)",
+    "DUPLICATE_ID": "the exchange has an order of this id: this one, or another",
+    "GATE_PASSED_BY": "the client sent it around the gate",
+    "INTERRUPTED": "the call was interrupted while it was on its way",
+    "NETWORK": "no answer came",
+    "NO_FENCE": "it is not shown, which here never proves that it did not execute: look there by hand",
+    "NOT_SETTLED_IN_TIME": "it is not shown, which proves nothing before the fence; it is looked up in the background",
+    "ORDER_DIFFERS": "its id shows another order: look there by hand",
+    "ORDER_VANISHED": "the exchange showed it once and shows it no more: look there by hand",
+    "RETURNED_UNFINISHED": "the function under @enforce returned before it had sent",
+    "UNKNOWN": "the exchange's answer does not say",
+}
+
+
+def meant(order: Order) -> str:
+    """Return what was asked for: `BTC/USDT buy 0.02 @ 50000`."""
+    size = "all" if order.quantity is None else plain(order.quantity)
+    if order.quote_quantity is not None:
+        size = f"for {plain(order.quote_quantity)}"
+    price = "at the market" if order.price is None else f"@ {plain(order.price)}"
+    stop = "" if order.stop_price is None else f", stop {plain(order.stop_price)}"
+    return f"{order.symbol} {order.side} {size} {price}{stop}"
+
+
+def why(intent: Intent) -> str:
+    """Return what is to be said of an order's state; empty where the state says it all."""
+    if intent.error is None:
+        return ""
+    return WHY.get(intent.error, intent.error) if intent.state in ("unknown", "sent") else intent.error
