@@ -1,8 +1,7 @@
 """The protected client: a ccxt client whose class was swapped in place, so isinstance and every reference keep working.
 
-`create_order` decides and brings the order to its end (`steps`), `fetch` is the gate, cancels are recorded. All other
-unified methods that send orders end at these, or are refused here or at the gate. Everything is written once, as
-coroutines over three things to do (call, sleep, read); for a sync client they do it at once and never wait.
+Its unified methods are those of `unified`; all others that send orders end at them, or are refused here or at the gate.
+Here are the class that is swapped in, sync and async, and the names that it has to cover.
 """
 
 from __future__ import annotations
@@ -10,24 +9,19 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from policykit import redact
 from policykit.decision import Reason
-from policykit.errors import Denied
-from policykit.exchanges.base import CallFailed, Steps, arun, run
-from policykit.guard.admission import CURRENT, Admitted
-from policykit.guard.batch import Batch, Wish
-from policykit.guard.client_errors import ClientDenied, ClientRefused, ReadWaits, SignAgain
-from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
+from policykit.exchanges.base import Steps, arun, run
+from policykit.guard.client_errors import ClientDenied
+from policykit.guard.gate import Gate
 from policykit.guard.loans import LOANS, loan
-from policykit.guard.pricing import prices
-from policykit.guard.steps import OWN_IDS, Placement, order_of, setting_of
+from policykit.guard.steps import setting_of
 from policykit.guard.stream_gate import CANCELLING, Streamed
+from policykit.guard.unified import WIRES, Unified
 from policykit.order import Order
-from policykit.orders.life import Answer, Decide, LookUp, Record, Send, Wait
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -49,8 +43,6 @@ _STREAMED_CANCELS: Final = {
     "cancel_orders_ws": "order.cancel",
     "cancel_all_orders_ws": "orders.cancel_all",
 }
-#: Methods through which every request goes; one put on the object itself may pass the gate by.
-_WIRES: Final = ("fetch", "fetch2", "request")
 _ENTRANCES: Final = ("sign", "create_order", "cancel_order", "cancel_all_orders")
 _PLAIN: Final = (
     *("create_order", "create_orders", "cancel_order", "cancel_all_orders"),
@@ -68,7 +60,7 @@ def protect(guard: Guard, client: Any) -> Any:
     if client.id != guard.policy.model.exchange:
         raise ValueError(f"the client is for {client.id}; the policy is for {guard.policy.model.exchange}")
     check_environment(guard, client)
-    shadowed = sorted({*_WIRES, *_ENTRANCES} & set(client.__dict__))
+    shadowed = sorted({*WIRES, *_ENTRANCES} & set(client.__dict__))
     if shadowed:
         raise ValueError(f"the client's {shadowed[0]} was replaced on the object; a protected client needs its class's")
     protected = protected_class(type(client))
@@ -93,11 +85,6 @@ def protected_class(cls: type[Any]) -> type[Any]:
     own = {name: getattr(mixin, name) for name in _PLAIN}
     members |= {_camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
     return type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), members)
-
-
-def _replaced(client: Any) -> bool:
-    """Tell whether something was put on the object since that may send without the gate."""
-    return not client.__dict__.keys().isdisjoint(_WIRES)
 
 
 def quiet(client: Any) -> None:
@@ -157,223 +144,7 @@ def _recording(cls: type[Any], name: str, action: str) -> Callable[..., Any]:
     return method
 
 
-class _Protected:
-    """What both kinds share; `_policykit_call`, `_policykit_sleep` and `_policykit_read` are theirs."""
-
-    policykit_gate: Gate
-    _policykit_call: Callable[..., Coroutine[Any, Any, Any]]
-    _policykit_sleep: Callable[[float], Coroutine[Any, Any, None]]
-    _policykit_read: Callable[[Steps[Any]], Coroutine[Any, Any, Any]]
-
-    def on_rest_response(
-        self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
-    ) -> Any:
-        seen = ANSWER.get()
-        if seen is not None:
-            seen.update(status=code, headers=headers, body=body)
-        return super().on_rest_response(code, reason, url, method, headers, body, *rest)  # type: ignore[misc]
-
-    async def _policykit_fetch(self, url: str, method: str, headers: Any, body: Any) -> Any:
-        gate = self.policykit_gate
-        ticket = gate.enter(method, url, headers, body)
-        failed: BaseException | None = None
-        try:
-            for _ in range(MAX_WAITS):
-                wait_ms = gate.wait_ms(ticket)
-                if wait_ms <= 0:
-                    break
-                await self._policykit_sleep(wait_ms / 1000)
-                if ticket.call.kind == "read":
-                    raise SignAgain("policykit: the read waited for its budget and must be signed again; send it anew")
-            else:
-                raise ReadWaits(f"policykit: others took the budget {MAX_WAITS} times; read later")
-            reply = await self._policykit_call(super().fetch, url, method, headers, body)  # type: ignore[misc]
-        except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
-            failed = gate.failed(ticket, error)
-        if failed is not None:  # raised out here, so that it has no context: a foreign error's text is not ours
-            raise failed
-        gate.replied(ticket, reply)
-        return reply
-
-    async def _policykit_fetch2(self, *args: Any, **kwargs: Any) -> Any:
-        waits = 0
-        while True:
-            try:
-                return await self._policykit_call(super().fetch2, *args, **kwargs)  # type: ignore[misc]
-            except SignAgain:
-                waits += 1
-                if waits >= MAX_WAITS:
-                    raise
-
-    async def _policykit_create(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Any:
-        await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
-        await self._policykit_priced((symbol,))
-        order, arguments = self._policykit_wish(symbol, kind, side, amount, price, params)
-        return await self._policykit_place(Placement(self.policykit_gate.guard, order), arguments)
-
-    async def _policykit_priced(self, symbols: tuple[Any, ...]) -> None:
-        """Read the first price of a market that the policy does not name; without one an increase is denied."""
-        guard = self.policykit_gate.guard
-        new = tuple(symbol for symbol in symbols if guard.wanted.add(guard.policy, symbol))
-        if new:
-            with suppress(Exception):  # what cannot be read is not known
-                seen = await self._policykit_read(prices(guard, self, new))
-                guard.take_in(seen)
-
-    def _policykit_wish(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Wish:
-        """Return the order that is meant, and the arguments to send it with."""
-        params = dict(params or {})
-        if CURRENT.get() is None:
-            amount, price = self._policykit_rounded(symbol, amount, price)
-        return Wish(order_of(symbol, kind, side, amount, price, params), (kind, side, amount, price, params))
-
-    async def _policykit_place(self, placement: Placement, arguments: tuple[Any, ...]) -> Any:
-        if placement.guard.mode == "shadow":
-            return await self._policykit_shadow(placement, arguments)
-        try:
-            placement.start()
-            await self._policykit_go(placement, arguments)
-            return self._policykit_result(placement)
-        finally:
-            placement.guard.release(placement.admitted)
-
-    async def _policykit_go(
-        self, placement: Placement, arguments: tuple[Any, ...], *, until: tuple[type, ...] = ()
-    ) -> None:
-        """Do the steps to the end, or until one of a kind."""
-        while placement.step is not None and not isinstance(placement.step, until):
-            placement.take(await self._policykit_do(placement, placement.step, arguments))
-
-    def _policykit_result(self, placement: Placement) -> Any:
-        assert placement.end is not None
-        market = self.market(placement.order.symbol)  # type: ignore[attr-defined]
-        return placement.result(placement.end, lambda raw: self.parse_order(raw, market))  # type: ignore[attr-defined]
-
-    async def _policykit_create_all(self, orders: Any, params: Any) -> list[Any]:
-        """Admit all or none, send one by one, then look up what is unknown."""
-        await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
-        wishes = [
-            self._policykit_wish(
-                one.get("symbol") or "",
-                one.get("type"),
-                one.get("side"),
-                one.get("amount"),
-                one.get("price"),
-                {**(params or {}), **(one.get("params") or {})},
-            )
-            for one in orders
-        ]
-        if not wishes:
-            return []
-        await self._policykit_priced(tuple(one.get("symbol") for one in orders))
-        batch = Batch.admit(self.policykit_gate.guard, wishes)
-        if batch.guard.mode == "shadow":
-            ours = super().create_orders  # type: ignore[misc]
-            return await self._policykit_under(batch.one_write(), ours, orders, params or {})  # type: ignore[no-any-return]
-        try:
-            for member in batch.sends():
-                with batch.noting(member):
-                    member.placement.start()
-                    await self._policykit_go(member.placement, member.arguments, until=(LookUp,))
-            for member in batch.unknown():
-                with batch.noting(member):
-                    await self._policykit_go(member.placement, member.arguments)
-        finally:
-            batch.over()
-        return batch.told(self._policykit_result, self.safe_order)  # type: ignore[attr-defined]
-
-    def _policykit_rounded(self, symbol: str, amount: Any, price: Any) -> tuple[Any, Any]:
-        """Return amount and price as ccxt will write them, so that what is decided is what is sent."""
-        try:
-            amount = amount if amount is None else self.amount_to_precision(symbol, amount)  # type: ignore[attr-defined]
-            price = price if price is None else self.price_to_precision(symbol, price)  # type: ignore[attr-defined]
-        except Exception:  # noqa: BLE001 - what ccxt cannot round the engine judges as it is, or ccxt refuses unsent
-            return amount, price
-        return amount, price
-
-    async def _policykit_do(self, placement: Placement, step: Any, arguments: tuple[Any, ...]) -> Answer:
-        if isinstance(step, Decide):
-            return placement.decide(step)
-        if isinstance(step, Record):
-            return placement.record(step)
-        if isinstance(step, Wait):
-            await self._policykit_sleep(max(0, step.until_ms - placement.now()) / 1000)
-            return placement.answer()
-        if isinstance(step, LookUp):
-            return await self._policykit_look_up(placement, step)
-        assert isinstance(step, Send)
-        return await self._policykit_send(placement, step.intent.client_order_id, arguments)
-
-    async def _policykit_shadow(self, placement: Placement, arguments: tuple[Any, ...]) -> Any:
-        """Send once whatever the policy says, and return or raise what came of it; recovery settles the rest."""
-        try:
-            placement.decide(Decide(None))
-            await self._policykit_send(placement, placement.client_order_id, arguments)
-            if placement.error is not None:
-                raise placement.error
-            return placement.reply
-        finally:
-            placement.guard.release(placement.admitted)
-
-    async def _policykit_send(self, placement: Placement, client_id: str | None, arguments: tuple[Any, ...]) -> Answer:
-        kind, side, amount, price, params = arguments
-        if placement.order.price is None:
-            price = None
-        token = CURRENT.set(placement.admitted)
-        try:
-            full = params
-            if client_id is not None:
-                given = {k: v for k, v in params.items() if k not in OWN_IDS}
-                full = given | placement.guard.adapter.order_params(placement.order, client_id)
-            create = super().create_order  # type: ignore[misc]
-            reply = await self._policykit_call(create, placement.order.symbol, kind, side, amount, price, full)
-            return placement.sent(None, reply)
-        except Exception as error:  # noqa: BLE001 - the gate knows what became of it
-            return placement.sent(error, None, around=_replaced(self))
-        except BaseException:
-            placement.ended(around=_replaced(self))
-            raise
-        finally:
-            CURRENT.reset(token)
-
-    async def _policykit_look_up(self, placement: Placement, step: LookUp) -> Answer:
-        sent = placement.now()
-        try:
-            found = await self._policykit_read(placement.find(step.intent))
-        except CallFailed as failed:
-            return placement.looked_up(sent, None, asked=False, retry_after_ms=failed.failure.retry_after_ms)
-        except Exception:  # noqa: BLE001 - an adapter that fails has asked nothing
-            return placement.looked_up(sent, None, asked=False, retry_after_ms=None)
-        return placement.looked_up(sent, found, asked=True, retry_after_ms=None)
-
-    async def _policykit_configure(self, order: Order, method: Any, *arguments: Any) -> Any:
-        """Make one setting of the account under a decision of its own."""
-        try:
-            admitted = self.policykit_gate.guard.decide(order)
-        except Denied as denied:
-            raise ClientRefused(denied.decision, str(denied)) from None
-        return await self._policykit_under(admitted, method, *arguments)
-
-    async def _policykit_cancel(self, action: str, symbol: str | None, method: Any, *arguments: Any) -> Any:
-        return await self._policykit_under(self._policykit_admit(action, symbol), method, *arguments)
-
-    async def _policykit_under(self, admitted: Admitted, method: Any, *arguments: Any) -> Any:
-        """Call one of ccxt's own methods under a decision that was made."""
-        token = CURRENT.set(admitted)
-        try:
-            return await self._policykit_call(method, *arguments)
-        finally:
-            CURRENT.reset(token)
-
-    def _policykit_admit(self, action: str, symbol: str | None) -> Admitted:
-        outer = CURRENT.get()
-        if outer is not None and outer.decision.action == action and not (outer.taken or outer.done):
-            outer.taken = True  # INVARIANT I17: the decision that `@enforce` made is this attempt's
-            return outer
-        return self.policykit_gate.guard.decide(Order(symbol or "", action=action))
-
-
-class SyncProtected(_Protected):
+class SyncProtected(Unified):
     """A sync ccxt client behind a guard."""
 
     async def _policykit_call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -427,7 +198,7 @@ class SyncProtected(_Protected):
         return _finish(self._policykit_configure(order, ours, hedged, symbol, params or {}))
 
 
-class AsyncProtected(Streamed, _Protected):
+class AsyncProtected(Streamed, Unified):
     """An async ccxt client behind a guard."""
 
     async def _policykit_call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
