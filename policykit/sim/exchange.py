@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from policykit.sim.damage import HTML, damaged
 from policykit.sim.dialects.base import Call, Dialect, Reply, Request, World
 from policykit.sim.faults import Chosen, Fault, Faults
 from policykit.sim.truth import Truth
 from policykit.sim.venue import Quirks
 
-_HTML = "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>"
 _PLAIN = Quirks()
 
 
@@ -76,14 +76,14 @@ class Exchange:
         after_s = 0.0 if fault is None else fault.after
         if fault is not None and fault.do in {"clock", "rejected_key"}:
             return Outcome(self._with_headers(call, self.dialect.fault(fault.do, now_ms), now_ms), after_s)
-        if fault is not None and fault.do in {"unknown", "timeout", "garbage"} and not fault.executed:
-            return Outcome(self._masked(call, fault, now_ms), after_s)
+        if fault is not None and fault.do in {"unknown", "timeout", "garbage", "broken"} and not fault.executed:
+            return Outcome(self._masked(call, fault, Reply(200, {}), now_ms), after_s)
         reply = self._process(call, _quirks(chosen), now_ms)
         if fault is None:
             return Outcome(self._with_headers(call, reply, now_ms))
         if fault.do == "lost_reply":
             return self._cut(fault)
-        return Outcome(self._masked(call, fault, now_ms), after_s)
+        return Outcome(self._masked(call, fault, reply, now_ms), after_s)
 
     def _process(self, call: Call, quirks: Quirks, now_ms: int) -> Reply:
         refused = self.dialect.gate(self.world, call, now_ms) or self.dialect.timing(call, now_ms)
@@ -139,9 +139,12 @@ class Exchange:
 
     # -- replies ------------------------------------------------------------------------------------------------
 
-    def _masked(self, call: Call, fault: Fault, now_ms: int) -> Reply:
+    def _masked(self, call: Call, fault: Fault, reply: Reply, now_ms: int) -> Reply:
         if fault.do == "garbage":
-            return Reply(fault.status, _HTML)
+            return Reply(fault.status, HTML)
+        if fault.do == "broken":
+            error = self.dialect.fault("unknown", now_ms)
+            return damaged(self._with_headers(call, reply, now_ms), fault.how, call.request.target, error)
         return self._with_headers(call, self.dialect.fault(fault.do, now_ms), now_ms)
 
     def _with_headers(self, call: Call, reply: Reply, now_ms: int) -> Reply:

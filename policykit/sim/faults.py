@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from policykit.sim.damage import HOWS
+
 POINTS = ("order", "cancel", "lookup", "account", "market", "other", "any")
 #: What each fault does. The first that fires of those above `lag` decides the reply; `lag` and `partial` add to it.
 KINDS = {
@@ -32,6 +34,7 @@ KINDS = {
     "rejected_key": "code -2015 as if the key had been revoked or its address changed",
     "duplicate": "the request is processed and answered with -2010 Duplicate order sent.",
     "garbage": "an HTML page of a proxy, HTTP `status`, `executed` or not",
+    "broken": "the answer is damaged as `how` says (`sim.damage`), `executed` or not",
     "lag": "look-ups show the order and its fills only `seconds` later",
     "partial": "the order fills at first only by `share`",
 }
@@ -59,6 +62,7 @@ class Fault:
     after: float = 0.0
     share: float = 0.4
     status: int = 502
+    how: str = "html"
     executed: bool = True
     stall: bool = False
 
@@ -67,6 +71,8 @@ class Fault:
             raise ValueError(f"fault: at is {self.at!r}; may be {', '.join(POINTS)}")
         if self.do not in KINDS:
             raise ValueError(f"fault: do is {self.do!r}; may be {', '.join(KINDS)}")
+        if self.how not in HOWS:
+            raise ValueError(f"fault: how is {self.how!r}; may be {', '.join(HOWS)}")
         if not 0 <= self.ratio <= 1:
             raise ValueError(f"fault: ratio is {self.ratio!r}; a share from 0 to 1 is needed")
         if not 0 < self.share < 1:

@@ -38,6 +38,8 @@ MAX_CONNECTIONS = 128
 MAX_BODY = 64 * 1024
 #: The longest a stalled connection is held, wall seconds.
 MAX_STALL_S = 120.0
+#: Between two bytes of an answer that drips, wall seconds.
+DRIP_S = 0.02
 #: A connection on which nothing is asked for so long is closed, wall seconds.
 IDLE_S = 60.0
 DEFAULT_BALANCES: Mapping[str, Decimal] = {"USDT": Decimal(100_000), "BTC": Decimal(0)}
@@ -409,7 +411,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         host, path = _split_host(path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, host, unquote(path), query, body, headers, str(self.client_address[0]))
+        request = Request(self.command, host, unquote(path), query, body, headers, self.client_address[0], self.path)
         outcome = self.server.sim._handle(request)
         if outcome.reply is None:
             self._cut(outcome.stall)
@@ -420,26 +422,30 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         plain = isinstance(reply.body, str)
-        body = (reply.body if plain else json.dumps(reply.body, separators=(",", ":"))).encode()
+        text = reply.body if plain else json.dumps(reply.body, separators=(",", ":"))
+        body = text.encode() if reply.raw is None else reply.raw
         self.send_response(reply.status)
         self.send_header("Content-Type", "text/html" if plain else "application/json;charset=UTF-8")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) if not reply.sending else len(body) + MAX_BODY))
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self._headers_buffer.append(b"\r\n" + body)  # type: ignore[attr-defined]
         self.flush_headers()
+        if reply.sending:
+            self._cut(reply.sending == "drip", b" ")
 
-    def _cut(self, stall: bool) -> None:
-        """Close without a reply; a stalled connection is first held until the client gives up."""
+    def _cut(self, stall: bool, drip: bytes = b"") -> None:
+        """Close without a reply; a stalled connection is first held until the client gives up, and may be dripped on."""
         self.close_connection = True
-        waited = 0.0
+        waited, step = 0.0, DRIP_S if drip else 0.05
         while stall and waited < MAX_STALL_S and not self.server.stopping.is_set():
-            readable, _, _ = select.select([self.connection], [], [], 0.05)
+            readable, _, _ = select.select([self.connection], [], [], step)
             if readable and not _peek(self.connection):
                 break
-            waited += 0.05
+            self.wfile.write(drip)
+            waited += step
         _hang_up(self.connection)
 
     def date_time_string(self, timestamp: float | None = None) -> str:

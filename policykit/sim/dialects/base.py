@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from policykit.sim.contracts import Book
 from policykit.sim.drift import Drift
@@ -17,7 +17,10 @@ from policykit.sim.venue import Quirks, Venue
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `host` is the exchange's host that a `/@host` prefix names, empty for the main one."""
+    """One HTTP request. `host` is the exchange's host that a `/@host` prefix names, empty for the main one.
+
+    `target` is what the request line asks for.
+    """
 
     method: str
     host: str
@@ -26,16 +29,22 @@ class Request:
     body: str
     headers: Mapping[str, str]
     address: str
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP reply; `body` is written as JSON, unless it is text."""
+    """One HTTP reply; `body` is written as JSON, unless it is text.
+
+    A damaged one (`sim.damage`) has `raw` in the body's place, and is cut off in the middle or dripped for ever.
+    """
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     code: int = 0
+    raw: bytes | None = None
+    sending: Literal["", "cut", "drip"] = ""
 
 
 @dataclass(frozen=True, slots=True)
