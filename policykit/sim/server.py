@@ -204,6 +204,11 @@ class SimServer:
         with self._exchange.lock:
             self._world = self._exchange.world = replace(self._world, drift=drift)
 
+    def strike(self, *faults: Fault | Mapping[str, Any]) -> None:
+        """Let these faults strike from now on, their requests counted from 1; none: all is well again."""
+        with self._exchange.lock:
+            self._exchange.faults = Faults(faults, self.seed)
+
     def adopt(self, key: SimKey) -> SimKey:
         """Let a key made elsewhere open the account."""
         self._keys[key.key] = key
@@ -437,7 +442,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut(reply.sending == "drip", b" ")
 
     def _cut(self, stall: bool, drip: bytes = b"") -> None:
-        """Close without a reply; a stalled connection is first held until the client gives up, and may be dripped on."""
+        """Close without a reply; a stalled connection is first held until the client hangs up, or dripped on."""
         self.close_connection = True
         waited, step = 0.0, DRIP_S if drip else 0.05
         while stall and waited < MAX_STALL_S and not self.server.stopping.is_set():
