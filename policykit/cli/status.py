@@ -11,6 +11,9 @@ import click
 
 from policykit.cli._options import example, format_option
 
+#: Guards that are gone and still shown, the latest first.
+GONE_SHOWN = 3
+
 
 @click.command(epilog=example("policykit status\npolicykit status --format json"))
 @click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
@@ -47,10 +50,13 @@ def command(uri: str | None, output_format: str) -> None:
     live = [guard for guard in guards if beats(guard, host, now)]
     gone = [guard for guard in guards if guard not in live]
     click.echo(f"guards: {len(live)} live, {len(gone)} gone" if guards else "guards: none has used this store")
-    for guard in live + gone:
+    gone.sort(key=lambda guard: -guard.beat_ms)
+    for guard in live + gone[:GONE_SHOWN]:
         heard = f"{(now - guard.beat_ms) / 1000:.0f} s ago" if guard in live else f"{iso(guard.beat_ms)}, gone"
         click.echo(
-            f"  {guard.bot}  {guard.account}  {guard.mode}  policy {guard.policy_name} {guard.policy_version}  "
-            f"{guard.host} pid {guard.pid}, heard {heard}"
+            f"  {guard.bot}  {guard.account}  {guard.mode}  {guard.host} pid {guard.pid}, heard {heard}\n"
+            f"      policy {guard.policy_name} {guard.policy_version}"
         )
+    if len(gone) > GONE_SHOWN:
+        click.echo(f"  and {len(gone) - GONE_SHOWN} that are gone for longer (--format json lists them)")
     click.echo(f"orders of unknown outcome: {len(unknown)}" + ("; see policykit orders --unknown" if unknown else ""))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from policykit.clock import iso
 from policykit.order import Order
+from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent
+from policykit.orders.life import SEEN
+from policykit.traits.base import Family
 from policykit.units import plain
 
 #: Why nobody knows what became of an order, and what settles it. Any other reason is that of the send.
@@ -40,3 +44,13 @@ def why(intent: Intent) -> str:
     if intent.error is None:
         return ""
     return WHY.get(intent.error, intent.error) if intent.state in ("unknown", "sent") else intent.error
+
+
+def proof(intent: Intent, family: Family | None) -> str:
+    """Return when a look-up can prove an unknown order absent, at the earliest: the clock's bound comes on top."""
+    if intent.state != "unknown" or intent.error in SEEN:
+        return ""
+    fence = None if family is None else fence_ms(intent, family, 0)
+    if fence is None:
+        return "no look-up can prove it absent"
+    return f"a look-up after {iso(fence)[11:19]} UTC can prove it absent"
