@@ -17,7 +17,7 @@ from policykit.redact import Secret
 from policykit.sim import SimClock, SimServer
 from policykit.sim.keys import GRANTS
 from policykit.snapshot import KeyReport
-from policykit.traits.base import Exchange, Family, fence_length_ms
+from policykit.traits.base import FENCE_TERMS, Exchange, Family, fence_length_ms, fence_terms
 
 HEAD = """\
 # Exchanges
@@ -38,7 +38,7 @@ _DAY_MS = 86_400_000
 def page() -> str:
     """Return the page."""
     ids = known()
-    parts = [HEAD.format(count=len(ids)), *_told(ids), *_rules(ids), *_orders(ids), *_limits(ids)]
+    parts = [HEAD.format(count=len(ids)), *_told(ids), *_rules(ids), *_orders(ids), *_fences(ids), *_limits(ids)]
     return "\n".join(parts) + "\n"
 
 
@@ -157,6 +157,39 @@ def _family(facts: Family) -> list[str]:
         "-" if fence is None else _seconds(fence),
         "-" if cancel is None else how[cancel.how] + (f" of {cancel.most}" if cancel.most else ""),
     ]
+
+
+def _fences(ids: tuple[str, ...]) -> Iterator[str]:
+    yield "\n## What each fence rests on\n"
+    yield (
+        "Of an order that looks missing: after how long policykit concludes that it never executes, or that it stops "
+        "and asks a person, because a term of the fence is in no document. *Assumed* stands in none either, and is "
+        "taken all the same; where the exchange takes longer than that, an order can execute after it was held for "
+        f"absent. Worked out for a validity of {VALIDITY_MS // 1000} s and clocks {CLOCK_BOUND_MS} ms apart.\n"
+    )
+    yield from _head(f"exchange, product, families, {', '.join(FENCE_TERMS.values())}, an order that looks missing")
+    for name in ids:
+        adapter = load(name)
+        traded = adapter.trades if isinstance(adapter, TradingAdapter) else frozenset()
+        for product, facts in _facts(name).products.items():
+            alike: dict[tuple[str, ...], list[str]] = {}
+            for family, known_of in facts.families.items():
+                alike.setdefault(tuple(_terms(known_of, product in traded)), []).append(family)
+            for cells, families in alike.items():
+                yield f"| {name} | {product} | {', '.join(families)} | {' | '.join(cells)} |"
+
+
+def _terms(facts: Family, traded: bool) -> list[str]:
+    rests = fence_terms(facts)
+    cells = [
+        "-" if how == "unknown" else _seconds(getattr(facts, term)) + (", assumed" if how == "assumed" else "")
+        for term, how in rests.items()
+    ]
+    fence = fence_length_ms(facts, VALIDITY_MS, CLOCK_BOUND_MS)
+    told = "is not traded"
+    if traded:
+        told = "stops and asks" if fence is None else f"absent {_seconds(fence)} after its signing"
+    return [*cells, told]
 
 
 def _seconds(ms: int | None) -> str:

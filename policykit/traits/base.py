@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 #: What an error means, in one word; `exchanges.base.Failure` says what each asks of its reader.
 FailureCode = Literal[
@@ -126,7 +126,11 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """An order family of one product (order, algo, ws-api): what its fence is made of. Times in ms."""
+    """An order family of one product (order, algo, ws-api): what its fence is made of. Times in ms.
+
+    `validity_max_ms`, `processing_ms` and `visibility_lag_ms` are documented, or None. `assumed` names those of them
+    that stand in no document and are taken as a stated assumption all the same.
+    """
 
     client_order_id: ClientOrderId | None
     validity_default_ms: int | None = None
@@ -137,6 +141,7 @@ class Family:
     processing_ms: int | None = None
     #: How long an executed order may be missing from look-ups.
     visibility_lag_ms: int | None = None
+    assumed: frozenset[str] = frozenset()
     #: How all open orders of this family are cancelled; None: not known.
     cancel_all: CancelAll | None = None
     source: str = ""
@@ -249,6 +254,22 @@ def comes_with(exchange: Exchange | None, scopes: Collection[str]) -> frozenset[
     """Return the scopes that the exchange grants together with these, beside them."""
     bundles = exchange.bundles if exchange is not None else ()
     return frozenset(scope for bundle in bundles if set(bundle) & set(scopes) for scope in bundle) - frozenset(scopes)
+
+
+#: The terms of a fence that an exchange sets, and what each is called.
+FENCE_TERMS: Final[Mapping[str, str]] = {
+    "validity_max_ms": "longest validity",
+    "processing_ms": "processing",
+    "visibility_lag_ms": "visibility lag",
+}
+
+
+def fence_terms(family: Family) -> dict[str, Literal["documented", "assumed", "unknown"]]:
+    """Return what each term of FENCE_TERMS rests on; a fence is as good as the weakest, and one unknown is no fence."""
+    return {
+        term: "unknown" if getattr(family, term) is None else ("assumed" if term in family.assumed else "documented")
+        for term in FENCE_TERMS
+    }
 
 
 def fence_length_ms(family: Family, validity_ms: int, clock_bound_ms: int) -> int | None:

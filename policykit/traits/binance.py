@@ -54,6 +54,7 @@ ORDER: Final = Family(
     processing_ms=10_000,  # "General Information": a request times out after 10 s at the matching engine (-1007)
     # Not documented ("some delay in the response is normal and expected", "Data Sources"): an assumed bound.
     visibility_lag_ms=2_000,
+    assumed=frozenset(("visibility_lag_ms",)),
     # "Cancels all active orders on a symbol. This includes orders that are part of an order list."
     cancel_all=CancelAll("DELETE /api/v3/openOrders", "symbol", source=_REST),
     source=_REST,

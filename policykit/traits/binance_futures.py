@@ -1,7 +1,13 @@
 """What Binance's futures have in common, USD-M (fapi) and COIN-M (dapi): each fact with source and date.
 
-Not documented, so None and no fence: the longest recvWindow (spot's 60,000 is not taken over), how long a request may
-take to the matching engine, the lag of look-ups (an algo order was acknowledged and not found for 40 s, PITFALLS 24).
+No family has a fence, since its terms are not documented, and spot's are not theirs. Read for them on 2026-11-21
+(general-info, error-code, websocket-api-general-info, New-Algo-Order, Query-Order, as kept 2026-05-28):
+- the longest recvWindow: none is named (an example has 9,999,999), and spot's -1131 is not among the codes;
+- processing: 408, -1007 and 503 say that the backend did not answer "within the timeout period", never how long that
+  is; the time is checked once, where spot checks it again before the matching engine;
+- lag: nothing is said. An algo order was acknowledged and then not found "for a very long time" (freqtrade#12681,
+  2026-01-02: 3 s, 40 s and later, while it was open); the history of orders once lacked new ones for hours
+  (Binance.Net#592, 2021-02-11). No bound fits that.
 """
 
 from __future__ import annotations

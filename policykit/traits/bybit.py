@@ -34,7 +34,9 @@ ORDER: Final = Family(
         encode=encode_id,
     ),
     validity_default_ms=5_000,  # guide.mdx "recv_window", default 5000
-    # The longest recv_window, the time to the matching engine and the lag of look-ups are not documented: no fence.
+    # No fence. Not documented (guide.mdx@0032268a, open-order.mdx, create-order.mdx; read 2026-11-21): the longest
+    # recv_window, the time to the matching engine ("successfully accepted" is all that an answer says; 170007 is a
+    # time-out of the backend without its length), and the lag of look-ups.
     ahead_ms=1_000,  # guide.mdx: server_time - recv_window <= timestamp < server_time + 1000
     cancel_all=CancelAll(
         "POST /v5/order/cancel-all", "loop", most=500, source=f"{_DOCS}/order/cancel-all.mdx: 500, picked at random"

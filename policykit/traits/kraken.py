@@ -42,7 +42,9 @@ ORDER: Final = Family(
     # add-order: `deadline`, 500 ms to 60 s from now, 5 s when it is not given; the engine matches no order after it.
     validity_default_ms=5_000,
     validity_max_ms=60_000,
-    # The time to the engine and the lag of look-ups are not documented: no fence.
+    # The engine itself holds the deadline ("will prevent this order from matching after this time"; spot-websocket-v2
+    # batch_add, unified-ws batch_add, read 2026-11-21). The lag of look-ups is not documented: no fence.
+    processing_ms=0,
     cancel_all=CancelAll("POST /0/private/CancelAll", "account", source=f"{_DOCS}/rest-api/cancel-all-orders"),
     source=f"{_DOCS}/rest-api/add-order",
 )

@@ -9,7 +9,7 @@ import ccxt
 import pytest
 
 from policykit import traits
-from policykit.traits.base import Exchange, cost, fence_length_ms, product_of
+from policykit.traits.base import Exchange, cost, fence_length_ms, fence_terms, product_of
 from policykit.traits.binance_costs import COSTS
 from tests.traits.make_costs import module, tables
 
@@ -36,6 +36,11 @@ def test_the_fence_of_a_spot_order_is_finite() -> None:
     family = _binance().products["spot"].families["order"]
     assert (family.validity_default_ms, family.validity_max_ms, family.ahead_ms) == (5_000, 60_000, 1_000)
     assert (family.processing_ms, family.visibility_lag_ms) == (10_000, 2_000)
+    assert fence_terms(family) == {
+        "validity_max_ms": "documented",
+        "processing_ms": "documented",
+        "visibility_lag_ms": "assumed",
+    }
     assert family.source.startswith("github.com/binance/binance-spot-api-docs rest-api.md")
 
 

@@ -11,7 +11,7 @@ import pytest
 from policykit import traits
 from policykit.orders.ids import _text
 from policykit.snapshot import SCOPES
-from policykit.traits.base import Exchange, Family
+from policykit.traits.base import FENCE_TERMS, Exchange, Family, fence_length_ms, fence_terms
 
 DAY_MS = 86_400_000
 
@@ -50,7 +50,8 @@ def test_spans_and_counts_are_sane(exchange: Exchange) -> None:
     for name, family in _families(exchange):
         for field in ("validity_default_ms", "validity_max_ms", "ahead_ms", "processing_ms", "visibility_lag_ms"):
             value = getattr(family, field)
-            assert value is None or 1 <= value <= 14 * DAY_MS, f"{name}.{field}"
+            least = 0 if field == "processing_ms" else 1  # an engine that holds the deadline itself adds nothing
+            assert value is None or least <= value <= 14 * DAY_MS, f"{name}.{field}"
         if family.validity_default_ms and family.validity_max_ms:
             assert family.validity_default_ms <= family.validity_max_ms, name
         assert family.source, name
@@ -67,6 +68,20 @@ def test_spans_and_counts_are_sane(exchange: Exchange) -> None:
             assert switch.source, product
             assert (switch.least_ms or 0) <= (switch.most_ms or DAY_MS), product
     assert exchange.ban_ms is None or 1_000 <= exchange.ban_ms <= 3 * DAY_MS
+
+
+def test_only_a_stated_assumption_is_assumed(exchange: Exchange) -> None:
+    """A term that no document names is None, and then there is no fence; the one exception is told by its name."""
+    for name, family in _families(exchange):
+        rests = fence_terms(family)
+        assert list(rests) == list(FENCE_TERMS)
+        known = {term for term, how in rests.items() if how != "unknown"}
+        assert family.assumed <= known, name  # an assumption has a figure
+        assert {term for term, how in rests.items() if how == "assumed"} == family.assumed
+        # DESIGN 7: the lag of Binance spot, and nothing else.
+        stated = {"visibility_lag_ms"} if (exchange.id, name.partition(".")[0]) == ("binance", "spot") else set()
+        assert family.assumed == stated, name
+        assert (fence_length_ms(family, 5_000, 500) is None) == (known != set(FENCE_TERMS)), name
 
 
 def test_costs_are_of_allowances_that_exist(exchange: Exchange) -> None:
