@@ -9,6 +9,7 @@ import socket
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -73,6 +74,14 @@ def tier(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     return choose
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a folder in memory where there is one: for files that are many, and whose disk is not in question."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        yield Path(name)
+
+
 @pytest.fixture(scope="session")
 def top() -> Path:
     """Return the top folder of the project."""
@@ -91,6 +100,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     seconds: dict[str, float] = defaultdict(float)
     cases: dict[str, int] = defaultdict(int)
     tests: dict[str, set[str]] = defaultdict(set)
+    tables: dict[str, str] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
             found = PROMISE.search(getattr(report, "nodeid", ""))
@@ -101,8 +111,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             tests[promise].add(report.nodeid)
             if report.when == "call":
                 cases[promise] += sum(value for name, value in report.user_properties if name == "tier")
+                tables.update((report.nodeid, value) for name, value in report.user_properties if name == "table")
     if not seconds:
         return
+    if PROVING and tables:
+        terminalreporter.section("what each policy of retry comes to")
+        terminalreporter.write_line("\n\n".join(tables[name] for name in sorted(tables)))
     terminalreporter.section(f"promises, {'N' if PROVING else 'P'} figures (docs/reliability.md)")
     for promise in sorted(seconds, key=lambda name: int(name[1:])):
         figure = f"{cases[promise]:>10,} cases" if cases[promise] else " " * 16

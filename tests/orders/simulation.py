@@ -95,13 +95,18 @@ OURS = Rules()
 
 @dataclass
 class Bot:
-    """One process. `skew`: its clock less the exchange's. `corrected`: it signs the exchange's time, not its own."""
+    """One process. `skew`: its clock less the exchange's. `corrected`: it signs the exchange's time, not its own.
+
+    `look`: how often it looked at its signal; `unclear`: what came of this look's order was not clear at once.
+    """
 
     name: str
     skew: int
     corrected: bool
     pid: int
     token: int = 0
+    look: int = 0
+    unclear: bool = False
 
 
 class Simulation:
@@ -132,6 +137,8 @@ class Simulation:
         self.reached: dict[str, int] = {}
         self.wish_of: dict[str, str] = {}
         self.recovered: list[tuple[Intent, Outcome | None]] = []
+        #: How long the bot was kept by each order whose outcome was not clear at once, ms.
+        self.waits: list[int] = []
         skews = (setting.bound_ms, -setting.bound_ms, 0, setting.bound_ms // 2)
         self.bots = []
         for n in range(bots):
@@ -156,7 +163,17 @@ class Simulation:
     @property
     def duplicated(self) -> int:
         """Return how many wishes were executed more than once."""
-        return sum(count > 1 for count in self.venue.executions().values())
+        return sum(len(looks) > 1 for looks in self.venue.executions().values())
+
+    @property
+    def repeated(self) -> int:
+        """Return how many orders were executed more than once for one decision of the bot: retried, and doubled."""
+        return sum(len(looks) > len(set(looks)) for looks in self.venue.executions().values())
+
+    @property
+    def doubled(self) -> int:
+        """Return how many positions the bot opened twice, because it decided again."""
+        return sum(len(set(looks)) > 1 for looks in self.venue.executions().values())
 
     @property
     def alive(self) -> list[tuple[str, int]]:
@@ -200,12 +217,15 @@ class Simulation:
             wish, mine, looks = f"{number}-{n}", list[str](), 0
             while looks < LOOKS and not self._have(mine):
                 looks += 1
+                bot.look, bot.unclear, began = looks, False, self.world.now
                 try:
                     yield from self._place(bot, wish, mine)
                 except Refused:
                     self.denied += 1
                 except Crash:
                     yield from self._restart(bot, wish)
+                if bot.unclear:
+                    self.waits.append(self.world.now - began)
                 if not self._have(mine):
                     yield self.world.now + AGAIN_MS
             self.dropped += not self._have(mine)
@@ -268,7 +288,7 @@ class Simulation:
         intent_id = new_id()
         decision = Decision(intent_id, "allow", "enforce", order.action, order, "sim", "sha256:0", bot.name, now)
         intent = Intent(
-            intent_id, ACCOUNT, order, f"pk{intent_id}", "order", holds, False, bot.name, "host", bot.pid, now,
+            intent_id, ACCOUNT, order, self._rendered(intent_id), "order", holds, False, bot.name, "host", bot.pid, now,
             now + SEND_WITHIN_MS, self.known_validity, changed_ms=now, replaces=replaces,
         )  # fmt: skip
         generation = self.store.facts(ACCOUNT, bot.name).generation
@@ -279,13 +299,18 @@ class Simulation:
         self._step("after_reserve")
         return intent
 
+    def _rendered(self, intent_id: str) -> str:
+        ids = self.family.client_order_id
+        return intent_id if ids is None else ids.encode(intent_id)
+
     def _send(self, bot: Bot, wish: str, mine: list[str], intent: Intent) -> Generator[Any, None, Intent]:
         yield self.world.now + self.world.random.choice((0, SEND_WITHIN_MS))
         if self._banned_until(bot) > self.clock(bot):
             return self.store.outcome(intent.id, Outcome("not_sent", self.clock(bot), closed=True, error="BANNED"))
         signed = self.world.now if bot.corrected else self.clock(bot)
         order = intent.order
-        request = Request(wish, intent.client_order_id, order.symbol, "buy", signed, self.setting.validity_ms)
+        validity = self.setting.validity_ms
+        request = Request(wish, intent.client_order_id, order.symbol, "buy", signed, validity, look=bot.look)
         earlier = [self.store.intent(i) for i in mine if i != intent.id]
         self.sent_while_unknown += any(i is not None and i.state in UNDECIDED for i in earlier)
         self.venue.submit(request)
@@ -294,6 +319,7 @@ class Simulation:
         request.waiter = None
         self._step("after_reply")
         outcome = self._outcome(bot, request)
+        bot.unclear |= outcome.state == "unknown"
         after = self.store.outcome(intent.id, replace(outcome, signed_ms=signed, validity_ms=self.known_validity))
         self._step("after_outcome")
         return after
@@ -317,6 +343,8 @@ class Simulation:
         banned = self._banned_until(bot)
         if banned > now:
             return Answer(now, now, asked=False, not_before_ms=banned)
+        if self.family.client_order_id is None:
+            return Answer(now, now, asked=False)
         self._step("before_look_up")
         found = self.venue.look_up(intent.client_order_id)
         self._step("after_look_up")
@@ -409,7 +437,7 @@ class Simulation:
                 out.append(f"{intent.id} is {intent.state}, and never executed")
             elif intent.state == "settled" and intent.filled != total:
                 out.append(f"{intent.id} is settled with {intent.filled} filled, and {total} were")
-            elif intent.open and intent.state != "unknown":
+            elif intent.open and intent.state != "unknown" and self.family.client_order_id is not None:
                 out.append(f"{intent.id} is {intent.state} for ever")
         return out
 
@@ -420,16 +448,23 @@ class Simulation:
 
 def family_of(setting: Setting, rules: Rules = OURS) -> Family:
     """Return the traits of an exchange, less the terms that are taken away."""
-    ids = ClientOrderId("clientOrderId", "^.{1,36}$", "open", lambda text: text)
-    return Family(
-        ids,
-        validity_default_ms=setting.validity_ms if setting.expires else None,
-        validity_max_ms=60_000 if setting.expires else None,
-        ahead_ms=setting.ahead_ms,
-        processing_ms=setting.processing_ms if "processing" in rules.terms else 0,
-        visibility_lag_ms=setting.lag_ms if "lag" in rules.terms else 0,
-        source="tests/orders",
-    )
+    family = setting.family
+    if family is None:
+        ids = ClientOrderId("clientOrderId", "^.{1,36}$", "open", lambda text: f"pk{text}")
+        family = Family(
+            ids,
+            validity_default_ms=setting.validity_ms if setting.expires else None,
+            validity_max_ms=60_000 if setting.expires else None,
+            ahead_ms=setting.ahead_ms,
+            processing_ms=setting.processing_ms,
+            visibility_lag_ms=setting.lag_ms,
+            source="tests/orders",
+        )
+    if "processing" not in rules.terms and family.processing_ms is not None:
+        family = replace(family, processing_ms=0)
+    if "lag" not in rules.terms and family.visibility_lag_ms is not None:
+        family = replace(family, visibility_lag_ms=0)
+    return family
 
 
 def naive(retry: str, sim: Simulation) -> Generator[Any, Answer, None]:

@@ -17,6 +17,7 @@ from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import RetryPlan
 from policykit.store.memory import MemoryStore
 from tests.orders.simulation import ACCOUNT, PLAN, STEPS, Rules, Simulation
+from tests.orders.table import TERMS
 from tests.orders.venue import Setting
 
 Tier = Callable[[int, int], int]
@@ -30,7 +31,6 @@ SETTINGS = (
     Setting("clocks five seconds apart", bound_ms=5_000, validity_ms=20_000, ahead_ms=6_000),
     Setting("most requests go wrong", faults=0.9),
 )
-TERMS = ("validity", "processing", "bound", "lag")
 CHUNK = 2_000
 OURS = Rules()
 
@@ -45,7 +45,7 @@ def runs(wishes: int, setting: Setting, rules: Rules = OURS, plan: RetryPlan = P
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: s.name)
 def test_I1_a_wish_is_executed_at_most_once(setting: Setting, crash: float, tier: Tier) -> None:
     """Under every fault, and killed at any step, no wish is executed twice, and the store believes what is true."""
-    for sim in runs(tier(1_700, 84_000), setting, Rules(crash=crash)):
+    for sim in runs(tier(1_700, 8_400), setting, Rules(crash=crash)):
         assert (sim.duplicated, sim.untrue(), sim.sent_while_unknown) == (0, [], 0)
         assert sim.reserved() == 0
         assert sim.dropped < 0.05 * len(sim.wish_of)
@@ -122,11 +122,11 @@ def test_I5_recovery_settles_after_a_crash_at_any_step(step: str, expires: bool,
 
 
 @pytest.mark.parametrize("expires", [True, False], ids=["fence", "no fence"])
-def test_I5_recovery_needs_nothing_but_the_file(expires: bool, tier: Tier, tmp_path: Path) -> None:
+def test_I5_recovery_needs_nothing_but_the_file(expires: bool, tier: Tier, folder: Path) -> None:
     """With the store opened afresh from its SQLite file after each of many crashes, the same holds."""
     for seed in range(tier(1, 100)):
         setting = Setting("crash", expires=expires, faults=0.6)
-        sim = Simulation(setting, seed, 120, Rules(crash=0.05), bots=2, file=tmp_path / f"{seed}.db").run()
+        sim = Simulation(setting, seed, 60, Rules(crash=0.05), bots=2, file=folder / f"{seed}.db").run()
         assert (sim.changed_again, sim.duplicated, sim.untrue(), sim.sent_while_unknown) == (0, 0, [], 0)
         assert sim.reserved() == len(sim.store.intents(ACCOUNT))
         assert sim.crashes > 10

@@ -14,6 +14,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any, NamedTuple
 
+from policykit.traits.base import Family
+
 CLIENT_TIMEOUT_MS = 2_000
 QUANTITY = Decimal(10)
 RETRY_AFTER_MS = {"429": 1_000, "418": 8_000}
@@ -37,7 +39,8 @@ FAULTS = (
 class Setting:
     """How an exchange behaves. `dedupe`: among which orders a client order id is unique.
 
-    `ahead_ms`: a signing time this far ahead of the exchange's clock is refused (Binance: 1 s).
+    `ahead_ms`: a signing time this far ahead of the exchange's clock is refused (Binance: 1 s). `family`: what is known
+    of it where that is less than how it behaves, as in the real traits; None: all of it.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Setting:
     bound_ms: int = 500
     ahead_ms: int = 1_000
     faults: float = 0.35
+    family: Family | None = None
 
 
 class Seen(NamedTuple):
@@ -66,7 +70,10 @@ class Seen(NamedTuple):
 
 @dataclass(slots=True)
 class Request:
-    """One signed order on its way. `wish` is what the bot means once, whatever ids and intents it takes."""
+    """One signed order on its way. `wish` is what the bot means once, whatever ids and intents it takes.
+
+    `look`: which of the bot's looks at its signal sent it.
+    """
 
     wish: str
     client_order_id: str
@@ -78,6 +85,7 @@ class Request:
     reply_seen: Seen | None = None
     waiter: Callable[[], None] | None = None
     answers: bool = True
+    look: int = 0
 
 
 @dataclass(slots=True)
@@ -235,11 +243,11 @@ class Venue:
 
     # ---- the truth, for the proofs
 
-    def executions(self) -> dict[str, int]:
-        """Count executed orders by wish."""
-        out: dict[str, int] = {}
+    def executions(self) -> dict[str, list[int]]:
+        """Return for each wish which look sent each of its executed orders."""
+        out: dict[str, list[int]] = {}
         for order in self.orders:
-            out[order.request.wish] = out.get(order.request.wish, 0) + 1
+            out.setdefault(order.request.wish, []).append(order.request.look)
         return out
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,15 +18,6 @@ from policykit.store import Observation
 from policykit.store.sqlite import SqliteStore
 from tests.store.disk import Disk, PowerCut
 from tests.store.made import ACCOUNT, BTC, NOW, dump, hold_position, hold_sum, replayed, reserve
-
-MEMORY = Path("/dev/shm")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a folder in memory where there is one: the disk of these tests is a simulated one."""
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
-        yield Path(name)
 
 
 def acts(store: SqliteStore, random: Random) -> Iterator[None]:
