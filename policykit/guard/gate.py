@@ -23,6 +23,7 @@ from policykit.exchanges.base import Call, Failure
 from policykit.exchanges.decided import carries
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, ReadWaits, scrubbed
+from policykit.guard.own import OWN
 from policykit.order import CANCELS, Order
 from policykit.orders.intent import Outcome
 from policykit.orders.life import after_failure, after_reply, not_before_ms
@@ -167,7 +168,7 @@ class Gate:
         if banned > now and guard.mode != "shadow":
             return self._wait(banned - now, "the exchange told us to wait (429 or 418)")
         asked = Order("", type=ticket.call.name, action="data.read")
-        ticket.holds = tuple(_weighed(hold, ticket.call) for hold in guard.engine.assess(facts, asked, now).holds)
+        ticket.holds = tuple(self._read(hold, ticket.call) for hold in guard.engine.assess(facts, asked, now).holds)
         if not ticket.holds:
             return 0
         try:
@@ -179,6 +180,17 @@ class Gate:
         hold = ticket.holds[grant.failed[0]]
         wait_ms = hold.span_ms - now % hold.span_ms if hold.fixed else hold.span_ms // 10
         return self._wait(wait_ms, f"{hold.check}: {grant.used[grant.failed[0]]} of {hold.limit} is used")
+
+    def _read(self, hold: Hold, call: Call) -> Hold:
+        """Return a hold on a budget with what this very call weighs, and, of a bot's read, with what those may use.
+
+        One that weighs more than that passes while nothing else was spent.
+        """
+        name = hold.counter.split("|")[1]
+        amount = max(hold.amount, call.weight) if name == REQUEST_WEIGHT else hold.amount
+        budget = None if OWN.get() is not None else (self.guard.policy.model.rate_budgets or {}).get(name)
+        limit = hold.limit if budget is None else min(hold.limit, max(budget.for_reads, amount))
+        return hold._replace(amount=amount, limit=limit)
 
     def _wait(self, wait_ms: int, why: str) -> int:
         if wait_ms > self.wait_max_ms:
@@ -281,13 +293,6 @@ class Gate:
                 told = used.get(f"{name}|{span}")
                 if told is not None and hold.fixed and ticket.now_ms // hold.span_ms == now // hold.span_ms:
                     guard.store.at_least(hold._replace(amount=told), now)
-
-
-def _weighed(hold: Hold, call: Call) -> Hold:
-    """Return a hold on request weight with what this very call weighs: for all symbols it is dearer than for one."""
-    if hold.counter.split("|")[1] != REQUEST_WEIGHT:
-        return hold
-    return hold._replace(amount=max(hold.amount, call.weight))
 
 
 def _permitted() -> Admitted | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from policykit.clock import Clock
 from policykit.exchanges.base import CallFailed, OrderState, run
+from policykit.guard.own import asking
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent
 from policykit.orders.life import UNDECIDED
@@ -71,6 +72,7 @@ def concerns_policy(policy: EffectivePolicy, scope: str) -> bool:
     return policy.account_key == name if kind == "account" else True
 
 
+@asking()
 def cancel_entries(guard: Guard, client: Any, scope: str = "all") -> Cancelled:
     """Cancel every order of an account that can increase exposure; keep what can only reduce (`cancel: all` takes all).
 

@@ -23,6 +23,7 @@ from policykit.exchanges.base import CallFailed, LiveAccount, run
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
+from policykit.guard.own import asking
 from policykit.guard.pricing import contract_sizes, needs_quotes, prices, settings
 from policykit.guard.transfers import Transfers
 from policykit.guard.worth import debt_of, equity_of
@@ -94,7 +95,8 @@ class Maintenance:
     def round(self) -> None:
         """Ask and take in, once. What fails is logged and leaves facts to grow old, which denies increases."""
         try:
-            self._round()
+            with asking():
+                self._round()
             self._complaint = ""
         except (PolicykitError, OSError) as error:
             self._complain(str(error))

@@ -18,6 +18,7 @@ from policykit.exchanges.base import Steps, arun, run
 from policykit.guard.client_errors import ClientDenied
 from policykit.guard.gate import Gate
 from policykit.guard.loans import LOANS, loan
+from policykit.guard.own import asking
 from policykit.guard.steps import setting_of
 from policykit.guard.stream_gate import CANCELLING, Streamed
 from policykit.guard.unified import WIRES, Unified
@@ -155,7 +156,8 @@ class SyncProtected(Unified):
 
     async def _policykit_read(self, steps: Steps[T]) -> T:
         guard = self.policykit_gate.guard
-        return run(guard.adapter, self, steps, guard.clock)
+        with asking():
+            return run(guard.adapter, self, steps, guard.clock)
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         return _finish(self._policykit_fetch(url, method, headers, body))
@@ -209,7 +211,8 @@ class AsyncProtected(Streamed, Unified):
 
     async def _policykit_read(self, steps: Steps[T]) -> T:
         guard = self.policykit_gate.guard
-        return await arun(guard.adapter, self, steps, guard.clock)
+        with asking():
+            return await arun(guard.adapter, self, steps, guard.clock)
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         return await self._policykit_fetch(url, method, headers, body)

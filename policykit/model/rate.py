@@ -100,5 +100,13 @@ class RateBudget(Section):
 
     @property
     def for_entries(self) -> int:
-        """What entries and reads may use of one window: what `keep_for_exits` leaves of that."""
+        """What entries and the guard's own reads may use of one window: what `keep_for_exits` leaves of that."""
         return max(0, self.for_exits - ceil(self.limit * (self.keep_for_exits or _NONE).fraction))
+
+    @property
+    def for_reads(self) -> int:
+        """What bots' reads may use of one window: half of that, since the guard's own polling may take as much (PK408).
+
+        So reads never starve what keeps facts fresh, nor entries.
+        """
+        return ceil(self.for_entries / 2)
