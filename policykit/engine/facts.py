@@ -167,3 +167,5 @@ class Facts:
     recovered: bool = True
     #: Set when the store itself cannot be trusted for increases (STORE_RESET, STORE_EPHEMERAL, STORE_DAMAGED).
     store_problem: tuple[str, str] | None = None
+    #: What is wrong with the streams that this bot trades by: (reason code, message). The guard adds it, no store does.
+    streams: tuple[tuple[str, str], ...] = ()

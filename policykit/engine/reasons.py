@@ -130,6 +130,10 @@ REASONS: Final[dict[str, ReasonText]] = {
         "the amends allowed in the window are used up",
         "wait until the window has passed, and see what makes the bot amend so often",
     ),
+    "RATE_CONNECTS": ReasonText(
+        "the connects of streams allowed in the window are used up",
+        "wait until the window has passed, and see what makes streams break so often",
+    ),
     "RATE_COOLDOWN": ReasonText(
         "the last entry in the symbol was too short a time ago", "wait until that time has passed; exits pass"
     ),
@@ -249,6 +253,14 @@ REASONS: Final[dict[str, ReasonText]] = {
         "the store's address cannot be read", "use memory:, sqlite:///PATH or valkey://HOST:PORT/0"
     ),
     "STORE_VERSION": ReasonText("the store was written by a newer policykit", "upgrade policykit on this host"),
+    "STREAM_GAP": ReasonText(
+        "a stream came back, and what was missed meanwhile is not read yet",
+        "wait for the next round of the guard's maintenance, or give facts with `guard.observe`; exits pass",
+    ),
+    "STREAM_STALE": ReasonText(
+        "a stream that the bot trades by is down or silent",
+        "see in the log (`policykit.guard`) why it does not connect; exits pass meanwhile",
+    ),
     "TRADING_FROZEN": ReasonText(
         "trading is frozen, reductions too: a compromise is suspected",
         "follow the runbook; then a named person runs `policykit resume --scope SCOPE --by NAME --why TEXT`",

@@ -15,8 +15,8 @@ from policykit.model.base import Section, metas
 _CHECK: Final = "check:"
 _GUARD: Final = "guard:"
 #: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
-#: nothing compares positions (`reconciliation`), feeds a dead man's switch, caps connects or keeps a stage's evidence.
-GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "on_breach", "orders", "recovery", "store"))
+#: nothing compares positions (`reconciliation`), feeds a dead man's switch or keeps a stage's evidence.
+GUARD_PARTS: Final = frozenset(("client", "gate", "halt", "on_breach", "orders", "recovery", "store", "streams"))
 #: The engine's checks that hold a field of the language.
 CHECKS: Final = frozenset(
     (
@@ -58,6 +58,7 @@ CHECKS: Final = frozenset(
         "risk.sides",
         "risk.time_in_force",
         "risk.trading_hours",
+        "retry.reconnect.max_per",
         "risk.max_leverage",
         "risk.max_open_orders",
         "risk.max_order_notional",

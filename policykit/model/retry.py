@@ -85,18 +85,51 @@ class Reconnect(Section):
 
     wait_initial: Annotated[
         DurationText | None,
-        Meta("The first wait.", HIGHER, unit="duration", guide=("G39",), held_by=("rule:PK5xx",)),
+        Meta(
+            "The wait before the first try after a loss; 1 s if absent.",
+            HIGHER,
+            unit="duration",
+            guide=("G39",),
+            held_by=("guard:streams", "rule:PK5xx"),
+        ),
     ] = None
     factor: Annotated[
         NumberText | None,
-        Meta("What each wait is multiplied by.", HIGHER, unit="times", guide=("G39",), held_by=("rule:PK5xx",)),
+        Meta(
+            "What each wait is multiplied by; 2 if absent.",
+            HIGHER,
+            unit="times",
+            guide=("G39",),
+            held_by=("guard:streams", "rule:PK5xx"),
+        ),
     ] = None
-    wait_max: Annotated[DurationText | None, Meta("The longest wait.", NEUTRAL, unit="duration", guide=("G39",))] = None
+    wait_max: Annotated[
+        DurationText | None,
+        Meta(
+            "The longest wait, and how long a connection must live for the waits to begin anew; 60 s if absent.",
+            NEUTRAL,
+            unit="duration",
+            guide=("G39",),
+        ),
+    ] = None
     jitter: Annotated[
-        Jitter | None, Meta("How much of a wait is random.", _JITTER, guide=("G39",), held_by=("rule:PK5xx",))
+        Jitter | None,
+        Meta(
+            "How much of a wait is random: nothing, its half, or all of it (the default).",
+            _JITTER,
+            guide=("G39",),
+            held_by=("guard:streams", "rule:PK5xx"),
+        ),
     ] = None
     max_per: Annotated[
-        CountWindow | None, Meta("The most connects in a window.", SECTION, guide=("G39",), held_by=("guard:streams",))
+        CountWindow | None,
+        Meta(
+            "The most connects in a window, of every process of the store behind one address (or of one account, where "
+            "the exchange does not count by address).",
+            SECTION,
+            guide=("G39",),
+            held_by=("check:retry.reconnect.max_per",),
+        ),
     ] = None
 
 

@@ -202,6 +202,8 @@ class Exchange:
     products: Mapping[str, Product]
     #: The first is the one that reads are counted against, when any is.
     rate_windows: tuple[RateWindow, ...] = ()
+    #: How many connections of streams may be opened; None: not known.
+    connects: RateWindow | None = None
     #: What its errors mean: by its own code as text, and `http:403` for a status without a code that is known.
     errors: Mapping[str, ErrorMeaning] = field(default_factory=dict)
     #: What the text of an error means where codes are too coarse: (a part of the text, meaning), first match counts.

@@ -140,6 +140,14 @@ EXCHANGE: Final = Exchange(
             source=f"{_REST}, GET /api/v3/rateLimit/order",
         ),
     ),
+    connects=RateWindow(
+        "connects",
+        300,
+        300_000,
+        "rolling",  # fixed or rolling is not said; rolling is the careful one
+        "ip",
+        source="binance-spot-api-docs web-socket-streams.md: 300 connections every 5 minutes by address (read 2026-11)",
+    ),
     # A bot on both hosts counts in one budget, each call with its own weight: a limit for USD-M is at most 2,400.
     costs={
         "request-weight": WEIGHTS | COSTS["fapi"] | COSTS["dapi"],

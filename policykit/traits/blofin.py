@@ -100,6 +100,7 @@ EXCHANGE: Final = Exchange(
         ),
         RateWindow("orders", 30, 10_000, "rolling", "account", source=f"{_DOCS} REST API Limits: trading, by user"),
     ),
+    connects=RateWindow("connects", 1, 1_000, "rolling", "ip", source=f"{_DOCS}: one new connection a second"),
     costs={"orders": _ORDERS},
     # Codes of errors.md@1745d92 (to 15xxx), those of 1524xx by ccxt's table with the exchange's own words beside them.
     errors={

@@ -115,6 +115,14 @@ EXCHANGE: Final = Exchange(
         RateWindow("orders-spot", 20, 1_000, "rolling", "account", source=f"{_DOCS}/rate-limit.mdx"),
         RateWindow("orders-linear", 10, 1_000, "rolling", "account", source=f"{_DOCS}/rate-limit.mdx"),
     ),
+    connects=RateWindow(
+        "connects",
+        500,
+        300_000,
+        "rolling",
+        "ip",
+        source="bybit-exchange.github.io/docs/v5/rate-limit: 500 connections in 5 minutes by address (read 2026-11)",
+    ),
     costs={
         "orders-spot": {"POST /v5/order/create": 1},
         "orders-linear": {"POST /v5/order/create": 1},

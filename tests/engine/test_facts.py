@@ -7,7 +7,7 @@ from dataclasses import fields
 from policykit.engine.facts import Facts, Halt, Streak
 
 #: What is not unknown without being told: that nothing was halted or banned, and that nothing waits to be settled.
-KNOWN = {"generation": 0, "groups": (), "halts": (), "unpriced": (), "recovered": True}
+KNOWN = {"generation": 0, "groups": (), "halts": (), "unpriced": (), "recovered": True, "streams": ()}
 
 
 def test_nothing_is_known_of_a_new_account() -> None:

@@ -57,6 +57,7 @@ SETS: dict[str, Any] = {
     "risk.risk_at_stop": "1% of equity",
     "risk.max_price_move": {"limit": "10%", "per": "5m"},
     "risk.max_slippage": "1%",
+    "retry.reconnect.max_per": {"limit": 50, "per": "5m"},
     "risk.max_open_orders_per_symbol": 5,
     "risk.max_orders_per_symbol": {"limit": 10, "per": "1m"},
     "risk.max_amends": {"limit": 10, "per": "1m"},
@@ -126,6 +127,7 @@ HARMLESS = {
     "banned_until_ms",
     "recovered",
     "store_problem",
+    "streams",
     # Facts that only some limits ask for: each such check has its own test.
     "quotes",
     "contracts",
@@ -147,7 +149,8 @@ HARMLESS = {
 def test_I12_every_missing_fact_denies(name: str) -> None:
     """Facts taken away field by field: what is unknown denies a buy with a code, and lets a sell pass."""
     assert set(MISSING) | HARMLESS == {field.name for field in fields(Facts)}
-    empty = {"marks": {}, "positions": {}, "contract_sizes": {}, "banned_until_ms": {}, "halts": (), "generation": 0}
+    empty = {"marks": {}, "positions": {}, "contract_sizes": {}, "banned_until_ms": {}, "halts": (), "streams": ()}
+    empty |= {"generation": 0}
     known = replace(FACTS, **{name: empty.get(name, True if name == "recovered" else None)})
     found = codes(engine().assess(known, order(), NOW))
     assert (found[:1] == [MISSING[name]]) if name in MISSING else (found == [])

@@ -76,7 +76,6 @@ def test_limits_that_nothing_holds_are_these() -> None:
         "reconciliation.orders_every",
         "reconciliation.positions_every",
         "reconciliation.tolerance",
-        "retry.reconnect.max_per",
         "stage.evidence",
     ]
 

@@ -59,7 +59,7 @@ def test_allowed_order_is_told_with_its_claims(policy: str, capsys: pytest.Captu
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "order.create allowed: order notional 590.005 USDT; can increase",
-        f"  policy mm {version}, {policy}; 17 checks",
+        f"  policy mm {version}, {policy}; 18 checks",
         "  holds 0.11 of 0.33333333: binance/main|position|BTC",
         "  holds 1 of 20: binance/main|open_orders",
         "  holds 1 of 30: binance/main|orders|60000",
