@@ -1,13 +1,14 @@
 """What Binance's futures have in common, USD-M (fapi) and COIN-M (dapi): each fact with source and date.
 
-No family has a fence, since its terms are not documented, and spot's are not theirs. Read for them on 2026-11-21
-(general-info, error-code, websocket-api-general-info, New-Algo-Order, Query-Order, as kept 2026-05-28):
-- the longest recvWindow: none is named (an example has 9,999,999), and spot's -1131 is not among the codes;
-- processing: 408, -1007 and 503 say that the backend did not answer "within the timeout period", never how long that
-  is; the time is checked once, where spot checks it again before the matching engine;
-- lag: nothing is said. An algo order was acknowledged and then not found "for a very long time" (freqtrade#12681,
-  2026-01-02: 3 s, 40 s and later, while it was open); the history of orders once lacked new ones for hours
-  (Binance.Net#592, 2021-02-11). No bound fits that.
+A plain order of USD-M has a fence: since 2023-04-18 the matching engine itself holds recvWindow (change-log 2023-04-17;
+error-code -5028), so what it lets in later than that it refuses. Only the lag of look-ups is in no document: assumed.
+No other family has one (general-info, error-code, change-log, websocket-api-general-info, New-Algo-Order, Query-Order,
+as kept 2026-05-28, read 2026-11-21):
+- algo: its endpoint is not among those whose orders the engine checks, and 408, -1007 and 503 do not say after how long
+  the backend gives up. One was acknowledged and then not found "for a very long time", while it was open
+  (freqtrade#12681, 2026-01-02: 3 s, 40 s and later): no lag that is a bound is known.
+- ws-api: `order.place` is not among those endpoints either.
+- COIN-M: the same check is announced there with its release date "TBD" (-4188).
 """
 
 from __future__ import annotations
@@ -77,10 +78,27 @@ def families(api: Api) -> dict[str, Family]:
     )
     # The websocket has order.place and algoOrder.place, and no call that cancels all.
     return {
-        "order": order,
+        "order": _fenced(order) if api == "fapi" else order,
         "algo": algo,
         "ws-api": replace(order, cancel_all=None, source=_source(api, "websocket-api-general-info")),
     }
+
+
+def _fenced(order: Family) -> Family:
+    """Return the plain orders of USD-M with their fence.
+
+    change-log 2023-04-17, released 2023-04-18: "the order placing requests are valid if recvWindow + timestamp =>
+    matching engine timestamp", of POST and PUT order and batchOrders.
+    """
+    return replace(
+        order,
+        validity_max_ms=60_000,  # the rule is for any recvWindow; no longer one than spot's most is relied on
+        processing_ms=0,
+        # Not documented; five times what is assumed of spot, where an order was not found after 2 s (freqtrade#3116,
+        # 2020-03-29). The *history* of USD-M lacked new orders for hours once (Binance.Net#592, 2021-02-11).
+        visibility_lag_ms=10_000,
+        assumed=frozenset(("visibility_lag_ms",)),
+    )
 
 
 def switch(api: Api) -> DeadManSwitch:
@@ -98,6 +116,7 @@ def _refused(words: str) -> ErrorMeaning:
     return ErrorMeaning("ORDER_REJECTED", "no", words)
 
 
+_LATE: Final = ErrorMeaning("CLOCK", "no", "the order reached the matching engine after its validity; send it anew")
 #: general-info, "HTTP Return Codes": 4XX is "used for malformed requests; the issue is on the sender's side", -1008 is
 #: "100% failure"; error-code: 20xx are "processing issues" named rejections, 40xx and 50xx "filters and other issues".
 #: -1000, -1001, -1006, -1007 and 503 say nothing of an order; a duplicate id may be that of the order itself.
@@ -153,6 +172,8 @@ ERRORS: Final[dict[str, ErrorMeaning]] = {
     "-4164": _refused("the notional is under the symbol's minimum"),  # ccxt 4.5.90
     "-5021": _refused("a fill-or-kill order that cannot fill whole"),
     "-5022": _refused("a post-only order that would take at once"),
+    "-5028": _LATE,
+    "-4188": _LATE,  # of COIN-M
     "http:403": ErrorMeaning("ADDRESS_NOT_ALLOWED", "unknown", "the web application firewall refuses this address"),
     "http:408": UNPROVEN,
     "http:503": UNPROVEN,

@@ -185,9 +185,35 @@ def test_a_time_out_that_executed_is_found_in_its_family(start: Start, exchange:
 
 
 @EXCHANGES
-@pytest.mark.parametrize("family", ["order", "algo"])
-def test_one_that_never_arrived_stays_unknown(start: Start, exchange: str, family: str) -> None:
-    """I2: how long USD-M may take is not documented, so there is no fence: nothing is re-sent, a person decides."""
+def test_one_that_never_arrived_is_sent_again_behind_the_fence(start: Start, exchange: str) -> None:
+    """I1: the matching engine refuses it from its validity on: missing behind the fence it is absent, and sent anew."""
+    text = policy(exchange).replace("max_age: 10s", "max_age: 5m")
+    world, guard, client = begin(start, {"at": "order", "do": "drop", "when": [1]}, exchange=exchange, text=text)
+    began = world.clock.now_ms()
+    order = client.create_order(*ENTRIES["order"])
+    assert (order["status"], order["filled"]) == ("closed", 0.1)
+    assert placed(world) == [("buy", "MARKET", TENTH)]
+    assert world.sim.truth.executed[0].time_ms - began > 15_500  # 5 s valid, 10 s of lag, clocks 0.5 s apart
+    told = [kind for kind in kinds(guard) if kind != "lookup"]
+    assert told == ["decision allow", "unknown", "absent", "decision allow", "settled"]
+
+
+@EXCHANGES
+def test_one_that_is_late_is_refused_by_the_matching_engine(start: Start, exchange: str) -> None:
+    """It was let in at the last moment and waits for the engine until after the fence: that refuses it (-5028)."""
+    late = {"at": "order", "do": "late", "when": [1], "wire": 4.9, "processing": 10.0}
+    text = policy(exchange).replace("max_age: 10s", "max_age: 5m")
+    world, _, client = begin(start, late, exchange=exchange, text=text)
+    order = client.create_order(*ENTRIES["order"])
+    assert (order["status"], placed(world)) == ("closed", [("buy", "MARKET", TENTH)])
+    assert world.sim.truth.rejected[-5028] == 1
+    assert world.sim.held(SWAP) == TENTH
+
+
+@EXCHANGES
+def test_an_algo_order_that_never_arrived_stays_unknown(start: Start, exchange: str) -> None:
+    """I2: how late one may show is not documented, so there is no fence: nothing is re-sent, a person decides."""
+    family = "algo"
     terms = ENTRIES[family]
     world, guard, client = begin(start, {"at": "order", "do": "drop", "when": [1]}, exchange=exchange)
     with pytest.raises(ClientOutcomeUnknown) as unknown:

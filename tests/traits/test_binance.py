@@ -139,14 +139,17 @@ def test_the_windows_of_futures() -> None:
 @pytest.mark.parametrize(
     ("exchange_id", "api"), [("binance", "fapi"), ("binanceusdm", "fapi"), ("binancecoinm", "dapi")]
 )
-def test_futures_have_no_fence(exchange_id: str, api: str) -> None:
-    """What is not documented of futures is None: no family has a fence, and each has a way of its own to cancel all."""
+def test_of_futures_only_plain_orders_of_usdm_have_a_fence(exchange_id: str, api: str) -> None:
+    """Its matching engine holds recvWindow, so nothing is processed after it; of the others that is not documented."""
     product = _load(exchange_id).products["swap"]
     assert sorted(product.families) == ["algo", "order", "ws-api"]
-    for family in product.families.values():
+    fenced = {"order"} if api == "fapi" else set()
+    for name, family in product.families.items():
         assert (family.validity_default_ms, family.ahead_ms) == (5_000, 1_000)
-        assert (family.validity_max_ms, family.processing_ms, family.visibility_lag_ms) == (None, None, None)
-        assert fence_length_ms(family, 5_000, 1_000) is None
+        terms = (family.validity_max_ms, family.processing_ms, family.visibility_lag_ms)
+        assert terms == ((60_000, 0, 10_000) if name in fenced else (None, None, None))
+        assert fence_length_ms(family, 5_000, 500) == (15_500 if name in fenced else None)
+        assert set(fence_terms(family).values()) == ({"documented", "assumed"} if name in fenced else {"unknown"})
     ids = {name: family.client_order_id for name, family in product.families.items()}
     assert {name: found and found.param for name, found in ids.items()} == {
         "order": "newClientOrderId",

@@ -33,6 +33,8 @@ ACCOUNT = "futures"
 _DONE = "The operation of cancel all open order is done."
 #: An order that was cancelled or expired without a fill is not found after three days (Query-Order).
 _FORGOTTEN_MS = 3 * 86_400_000
+#: recvWindow where none is sent (general-info).
+_RECV_WINDOW_MS = 5_000
 
 
 def _guarded(handler: Handler) -> Handler:
@@ -42,6 +44,18 @@ def _guarded(handler: Handler) -> Handler:
             return handler(world, params, now_ms, quirks)
         except Refused as error:
             raise refused(error) from None
+
+    return run
+
+
+def _in_time(handler: Handler) -> Handler:
+    """Let the matching engine check the time once more (change-log 2023-04-17): POST and PUT order, not the algo's."""
+
+    def run(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+        window = whole(params, "recvWindow")
+        if now_ms - int(params["timestamp"]) > (_RECV_WINDOW_MS if window is None else window):
+            return bad(-5028, "Timestamp for this request is outside of the ME recvWindow.")
+        return handler(world, params, now_ms, quirks)
 
     return run
 
@@ -200,9 +214,9 @@ _TRADE, _READ = "enableFutures", "enableReading"
 _Row = tuple[str, str, Callable[[Params], int], Handler, str]
 _LIST: list[_Row] = [
     # "0 on IP rate limit", and 1 of both order counts (New-Order); weights elsewhere as the pages say.
-    ("POST /fapi/v1/order", "order", _flat(0), _place(algo=False), _TRADE),
+    ("POST /fapi/v1/order", "order", _flat(0), _in_time(_place(algo=False)), _TRADE),
     ("POST /fapi/v1/algoOrder", "order", _flat(0), _place(algo=True), _TRADE),
-    ("PUT /fapi/v1/order", "order", _flat(1), amend, _TRADE),
+    ("PUT /fapi/v1/order", "order", _flat(1), _in_time(amend), _TRADE),
     ("DELETE /fapi/v1/order", "cancel", _flat(1), _cancel(algo=False), _TRADE),
     ("DELETE /fapi/v1/algoOrder", "cancel", _flat(1), _cancel(algo=True), _TRADE),
     ("DELETE /fapi/v1/allOpenOrders", "cancel", _flat(1), _cancel_all(algo=False), _TRADE),
