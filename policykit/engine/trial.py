@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from policykit.decision import Assessment, Decision, Hold, group_owner
+from policykit.decision import Assessment, Decision, Hold
 from policykit.engine.engine import Engine
 from policykit.engine.explain import denial_message, explain_failed
 from policykit.engine.facts import Fact, Facts, Position
@@ -188,7 +188,7 @@ def _counted(setup: Setup, facts: Facts, now_ms: int) -> Facts:
     keys = {**dict.fromkeys(units, Position()), **facts.positions}
     positions = {key: one._replace(unit=unit_steps(units.get(key, Decimal(0)))) for key, one in keys.items()}
     held = (key for key, one in positions.items() if not one.unit and any(_worst(one)) and key != setup.currency)
-    groups = tuple(group_owner(name, setup.currency) for name in sorted(setup.policy.groups or {}))
+    groups = tuple(setup.effective.group_owner(name) for name in sorted(setup.policy.groups or {}))
     return replace(facts, positions=positions, unpriced=tuple(sorted(held)), groups=groups)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any, Final, Literal
 
-from policykit.decision import group_owner
 from policykit.errors import PolicykitError
 from policykit.orders.life import RetryPlan
 from policykit.policy import EffectivePolicy
@@ -66,14 +65,14 @@ def counted(policy: EffectivePolicy, *beside: EffectivePolicy) -> dict[str, Any]
     What candidates `beside` it ask for is counted too, but an account joins a group by its own policy only.
     """
     risks = [one.model.risk for one in (policy, *beside) if one.model.risk is not None]
-    groups, currency = policy.model.groups or {}, policy.model.account.currency
+    groups = policy.model.groups or {}
     said: dict[str, Any] = {}
     if any(risk.consecutive_losses is not None for risk in risks):
         said["trades"] = True
     if any(risk.partial_fills is not None for risk in risks):
         said["entries"] = True
     if groups:
-        said["groups"] = [group_owner(name, currency) for name in sorted(groups)]
+        said["groups"] = [policy.group_owner(name) for name in sorted(groups)]
     return said
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
+from policykit.decision import group_owner
 from policykit.model.policy import Policy
 from policykit.model.types import date_ms
 from policykit.model.waivers import Waiver
@@ -50,8 +51,19 @@ class EffectivePolicy:
 
     @property
     def account_key(self) -> str:
-        """The name that counters are kept by: `binance/main`."""
-        return f"{self.model.exchange}/{self.model.account.name}"
+        """The name that counters are kept by: `binance/main`, of a sandbox `binance/main@sandbox`.
+
+        A policy is tried in a sandbox under the names that it will have: play money must not count as real.
+        """
+        return f"{self.model.exchange}/{self.model.account.name}" + self._suffix
+
+    def group_owner(self, name: str) -> str:
+        """Name what is counted over all accounts of a group, in the account's currency and environment."""
+        return group_owner(name + self._suffix, self.model.account.currency)
+
+    @property
+    def _suffix(self) -> str:
+        return "@sandbox" if self.model.environment == "sandbox" else ""
 
     def place(self, path: str) -> Place:
         """Return the place of a value, or of the nearest parent that has one; LookupError for what no policy says."""

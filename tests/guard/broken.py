@@ -111,5 +111,3 @@ def check_settled(world: World, guard: Guard) -> list[Intent]:
         elif intent.open:
             left.append(intent)
     return left
-
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.decision import group_owner
 from policykit.engine.case import Case
 from policykit.engine.exposing import WHY_NOT, Exposing
 from policykit.engine.setup import Setup
@@ -31,4 +30,4 @@ class GroupGross(Exposing):
             yield name, group.max_gross_exposure
 
     def owner(self, case: Case, name: str) -> str:
-        return group_owner(name, self.setup.currency)
+        return self.setup.effective.group_owner(name)

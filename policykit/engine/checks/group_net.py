@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policykit.decision import group_owner
 from policykit.engine.case import Case
 from policykit.engine.exposing import WHY_NOT, Exposing
 from policykit.engine.setup import Setup
@@ -32,4 +31,4 @@ class GroupNet(Exposing):
             yield name, group.max_net_exposure
 
     def owner(self, case: Case, name: str) -> str:
-        return group_owner(name, self.setup.currency)
+        return self.setup.effective.group_owner(name)
