@@ -6,7 +6,6 @@ have arrived. `pip install pybit`; spot on a unified account.
 """
 
 import os
-import uuid
 from pathlib import Path
 
 from pybit.exceptions import InvalidRequestError
@@ -25,7 +24,7 @@ class Bot:
         self.place = enforce(guard=guard)(self.place)
         self.cancel = enforce("order.cancel", guard=guard)(self.cancel)
 
-    def place(self, symbol, side, amount, price, client_order_id):
+    def place(self, symbol, side, amount, price, client_order_id=None):
         """Send one limit order; return what became of it."""
         market = symbol.replace("/", "")
         try:
@@ -54,7 +53,7 @@ class Bot:
         became = []
         for amount in amounts:
             try:
-                placed = self.place(symbol, "buy", amount, price, f"bot-{uuid.uuid4().hex[:20]}")
+                placed = self.place(symbol, "buy", amount, price)
             except Denied as denied:
                 print(denied)
                 became.append(denied.decision.reasons[0].code)

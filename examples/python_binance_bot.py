@@ -1,12 +1,11 @@
 """A bot on python-binance: no ccxt, so no protected client; `@enforce` stands before the one function that sends.
 
 The policy decides before the function runs. What the function then sends is the function's: it has no gate behind it,
-so it passes on exactly what it was given, under the client order id that the policy knows: by it policykit looks the
+so it passes on exactly what it was given, under the client order id that policykit fills in: by it policykit looks the
 order up. When Binance says no, the function says so: what merely raises may have arrived. `pip install python-binance`.
 """
 
 import os
-import uuid
 from pathlib import Path
 
 from binance.client import Client
@@ -23,7 +22,7 @@ def trade(client, guard, orders):
     """Send orders of (symbol, side, amount, price); return what became of each."""
 
     @enforce(guard=guard)
-    def place(symbol, side, amount, price, client_order_id):
+    def place(symbol, side, amount, price, client_order_id=None):
         try:
             answer = client.create_order(
                 symbol=symbol.replace("/", ""),
@@ -44,7 +43,7 @@ def trade(client, guard, orders):
     became = []
     for order in orders:
         try:
-            became.append(place(*order, f"bot-{uuid.uuid4().hex[:20]}")["status"])
+            became.append(place(*order)["status"])
         except Denied as denied:
             print(denied)
             became.append(denied.decision.reasons[0].code)

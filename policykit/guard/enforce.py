@@ -13,12 +13,18 @@ from policykit.guard.admission import CURRENT
 from policykit.guard.core import Guard
 from policykit.guard.steps import order_of
 from policykit.order import ACTIONS, Order
-from policykit.orders.intent import Outcome
+from policykit.orders.intent import Intent, Outcome
 from policykit.units import exact
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Read = Callable[[tuple[Any, ...], dict[str, Any]], Order]
+Name = Callable[[Intent | None, tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
+_UNNAMED = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.VAR_POSITIONAL,
+    inspect.Parameter.VAR_KEYWORD,
+)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 #: What an order's arguments may be called.
@@ -46,9 +52,10 @@ def enforce(
 
     The order is read from the arguments `symbol`, `side`, `type` (default limit, or market without a price), `amount`,
     `price` and `client_order_id` by name; `order=` is for another signature: a function of the same arguments that
-    returns an `Order`. Works on functions, methods, class and static methods, and coroutine functions. Without `guard`
-    the one of POLICYKIT_POLICY is loaded at the first call. A function that raises leaves its order's outcome unknown,
-    unless a protected client inside knows better. Raise TypeError at decoration for what cannot work.
+    returns an `Order`. A `client_order_id` that the caller leaves out is filled in: by it policykit looks the order up
+    when its outcome is unknown. Works on functions, methods, class and static methods, and coroutine functions. Without
+    `guard` the one of POLICYKIT_POLICY is loaded at the first call. A function that raises leaves its order's outcome
+    unknown, unless a protected client inside knows better. Raise TypeError at decoration for what cannot work.
     """
     if action not in ACTIONS:
         raise TypeError(f'@enforce: action is "{action}"; one of {", ".join(ACTIONS)} may be')
@@ -58,12 +65,15 @@ def enforce(
             return type(function)(decorate(function.__func__))
         _check(function)
         read = _given(order) if order is not None else _reader(function, action)
+        name_it = _namer(function)
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def awrapper(*args: Any, **kwargs: Any) -> Any:
                 attempt = _Attempt(guard or _default_guard(), read(args, kwargs))
                 try:
+                    if name_it is not None:
+                        args, kwargs = name_it(attempt.admitted.intent, args, kwargs)
                     result = await function(*args, **kwargs)
                 except BaseException as error:
                     attempt.raised(error)
@@ -77,7 +87,11 @@ def enforce(
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
             attempt = _Attempt(guard or _default_guard(), read(args, kwargs))
             try:
-                result = function(*args, **kwargs)
+                if name_it is None:
+                    result = function(*args, **kwargs)
+                else:
+                    named, by_name = name_it(attempt.admitted.intent, args, kwargs)
+                    result = function(*named, **by_name)
             except BaseException as error:
                 attempt.raised(error)
                 raise
@@ -183,6 +197,31 @@ def _reader(function: Callable[..., Any], action: str) -> Read:
         return order_of(str(symbol), str(kind), str(side), amount, price, params)
 
     return read
+
+
+def _namer(function: Callable[..., Any]) -> Name | None:
+    """Return what fills in the client order id that a caller left out: by it the order is looked up.
+
+    None where the function has no argument for one, or takes it only by position.
+    """
+    called = inspect.signature(function, follow_wrapped=False).parameters.values()
+    anything = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in called)
+    by_name = {parameter.name for parameter in called if parameter.kind not in _UNNAMED}
+    for index, parameter in enumerate(inspect.signature(function).parameters.values()):
+        name = parameter.name
+        if name in _NAMES["client_order_id"] and (anything or name in by_name) and parameter.kind not in _UNNAMED:
+            return functools.partial(_named, index, name)
+    return None
+
+
+def _named(
+    index: int, name: str, intent: Intent | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if intent is None or intent.order.client_order_id is not None:
+        return args, kwargs
+    if index < len(args):
+        return (*args[:index], intent.client_order_id, *args[index + 1 :]), kwargs
+    return args, {**kwargs, name: intent.client_order_id}
 
 
 def _default_guard() -> Guard:

@@ -148,7 +148,7 @@ def test_the_pybit_example_as_a_program(tmp_path: Path) -> None:
         said = done.stdout.splitlines()
         assert said[-2:] == [
             "['canceled', 'RISK_ORDER_NOTIONAL', 'rejected']",
-            "[('acknowledged', 'bot-')]",
+            "[('acknowledged', 'pk01')]",
         ]
         assert said[0].startswith("order.create denied: order notional ")
         assert [(o.side, o.quantity, o.client_order_id[:4]) for o in sim.truth.executed] == [
