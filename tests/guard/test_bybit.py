@@ -152,5 +152,5 @@ def test_the_pybit_example_as_a_program(tmp_path: Path) -> None:
         ]
         assert said[0].startswith("order.create denied: order notional ")
         assert [(o.side, o.quantity, o.client_order_id[:4]) for o in sim.truth.executed] == [
-            ("buy", Decimal("0.01"), "bot-")
+            ("buy", Decimal("0.01"), "pk01")
         ]
