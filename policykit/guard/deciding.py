@@ -22,6 +22,7 @@ from policykit.guard.pricing import UNPRICED, Wanted
 from policykit.guard.settings import Mode
 from policykit.guard.shadow import Shadow
 from policykit.order import CANCELS, Order
+from policykit.orders.cancels import Doubt, doubted, meant
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.orders.life import Proof, after_lookup
@@ -375,6 +376,12 @@ class Deciding(ABC):
                 outcome = after_lookup(intent, self.now(), state, Proof(None))
                 if outcome is not None:
                     self.store.outcome(intent.id, outcome)
+
+    def cancelled(self, order: Order, request: str, doubt: Doubt) -> None:
+        """Remember which orders a cancel was for that no answer ended, so that the next round looks them up."""
+        with suppress(StoreUnavailable):  # then the list of open orders tells, once it is believed
+            for intent in meant(self.store.intents(self.account), order.action, order.symbol, request):
+                self.store.outcome(intent.id, doubted(intent, doubt, self.now()))
 
     def configured(self, order: Order) -> None:
         """Take in a setting that the exchange has confirmed, so that the next order is judged by it."""

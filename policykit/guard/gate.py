@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from ccxt.base.errors import AuthenticationError, DDoSProtection
 
@@ -25,6 +26,7 @@ from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, ReadWaits, scrubbed
 from policykit.guard.own import OWN
 from policykit.order import CANCELS, Order
+from policykit.orders.cancels import Doubt
 from policykit.orders.intent import Outcome
 from policykit.orders.life import after_failure, after_reply, not_before_ms
 
@@ -48,11 +50,13 @@ ANSWER: ContextVar[dict[str, Any] | None] = ContextVar("policykit_answer", defau
 class Ticket:
     """A request on its way through the gate."""
 
-    __slots__ = ("admitted", "answer", "call", "holds", "now_ms", "started_ms", "token")
+    __slots__ = ("admitted", "answer", "call", "holds", "now_ms", "request", "started_ms", "token")
 
-    def __init__(self, call: Call, admitted: Admitted | None, guard: Guard) -> None:
+    def __init__(self, call: Call, admitted: Admitted | None, guard: Guard, request: str = "") -> None:
         self.call = call
         self.admitted = admitted
+        #: What a write says, read for the orders that a cancel names.
+        self.request = request
         self.answer: dict[str, Any] = {}
         self.holds: tuple[Hold, ...] = () if admitted is None else admitted.holds
         self.now_ms = guard.now()
@@ -90,7 +94,7 @@ class Gate:
         if call.action not in CANCELS:
             self._pass(call, admitted, (url, headers or {}, body))
         admitted.sent = True
-        return Ticket(call, admitted, self.guard)
+        return Ticket(call, admitted, self.guard, unquote(f"{url} {body or ''}"))
 
     def _call(self, method: str, url: str, body: str | None) -> Call:
         try:
@@ -211,6 +215,7 @@ class Gate:
                 self.guard.configured(admitted.decision.order)
             else:
                 self._noted(reply)
+                self._cancelled(ticket, "CANCEL_SENT")
             return
         now = self.guard.now()
         try:
@@ -228,6 +233,7 @@ class Gate:
         if not isinstance(error, Exception):  # cancelled, interrupted: it may be on its way
             if ticket.admitted is not None and ticket.admitted.intent is not None:
                 self._settle(ticket, Outcome("unknown", now, error="INTERRUPTED"))
+            self._cancelled(ticket, "CANCEL_UNKNOWN")
             return error
         self._usage(ticket)
         failure = self._failure(error, ticket)
@@ -241,6 +247,10 @@ class Gate:
             ticket.admitted.error = clean
             if ticket.admitted.intent is not None:
                 self._settle(ticket, after_failure(failure.executed, failure.code, now))
+            if failure.code == "ORDER_NOT_FOUND":  # a fill may have won the race
+                self._cancelled(ticket, "CANCEL_REFUSED")
+            elif failure.executed == "unknown":
+                self._cancelled(ticket, "CANCEL_UNKNOWN")
         return clean
 
     def _key_refused(self, clean: Exception, failure: Failure, admitted: Admitted | None) -> Exception:
@@ -279,6 +289,11 @@ class Gate:
         for item in reply if isinstance(reply, list) else [reply]:
             with suppress(Exception):  # not an order, or no store to tell: the next look-up does
                 self.guard.saw(self.adapter.order_state(item))
+
+    def _cancelled(self, ticket: Ticket, doubt: Doubt) -> None:
+        """Leave the orders that a cancel was for, and that its answer did not end, to be looked up."""
+        if ticket.admitted is not None and ticket.admitted.decision.action in CANCELS:
+            self.guard.cancelled(ticket.admitted.decision.order, ticket.request, doubt)
 
     def _usage(self, ticket: Ticket) -> None:
         """Raise what is counted to what the exchange says was used: others behind the address spend of it too."""

@@ -27,6 +27,7 @@ from policykit.guard.own import asking
 from policykit.guard.pricing import contract_sizes, needs_quotes, prices, settings
 from policykit.guard.transfers import Transfers
 from policykit.guard.worth import debt_of, equity_of
+from policykit.orders.cancels import DOUBTS, doubt_ends
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, LookUp, RetryPlan, proof_of
 from policykit.orders.recovery import after_open_orders, recover
@@ -258,7 +259,9 @@ class Maintenance:
     def _look_up(self, client: Any, intent: Intent) -> bool:
         """Ask once for one intent and record what that proves; False when the exchange could not be asked."""
         guard = self.guard
-        proof = proof_of(intent, guard.family(intent.order.symbol, intent.family), guard.clock_bound_ms)
+        family = guard.family(intent.order.symbol, intent.family)
+        proves = doubt_ends if intent.error in DOUBTS else proof_of
+        proof = proves(intent, family, guard.clock_bound_ms)
         steps = recover(intent, proof, RetryPlan(wait_ms=0), guard.now())
         answered = False
         try:
@@ -305,7 +308,7 @@ class Maintenance:
         compared = after_open_orders(intents, listed, sent, max(known) if len(known) == len(lags) else None)
         for intent, outcome in compared.outcomes:
             guard.store.outcome(intent.id, outcome)
-        for intent in compared.look_up:
+        for intent in {i.id: i for i in (*compared.look_up, *(i for i in intents if i.error in DOUBTS))}.values():
             self._look_up(client, intent)
 
     # ---- a halt

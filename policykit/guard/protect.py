@@ -135,12 +135,13 @@ def _refusing(cls: type[Any], name: str, action: str, why: str) -> Callable[...,
 def _recording(cls: type[Any], name: str, action: str) -> Callable[..., Any]:
     async def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Record the cancel and send it."""
-        self.policykit_gate.guard.decide(Order("", action=action))
+        order = self.policykit_gate.guard.decide(Order("", action=action)).decision.order
         token = CANCELLING.set(True)
         try:
             return await getattr(cls, name)(self, *args, **kwargs)
         finally:
             CANCELLING.reset(token)
+            self.policykit_gate.guard.cancelled(order, f"{args} {kwargs}", "CANCEL_SENT")
 
     return method
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterable
 from typing import Final, NamedTuple
 
+from policykit.orders.cancels import after_doubt
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED, Answer, LookUp, Proof, RetryPlan, Sighting, Wait, after_lookup, settle
 
@@ -54,8 +55,13 @@ def recover(
         return Outcome("not_sent", now_ms, closed=True)
     if intent.state not in UNDECIDED:
         answer = yield LookUp(intent)
+        if not answer.asked:
+            return None
         # INVARIANT I5: an order once acknowledged is settled by what the exchange shows, never by its absence.
-        return after_lookup(intent, answer.sent_ms, answer.found, proof) if answer.asked else None
+        outcome = after_lookup(intent, answer.sent_ms, answer.found, proof)
+        if outcome is None and answer.found is not None:
+            return after_doubt(intent, answer.sent_ms, proof)
+        return outcome
     outcome = yield from settle(intent, proof, plan, now_ms)
     return None if _says_nothing_new(intent, outcome) else outcome
 
