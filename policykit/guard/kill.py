@@ -110,7 +110,7 @@ def _cancel(
 ) -> None:
     try:
         guard = Guard(policy, key=choose_key(policy, None), store=store, clock=clock)
-        guard.endpoint = endpoint
+        guard.endpoint = endpoint or _endpoint(store, file)
         client = guard.own_client()
         started = clock.monotonic_ms()
         report = cancel_entries(guard, client, result.scope)
@@ -123,6 +123,11 @@ def _cancel(
         result.not_reached[file] = f"{error}; {_who_else(store, clock, policy)}"
         return
     result.accounts.append(report)
+
+
+def _endpoint(store: Store, file: str) -> str | None:
+    """Return where the guards that run a policy send their own clients; None: to the exchange."""
+    return next((guard.endpoint for guard in store.guards() if guard.policy_file == file and guard.endpoint), None)
 
 
 def _who_else(store: Store, clock: Clock, policy: EffectivePolicy) -> str:

@@ -95,6 +95,8 @@ class GuardInfo(NamedTuple):
     beat_ms: int
     #: The effective policy as JSON, for guards of the account that have another version of it; empty: not told.
     policy: str = ""
+    #: Where its own client is sent instead of the exchange; empty: to the exchange.
+    endpoint: str = ""
 
 
 class Store(Protocol):

@@ -47,6 +47,17 @@ Run = Callable[..., tuple[int, str]]
 ALL = ("kill", "--scope", "all", "--by", "alice", "--why", "runaway loop")
 
 
+def test_kill_goes_where_the_guard_went(live: World, run: Run) -> None:
+    """Whoever kills in a hurry does not know the gateway that a bot's guard was pointed at; the store does."""
+    live.protected().create_order(*BUY)
+    code, said = run(live, *ALL)
+    assert (code, said.splitlines()[1]) == (
+        0,
+        "binance/main: 1 entries cancelled, 0 orders kept that can only reduce; no entry is left",
+    )
+    assert live.sim.client().fetch_open_orders(SYMBOL) == []
+
+
 def test_kill_cancels_entries_and_keeps_exits(live: World, run: Run) -> None:
     """Entries are cancelled, a sale stays, the text says so and how to re-arm; exit code 0."""
     guard = live.guard()
