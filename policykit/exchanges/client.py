@@ -67,7 +67,10 @@ def _loopback(host: str) -> bool:
 
 
 def point(client: Any, endpoint: str) -> None:
-    """Send every URL of a ccxt client to one origin: paths kept, hosts beside the main one as a prefix `/@host`."""
+    """Send every URL of a ccxt client to one origin: paths kept, hosts beside the main one as a prefix `/@host`.
+
+    Websockets keep theirs as `/@/host`, whatever it is: ccxt.pro tells Binance's spot by `/stream` in the URL.
+    """
     origin = check_endpoint(endpoint)
     api = client.urls["api"]
     hostname = client.hostname or ""
@@ -85,10 +88,12 @@ def _main_host(api: Any, hostname: str) -> str:
 def _pointed(api: Any, origin: str, main: str, hostname: str) -> Any:
     if isinstance(api, Mapping):
         return {name: _pointed(inner, origin, main, hostname) for name, inner in api.items()}
-    if not isinstance(api, str) or not api.startswith("http"):
+    if not isinstance(api, str) or not api.startswith(("http", "ws")):
         return api
     parts = urlsplit(api.replace("{hostname}", hostname))
     host = parts.hostname or ""
+    if parts.scheme in ("ws", "wss"):
+        return f"{origin.replace('http', 'ws', 1)}/@/{host}{parts.path}"
     return origin + ("" if host == main else f"/@{host}") + parts.path
 
 

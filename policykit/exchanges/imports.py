@@ -37,16 +37,19 @@ class _Deferred(ModuleType):
         return getattr(self, name)
 
 
-def exchange_class(exchange_id: str, *, asynchronous: bool = False) -> type[Any]:
-    """Return ccxt's class of an exchange. Raise ExchangeUnavailable when ccxt has no such exchange, or is not there."""
+def exchange_class(exchange_id: str, *, asynchronous: bool = False, pro: bool = False) -> type[Any]:
+    """Return ccxt's class of an exchange; with `pro` the asynchronous one that also watches streams.
+
+    Raise ExchangeUnavailable when ccxt has no such exchange, or is not there.
+    """
     if not _ID.match(exchange_id):
         raise ExchangeUnavailable(f"{exchange_id!r:.60} is no exchange; a ccxt exchange id is needed", "NOT_SUPPORTED")
-    package = "ccxt.async_support" if asynchronous else "ccxt"
+    packages = ["ccxt", *(["ccxt.async_support"] if asynchronous or pro else []), *(["ccxt.pro"] if pro else [])]
+    package = packages[-1]
     with _lock:
         try:
-            _defer("ccxt")
-            if asynchronous:
-                _defer("ccxt.async_support")
+            for name in packages:
+                _defer(name)
             module = importlib.import_module(f"{package}.{exchange_id}")
         except ImportError:
             words = f"ccxt has no exchange {exchange_id}, or is not installed; pip install ccxt"
@@ -84,3 +87,6 @@ def _defer(name: str) -> None:
     package = importlib.util.module_from_spec(spec)
     package.__class__ = _Deferred
     sys.modules[name] = package
+    parent, _, child = name.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], child, package)  # as the import system does it: ccxt.pro asks for it so

@@ -12,10 +12,9 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from policykit.sim.market import Symbol
-from policykit.sim.venue import OPEN, ZERO, Quirks
+from policykit.sim.venue import NO_QUIRKS, OPEN, ZERO, Quirks
 
 Side = Literal["BOTH", "LONG", "SHORT"]
-NO_QUIRKS = Quirks()
 #: What is set of a contract before anybody changes it.
 DEFAULT_LEVERAGE = 20
 MAX_LEVERAGE = 125
@@ -86,7 +85,7 @@ class ContractTrade:
 @dataclass(slots=True, eq=False)
 class ContractOrder:
     """An order on a contract. With a `trigger` or a `callback` it is conditional: it waits in the algo service, is in
-    no list of open orders, and places an order of its own (`child`) when it triggers.
+    no list of open orders, and places an order of its own (`child`, whose `parent` it is) when it triggers.
 
     `callback` is the percentage by which a trailing stop lets the price come back, `reach` the best price it has seen.
     """
@@ -113,6 +112,7 @@ class ContractOrder:
     updated_ms: int = 0
     triggered_ms: int = 0
     child: ContractOrder | None = None
+    parent: ContractOrder | None = None
     trades: list[ContractTrade] = field(default_factory=list)
 
     @property
@@ -150,6 +150,19 @@ class ContractOrder:
         if filled == self.filled() or self.status not in {"FILLED", "PARTIALLY_FILLED"}:
             return self.status
         return "PARTIALLY_FILLED" if filled else "NEW"
+
+
+@dataclass(frozen=True, slots=True)
+class ContractReport:
+    """What happened, as it is told to who listens: to an order (NEW, TRADE, AMENDMENT, CANCELED, EXPIRED; of a
+    conditional one the state of the algo service), or, without an order, to the wallet (`what` is the reason).
+    """
+
+    order: ContractOrder | None
+    what: str
+    at_ms: int
+    trade: ContractTrade | None = None
+    contract: Contract | None = None
 
 
 class Income(NamedTuple):

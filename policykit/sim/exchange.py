@@ -69,6 +69,13 @@ class Exchange:
                 return Outcome(self._with_headers(call, refused, now_ms))
             return self._answer(call, chosen, now_ms)
 
+    def choose(self, point: str, now_ms: int) -> Fault | None:
+        """Decide what goes wrong with the next message, or opening, of a websocket. The caller holds the lock."""
+        chosen = self.faults.choose(point)
+        if chosen.main is not None:
+            self.truth.faults.append((now_ms, point, chosen.ordinal, chosen.main.do))
+        return chosen.main
+
     # -- the ways a request can go ------------------------------------------------------------------------------
 
     def _answer(self, call: Call, chosen: Chosen, now_ms: int) -> Outcome:

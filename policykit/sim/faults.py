@@ -4,9 +4,13 @@
     - {at: order, do: late, when: [3], delay: 3, processing: 8}
     - {at: order, do: lag, ratio: 1, seconds: 2}        # look-ups show the order and its fills only 2 s later
 
+    - {at: user, do: cut, when: [4]}                    # the connection breaks in place of the 4th message
+    - {at: connect, do: silent, ratio: 1, after: 30}    # each connection goes silent 30 s after it opened
+
 Points: `order` (a new order), `cancel`, `lookup` (order, openOrders, allOrders, myTrades), `account`, `market` (public
-reads), `other`, and `any`. A rule fires by `ratio` (0 to 1, by seed), at the ordinals in `when` (the first request of
-that point is 1), or both; `limit` bounds how often.
+reads), `other`, and `any` of these; of streams: `connect` (a websocket's opening), `stream` (a message of prices),
+`user` (one of the account). A rule fires by `ratio` (0 to 1, by seed), at the ordinals in `when` (the first request or
+message of that point is 1), or both; `limit` bounds how often.
 """
 
 from __future__ import annotations
@@ -20,7 +24,8 @@ from typing import Any
 
 from policykit.sim.damage import HOWS
 
-POINTS = ("order", "cancel", "lookup", "account", "market", "other", "any")
+STREAM_POINTS = ("connect", "stream", "user")
+POINTS = ("order", "cancel", "lookup", "account", "market", "other", "any", *STREAM_POINTS)
 #: What each fault does. The first that fires of those above `lag` decides the reply; `lag` and `partial` add to it.
 KINDS = {
     "drop": "the request never arrives; the connection is closed",
@@ -37,7 +42,18 @@ KINDS = {
     "broken": "the answer is damaged as `how` says (`sim.damage`), `executed` or not",
     "lag": "look-ups show the order and its fills only `seconds` later",
     "partial": "the order fills at first only by `share`",
+    "lose": "the message never arrives",
+    "twice": "the message arrives twice",
+    "swap": "the message arrives after the next one",
+    "hold": "the message arrives `seconds` later",
+    "cut": "the connection breaks in place of the message; at `connect`: `after` s after it opened",
+    "close": "the connection is closed with `code` in place of the message; at `connect`: `after` s after it opened",
+    "silent": "nothing comes any more on an open connection; at `connect`: `after` s after it opened",
 }
+#: What can happen to a message, to a connection, and to its opening.
+MESSAGES = frozenset({"lose", "twice", "swap", "hold"})
+LINKS = frozenset({"cut", "close", "silent"})
+OPENINGS = frozenset({"drop", "throttle", "ban", "garbage"})
 MODIFIERS = frozenset({"lag", "partial"})
 #: What the matching engine may take after the second timing check (binance-spot-api-docs, rest-api.md at a5e0bc3).
 MAX_PROCESSING_S = 10.0
@@ -65,6 +81,7 @@ class Fault:
     how: str = "html"
     executed: bool = True
     stall: bool = False
+    code: int = 1001
 
     def __post_init__(self) -> None:
         if self.at not in POINTS:
@@ -73,6 +90,11 @@ class Fault:
             raise ValueError(f"fault: do is {self.do!r}; may be {', '.join(KINDS)}")
         if self.how not in HOWS:
             raise ValueError(f"fault: how is {self.how!r}; may be {', '.join(HOWS)}")
+        possible = self._possible()
+        if self.do not in possible:
+            raise ValueError(f"fault: do is {self.do!r} at {self.at}; there may be {', '.join(possible)}")
+        if not 1000 <= self.code <= 4999:
+            raise ValueError(f"fault: code is {self.code!r}; a closing code from 1000 to 4999 is needed")
         if not 0 <= self.ratio <= 1:
             raise ValueError(f"fault: ratio is {self.ratio!r}; a share from 0 to 1 is needed")
         if not 0 < self.share < 1:
@@ -84,6 +106,12 @@ class Fault:
         for name in ("seconds", "wire", "delay", "after"):
             if not 0 <= getattr(self, name) <= MAX_SECONDS:
                 raise ValueError(f"fault: {name} is {getattr(self, name)!r}; 0 to {MAX_SECONDS:g} seconds are possible")
+
+    def _possible(self) -> list[str]:
+        """Return what can be done at the rule's point."""
+        if self.at not in STREAM_POINTS:
+            return [kind for kind in KINDS if kind not in MESSAGES | LINKS]
+        return [kind for kind in KINDS if kind in LINKS or kind in (OPENINGS if self.at == "connect" else MESSAGES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +140,12 @@ class Faults:
     def choose(self, point: str) -> Chosen:
         """Decide the next request of a point."""
         with self._lock:
-            self._seen[point] += 1
-            self._seen["any"] += 1
+            points = {point} if point in STREAM_POINTS else {point, "any"}
+            self._seen.update(points)
             main: Fault | None = None
             lag, share = 0.0, 1.0
             for index, rule in enumerate(self.rules):
-                if rule.at not in {point, "any"} or (main is not None and rule.do not in MODIFIERS):
+                if rule.at not in points or (main is not None and rule.do not in MODIFIERS):
                     continue
                 if not self._fires(index, rule):
                     continue
@@ -159,7 +187,7 @@ def read_fault(raw: Mapping[str, Any]) -> Fault:
         for name in ("ratio", "seconds", "wire", "delay", "processing", "after", "share"):
             if name in values:
                 values[name] = float(values[name])
-        for name in ("limit", "burst", "status"):
+        for name in ("limit", "burst", "status", "code"):
             if values.get(name) is not None:
                 values[name] = int(values[name])
     except (TypeError, ValueError):

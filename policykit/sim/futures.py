@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from policykit.sim import margin
-from policykit.sim.contracts import MAX_LEVERAGE, Book, Contract, ContractOrder, ContractTrade, Position
+from policykit.sim.contracts import MAX_LEVERAGE, Book, Contract, ContractOrder, ContractReport, ContractTrade, Position
 from policykit.sim.market import STEP_MS, PricePath, floor_to
 from policykit.sim.venue import MAX_ORDERS, MAX_STEPS, PART_STEPS, ZERO
 
@@ -39,6 +39,7 @@ class FuturesVenue:
         self.book = book
         self.on_accept: Callable[[ContractOrder], None] = _ignore
         self.on_fill: Callable[[ContractTrade], None] = _ignore
+        self.on_report: Callable[[ContractReport], None] = _ignore
         self._settled_ms = start_ms
 
     # -- market -------------------------------------------------------------------------------------------------
@@ -71,6 +72,7 @@ class FuturesVenue:
                 at_ms = number * FUNDING_EVERY_MS
                 paid = position.contract.notional(position.amount, self.mark(position.contract, at_ms)) * FUNDING_RATE
                 self.book.earn("FUNDING_FEE", position.contract, -paid, at_ms)
+                self.on_report(ContractReport(None, "FUNDING_FEE", at_ms, contract=position.contract))
         self._settled_ms = max(self._settled_ms, now_ms)
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -96,6 +98,7 @@ class FuturesVenue:
         order.updated_ms = now_ms
         self.book.add(order)
         self.on_accept(order)
+        self.on_report(ContractReport(order, "NEW", now_ms))
         if not order.conditional:
             self._take(order, now_ms)
         return order
@@ -118,6 +121,7 @@ class FuturesVenue:
         finally:
             self.book.orders.append(order)
         order.updated_ms = now_ms
+        self.on_report(ContractReport(order, "AMENDMENT", now_ms))
         if order.filled() >= quantity:
             self._close(order, "CANCELED", now_ms)
         else:
@@ -289,28 +293,32 @@ class FuturesVenue:
             time_in_force=order.time_in_force if order.price is not None else "GTC",
             quirks=order.quirks,
             updated_ms=at_ms,
+            parent=order,
         )
         try:
             self._check_room(child, self.mark(order.contract, at_ms))
         except Refused:
             order.status = "REJECTED"
+            self.on_report(ContractReport(order, order.status, at_ms))
             return
-        order.status, order.child = "FINISHED", self.book.add(child)
+        order.status, order.child = "TRIGGERED", self.book.add(child)
+        self.on_report(ContractReport(order, order.status, at_ms))
+        self.on_report(ContractReport(child, "NEW", at_ms))
         self._take(child, at_ms)
 
     def _fill(self, order: ContractOrder, quantity: Decimal, price: Decimal, maker: bool, at_ms: int) -> None:
         if order.closes:
             quantity = min(quantity, self._closable(order))
-        if quantity:
-            self._trade(order, quantity, price, maker, at_ms)
+        trade = self._trade(order, quantity, price, maker, at_ms) if quantity else None
+        order.status = "PARTIALLY_FILLED"
         if order.filled() >= order.quantity:
-            self._close(order, "FILLED", at_ms)
-        elif order.closes and not self._closable(order):
+            self._close(order, "FILLED", at_ms, trade)
+        elif trade is not None:
+            self.on_report(ContractReport(order, "TRADE", at_ms, trade))
+        if order.is_open and order.closes and not self._closable(order):
             self._close(order, "EXPIRED", at_ms)
-        else:
-            order.status = "PARTIALLY_FILLED"
 
-    def _trade(self, order: ContractOrder, quantity: Decimal, price: Decimal, maker: bool, at_ms: int) -> None:
+    def _trade(self, order: ContractOrder, quantity: Decimal, price: Decimal, maker: bool, at_ms: int) -> ContractTrade:
         contract, book = order.contract, self.book
         profit = self._move(order, quantity if order.side == "BUY" else -quantity, price)
         fee = contract.notional(quantity, price) * (MAKER_FEE if maker else TAKER_FEE)
@@ -322,6 +330,7 @@ class FuturesVenue:
         order.updated_ms = at_ms
         book.trades.append(trade)
         self.on_fill(trade)
+        return trade
 
     def _move(self, order: ContractOrder, signed: Decimal, price: Decimal) -> Decimal:
         """Change the position; return the profit that became real."""
@@ -342,10 +351,15 @@ class FuturesVenue:
             self.book.positions[(contract.id, side)] = new
         return profit
 
-    def _close(self, order: ContractOrder, status: str, at_ms: int) -> None:
+    def _close(self, order: ContractOrder, status: str, at_ms: int, trade: ContractTrade | None = None) -> None:
+        """Take an order off the book and tell so; an algo order is finished when the order that it placed is."""
         order.status = status
         order.updated_ms = at_ms
         self.book.orders.remove(order)
+        self.on_report(ContractReport(order, "TRADE" if trade else status, at_ms, trade))
+        if order.parent is not None:
+            order.parent.status, order.parent.updated_ms = "FINISHED", at_ms
+            self.on_report(ContractReport(order.parent, "FINISHED", at_ms))
 
 
 def check_filters(order: ContractOrder, mark: Decimal) -> None:

@@ -7,12 +7,13 @@ order counts by account, refused with 429 without Retry-After.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 TEN_SECONDS_MS = 10_000
+CONNECTS_MS = 300_000
 #: The spans over which orders are counted, on spot and on futures, and the interval that a refusal names.
 SPOT_SPANS = (TEN_SECONDS_MS, DAY_MS)
 FUTURES_SPANS = (TEN_SECONDS_MS, MINUTE_MS)
@@ -36,6 +37,8 @@ class LimitSizes:
     futures_1m: int = 2_400
     futures_orders_10s: int = 300
     futures_orders_1m: int = 1_200
+    #: Websockets that an address may open in five minutes (web-socket-streams.md, Websocket Limits, 2023-12-04).
+    connects_5m: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class _Address:
     ignored: int = 0
     bans: int = 0
     banned_until_ms: int = 0
+    connects: deque[int] = field(default_factory=deque)
 
 
 class Limits:
@@ -85,6 +89,27 @@ class Limits:
         if used > self.limit(family):
             return self.throttle(address, -(-((window + 1) * MINUTE_MS - now_ms) // 1000), now_ms)
         return None
+
+    def connect(self, address: str, now_ms: int) -> Refusal | None:
+        """Count one try to open a websocket; return what refuses it, or None. A refused one is counted too.
+
+        What is documented is "300 connections per attempt every 5 minutes per IP" and that addresses may be banned;
+        the window is taken as a rolling one and the refusals as those of requests: 429, and 418 for who goes on.
+        """
+        who = self._addresses[address]
+        banned = self._banned(who, now_ms)
+        if banned is not None:
+            return banned
+        while who.connects and who.connects[0] <= now_ms - CONNECTS_MS:
+            who.connects.popleft()
+        who.connects.append(now_ms)
+        over = len(who.connects) - self.sizes.connects_5m
+        if over <= 0:
+            return None
+        if over > PATIENCE:
+            who.connects.clear()
+            return self.ban(address, now_ms)
+        return Refusal(429, -(-(who.connects[over] + CONNECTS_MS - now_ms) // 1000))
 
     def throttle(self, address: str, retry_after_s: int, now_ms: int) -> Refusal:
         """Tell an address to wait."""

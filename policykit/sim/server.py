@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import select
-import socket
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
-from urllib.parse import unquote
 
 from policykit.clock import Clock, SystemClock
 from policykit.sim import dialects
-from policykit.sim.contracts import ContractOrder, Futures, Side, books
-from policykit.sim.dialects.base import Reply, Request, World
+from policykit.sim.contracts import ContractOrder, ContractReport, Futures, Side, books
+from policykit.sim.dialects.base import Moved, Request, World
 from policykit.sim.drift import Drift
 from policykit.sim.exchange import Exchange, Outcome
 from policykit.sim.faults import Fault, Faults
 from policykit.sim.futures import FuturesVenue
+from policykit.sim.http import HttpServer
 from policykit.sim.keys import CAREFUL_GRANTS, DAY_MS, SimKey, make_key
 from policykit.sim.later import Later
 from policykit.sim.limits import Limits, LimitSizes
 from policykit.sim.market import DEFAULT_SYMBOLS, PricePath, Symbol
+from policykit.sim.streams import Streams
 from policykit.sim.truth import Truth
 from policykit.sim.venue import Venue
 
 HOST = "127.0.0.1"
 #: The allowlist of the key that a run begins with.
 OUR_ADDRESS = (HOST,)
-#: Connections served at once; the next one waits in the listen queue.
-MAX_CONNECTIONS = 128
-MAX_BODY = 64 * 1024
-#: The longest a stalled connection is held, wall seconds.
-MAX_STALL_S = 120.0
-#: Between two bytes of an answer that drips, wall seconds.
-DRIP_S = 0.02
-#: A connection on which nothing is asked for so long is closed, wall seconds.
-IDLE_S = 60.0
 DEFAULT_BALANCES: Mapping[str, Decimal] = {"USDT": Decimal(100_000), "BTC": Decimal(0)}
 DEFAULT_FEE = "0.001"
 DEFAULT_AMPLITUDE = 0.01
@@ -125,8 +113,9 @@ class SimServer:
         )
         self._later = Later(self.clock)
         self._exchange = Exchange(self._dialect, self._world, Faults(faults, seed), self.truth, self._later)
+        self.streams = Streams(dialects.speech(dialect), self._exchange, self.clock, self._later)
         self.main_key = self.grant_key(addresses=OUR_ADDRESS, grants=setup.get("grants", CAREFUL_GRANTS))
-        self._http: _Http | None = None
+        self._http: HttpServer | None = None
         self._thread: threading.Thread | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -134,7 +123,7 @@ class SimServer:
     def start(self) -> Self:
         """Listen on loopback; the port is free unless one was given."""
         if self._http is None:
-            self._http = _Http((HOST, self._port), self)
+            self._http = HttpServer((HOST, self._port), self)
             self._thread = threading.Thread(
                 target=self._http.serve_forever, args=(0.02,), name="policykit-sim", daemon=True
             )
@@ -163,6 +152,11 @@ class SimServer:
         if self._http is None:
             raise RuntimeError("sim: the server is not started; use it as a context manager, or call start()")
         return f"http://{HOST}:{self._http.server_address[1]}"
+
+    @property
+    def ws_url(self) -> str:
+        """The origin to which a client's websockets are pointed: `ws_url/@/HOST/PATH`; see `sim.streams`."""
+        return self.url.replace("http", "ws", 1)
 
     # -- the account --------------------------------------------------------------------------------------------
 
@@ -221,13 +215,16 @@ class SimServer:
             now_ms = self.clock.now_ms()
             row = _transfer(len(self._world.deposits), asset, amount, now_ms - confirmed_in_s * 1000)
             self._world.deposits.append({**row, "completeTime": now_ms})
+            self.streams.tell(Moved(asset, Decimal(amount), now_ms))
 
     def withdraw(self, asset: str, amount: Decimal | str | int) -> None:
         """Debit a withdrawal made by hand and list it in the withdrawal history."""
         with self._exchange.lock:
             self.venue.balances[asset].free -= Decimal(amount)
-            row = _transfer(len(self._world.withdrawals), asset, amount, self.clock.now_ms())
+            now_ms = self.clock.now_ms()
+            row = _transfer(len(self._world.withdrawals), asset, amount, now_ms)
             self._world.withdrawals.append({**row, "status": 6, "transactionFee": "0"})
+            self.streams.tell(Moved(asset, -Decimal(amount), now_ms))
 
     def owe(self, asset: str, amount: Decimal | str | int, pair: str = "") -> None:
         """Set what is owed of an asset on cross margin, or on an isolated pair (`BTCUSDT`)."""
@@ -291,8 +288,10 @@ class SimServer:
         """Move money into the futures' wallet of a contract's settlement asset, below zero out of it; it is listed."""
         with self._exchange.lock:
             self.linear.settle(self.clock.now_ms())
-            book = self._futures.book(contract)
-            book.earn("TRANSFER", book.named(contract), Decimal(amount), self.clock.now_ms())
+            book, now_ms = self._futures.book(contract), self.clock.now_ms()
+            book.earn("TRANSFER", book.named(contract), Decimal(amount), now_ms)
+            why = "DEPOSIT" if Decimal(amount) > 0 else "WITHDRAW"
+            self.streams.tell(ContractReport(None, why, now_ms, contract=book.named(contract)))
 
     def fund(self, contract: str, amount: Decimal | str | int) -> None:
         """Set what lies in the futures' wallet of the asset that a contract is settled in."""
@@ -320,7 +319,8 @@ class SimServer:
 
     # -- requests -----------------------------------------------------------------------------------------------
 
-    def _handle(self, request: Request) -> Outcome:
+    def handle(self, request: Request) -> Outcome:
+        """Answer one request of the REST interface."""
         if self._latency:
             self._later.wait(self._latency)
         outcome = self._exchange.handle(request, self.clock.now_ms())
@@ -344,139 +344,3 @@ def _transfer(number: int, asset: str, amount: Decimal | str | int, now_ms: int)
         "transferType": 0,
         "time_ms": now_ms,
     }
-
-
-class _Http(ThreadingHTTPServer):
-    """The listener; it knows its connections, so that stopping leaves none."""
-
-    daemon_threads = False
-    block_on_close = True
-    request_queue_size = MAX_CONNECTIONS
-
-    def __init__(self, address: tuple[str, int], sim: SimServer) -> None:
-        self.sim = sim
-        self.stopping = threading.Event()
-        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        while not self._free.acquire(timeout=0.1):
-            if self.stopping.is_set():
-                self.shutdown_request(request)
-                return
-        with self._guard:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._guard:
-                self._open.discard(request)
-            self._free.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up."""
-
-    def stop(self) -> None:
-        """End every connection and every thread."""
-        self.stopping.set()
-        self.shutdown()
-        with self._guard:
-            for sock in self._open:
-                _hang_up(sock)
-        self.server_close()
-
-
-def _hang_up(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection: HTTP/1.1, kept alive."""
-
-    protocol_version = "HTTP/1.1"
-    timeout = IDLE_S
-    disable_nagle_algorithm = True
-    server: _Http
-
-    def _serve(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            self._send(Reply(413, {"code": -1000, "msg": f"A body of at most {MAX_BODY} bytes is read."}))
-            return
-        body = self.rfile.read(int(length)).decode("utf-8", "replace")
-        path, _, query = self.path.partition("?")
-        host, path = _split_host(path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, host, unquote(path), query, body, headers, self.client_address[0], self.path)
-        outcome = self.server.sim._handle(request)
-        if outcome.reply is None:
-            self._cut(outcome.stall)
-        else:
-            self._send(outcome.reply)
-
-    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - the names that http.server calls
-
-    def _send(self, reply: Reply) -> None:
-        plain = isinstance(reply.body, str)
-        text = reply.body if plain else json.dumps(reply.body, separators=(",", ":"))
-        body = text.encode() if reply.raw is None else reply.raw
-        self.send_response(reply.status)
-        self.send_header("Content-Type", "text/html" if plain else "application/json;charset=UTF-8")
-        self.send_header("Content-Length", str(len(body) if not reply.sending else len(body) + MAX_BODY))
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self._headers_buffer.append(b"\r\n" + body)  # type: ignore[attr-defined]
-        self.flush_headers()
-        if reply.sending:
-            self._cut(reply.sending == "drip", b" ")
-
-    def _cut(self, stall: bool, drip: bytes = b"") -> None:
-        """Close without a reply; a stalled connection is first held until the client hangs up, or dripped on."""
-        self.close_connection = True
-        waited, step = 0.0, DRIP_S if drip else 0.05
-        while stall and waited < MAX_STALL_S and not self.server.stopping.is_set():
-            readable, _, _ = select.select([self.connection], [], [], step)
-            if readable and not _peek(self.connection):
-                break
-            self.wfile.write(drip)
-            waited += step
-        _hang_up(self.connection)
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        """Write the Date header in the exchange's time."""
-        return formatdate(self.server.sim.clock.now_ms() / 1000, usegmt=True)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server has
-        """Log nothing: a request line holds a signature."""
-
-    def handle_one_request(self) -> None:
-        try:
-            super().handle_one_request()
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-
-
-def _peek(sock: socket.socket) -> bytes:
-    try:
-        return sock.recv(1, socket.MSG_PEEK)
-    except OSError:
-        return b""
-
-
-def _split_host(path: str) -> tuple[str, str]:
-    """Take the `/@host` prefix off a path."""
-    if not path.startswith("/@"):
-        return "", path
-    host, slash, rest = path[2:].partition("/")
-    return host, slash + rest

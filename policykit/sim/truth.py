@@ -61,6 +61,8 @@ class Truth:
     banned: tuple[int, int] | None = None
     cut: int = 0
     rejected: Counter[int] = field(default_factory=Counter)
+    #: Tries to open a websocket: when, from where, and the HTTP status of the answer: 101 opened, 0 no answer.
+    connects: list[tuple[int, str, int]] = field(default_factory=list)
 
     def note_order(self, order: Order) -> None:
         """Record an accepted order."""
@@ -140,6 +142,16 @@ class Truth:
         """Return the most requests and the most spot weight that arrived in one minute of the exchange's clock."""
         return max(self.requests.values(), default=0), max(self.weights.values(), default=0)
 
+    def most_connects(self, seconds: float = 300) -> int:
+        """Return the most tries to open a websocket in any window of so many seconds, of all addresses together."""
+        times = sorted(at_ms for at_ms, _, _ in self.connects)
+        first, most = 0, 0
+        for last, at_ms in enumerate(times):
+            while times[first] <= at_ms - seconds * 1000:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
     def fault_counts(self) -> Counter[str]:
         """Return how often each kind of fault struck."""
         counts: Counter[str] = Counter()
@@ -164,5 +176,6 @@ class Truth:
             "refused_while_banned": self.refused_while_banned,
             "connections_cut": self.cut,
             "rejected": {str(code): n for code, n in sorted(self.rejected.items())},
+            "connects": {"tried": len(self.connects), "opened": sum(s == 101 for _, _, s in self.connects)},
             "faults": dict(self.fault_counts()),
         }

@@ -56,6 +56,9 @@ class Quirks:
     fill_share: Decimal = Decimal(1)
 
 
+NO_QUIRKS = Quirks()
+
+
 @dataclass(slots=True)
 class Trade:
     """One fill; `visible_ms` is when look-ups begin to show it."""
@@ -117,6 +120,16 @@ class Order:
         return self.trades if at_ms is None else (t for t in self.trades if t.visible_ms <= at_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened to an order, as it is told to who listens: NEW, TRADE (with the fill), CANCELED or EXPIRED."""
+
+    order: Order
+    what: str
+    at_ms: int
+    trade: Trade | None = None
+
+
 @dataclass(slots=True)
 class Balance:
     """One asset of the account."""
@@ -152,6 +165,7 @@ class Venue:
         self.trades: list[Trade] = []
         self.on_accept: Callable[[Order], None] = _ignore
         self.on_fill: Callable[[Order, Trade], None] = _ignore_fill
+        self.on_report: Callable[[Report], None] = _ignore
         self._open: dict[int, Order] = {}
         self._settled_ms = start_ms
         self._hidden: list[tuple[int, str, Decimal, Decimal]] = []
@@ -193,6 +207,7 @@ class Venue:
         order.working = new.type not in TRIGGERED
         self.orders[order.id] = self._open[order.id] = order
         self.on_accept(order)
+        self.on_report(Report(order, "NEW", now_ms))
         self._take(order, now_ms)
         return order
 
@@ -323,6 +338,7 @@ class Venue:
         else:
             order.status = "PARTIALLY_FILLED"
         self.on_fill(order, trade)
+        self.on_report(Report(order, "TRADE", at_ms, trade))
 
     def _close(self, order: Order, status: str, at_ms: int) -> None:
         order.status = status
@@ -331,6 +347,8 @@ class Venue:
         self._move(asset, order.locked, -order.locked, at_ms + order.quirks.lag_ms)
         order.locked = ZERO
         self._open.pop(order.id, None)
+        if status != "FILLED":
+            self.on_report(Report(order, status, at_ms))
 
 
 def check_filters(new: NewOrder, quantity: Decimal, market_price: Decimal) -> None:
@@ -358,7 +376,7 @@ def _triggers(new: NewOrder, bid: Decimal, ask: Decimal) -> bool:
     return ask >= new.stop_price if rising else bid <= new.stop_price
 
 
-def _ignore(order: Order) -> None:
+def _ignore(_: object) -> None:
     """Take no notice."""
 
 

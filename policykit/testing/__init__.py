@@ -24,13 +24,14 @@ __all__ = ["Fault", "LimitSizes", "Sim", "SimClock", "SimKey", "SimServer", "Sym
 class Sim(SimServer):
     """A `SimServer` that also makes the clients which trade on it."""
 
-    def client(self, async_: bool = False, **config: Any) -> Any:
+    def client(self, async_: bool = False, *, pro: bool = False, **config: Any) -> Any:
         """Make a stock ccxt client of this exchange, with the run's key; an async one is yours to close.
 
+        `pro`: the async client of ccxt.pro, which watches streams as well; they are told of in `policykit.sim.streams`.
         On a simulated clock the client signs with that clock's time. Its own throttler is off unless asked for.
         """
         settings = {"apiKey": self.key, "secret": self.secret, "enableRateLimit": False, **config}
-        client = point(exchange_class(self.dialect, asynchronous=async_)(settings), self.url)
+        client = point(exchange_class(self.dialect, asynchronous=async_, pro=pro)(settings), self.url)
         if isinstance(self.clock, SimClock):
             self.clock.follow(client)
         return client

@@ -12,7 +12,7 @@ import pytest
 
 from policykit.clock import SystemClock
 from policykit.sim import SimClock, SimServer
-from policykit.sim.server import MAX_BODY, MAX_CONNECTIONS
+from policykit.sim.http import MAX_BODY, MAX_CONNECTIONS
 from tests.sim.wire import limit_order, send, signed
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-from policykit.sim.dialects.base import Dialect
+from policykit.sim.dialects.base import Dialect, Speech
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]{1,39}\Z")
 #: Modules of this folder that are no exchange.
@@ -28,3 +29,9 @@ def load(exchange_id: str) -> type[Dialect]:
         raise ValueError(f"sim: dialect is {exchange_id!r}; may be {', '.join(known())}")
     dialect: type[Dialect] = importlib.import_module(f"{__name__}.{exchange_id}").DIALECT
     return dialect
+
+
+def speech(exchange_id: str) -> Speech | None:
+    """Return how an exchange speaks over websockets; None where only its REST interface is spoken."""
+    made: Callable[[], Speech] | None = getattr(importlib.import_module(f"{__name__}.{exchange_id}"), "SPEECH", None)
+    return None if made is None else made()

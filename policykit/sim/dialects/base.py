@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Protocol
 
-from policykit.sim.contracts import Book
+from policykit.sim.contracts import Book, ContractReport
 from policykit.sim.drift import Drift
 from policykit.sim.futures import FuturesVenue
 from policykit.sim.keys import SimKey
 from policykit.sim.limits import Limits, Refusal
-from policykit.sim.venue import Quirks, Venue
+from policykit.sim.venue import Quirks, Report, Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,61 @@ class World:
     addresses: list[dict[str, Any]] = field(default_factory=list)
     #: What is owed on margin, interest apart, by (pair, asset); of cross margin the pair is empty.
     loans: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    #: Listen keys of the futures' user data: the key each was made with, and until when it is valid.
+    listen_keys: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Listener:
+    """What one websocket listens to, in the words of its exchange.
+
+    `part` is which of the exchange's services it was opened on. `streams` are the market data that it gets, `user` says
+    what it gets of the account: an id (a listen key, a subscription) and the key it stands for. `combined`: messages
+    carry the name of their stream. `told`: the best prices that were told last, for what is told as differences.
+    """
+
+    part: str
+    streams: list[str] = field(default_factory=list)
+    user: dict[str, str] = field(default_factory=dict)
+    combined: bool = False
+    told: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that came into the spot account, or left it (below zero), by other ways than an order."""
+
+    asset: str
+    amount: Decimal
+    at_ms: int
+
+
+#: What can be told to who listens to the account.
+Told = Report | ContractReport | Moved
+
+
+class Speech(Protocol):
+    """One exchange's websockets. Messages are JSON values; the server holds its lock around each call."""
+
+    def opened(self, world: World, request: Request, now_ms: int) -> Listener | Reply:
+        """Return what a new connection listens to by its address, or the answer that refuses it."""
+        ...
+
+    def heard(self, world: World, listener: Listener, text: str, now_ms: int) -> list[Any]:
+        """Do what a client's message asks; return the answers."""
+        ...
+
+    def market(self, world: World, listener: Listener, now_ms: int, fresh: Sequence[str] = ()) -> list[Any]:
+        """Return what there is to tell of prices at a step of time, or of streams that were just asked for."""
+        ...
+
+    def user(self, world: World, listener: Listener, told: Told) -> list[Any]:
+        """Return what is told of the account after something happened."""
+        ...
+
+    def expired(self, world: World, listener: Listener, now_ms: int) -> list[Any]:
+        """End what is over by its time; return what is told of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from policykit.sim.dialects import (
     binance_futures_market,
     binance_futures_orders,
     binance_market,
+    binance_streams,
     binance_wallet,
 )
 from policykit.sim.dialects.base import Call, Reply, Request, Route, World
@@ -63,6 +64,7 @@ class Binance:
             **binance_futures.ROUTES,
             **binance_futures_market.ROUTES,
             **binance_futures_orders.ROUTES,
+            **binance_streams.ROUTES,
         }
 
     def new_key(self, now_ms: int, grants: frozenset[str], restricted: bool) -> SimKey:
@@ -87,10 +89,16 @@ class Binance:
         if not _KEY_FORM.match(sent):
             return bad(-2014, "API-key format invalid.", 401)
         key = world.keys.get(sent)
-        if key is None or key.revoked or (call.route.security != "any" and not key.may(call.route.security)):
+        if (
+            key is None
+            or key.revoked
+            or (call.route.security not in {"any", "key"} and not key.may(call.route.security))
+        ):
             return bad(-2015, _KEY, 401)
         if key.refused is not None:
             return self._refused_key(key.refused, world, now_ms)
+        if call.route.security == "key":
+            return None
         for name in ("timestamp", "signature"):
             if not call.params.get(name):
                 return missing(name)
@@ -99,7 +107,7 @@ class Binance:
         return self.timing(call, now_ms)
 
     def timing(self, call: Call, now_ms: int) -> Reply | None:
-        if call.route.security == "none":
+        if call.route.security in {"none", "key"}:
             return None
         stamp, window = call.params["timestamp"], call.params.get("recvWindow", str(DEFAULT_RECV_WINDOW_MS))
         if not WHOLE.match(stamp) or not WHOLE.match(window):
@@ -197,4 +205,9 @@ def _signed(call: Call, key: SimKey) -> bool:
     return hmac.compare_digest(right, call.params["signature"].lower())
 
 
+def _speech() -> binance_streams.BinanceSpeech:
+    return binance_streams.BinanceSpeech(Binance().gate)
+
+
 DIALECT = Binance
+SPEECH = _speech

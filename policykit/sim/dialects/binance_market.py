@@ -152,7 +152,8 @@ def _book_ticker(world: World, symbol: Symbol, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _ticker(world: World, symbol: Symbol, now_ms: int) -> dict[str, Any]:
+def ticker(world: World, symbol: Symbol, now_ms: int) -> dict[str, Any]:
+    """Write a symbol's last 24 hours."""
     last, first = world.venue.path.mid(symbol, now_ms), world.venue.path.mid(symbol, now_ms - DAY_MS)
     volume = Decimal(10_000)
     return {
@@ -263,7 +264,7 @@ _LIST: tuple[tuple[str, Callable[[Params], int], Callable[..., Reply], str], ...
     ("/api/v3/aggTrades", _flat(2), aggregate_trades, "api"),
     ("/api/v3/klines", _flat(2), klines, "api"),
     ("/api/v3/avgPrice", _flat(2), average_price, "api"),
-    ("/api/v3/ticker/24hr", _by_symbol(2, 80), _each(_ticker), "api"),
+    ("/api/v3/ticker/24hr", _by_symbol(2, 80), _each(ticker), "api"),
     ("/api/v3/ticker/price", _by_symbol(2, 4), _each(_price), "api"),
     ("/api/v3/ticker/bookTicker", _by_symbol(2, 4), _each(_book_ticker), "api"),
     ("/eapi/v1/exchangeInfo", _flat(1), options_info, "eapi"),

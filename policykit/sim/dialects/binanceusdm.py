@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from policykit.sim.dialects.binance import Binance
+from policykit.sim.dialects.binance import SPEECH, Binance
 
 
 class BinanceUsdm(Binance):
@@ -18,3 +18,4 @@ class BinanceUsdm(Binance):
 
 
 DIALECT = BinanceUsdm
+__all__ = ["DIALECT", "SPEECH"]
