@@ -108,18 +108,38 @@ def bound(client: Any) -> None:
             session.mount(scheme, _transport()())
 
 
+def bound_trading(client: Any) -> None:
+    """Bound a bot's client as well: what it sends is sent once, not again where an answer points (HTTP 307, 308).
+
+    A transport that the bot mounted itself (another address, say) stays, without bounds; no redirect is followed.
+    """
+    session: Any = getattr(client, "session", None)
+    if not hasattr(session, "max_redirects"):
+        stay(client)
+        return
+    session.max_redirects = 0
+    for scheme in ("https://", "http://"):
+        if type(session.get_adapter(scheme)).__module__ == "requests.adapters":
+            session.mount(scheme, _transport()())
+
+
 def stay(client: Any) -> None:
     """Keep an async client from following a redirect, with the key's header, to any host, path and verb."""
     stock = client.open
 
     def opened(*args: Any, **more: Any) -> Any:
         done = stock(*args, **more)
-        traces = getattr(client.session, "trace_configs", None)
-        if traces is not None and not any(getattr(one, "policykit", False) for one in traces):
-            traces.append(_refusing())
+        _hold(client.session)
         return done
 
+    _hold(client.session)
     client.open = opened
+
+
+def _hold(session: Any) -> None:
+    traces = getattr(session, "trace_configs", None)
+    if traces is not None and not any(getattr(one, "policykit", False) for one in traces):
+        traces.append(_refusing())
 
 
 def _refusing() -> Any:

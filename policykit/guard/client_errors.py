@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ccxt.base.errors import (
+    BadResponse,
     BaseError,
     DDoSProtection,
     ExchangeError,
@@ -16,6 +17,7 @@ from ccxt.base.errors import (
 
 from policykit.decision import Decision
 from policykit.errors import Denied, OutcomeUnknown
+from policykit.exchanges.base import CallFailed
 from policykit.redact import scrub
 
 
@@ -77,10 +79,13 @@ class SignAgain(ReadWaits):
 def scrubbed(error: Exception) -> Exception:
     """Return an error of the same ccxt class whose text holds no secret and no signed URL.
 
-    Of an exception that is neither ccxt's nor ours only the class is told: its text can hold anything.
+    An answer that the transport refused is a `BadResponse`. Of an exception that is neither ccxt's nor ours only the
+    class is told: its text can hold anything.
     """
     if isinstance(error, Denied | OutcomeUnknown | SignAgain):
         return error
+    if isinstance(error, CallFailed):
+        return BadResponse(str(error))
     if isinstance(error, BaseError):
         clean: Exception = type(error)(scrub(str(error)))
         return clean

@@ -20,7 +20,7 @@ from ccxt.base.errors import AuthenticationError, DDoSProtection
 from policykit.clock import iso
 from policykit.decision import Hold, Reason
 from policykit.errors import PolicykitError, StoreUnavailable
-from policykit.exchanges.base import Call, Failure
+from policykit.exchanges.base import Call, CallFailed, Failure
 from policykit.exchanges.decided import carries
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, ReadWaits, scrubbed
@@ -28,7 +28,7 @@ from policykit.guard.own import OWN
 from policykit.order import CANCELS, Order
 from policykit.orders.cancels import Doubt
 from policykit.orders.intent import Outcome
-from policykit.orders.life import after_failure, after_reply, not_before_ms
+from policykit.orders.life import after_failure, after_reply, answers, not_before_ms, same_order
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -218,17 +218,20 @@ class Gate:
                 self._cancelled(ticket, "CANCEL_SENT")
             return
         now = self.guard.now()
+        unread = Outcome("unknown", now, error="ANSWER_UNREADABLE")
         try:
-            outcome = after_reply(self.adapter.order_state(reply, admitted.intent.order), now)
+            found = self.adapter.order_state(reply, admitted.intent.order)
+            ours = answers(admitted.intent, found) and same_order(admitted.intent, found)
+            outcome = after_reply(found, now) if ours else unread
         except Exception:  # noqa: BLE001 - an answer that cannot be read proves nothing
-            outcome = Outcome("unknown", now, error="ANSWER_UNREADABLE")
+            outcome = unread
         self._settle(ticket, outcome)
 
     def failed(self, ticket: Ticket, error: BaseException) -> BaseException:
         """Record a write that did not come back with an answer; return what to raise."""
         ANSWER.reset(ticket.token)
         guard, now = self.guard, self.guard.now()
-        if isinstance(error, PolicykitError):
+        if isinstance(error, PolicykitError) and not isinstance(error, CallFailed):
             return error
         if not isinstance(error, Exception):  # cancelled, interrupted: it may be on its way
             if ticket.admitted is not None and ticket.admitted.intent is not None:
@@ -236,7 +239,7 @@ class Gate:
             self._cancelled(ticket, "CANCEL_UNKNOWN")
             return error
         self._usage(ticket)
-        failure = self._failure(error, ticket)
+        failure = error.failure if isinstance(error, CallFailed) else self._failure(error, ticket)
         if failure.retry_after_ms:
             # INVARIANT I7: the time before which nothing may be sent is the store's, so every process obeys it.
             guard.banned(not_before_ms(now, failure.retry_after_ms, guard.clock_bound_ms))

@@ -66,6 +66,7 @@ def protect(guard: Guard, client: Any) -> Any:
         raise ValueError(f"the client's {shadowed[0]} was replaced on the object; a protected client needs its class's")
     protected = protected_class(type(client))
     quiet(client)
+    bound_trading(client)
     client.__dict__["policykit_gate"] = Gate(guard)
     guard.adapter.set_validity(client, guard.validity_ms)
     client.__class__ = protected

@@ -179,24 +179,36 @@ def suspects(refused: Intent, others: Iterable[Intent]) -> tuple[Intent, ...]:
     return tuple(o for o in others if o.state == "unknown" and o.account == refused.account and o.id != refused.id)
 
 
+def answers(intent: Intent, found: Sighting) -> bool:
+    """Tell whether a sighting is of this intent's order at all: a proxy may answer with another one's.
+
+    An acknowledgement may leave our id out; the exchange's own, once known, says it as well.
+    """
+    return found.client_order_id in ("", intent.client_order_id) or found.order_id == intent.order_id
+
+
 def same_order(intent: Intent, found: Sighting) -> bool:
     """Tell whether a sighting can be this intent's order: an id that somebody used before may carry another body.
 
-    The exchange's quantity may be less than meant (rounded to its step), never more.
+    The exchange's quantity may be less than meant (rounded to its step), never more; nor can more fill than that.
     """
-    if found.symbol != intent.order.symbol or found.side != intent.order.side:
+    order = intent.order
+    if found.symbol != order.symbol or found.side != order.side or found.quantity < 0 or found.filled < 0:
         return False
-    return intent.order.quantity is None or found.quantity <= intent.order.quantity
+    if order.close_position:  # its quantity is whatever is held
+        return True
+    return found.filled <= found.quantity and (order.quantity is None or found.quantity <= order.quantity)
 
 
 def after_lookup(intent: Intent, sent_ms: int, found: Sighting | None, proof: Proof) -> Outcome | None:
     """Return what one answered look-up proves of an open intent; None: nothing new.
 
-    Found settles at once. Missing proves absence only inside `proof`, and never for an order that the exchange has
-    acknowledged or shown before: that one has been, and only a person can say what became of it.
+    Found settles at once; another order's answer proves nothing. Missing proves absence only inside `proof`, and never
+    for an order that the exchange has acknowledged or shown before: that one has been, and only a person can say what
+    became of it.
     """
     if found is not None:
-        return _found(intent, sent_ms, found)
+        return _found(intent, sent_ms, found) if answers(intent, found) else None
     if not proof.holds_at(sent_ms):
         return None
     if intent.error in SEEN:
@@ -328,7 +340,7 @@ def _ask_again(absent: Intent) -> Generator[LookUp | Record, Answer, None]:
     An exchange that keeps its documented timing never shows it; if one does, the fill is counted from here on.
     """
     answer = yield LookUp(absent)
-    if answer.found is not None and same_order(absent, answer.found):
+    if answer.found is not None and answers(absent, answer.found) and same_order(absent, answer.found):
         late = replace(after_reply(answer.found, answer.now_ms), state="found", error="ORDER_LATE")
         yield Record(absent, late)
 
