@@ -54,7 +54,10 @@ _CLASSES: Final[tuple[tuple[str, ErrorMeaning], ...]] = (
     ("ArgumentsRequired", ErrorMeaning("ORDER_REJECTED", "no", "the client misses an argument; nothing was sent")),
     ("NotSupported", ErrorMeaning("NOT_SUPPORTED", "no", "the client has no such call here; nothing was sent")),
     ("BadSymbol", ErrorMeaning("BAD_SYMBOL", "unknown", "no such symbol")),
-    ("BadResponse", ErrorMeaning("BAD_ANSWER", "unknown", "the answer is not one of the exchange's; check the endpoint")),
+    (
+        "BadResponse",
+        ErrorMeaning("BAD_ANSWER", "unknown", "the answer is not one of the exchange's; check the endpoint"),
+    ),
     ("DDoSProtection", ErrorMeaning("RATE_LIMIT", "unknown", "too many requests; wait")),
     ("ExchangeNotAvailable", ErrorMeaning("NETWORK", "unknown", "the exchange is not available")),
     ("SSLError", ErrorMeaning("NETWORK", "unknown", "the secure connection cannot be made")),

@@ -84,10 +84,9 @@ def scrubbed(error: Exception) -> Exception:
     """
     if isinstance(error, Denied | OutcomeUnknown | SignAgain):
         return error
-    if isinstance(error, CallFailed):
-        return BadResponse(str(error))
-    if isinstance(error, BaseError):
-        clean: Exception = type(error)(scrub(str(error)))
+    if isinstance(error, BaseError | CallFailed):
+        kind = BadResponse if isinstance(error, CallFailed) else type(error)
+        clean: Exception = kind(scrub(str(error)))
         return clean
     unread: Exception = BaseError(f"{type(error).__name__} inside the client; nothing more is known")
     return unread

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from policykit import redact
 from policykit.decision import Reason
 from policykit.exchanges.base import Steps, arun, run
+from policykit.exchanges.bounded import bound_trading
 from policykit.guard.client_errors import ClientDenied
 from policykit.guard.gate import Gate
 from policykit.guard.loans import LOANS, loan

@@ -155,6 +155,24 @@ def test_I6_an_id_that_shows_another_body_is_not_this_order() -> None:
         assert after_lookup(after, FENCE + 1, None, Proof(FENCE)) is None
 
 
+def test_an_answer_that_cannot_be_is_not_this_order() -> None:
+    """More filled than asked for, or below zero: a broken answer; only what closes a position has no quantity."""
+    for other in (seen(11, quantity=Decimal(10)), seen(-1), seen(quantity=Decimal(-10))):
+        assert not same_order(UNKNOWN, other)
+    closing = replace(UNKNOWN, order=Order("BTC/USDT", "buy", "stop_market", None, close_position=True))
+    assert same_order(closing, seen(4, quantity=Decimal(0)))
+    assert not same_order(closing, seen(-1))
+
+
+def test_another_order_s_answer_proves_nothing() -> None:
+    """Neither found nor absent nor different; without our id, or with the exchange's own, it is this order's."""
+    other = seen(10, closed=True, client_order_id="other")
+    assert after_lookup(UNKNOWN, FENCE + 1, other, Proof(FENCE)) is None
+    settled = Outcome("settled", 1_100, "x1", Decimal(10), True)
+    assert after_lookup(UNKNOWN, 1_100, seen(10, closed=True, client_order_id=""), Proof(None)) == settled
+    assert after_lookup(replace(UNKNOWN, order_id="x1"), 1_100, other, Proof(None)) == settled
+
+
 def test_an_order_rounded_down_or_in_quote_quantity_is_the_same_order() -> None:
     """The exchange's step may round the quantity down, and a quote quantity says nothing about it."""
     assert same_order(UNKNOWN, seen(quantity=Decimal(9)))
