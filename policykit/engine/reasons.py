@@ -59,6 +59,10 @@ REASONS: Final[dict[str, ReasonText]] = {
     "DAY_BASE_MISSING": ReasonText(
         "equity at the start of the day was not observed", "wait for the guard's next observation"
     ),
+    "DEAD_MAN_UNARMED": ReasonText(
+        "the policy asks for the exchange's dead man's switch, and it is not armed there",
+        "see in the log (`policykit.guard`) why; the guard must run: `with guard:`, `policykit run`",
+    ),
     "DRAWDOWN": ReasonText(
         "equity fell from its highest by the limit",
         "find out why; then a named person runs `policykit resume --scope SCOPE --by NAME --why TEXT`",

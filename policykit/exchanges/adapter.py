@@ -227,6 +227,11 @@ class TradingAdapter(Adapter):
     def cancel(self, order: OrderState) -> Steps[bool]:
         """Cancel one order; False when the exchange says it is not open."""
 
+    def countdown(self, symbol: str, number: int) -> Steps[None]:
+        """Arm, refresh or take off the exchange's timer; `number` as it stands on the wire (`traits.countdown`)."""
+        raise self.not_supported("a dead man's switch")
+        yield  # pragma: no cover - makes a generator of it
+
     @abstractmethod
     def account(self) -> Steps[LiveAccount]:
         """Read balances, and what is held of contracts."""

@@ -269,6 +269,10 @@ class Binance(TradingAdapter):
             raise
         return True
 
+    def countdown(self, symbol: str, number: int) -> Steps[None]:
+        """Set the timer of a contract; spot has none."""
+        yield from _USDM.countdown(symbol, number)
+
     def account(self) -> Steps[LiveAccount]:
         """Read balances, free and locked together, zero ones left out; and what is held of contracts."""
         if "swap" not in self.trades:

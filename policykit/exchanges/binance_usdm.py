@@ -205,6 +205,17 @@ class UsdmOrders(TradingAdapter):
             raise
         return True
 
+    def countdown(self, symbol: str, number: int) -> Steps[None]:
+        """Set the timer that cancels the symbol's open orders, ms; 0 takes it off (weight 10).
+
+        Auto-Cancel-All-Open-Orders (read 2026-11): the answer repeats both; one that does not arms nothing.
+        """
+        asked = {"symbol": self._market(symbol), "countdownTime": number}
+        answer = yield Read("fapiPrivatePostCountdownCancelAll", asked)
+        told = self.mapping(answer.data, what="a countdown")
+        if (told.get("symbol"), str(told.get("countdownTime"))) != (asked["symbol"], str(number)):
+            raise self.bad_answer("the countdown that was asked for")
+
     # ---- the account
 
     def account(self) -> Steps[LiveAccount]:

@@ -21,6 +21,7 @@ from policykit.engine.facts import Facts
 from policykit.errors import Denied, PolicyError, PolicykitError, StoreUnavailable
 from policykit.exchanges.client import plain_client
 from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.dead_man import DeadMan
 from policykit.guard.deciding import Deciding
 from policykit.guard.given import observation, with_units
 from policykit.guard.in_force import InForce, Reloaded
@@ -114,6 +115,9 @@ class Guard(Deciding):
         self.in_force = InForce(self)
         #: Markets that the bot asked for and that the policy allows by a glob: they are priced from then on.
         self.wanted = Wanted()
+        self.dead_man = DeadMan(self)
+        #: Whether the policy asks for a dead man's switch.
+        self.switched = policy.model.dead_man_switch is not None
         self._maintenance: Any = None
         #: The client of `place`; maintenance has another, since a sync client is not for two threads at once.
         self._placing: Any = None
@@ -214,6 +218,8 @@ class Guard(Deciding):
             return Facts(store_problem=(error.code, str(error)), recovered=self.recovered)
         # What the store says of itself comes first: a reset is mended by a person, and nothing else is until then.
         problem = facts.store_problem or self._problem or self.account_problem
+        if problem is None and self.switched:
+            problem = self.dead_man.problem(symbol)
         if self.recovered and problem is facts.store_problem:
             return facts
         return replace(facts, recovered=self.recovered, store_problem=problem)
@@ -236,7 +242,17 @@ class Guard(Deciding):
         fresh = type(self)(
             policy, key=self.key, store=self.store, clock=self.clock, mode=self.mode, testing=self.testing
         )
-        for name in ("traits", "adapter", "scope", "plan", "validity_ms", "clock_bound_ms", "_problem", "policy"):
+        for name in (
+            "traits",
+            "adapter",
+            "scope",
+            "plan",
+            "validity_ms",
+            "clock_bound_ms",
+            "_problem",
+            "switched",
+            "policy",
+        ):
             setattr(self, name, getattr(fresh, name))
         self.engine = fresh.engine
 

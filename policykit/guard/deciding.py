@@ -18,6 +18,7 @@ from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import OrderState
 from policykit.guard import fallback, refusals
 from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.dead_man import UNARMED, DeadMan
 from policykit.guard.pricing import UNPRICED, Wanted
 from policykit.guard.settings import Mode
 from policykit.guard.shadow import Shadow
@@ -53,6 +54,7 @@ class Deciding(ABC):
     validity_ms: int
     wanted: Wanted
     clock_bound_ms: int
+    dead_man: DeadMan
     #: A candidate that judges every order too, and acts on nothing.
     shadow: Shadow | None = None
 
@@ -163,6 +165,8 @@ class Deciding(ABC):
         decision.outcome, decision.reasons = "deny", reasons
         if any(reason.code in UNPRICED for reason in reasons):
             self.wanted.add(self.policy, decision.order.symbol)
+        if any(reason.code == UNARMED for reason in reasons):
+            self.dead_man.wants(decision.order.symbol)
         self._write(decision)
         self._tell(decision, started, None)
         return Denied(decision, denial_message(decision, self.policy.file))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -81,12 +81,23 @@ class Maintenance:
         if self._thread is not None:
             self._thread.join(timeout=ROUND_S * 2)
             self._thread = None
+        if self.guard.dead_man.armed:
+            self._safely(lambda: self.guard.dead_man.release(self._own_client()))
         with suppress(PolicykitError):  # else the next poller waits for the lease to run out
             self._lead(0)
 
+    def _tend(self) -> None:
+        if self.guard.switched or self.guard.dead_man.armed:
+            self.guard.dead_man.tend(self._own_client())
+
     def _loop(self) -> None:
-        while not self._stop.wait(self._every_s()):
-            self.round()
+        clock, due_ms = self.guard.clock, 0.0
+        while not self._stop.wait(min(self._every_s(), self.guard.dead_man.every_s)):
+            if clock.monotonic_ms() >= due_ms:
+                due_ms = clock.monotonic_ms() + self._every_s() * 1000
+                self.round()
+            else:
+                self._safely(self._tend)
 
     def _every_s(self) -> float:
         """Return the time between two rounds: three of them before facts are too old."""
@@ -95,9 +106,12 @@ class Maintenance:
 
     def round(self) -> None:
         """Ask and take in, once. What fails is logged and leaves facts to grow old, which denies increases."""
+        self._safely(self._round)
+
+    def _safely(self, work: Callable[[], None]) -> None:
         try:
             with asking():
-                self._round()
+                work()
             self._complaint = ""
         except (PolicykitError, OSError) as error:
             self._complain(str(error))
@@ -118,6 +132,7 @@ class Maintenance:
             guard.store.checkpoint()
         if self._halts():
             self._halted(self._own_client())
+        self._tend()
         if not self._lead(round(self._every_s() * 1000 * LEASE_ROUNDS)):
             guard.recovered = not guard.abandoned()
             guard.account_problem = None  # it is the poller's to find; what it cannot read grows old for all
@@ -126,9 +141,9 @@ class Maintenance:
             return
         try:
             client = self._own_client()
-            self._recover(client)
-            self._open_orders(client)
-            self._facts(client)
+            for ask in (self._recover, self._open_orders, self._facts):
+                ask(client)
+                self._tend()  # a slow exchange must not make it fire
         except BaseException:
             self._lead(0)  # another guard of the account may be able to do what this one is not
             raise

@@ -82,6 +82,7 @@ class Unified:
         await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
         await self._policykit_priced((symbol,))
         order, arguments = self._policykit_wish(symbol, kind, side, amount, price, params)
+        await self._policykit_armed(order)
         return await self._policykit_place(Placement(self.policykit_gate.guard, order), arguments)
 
     async def _policykit_priced(self, symbols: tuple[Any, ...]) -> None:
@@ -92,6 +93,13 @@ class Unified:
             with suppress(Exception):  # what cannot be read is not known
                 seen = await self._policykit_read(prices(guard, self, new))
                 guard.take_in(seen)
+
+    async def _policykit_armed(self, order: Order) -> None:
+        """Arm the dead man's switch before the first entry of a market; where it cannot be, the entry is denied."""
+        dead_man = self.policykit_gate.guard.dead_man
+        if dead_man.arming(order):
+            with suppress(CallFailed):  # said there
+                await self._policykit_read(dead_man.arm(order.symbol))
 
     def _policykit_wish(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Wish:
         """Return the order that is meant, and the arguments to send it with."""

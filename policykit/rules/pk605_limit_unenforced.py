@@ -2,7 +2,8 @@
 
 ## What it finds
 Every limit of the policy whose check or part of the guard is not there yet, in one finding. So also `max_leverage`
-where spot is traded that may borrow, and a collar around another price than mark or mid: this version sees neither.
+where spot is traded that may borrow, and a collar around another price than mark or mid: this version sees neither;
+and a dead man's switch where the exchange has no timer that counts down so long for what is traded.
 
 ## Why
 A set limit is never silently unenforced: a guard denies every increase while one of these is set. Cancels and
@@ -11,11 +12,17 @@ reductions pass, and `mode: shadow` only counts.
 ## Bad
 ```yaml
 reconciliation: {on_start: required, orders_every: 30s, positions_every: 60s}
-dead_man_switch: {timeout: 60s, refresh: 15s}
 ```
 ```finding
 open certain policy.yaml:1:52 a guard of this version denies every increase: it does not enforce
-  dead_man_switch.refresh, dead_man_switch.timeout, reconciliation.orders_every and 1 more
+  reconciliation.orders_every and reconciliation.positions_every
+```
+```yaml
+exchange: binance
+dead_man_switch: {timeout: 60s, refresh: 15s}
+```
+```finding
+open certain policy.yaml:2:18 a guard of this version denies every increase: it does not enforce dead_man_switch
 ```
 
 ```yaml
@@ -72,6 +79,7 @@ from policykit.model.enforced import unheld
 from policykit.rules.base import Inputs, Rule, words
 from policykit.rules.budgets import products
 from policykit.traits import exists
+from policykit.traits.base import unarmable
 
 RULE = Rule(
     "PK605", "limit-unenforced", "low", ("G01",), "a guard denies increases rather than leave a set limit unenforced"
@@ -99,7 +107,9 @@ def check(inputs: Inputs) -> Iterator[Finding]:
 
 def _unseen(inputs: Inputs) -> Iterator[str]:
     """Yield the limits on what this version does not observe: their checks are there, and deny."""
-    risk = inputs.model.risk or Risk()
+    switch, risk = inputs.model.dead_man_switch, inputs.model.risk or Risk()
+    if switch is not None and inputs.traits and unarmable(inputs.traits, products(inputs), switch.timeout.ms):
+        yield "dead_man_switch"
     if risk.max_leverage is not None and any(_borrows(inputs, product) for product in products(inputs)):
         yield "risk.max_leverage"
     if risk.price_collar is not None and risk.price_collar.reference not in ("mark", "mid"):

@@ -41,6 +41,8 @@ class FuturesVenue:
         self.on_fill: Callable[[ContractTrade], None] = _ignore
         self.on_report: Callable[[ContractReport], None] = _ignore
         self._settled_ms = start_ms
+        #: When all open orders of a contract are cancelled unless the time is set anew (countdownCancelAll).
+        self._countdowns: dict[str, int] = {}
 
     # -- market -------------------------------------------------------------------------------------------------
 
@@ -59,7 +61,14 @@ class FuturesVenue:
         return margin.available(self.book, asset, lambda contract: self.mark(contract, now_ms))
 
     def settle(self, now_ms: int) -> None:
-        """Fill and trigger what rests at the prices between the last settling and now, and pay the funding."""
+        """Fill, trigger and cancel what rests in the time between the last settling and now, and pay the funding."""
+        for at_ms, name in sorted((at_ms, name) for name, at_ms in self._countdowns.items() if at_ms <= now_ms):
+            del self._countdowns[name]
+            self._settle(at_ms)
+            self._cancel_all(self.book.contracts[name], at_ms, conditional=False)
+        self._settle(now_ms)
+
+    def _settle(self, now_ms: int) -> None:
         first, last = self._settled_ms // STEP_MS + 1, now_ms // STEP_MS
         stride = max(1, (last - first + 1) // MAX_STEPS)
         for step in range(first, last + 1, stride) if self.book.orders else ():
@@ -138,6 +147,16 @@ class FuturesVenue:
     def cancel_all(self, contract: Contract, now_ms: int, *, conditional: bool) -> int:
         """Cancel every open order of a contract, of one of the two families; return how many there were."""
         self.settle(now_ms)
+        return self._cancel_all(contract, now_ms, conditional=conditional)
+
+    def count_down(self, contract: Contract, span_ms: int, now_ms: int) -> None:
+        """Cancel all open orders of a contract, conditional ones left alone, after so long; 0 takes that back."""
+        self.settle(now_ms)
+        self._countdowns.pop(contract.id, None)
+        if span_ms:
+            self._countdowns[contract.id] = now_ms + span_ms
+
+    def _cancel_all(self, contract: Contract, now_ms: int, *, conditional: bool) -> int:
         found = [o for o in self.book.orders if o.contract is contract and o.conditional == conditional]
         for order in found:
             self._close(order, "CANCELED", now_ms)

@@ -104,6 +104,7 @@ SCOPE_NAME: Final = "policykit.kill_switch.scope"
 STATE: Final = "policykit.kill_switch.state"
 BY: Final = "policykit.kill_switch.by"
 WHY: Final = "policykit.kill_switch.why"
+DEAD_MAN: Final = "policykit.dead_man.state"
 POLICY_FILE: Final = "policykit.policy.file"
 FINDINGS: Final = "policykit.policy.findings"
 
@@ -185,6 +186,7 @@ ATTRIBUTES: Final = (
     Attribute(STATE, "string", "log event", "ACTIVE, REDUCING or HALTED"),
     Attribute(BY, "string", "log event", "who changed it"),
     Attribute(WHY, "string", "log event", "why, in their words; no secrets"),
+    Attribute(DEAD_MAN, "string", "log event", "armed, disarmed, failed, fired or cancels_exits"),
     Attribute(POLICY_FILE, "string", "log event", "the policy's file"),
     Attribute(FINDINGS, "string[]", "log event", "the codes of the findings that keep a policy from loading"),
 )
@@ -246,6 +248,7 @@ E_UNKNOWN: Final = "policykit.order.unknown"
 E_KILL: Final = "policykit.kill_switch.changed"
 E_LOADED: Final = "policykit.policy.loaded"
 E_REJECTED: Final = "policykit.policy.rejected"
+E_DEAD_MAN: Final = "policykit.dead_man.changed"
 
 EVENTS: Final = (
     Named(E_DENIED, "A decision denied; warning. Once per decision, with the attributes of its span."),
@@ -253,4 +256,5 @@ EVENTS: Final = (
     Named(E_KILL, "A halt was set or lifted; warning."),
     Named(E_LOADED, "A guard has loaded a policy; info."),
     Named(E_REJECTED, "A policy cannot be loaded; error."),
+    Named(E_DEAD_MAN, "A dead man's switch was armed or taken off; error: it failed, or fired."),
 )

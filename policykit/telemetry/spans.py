@@ -148,6 +148,14 @@ class Telemetry:
         except Exception as error:  # noqa: BLE001 - as above
             self.relay.failed(error)
 
+    def dead_man(self, level: int, symbol: str, state: str, why: str) -> None:
+        """Say what became of the dead man's switch of a market."""
+        try:
+            said = {names.SYMBOL: symbol, names.DEAD_MAN: state, names.WHY: attributes.clean(why)}
+            self._event(names.E_DEAD_MAN, level, f"the dead man's switch of {symbol}: {attributes.clean(why)}", said)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
     def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
         """Set a gauge of names.METRICS."""
         self.counters.gauge(name, value, labels or {})

@@ -285,6 +285,32 @@ def fence_length_ms(family: Family, validity_ms: int, clock_bound_ms: int) -> in
     return None if validity_ms > longest else validity_ms + processing_ms + clock_bound_ms + lag_ms
 
 
+def countdown(switch: DeadManSwitch, timeout_ms: int, now_ms: int) -> int | None:
+    """Return the number that arms a switch for so long, in its own unit; None: it cannot be armed for that time.
+
+    Never rounded up, since the policy's time-out is the longest silence, and never to the number that takes it off:
+    ccxt sends OKX a 0 for anything under a second. `now_ms` is by the exchange's clock.
+    """
+    if not (switch.least_ms or 0) <= timeout_ms <= (switch.most_ms or timeout_ms):
+        return None
+    number = {"ms": timeout_ms, "s": timeout_ms // 1000, "at_ms": now_ms + timeout_ms}[switch.unit]
+    return None if number <= 0 or number == switch.off else number
+
+
+def unarmable(exchange: Exchange, products: Collection[str], timeout_ms: int) -> str | None:
+    """Return why no timer of the exchange can be kept armed for all of these products; None: it can."""
+    for name in sorted(products):
+        product = exchange.products.get(name)
+        switch = product.dead_man_switch if product is not None else None
+        if switch is None:
+            return f"{exchange.id} has none for {name}, as far as is known"
+        if switch.on != "countdown" or switch.off is None:
+            return f"that of {exchange.id} for {name} is no countdown that can be taken off again"
+        if countdown(switch, timeout_ms, 0) is None:
+            return f"that of {exchange.id} for {name} takes no time-out of {timeout_ms} ms"
+    return None
+
+
 def product_of(symbol: str) -> str:
     """Return the product a ccxt symbol belongs to by its form: `BTC/USDT` spot, `BTC/USDT:USDT` swap."""
     return "swap" if ":" in symbol else "spot"

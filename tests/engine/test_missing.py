@@ -21,10 +21,6 @@ def denied(changes: dict[str, Any], **asked: Any) -> list[tuple[str, str, str]]:
 
 
 SET: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
-    (
-        {"dead_man_switch": {"timeout": "60s", "refresh": "15s"}},
-        [("dead_man_switch.timeout", "guard.dead_man"), ("dead_man_switch.refresh", "guard.dead_man")],
-    ),
     ({"reconciliation": {"orders_every": "30s"}}, [("reconciliation.orders_every", "guard.reconciliation")]),
     ({"reconciliation": {"positions_every": "60s"}}, [("reconciliation.positions_every", "guard.reconciliation")]),
     ({"reconciliation": {"tolerance": "5 USDT"}}, [("reconciliation.tolerance", "guard.reconciliation")]),
@@ -66,8 +62,19 @@ def test_what_is_held_or_no_limit_at_run_time_does_not_deny(changes: dict[str, A
 def test_each_part_of_the_language_is_there_or_known_to_be_missing() -> None:
     """The closed set: parts that the language names are in the guard, or are the ones listed here."""
     named = {holder.removeprefix("guard:") for _, holder in holders_named(Policy) if holder.startswith("guard:")}
-    assert named - GUARD_PARTS == {"dead_man", "reconciliation", "stage"}
+    assert named - GUARD_PARTS == {"reconciliation", "stage"}
     assert GUARD_PARTS - named == set()
+
+
+def test_a_dead_mans_switch_that_the_exchange_does_not_have_denies_increases() -> None:
+    """Spot has no timer; exits pass, and the words say what to do."""
+    switch = {"dead_man_switch": {"timeout": "60s", "refresh": "15s"}}
+    text = (
+        "dead_man_switch is set, and binance has none for spot, as far as is known; take it out, or trade where the "
+        "exchange has such a timer"
+    )
+    assert denied(switch) == [("CHECK_MISSING", "guard.dead_man", text)]
+    assert denied(switch, side="sell") == []
 
 
 def test_budget_of_an_unknown_name_denies_increases() -> None:

@@ -211,13 +211,11 @@ def test_a_dead_limit_of_a_profile_hides_none_of_the_policy() -> None:
 
 def test_unenforced_limits_are_shown_where_the_policy_itself_says_one() -> None:
     """Of limits that nothing enforces three are named, and the first of the policy's own is shown."""
-    above = "policykit: 1\nname: base\nreconciliation: {on_start: required, orders_every: 30s}\n"
-    child = LIVE + "extends: [base]\ndead_man_switch: {timeout: 60s, refresh: 15s}\n"
-    (line,) = _found("PK605", child, above=above)
-    assert line.startswith("open certain policy.yaml:6:28 ")
-    assert line.endswith(
-        "does not enforce dead_man_switch.refresh, dead_man_switch.timeout and reconciliation.orders_every"
-    )
+    above = "policykit: 1\nname: base\nstage: {current: full-live, evidence: journal}\n"
+    more = 'dead_man_switch: {timeout: 60s, refresh: 15s}\nrisk: {symbols: ["BTC/USDT"]}\n'
+    (line,) = _found("PK605", LIVE + "extends: [base]\n" + more, above=above)
+    assert line.startswith("open certain policy.yaml:6:18 ")
+    assert line.endswith("does not enforce dead_man_switch and stage.evidence")
 
 
 def test_what_a_stage_shadows_is_no_dead_limit() -> None:

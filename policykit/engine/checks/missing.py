@@ -12,6 +12,7 @@ from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
 from policykit.model.base import Section, metas
 from policykit.model.enforced import unheld
+from policykit.traits.base import unarmable
 
 _CHECK: Final = "check:"
 _GUARD: Final = "guard:"
@@ -33,6 +34,11 @@ def unenforced(setup: Setup, checks: frozenset[str]) -> Iterator[Unenforced]:
     traits = setup.traits
     if traits is None:
         return  # every call counts one of every budget, then
+    switch = setup.policy.dead_man_switch
+    why = None if switch is None else unarmable(traits, traits.products, switch.timeout.ms)
+    if why is not None:
+        text = f"dead_man_switch is set, and {why}; take it out, or trade where the exchange has such a timer"
+        yield Unenforced("dead_man_switch", "guard.dead_man", text)
     known = sorted({*traits.costs, *(window.name for window in traits.rate_windows)})
     for name, budget in sorted((setup.policy.rate_budgets or {}).items()):
         if name not in known and not budget.costs:

@@ -130,6 +130,16 @@ def _cancel_all(*, algo: bool) -> Handler:
 
 
 @_guarded
+def countdown(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer POST countdownCancelAll: set anew with each call, 0 takes it off; the answer repeats both as text."""
+    need(params, "countdownTime")
+    contract, span_ms = contract_of(world.linear.book, params), whole(params, "countdownTime")
+    assert span_ms is not None
+    world.linear.count_down(contract, span_ms, now_ms)
+    return Reply(200, {"symbol": contract.id, "countdownTime": str(span_ms)})
+
+
+@_guarded
 def amend(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     """Answer PUT order: quantity and price of a limit order are changed, both must be sent."""
     order = _found(world, params, now_ms, algo=False)
@@ -227,6 +237,7 @@ _LIST: list[_Row] = [
     ("GET /fapi/v1/allOrders", "lookup", _flat(5), _list("linear", algo=False, only_open=False), _READ),
     ("GET /fapi/v1/allAlgoOrders", "lookup", _flat(5), _list("linear", algo=True, only_open=False), _READ),
     ("GET /fapi/v1/userTrades", "lookup", _flat(5), trades, _READ),
+    ("POST /fapi/v1/countdownCancelAll", "other", _flat(10), countdown, _TRADE),
     ("POST /fapi/v1/leverage", "other", _flat(1), leverage, _TRADE),
     ("POST /fapi/v1/marginType", "other", _flat(1), margin_type, _TRADE),
     ("POST /fapi/v1/positionSide/dual", "other", _flat(1), position_mode, _TRADE),
