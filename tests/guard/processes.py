@@ -24,6 +24,7 @@ import requests
 from policykit.engine.checks import all_checks
 from policykit.errors import Denied, OutcomeUnknown
 from policykit.guard import Guard
+from policykit.store.valkey import ValkeyStore
 from policykit.testing import point
 from tests.guard.world import SYMBOL, World
 
@@ -31,7 +32,7 @@ SERVER: Final = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [
         "tests.guard.processes",
-        *("policykit.store.sqlite", "policykit.store.valkey", "policykit.exchanges.binance", "opentelemetry.metrics"),
+        *("policykit.store.sqlite", "policykit.exchanges.binance", "opentelemetry.metrics"),
         *("policykit.guard.protect", "policykit.guard.maintenance", "policykit.model.enforced"),
     ]
 )
@@ -41,6 +42,8 @@ START_MS: Final = 1_795_255_200_000
 #: A bot looks at its signal again after so long, s of its clock, and lets go of it after so many looks.
 AGAIN_S: Final = 5.0
 LOOKS: Final = 40
+#: A bot without policykit gives up after so many tries.
+BARE_TRIES: Final = 5
 SIZE: Final = Decimal("0.005")
 EXECUTED: Final = frozenset(("acknowledged", "found", "settled"))
 
@@ -110,7 +113,10 @@ class Place(NamedTuple):
 
     def guard(self, clock: QuickClock) -> Guard:
         """Load the guard as a bot does."""
-        guard = Guard.load(self.policy, store=self.store, clock=clock, testing=True)
+        store: Any = self.store
+        if self.store.startswith("valkey://"):  # whose own clock is the machine's
+            store = ValkeyStore(self.store, server_time=False)
+        guard = Guard.load(self.policy, store=store, clock=clock, testing=True)
         guard.endpoint = self.url
         return guard
 
@@ -234,3 +240,58 @@ def wished(guard: Guard, price: int) -> bool:
     """Tell whether the store knows an order of this price that executed."""
     known = guard.store.intents(guard.account, open_only=False)
     return any(intent.order.price == price and intent.state in EXECUTED for intent in known)
+
+
+# ---- bots that trade side by side
+
+
+def trade(place: Place, prices: tuple[int, ...], gate: Any, said: Any) -> None:
+    """Be one of several bots: each wish is tried until it is done, or denied for a cap; say what became of each."""
+    clock = place.arrive()
+    guard, reader, client = place.guard(clock), place.client(clock), place.client(clock)
+    reader.load_markets()
+    client.set_markets(reader.markets)
+    guard.protect(client)
+    gate.wait()
+    said.put([_bring(guard, reader, client, clock, price) for price in prices])
+
+
+def _bring(guard: Guard, reader: Any, client: Any, clock: QuickClock, price: int) -> str:
+    for _ in range(LOOKS):
+        if wished(guard, price):
+            return "found"
+        try:
+            client.fetch_tickers()
+            client.create_order(SYMBOL, "limit", "buy", SIZE, price)
+            return "sent"
+        except Denied as denied:
+            code = denied.decision.reasons[0].code
+            if code == "RISK_POSITION":
+                return code
+        except (OutcomeUnknown, ccxt.BaseError):
+            pass
+        clock.sleep(AGAIN_S)
+        guard.maintain(reader)
+    return "given up"
+
+
+def trade_bare(place: Place, prices: tuple[int, ...], gate: Any, said: Any) -> None:
+    """Be the same bot without policykit: after an error it waits, looks whether its order is there, and sends again."""
+    clock = place.arrive()
+    client = place.client(clock)
+    client.load_markets()
+    gate.wait()
+    said.put([_bring_bare(client, clock, price) for price in prices])
+
+
+def _bring_bare(client: Any, clock: QuickClock, price: int) -> str:
+    for _ in range(BARE_TRIES):
+        try:
+            client.fetch_tickers()
+            if any(order["price"] == price for order in client.fetch_open_orders(SYMBOL)):
+                return "found"
+            client.create_order(SYMBOL, "limit", "buy", SIZE, price)
+            return "sent"
+        except ccxt.OperationFailed:
+            clock.sleep(0.5)
+    return "given up"
