@@ -212,11 +212,14 @@ class TradingAdapter(Adapter):
         """
 
     @abstractmethod
-    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
+    def find_order(
+        self, symbol: str, client_order_id: str, *, since_ms: int = 0, thorough: bool = True
+    ) -> Steps[OrderState | None]:
         """Look an order up by its client order id in every place where it can show; None: the exchange has none now.
 
-        Not `thorough`: ask only the cheapest place; good enough to find, never to conclude absent. Raise CallFailed
-        when it cannot be asked.
+        `since_ms`: it cannot be older than this by the exchange's clock, so only fills since then are asked for. Not
+        `thorough`: ask only the cheapest place; good enough to find, never to conclude absent. Raise CallFailed when
+        it cannot be asked, or when something shows that may be its trace.
         """
 
     @abstractmethod

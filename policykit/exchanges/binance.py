@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from policykit.exchanges import binance_account, binance_calls, binance_keys, binance_orders
+from policykit.exchanges import binance_account, binance_calls, binance_fills, binance_keys, binance_orders
 from policykit.exchanges.adapter import LiveReads, TradingAdapter
 from policykit.exchanges.base import (
     Answer,
@@ -214,10 +214,12 @@ class Binance(TradingAdapter):
         except ValueError:
             raise _bad_answer("an order") from None
 
-    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
-        """Look an order up: by id (weight 4), then, when thorough, in open orders (6) and history (20)."""
+    def find_order(
+        self, symbol: str, client_order_id: str, *, since_ms: int = 0, thorough: bool = True
+    ) -> Steps[OrderState | None]:
+        """Look an order up: by id (weight 4), then, when thorough, in open orders (6), history (20) and fills (20)."""
         if _contract(symbol):
-            return (yield from _USDM.find_order(symbol, client_order_id, thorough=thorough))
+            return (yield from _USDM.find_order(symbol, client_order_id, since_ms=since_ms, thorough=thorough))
         market = market_id(symbol)
         try:
             answer = yield Read("privateGetOrder", {"symbol": market, "origClientOrderId": client_order_id})
@@ -225,14 +227,17 @@ class Binance(TradingAdapter):
         except CallFailed as failed:
             if failed.code != "ORDER_NOT_FOUND":
                 raise
+        if not thorough:
+            return None
+        others: set[str] = set()
         for method, more in (("privateGetOpenOrders", {}), ("privateGetAllOrders", {"limit": MAX_ROWS})):
-            if not thorough:
-                break
-            rows = yield Read(method, {"symbol": market, **more})
-            for row in _rows(rows, "orders"):
-                if client_order_id in (row.get("clientOrderId"), row.get("origClientOrderId")):
+            rows = _rows((yield Read(method, {"symbol": market, **more})), "orders")
+            for row in rows:
+                if binance_fills.named(client_order_id, row):
                     return self._named(row, symbol)
-        return None
+            others |= binance_fills.ids_of(rows)
+        filled = yield from binance_fills.find(self, binance_fills.SPOT, market, client_order_id, since_ms, others)
+        return None if filled is None else self._named(filled, symbol)
 
     def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
         """List open orders: of spot's one family (weight 80 without symbols), and of both of USD-M (80)."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from policykit.engine.facts import Contract
 from policykit.engine.money import UP
-from policykit.exchanges import binance_account, binance_usdm_orders
+from policykit.exchanges import binance_account, binance_fills, binance_usdm_orders
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import (
     Answer,
@@ -148,8 +148,10 @@ class UsdmOrders(TradingAdapter):
         except (KeyError, ValueError):
             raise self.bad_answer("an order") from None
 
-    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
-        """Look an order up in both families by id (weight 1 each); when thorough, in all lists as well (1, 5, 1, 5)."""
+    def find_order(
+        self, symbol: str, client_order_id: str, *, since_ms: int = 0, thorough: bool = True
+    ) -> Steps[OrderState | None]:
+        """Look an order up in both families by id (weight 1 each); when thorough, in lists (12) and fills (5)."""
         market = self._market(symbol)
         for method, name in (("fapiPrivateGetOrder", "origClientOrderId"), ("fapiPrivateGetAlgoOrder", "clientAlgoId")):
             try:
@@ -159,12 +161,18 @@ class UsdmOrders(TradingAdapter):
                     raise
                 continue
             return (yield from self._whole(answer.data, symbol))
-        for method in _LISTS if thorough else ():
+        if not thorough:
+            return None
+        others: set[str] = set()
+        for method in _LISTS:
             answer = yield Read(method, {"symbol": market} | ({"limit": MAX_ROWS} if "All" in method else {}))
-            for row in binance_account.rows(self, answer, "orders"):
-                if client_order_id in (row.get("clientOrderId"), row.get("clientAlgoId")):
+            rows = binance_account.rows(self, answer, "orders")
+            for row in rows:
+                if binance_fills.named(client_order_id, row):
                     return (yield from self._whole(row, symbol))
-        return None
+            others |= binance_fills.ids_of(rows)
+        filled = yield from binance_fills.find(self, binance_fills.USDM, market, client_order_id, since_ms, others)
+        return None if filled is None else self.order_state(filled)._replace(symbol=symbol)
 
     def _whole(self, row: Any, symbol: str) -> Steps[OrderState]:
         """Read an order; of an algo order that triggered, ask for the one it placed, which alone tells what filled."""

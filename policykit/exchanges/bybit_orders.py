@@ -20,7 +20,7 @@ from policykit.exchanges.base import Call, CallFailed, Failure, LiveAccount, Ord
 from policykit.exchanges.calls import name_of, weight_of
 from policykit.exchanges.decided import ROUNDING, own_trades
 from policykit.order import Order
-from policykit.units import exact
+from policykit.units import exact, plain
 
 #: enum.mdx "orderStatus": no more can fill.
 CLOSED: Final = frozenset(("Rejected", "PartiallyFilledCanceled", "Filled", "Cancelled", "Deactivated"))
@@ -120,15 +120,34 @@ class BybitOrders(TradingAdapter):
         except ValueError:
             raise self.bad_answer("an order") from None
 
-    def find_order(self, symbol: str, client_order_id: str, *, thorough: bool = True) -> Steps[OrderState | None]:
-        """Look an order up by its id among the open and just ended ones; when thorough, in the history as well."""
+    def find_order(
+        self, symbol: str, client_order_id: str, *, since_ms: int = 0, thorough: bool = True
+    ) -> Steps[OrderState | None]:
+        """Look an order up by its id among the open and just ended; when thorough, in the history and fills as well."""
         asked = {"category": "spot", "symbol": self._market(symbol), "orderLinkId": client_order_id}
         for method in ("privateGetV5OrderRealtime", "privateGetV5OrderHistory")[: 2 if thorough else 1]:
             answer = yield Read(method, asked)
             for row in self._rows(answer.data):
                 if row.get("orderLinkId") == client_order_id:
                     return self.order_state(row)._replace(symbol=symbol)
-        return None
+        if not thorough:
+            return None
+        fills = yield from self._pages("privateGetV5ExecutionList", asked)
+        ours = [row for row in fills if row.get("orderLinkId") == client_order_id]
+        return self._of_fills(ours)._replace(symbol=symbol) if ours else None
+
+    def _of_fills(self, fills: list[Mapping[str, Any]]) -> OrderState:
+        """Return an order as its fills tell it, each counted once; the least that is left says whether it is done."""
+        own = {str(row.get("execId")): row for row in fills}.values()
+        done = min(self._number(row.get("leavesQty")) for row in own) == 0
+        told = {
+            **next(iter(own)),
+            "qty": next(iter(own)).get("orderQty"),
+            "cumExecQty": plain(sum((self._number(row.get("execQty")) for row in own), _ZERO)),
+            "cumExecValue": plain(sum((self._number(row.get("execValue")) for row in own), _ZERO)),
+            "orderStatus": "Filled" if done else "PartiallyFilled",
+        }
+        return self.order_state(told)
 
     def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
         """List spot's open orders of every kind, all pages."""

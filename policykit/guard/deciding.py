@@ -15,7 +15,7 @@ from policykit.engine import Engine, denial_message, explain_failed
 from policykit.engine.facts import Contract, Facts, TradingState
 from policykit.errors import Denied, StoreUnavailable
 from policykit.exchanges.adapter import TradingAdapter
-from policykit.exchanges.base import OrderState
+from policykit.exchanges.base import OrderState, Steps
 from policykit.guard import fallback, refusals
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.dead_man import UNARMED, DeadMan
@@ -386,6 +386,11 @@ class Deciding(ABC):
         with suppress(StoreUnavailable):  # then the list of open orders tells, once it is believed
             for intent in meant(self.store.intents(self.account), order.action, order.symbol, request):
                 self.store.outcome(intent.id, doubted(intent, doubt, self.now()))
+
+    def look_up(self, intent: Intent, *, thorough: bool = True) -> Steps[OrderState | None]:
+        """Return the look-up to make for an order: cheap, or in every place, fills since its decision included."""
+        since = max(0, intent.decided_ms - self.clock_bound_ms)
+        return self.adapter.find_order(intent.order.symbol, intent.client_order_id, since_ms=since, thorough=thorough)
 
     def configured(self, order: Order) -> None:
         """Take in a setting that the exchange has confirmed, so that the next order is judged by it."""

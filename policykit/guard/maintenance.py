@@ -295,7 +295,7 @@ class Maintenance:
 
     def _answer(self, client: Any, intent: Intent, fence: int | None) -> Answer:
         guard, sent = self.guard, self.guard.now()
-        search = guard.adapter.find_order(intent.order.symbol, intent.client_order_id)
+        search = guard.look_up(intent)
         found, asked = None, True
         try:
             found = run(guard.adapter, client, search, guard.clock)

@@ -215,7 +215,7 @@ class Placement:
         family = self.guard.family(intent.order.symbol, intent.family)
         self._fence = fence = fence_ms(intent, family, self.guard.clock_bound_ms)
         thorough = fence is not None and self.now() > fence
-        return self.guard.adapter.find_order(intent.order.symbol, intent.client_order_id, thorough=thorough)
+        return self.guard.look_up(intent, thorough=thorough)
 
     def looked_up(self, sent_ms: int, found: OrderState | None, *, asked: bool, retry_after_ms: int | None) -> Answer:
         """Say what a look-up found."""

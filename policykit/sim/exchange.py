@@ -55,7 +55,7 @@ class Exchange:
             self.truth.unrouted[f"{request.method} {request.path}"] += 1
             return Outcome(call)
         with self.lock:
-            chosen = self.faults.choose(call.route.point)
+            chosen = self.faults.choose(call.route.point, call.route.name)
             self._note(chosen, call, now_ms)
             fault = chosen.main
             if fault is not None and fault.do == "drop":
@@ -85,16 +85,17 @@ class Exchange:
             return Outcome(self._with_headers(call, self.dialect.fault(fault.do, now_ms), now_ms), after_s)
         if fault is not None and fault.do in {"unknown", "timeout", "garbage", "broken"} and not fault.executed:
             return Outcome(self._masked(call, fault, Reply(200, {}), now_ms), after_s)
-        reply = self._process(call, _quirks(chosen), now_ms)
+        reply = self._process(call, _quirks(chosen), now_ms, blind=chosen.blind)
         if fault is None:
             return Outcome(self._with_headers(call, reply, now_ms))
         if fault.do == "lost_reply":
             return self._cut(fault)
         return Outcome(self._masked(call, fault, reply, now_ms), after_s)
 
-    def _process(self, call: Call, quirks: Quirks, now_ms: int) -> Reply:
+    def _process(self, call: Call, quirks: Quirks, now_ms: int, *, blind: bool) -> Reply:
         refused = self.dialect.gate(self.world, call, now_ms) or self.dialect.timing(call, now_ms)
-        reply = refused or self.dialect.run(self.world, call, now_ms, quirks)
+        # At the beginning of all time nothing is visible.
+        reply = refused or self.dialect.run(self.world, call, 0 if blind else now_ms, quirks)
         if reply.code:
             self.truth.rejected[reply.code] += 1
         return reply

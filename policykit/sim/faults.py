@@ -3,6 +3,7 @@
     - {at: order, do: lost_reply, ratio: 0.12}          # executed, then the connection is closed without a reply
     - {at: order, do: late, when: [3], delay: 3, processing: 8}
     - {at: order, do: lag, ratio: 1, seconds: 2}        # look-ups show the order and its fills only 2 s later
+    - {at: lookup, call: GET /api/v3/order, do: blind, ratio: 1}  # one place of several never shows one
 
     - {at: user, do: cut, when: [4]}                    # the connection breaks in place of the 4th message
     - {at: connect, do: silent, ratio: 1, after: 30}    # each connection goes silent 30 s after it opened
@@ -10,7 +11,7 @@
 Points: `order` (a new order), `cancel`, `lookup` (order, openOrders, allOrders, myTrades), `account`, `market` (public
 reads), `other`, and `any` of these; of streams: `connect` (a websocket's opening), `stream` (a message of prices),
 `user` (one of the account). A rule fires by `ratio` (0 to 1, by seed), at the ordinals in `when` (the first request or
-message of that point is 1), or both; `limit` bounds how often.
+message of that point, or `call`, is 1), or both; `limit` bounds how often.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ KINDS = {
     "broken": "the answer is damaged as `how` says (`sim.damage`), `executed` or not",
     "lag": "look-ups show the order and its fills only `seconds` later",
     "partial": "the order fills at first only by `share`",
+    "blind": "the look-up is answered as if there were no order and no fill",
     "lose": "the message never arrives",
     "twice": "the message arrives twice",
     "swap": "the message arrives after the next one",
@@ -54,7 +56,7 @@ KINDS = {
 MESSAGES = frozenset({"lose", "twice", "swap", "hold"})
 LINKS = frozenset({"cut", "close", "silent"})
 OPENINGS = frozenset({"drop", "throttle", "ban", "garbage"})
-MODIFIERS = frozenset({"lag", "partial"})
+MODIFIERS = frozenset({"lag", "partial", "blind"})
 #: What the matching engine may take after the second timing check (binance-spot-api-docs, rest-api.md at a5e0bc3).
 MAX_PROCESSING_S = 10.0
 MAX_RULES = 100
@@ -82,6 +84,8 @@ class Fault:
     executed: bool = True
     stall: bool = False
     code: int = 1001
+    #: Only requests of this call (`GET /api/v3/order`); empty: any of the point.
+    call: str = ""
 
     def __post_init__(self) -> None:
         if self.at not in POINTS:
@@ -110,7 +114,7 @@ class Fault:
     def _possible(self) -> list[str]:
         """Return what can be done at the rule's point."""
         if self.at not in STREAM_POINTS:
-            return [kind for kind in KINDS if kind not in MESSAGES | LINKS]
+            return [kind for kind in KINDS if kind not in MESSAGES | LINKS and (kind != "blind" or self.at == "lookup")]
         return [kind for kind in KINDS if kind in LINKS or kind in (OPENINGS if self.at == "connect" else MESSAGES)]
 
 
@@ -122,6 +126,7 @@ class Chosen:
     main: Fault | None
     lag_s: float
     share: float
+    blind: bool = False
 
 
 class Faults:
@@ -137,15 +142,17 @@ class Faults:
         self._burst: dict[int, int] = {}
         self._lock = threading.Lock()
 
-    def choose(self, point: str) -> Chosen:
-        """Decide the next request of a point."""
+    def choose(self, point: str, call: str = "") -> Chosen:
+        """Decide the next request of a point; `call` is its name, `GET /api/v3/order`."""
         with self._lock:
             points = {point} if point in STREAM_POINTS else {point, "any"}
-            self._seen.update(points)
+            self._seen.update(points | {call})
             main: Fault | None = None
-            lag, share = 0.0, 1.0
+            lag, share, blind = 0.0, 1.0, False
             for index, rule in enumerate(self.rules):
-                if rule.at not in points or (main is not None and rule.do not in MODIFIERS):
+                if rule.at not in points or rule.call not in {"", call}:
+                    continue
+                if main is not None and rule.do not in MODIFIERS:
                     continue
                 if not self._fires(index, rule):
                     continue
@@ -153,9 +160,11 @@ class Faults:
                     lag = max(lag, rule.seconds)
                 elif rule.do == "partial":
                     share = min(share, rule.share)
+                elif rule.do == "blind":
+                    blind = True
                 else:
                     main = rule
-            return Chosen(self._seen[point], main, lag, share)
+            return Chosen(self._seen[point], main, lag, share, blind)
 
     def _fires(self, index: int, rule: Fault) -> bool:
         if self._burst.get(index, 0) > 0:
@@ -163,7 +172,7 @@ class Faults:
             return True
         if rule.limit is not None and self._fired[index] >= rule.limit:
             return False
-        ordinal = self._seen[rule.at]
+        ordinal = self._seen[rule.call or rule.at]
         by_seed = rule.ratio > 0 and random.Random(f"{self.seed}/{index}/{ordinal}").random() < rule.ratio  # noqa: S311
         if not by_seed and ordinal not in rule.when:
             return False

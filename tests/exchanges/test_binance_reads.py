@@ -100,16 +100,19 @@ def test_an_order_that_the_look_up_misses_is_found_in_open_orders_and_history(dr
 
 
 def test_absent_needs_every_place_to_have_answered(drive: Drive) -> None:
-    """None is returned only when look-up, open orders and history all lack it; a place that fails raises."""
-    client = Scripted(privateGetOrder=[NOT_FOUND], privateGetOpenOrders=[[]], privateGetAllOrders=[[]])
-    assert drive(client, ADAPTER.find_order("BTC/USDT", "pkA")) is None
-    assert [name for name, _ in client.asked] == ["privateGetOrder", "privateGetOpenOrders", "privateGetAllOrders"]
+    """None is returned only when look-up, open orders, history and fills all lack it; a place that fails raises."""
+    nowhere = {"privateGetOrder": [NOT_FOUND], "privateGetOpenOrders": [[]], "privateGetAllOrders": [[]]}
+    client = Scripted(**nowhere, privateGetMyTrades=[[]])
+    assert drive(client, ADAPTER.find_order("BTC/USDT", "pkA", since_ms=7)) is None
+    assert [name for name, _ in client.asked] == [*nowhere, "privateGetMyTrades"]
+    assert client.asked[-1][1] == {"symbol": "BTCUSDT", "startTime": 7, "limit": 1000}
     for answers in (
         {"privateGetOrder": [TIMED_OUT]},
         {"privateGetOrder": [NOT_FOUND], "privateGetOpenOrders": [TIMED_OUT]},
         {"privateGetOrder": [NOT_FOUND], "privateGetOpenOrders": [[]], "privateGetAllOrders": [TIMED_OUT]},
         {"privateGetOrder": ["<html>"]},
         {"privateGetOrder": [NOT_FOUND], "privateGetOpenOrders": ["<html>"]},
+        nowhere | {"privateGetMyTrades": [TIMED_OUT]},
     ):
         with pytest.raises(CallFailed) as caught:
             drive(Scripted(**answers), ADAPTER.find_order("BTC/USDT", "pkA"))

@@ -186,9 +186,9 @@ def test_a_contract_that_is_gone_takes_no_other_price_with_it(clock: SimClock) -
 
 
 def test_absent_needs_every_list_of_both_families(clock: SimClock) -> None:
-    """Two look-ups and four lists; one of them that cannot be asked is no answer."""
+    """Two look-ups, four lists and the fills; one of them that cannot be asked is no answer."""
     adapter = _adapter("binanceusdm")
-    lists = ("OpenOrders", "AllOrders", "OpenAlgoOrders", "AllAlgoOrders")
+    lists = ("OpenOrders", "AllOrders", "OpenAlgoOrders", "AllAlgoOrders", "UserTrades")
     answers: dict[str, Any] = {f"fapiPrivateGet{name}": [[]] for name in lists}
     answers |= {"fapiPrivateGetOrder": [NOT_FOUND], "fapiPrivateGetAlgoOrder": [NOT_FOUND]}
     assert _read(adapter.find_order(SWAP, OURS), clock, **answers) is None

@@ -50,6 +50,15 @@ def test_lag_and_partial_add_to_a_fault_that_decides_the_reply() -> None:
     assert Faults([drop, ban, *lags, part]).choose("order") == Chosen(1, drop, 3.0, 0.25)
 
 
+def test_a_rule_may_be_of_one_call() -> None:
+    """Its ordinals count that call alone; `blind` adds to what else strikes the look-up."""
+    one = Fault("lookup", "blind", when=(2,), call="GET /a")
+    faults = Faults([one, Fault("lookup", "drop", when=(1,))])
+    seen = [faults.choose("lookup", call) for call in ("GET /b", "GET /a", "GET /b", "GET /a", "GET /a")]
+    assert [chosen.blind for chosen in seen] == [False, False, False, True, False]
+    assert [chosen.main is not None for chosen in seen] == [True, False, False, False, False]
+
+
 @pytest.mark.parametrize(
     ("raw", "told"),
     [
@@ -60,6 +69,7 @@ def test_lag_and_partial_add_to_a_fault_that_decides_the_reply() -> None:
             "fault: at is 'trade'; may be order, cancel, lookup, account, market, other, any",
         ),
         ({"at": "order", "do": "explode"}, "fault: do is 'explode'; may be drop, lost_reply, late, "),
+        ({"at": "order", "do": "blind"}, "fault: do is 'blind' at order; there may be drop, lost_reply, "),
         ({"at": "order", "do": "drop", "ratio": 2}, "fault: ratio is 2.0; a share from 0 to 1 is needed"),
         ({"at": "order", "do": "late", "processing": 11}, "fault: processing is 11.0; the exchange takes at most 10 s"),
         ({"at": "order", "do": "lag", "seconds": "x"}, "fault at order: a value is not a number; "),

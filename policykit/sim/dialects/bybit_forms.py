@@ -248,10 +248,13 @@ def contract_fill(order: ContractOrder, trade: ContractTrade) -> dict[str, Any]:
 
 
 def _fill(order: Order | ContractOrder, trade: Trade | ContractTrade, symbol: str, value: Decimal) -> dict[str, Any]:
+    placed = order if isinstance(order, Order) else order.child or order
+    left = placed.quantity - sum((t.quantity for t in placed.trades if t.id <= trade.id), ZERO)
     return {
         **acknowledged(order),
         "symbol": symbol,
         "orderQty": str(order.quantity),
+        "leavesQty": str(max(ZERO, left) if placed.is_open or trade is not placed.trades[-1] else ZERO),
         "execId": f"{trade.id:08d}-0000-5000-8000-000000000000",
         "execFee": str(trade.fee),
         "execPrice": str(trade.price),
