@@ -175,7 +175,7 @@ class Deciding(ABC):
         try:
             decision.seq = self.store.record(decision, decision.at_ms)
         except StoreUnavailable:
-            fallback.write(self.policy.name, decision)
+            fallback.write(self.policy.name, self.store.epoch, decision)
 
     def _let_through(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
         """Record what would be denied, and send it all the same: it holds nothing, and what becomes of it is kept."""
@@ -203,7 +203,7 @@ class Deciding(ABC):
     ) -> Admitted:
         if not (decision.reduces or decision.action in CANCELS):
             return self._refuse(decision, refusals.without_store(error), started, True)
-        fallback.write(self.policy.name, decision)
+        fallback.write(self.policy.name, self.store.epoch, decision, intent)
         self._tell(decision, started, intent)
         return Admitted(decision, intent, started + SEND_WITHIN_MS, 0, unrecorded=True)
 
@@ -370,7 +370,7 @@ class Deciding(ABC):
                 return self.store.outcome(intent.id, outcome)
             except (StoreUnavailable, KeyError):
                 pass
-        fallback.write_outcome(self.policy.name, intent.id, outcome)
+        fallback.write_outcome(self.policy.name, self.store.epoch, intent.id, outcome)
         return advance(intent, outcome)
 
     def saw(self, state: OrderState) -> None:

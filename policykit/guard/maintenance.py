@@ -20,6 +20,7 @@ from policykit.engine.money import DOWN
 from policykit.errors import PolicykitError
 from policykit.exchanges.adapter import ACCOUNT_MODE
 from policykit.exchanges.base import CallFailed, LiveAccount, run
+from policykit.guard import fallback
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
@@ -126,6 +127,7 @@ class Maintenance:
     def _round(self) -> None:
         guard = self.guard
         guard.beat()
+        fallback.merge(guard.policy.name, guard.store, guard.host, guard.now())
         guard.in_force.refresh()
         self._rounds += 1
         if self._rounds % CHECKPOINT_ROUNDS == 0:

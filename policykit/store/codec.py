@@ -6,10 +6,11 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from policykit.decision import Decision, Hold
+from policykit.decision import Decision, Hold, Reason
 from policykit.engine.facts import Contract, Fact, Quote
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
+from policykit.place import Place
 from policykit.store.base import Observation
 from policykit.units import plain
 
@@ -107,6 +108,34 @@ def decision_body(decision: Decision, intent: Intent | None, holds: tuple[Hold, 
     elif holds:
         out["holds"] = [list(hold) for hold in holds]
     return out
+
+
+def decision_from_body(body: dict[str, Any], at_ms: int) -> Decision:
+    """Read the decision of a row that `decision_body` wrote."""
+    said = body["decision"]
+    return Decision(
+        id=said["id"],
+        outcome=said["outcome"],
+        mode=said["mode"],
+        action=said["action"],
+        order=Order.from_dict(said["order"], said["action"]),
+        policy_name=said["policy"]["name"],
+        policy_version=said["policy"]["version"],
+        bot=said["bot"],
+        at_ms=at_ms,
+        reasons=tuple(_reason(reason) for reason in said["reasons"]),
+        warnings=tuple(_reason(warning) for warning in body.get("warnings", ())),
+        reduces=body["reduces"],
+        notional=Decimal(body["notional"]) if "notional" in body else None,
+        facts_age_s=body.get("facts_age_s"),
+        checks=body.get("checks", 0),
+    )
+
+
+def _reason(data: dict[str, Any]) -> Reason:
+    told = {name: data[name] for name in ("code", "check", "message", "observed", "limit", "unit") if name in data}
+    file, line, column = data["place"].rsplit(":", 2) if "place" in data else ("", 0, 0)
+    return Reason(**told, place=Place(file, int(line), int(column)) if file else None)
 
 
 def observation_to_dict(account: str, seen: Observation) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Dead:
     """The store of a process that died: nothing more is written to it."""
 
     def __init__(self, real: Any) -> None:
-        self.close = real.close
+        self.close, self.epoch = real.close, "of the dead"
 
     def __getattr__(self, name: str) -> Any:
         raise StoreUnavailable("this process is dead")

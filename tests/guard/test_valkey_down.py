@@ -68,7 +68,7 @@ def test_I12_a_killed_server_denies_increases_until_it_is_back(
     assert denied(lambda: client.create_order(*BUY))[0] == "STORE_DOWN"
     exits_pass(world, client, kept["id"])
     guard.maintain()
-    kinds = [json.loads(line)["kind"] for line in fallback.path_of("mm").read_text().splitlines()]
+    kinds = [json.loads(line)["kind"] for line in fallback.path_of("mm", store.epoch).read_text().splitlines()]
     assert kinds == ["decision", "outcome", "decision"]
     server.start()
     guard.maintain()
