@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -40,6 +40,8 @@ from policykit.guard.settings import (
     store_problem,
 )
 from policykit.guard.shadow import Shadow
+from policykit.guard.stream import Stream
+from policykit.guard.streams import Streams
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED
@@ -118,6 +120,7 @@ class Guard(Deciding):
         self.dead_man = DeadMan(self)
         #: Whether the policy asks for a dead man's switch.
         self.switched = policy.model.dead_man_switch is not None
+        self.streams = Streams(self)
         self._maintenance: Any = None
         #: The client of `place`; maintenance has another, since a sync client is not for two threads at once.
         self._placing: Any = None
@@ -220,9 +223,10 @@ class Guard(Deciding):
         problem = facts.store_problem or self._problem or self.account_problem
         if problem is None and self.switched:
             problem = self.dead_man.problem(symbol)
-        if self.recovered and problem is facts.store_problem:
+        streams = self.streams.problems(facts) if self.streams.needed else ()
+        if self.recovered and problem is facts.store_problem and not streams:
             return facts
-        return replace(facts, recovered=self.recovered, store_problem=problem)
+        return replace(facts, recovered=self.recovered, store_problem=problem, streams=streams)
 
     # ---- life
 
@@ -276,6 +280,20 @@ class Guard(Deciding):
         from policykit.guard.protect import protect
 
         return protect(self, client)
+
+    def stream(
+        self, name: str, connect: Callable[[], Any], *, silence_s: float | None = None, quiet: bool = False
+    ) -> Stream:
+        """Return a stream that the bot trades by: `async with` it (or `with`) and iterate over its messages.
+
+        `connect` makes one connection of the `websockets` library, subscribed and all; of an async one it returns what
+        is awaited. It is called when the policy lets it be (`retry.reconnect`): after a back-off, counted over every
+        process. While the stream is down, or says nothing for `silence_s` (`account.max_age` if not given), or until
+        the account was read after it came back, increases are denied (`STREAM_STALE`, `STREAM_GAP`); exits pass.
+        `quiet`: it may say nothing for hours, as long as it is connected. Raise ValueError for a name that is in use.
+        """
+        bound_ms = self.engine.setup.max_age_ms if silence_s is None else max(1, round(silence_s * 1000))
+        return Stream(self, name, connect, None if quiet else bound_ms)
 
     def place(self, order: Order, client: Any = None) -> Any:
         """Place an order and bring it to its end; return it as ccxt does (of an async client: await it).

@@ -12,6 +12,7 @@ from typing import Final
 from policykit.clock import Clock
 from policykit.decision import Assessment, Decision, Hold, Reason
 from policykit.engine import Engine, denial_message, explain_failed
+from policykit.engine.case import READS
 from policykit.engine.facts import Contract, Facts, TradingState
 from policykit.errors import Denied, StoreUnavailable
 from policykit.exchanges.adapter import TradingAdapter
@@ -201,7 +202,7 @@ class Deciding(ABC):
     def _without_store(
         self, decision: Decision, intent: Intent | None, error: StoreUnavailable, started: float
     ) -> Admitted:
-        if not (decision.reduces or decision.action in CANCELS):
+        if not (decision.reduces or decision.action in CANCELS or decision.action in READS):
             return self._refuse(decision, refusals.without_store(error), started, True)
         fallback.write(self.policy.name, self.store.epoch, decision, intent)
         self._tell(decision, started, intent)

@@ -164,6 +164,7 @@ class Maintenance:
         unknown = sum(intent.state == "unknown" for intent in guard.store.intents(guard.account))
         tell(names.M_UNKNOWN, unknown, exchange | {names.ACCOUNT: guard.policy.model.account.name})
         tell(names.M_HEARTBEAT, guard.now() / 1000, {names.BOT: guard.bot})
+        guard.streams.tell()
         if guard.shadow is not None:
             candidate = guard.shadow.engine.effective
             labels = {names.POLICY_ID: candidate.name, names.POLICY_VERSION: candidate.version}

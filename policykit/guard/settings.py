@@ -6,6 +6,7 @@ import os
 from typing import Any, Final, Literal
 
 from policykit.errors import PolicykitError
+from policykit.orders.backoff import Backoff
 from policykit.orders.life import RetryPlan
 from policykit.policy import EffectivePolicy
 from policykit.store import Store
@@ -34,6 +35,19 @@ def retry_plan(policy: EffectivePolicy) -> RetryPlan:
         attempts=orders.attempts or 1,
         expires_after_ms=orders.expires_after.ms if orders.expires_after else EXPIRES_AFTER_MS,
         wait_ms=orders.wait.ms if orders.wait else None,
+    )
+
+
+def reconnect_plan(policy: EffectivePolicy) -> Backoff:
+    """Return the waits between connects of a stream (`retry.reconnect`)."""
+    said, plan = policy.model.retry.reconnect if policy.model.retry else None, Backoff()
+    if said is None:
+        return plan
+    return Backoff(
+        plan.initial_ms if said.wait_initial is None else said.wait_initial.ms,
+        plan.factor if said.factor is None else said.factor,
+        plan.max_ms if said.wait_max is None else said.wait_max.ms,
+        said.jitter or plan.jitter,
     )
 
 

@@ -82,6 +82,6 @@ class Line:
 
     def read(self, as_of_utc_ms: int | None) -> bool:
         """Tell whether it is whole, by when the request was sent that read the account last."""
-        if self.back_utc_ms is not None and as_of_utc_ms is not None and as_of_utc_ms >= self.back_utc_ms:
+        if self.back_utc_ms is not None and as_of_utc_ms is not None and as_of_utc_ms > self.back_utc_ms:
             self.back_utc_ms = None
         return self.back_utc_ms is None

@@ -78,6 +78,7 @@ EXCHANGE: Final = "policykit.exchange.name"
 ACCOUNT: Final = "policykit.account.alias"
 KEY: Final = "policykit.key.name"
 BOT: Final = "policykit.bot"
+STREAM: Final = "policykit.stream.name"
 STATE_BACKEND: Final = "policykit.state.backend"
 STATE_AGE: Final = "policykit.state.age"
 JOURNAL_SEQ: Final = "policykit.journal.seq"
@@ -140,6 +141,7 @@ ATTRIBUTES: Final = (
     Attribute(ACCOUNT, "string", "all", "the account's name in the policy"),
     Attribute(KEY, "string", "all", "the key's name in the policy, never a key"),
     Attribute(BOT, "string", "all", "the bot's name (POLICYKIT_BOT)"),
+    Attribute(STREAM, "string", "gauge", "the stream's name, or where it goes; no listen key", metric=True),
     Attribute(STATE_BACKEND, "string", "all", "the store: memory, sqlite, valkey"),
     Attribute(
         STATE_AGE,
@@ -199,6 +201,7 @@ M_KILL: Final = "policykit.kill_switch.engaged"
 M_POLICY: Final = "policykit.policy.info"
 M_HEARTBEAT: Final = "policykit.guard.heartbeat"
 M_SKEW: Final = "policykit.clock.skew"
+M_STREAM_GAP: Final = "policykit.stream.gap"
 M_SHADOW: Final = "policykit.shadow.differences"
 M_DROPPED: Final = "policykit.telemetry.dropped"
 M_FAILURES: Final = "policykit.telemetry.failures"
@@ -213,6 +216,13 @@ METRICS: Final = (
     Metric(M_POLICY, "gauge", "1", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy that is in force"),
     Metric(M_HEARTBEAT, "gauge", "s", (BOT,), "when the guard's maintenance loop last ran, UTC seconds since 1970"),
     Metric(M_SKEW, "gauge", "s", (EXCHANGE,), "the local clock minus the exchange's"),
+    Metric(
+        M_STREAM_GAP,
+        "gauge",
+        "s",
+        (EXCHANGE, ACCOUNT, BOT, STREAM),
+        "how long a stream has said nothing; 0 while one that may be silent is connected",
+    ),
     Metric(
         M_SHADOW, "gauge", "{decision}", (POLICY_ID, POLICY_VERSION), "orders that a candidate would decide otherwise"
     ),

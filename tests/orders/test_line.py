@@ -60,10 +60,10 @@ def test_it_is_whole_when_the_account_was_read_after_it_came_up() -> None:
     """Not by what was asked for before, nor by nothing; once it is, it stays so until it is lost again."""
     line = Line(0.0)
     line.opened(0.0, UTC)
-    assert [line.read(as_of) for as_of in (None, UTC - 1, UTC, None)] == [False, False, True, True]
+    assert [line.read(as_of) for as_of in (None, UTC, UTC + 1, None)] == [False, False, True, True]
     line.lost(1.0, STEADY, 0.0)
     line.opened(2.0, UTC + 9)
-    assert line.read(UTC + 8) is False
+    assert line.read(UTC + 9) is False
 
 
 def test_words_of_a_connection_that_is_gone_bring_nothing_up() -> None:
