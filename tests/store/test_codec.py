@@ -12,7 +12,7 @@ from policykit.order import Order
 from policykit.place import Place
 from policykit.store.codec import decision_body, decision_from_body
 
-BUY = Order("BTC/USDT", "buy", "limit", Decimal("0.5"), Decimal("60000"), client_order_id="mine", reduce_only=True)
+BUY = Order("BTC/USDT", "buy", "limit", Decimal("0.5"), Decimal(60_000), client_order_id="mine", reduce_only=True)
 BARE = Decision("01J", "allow", "enforce", "order.create", BUY, "mm", "sha256:1", "bot", 1_000)
 CAP = Reason("RISK", "risk.cap", "is over", "30000", "1500", "USDT", Place("C:/p.yaml", 31, 23))
 PLAIN = Reason("STORE_DOWN", "store", "the store cannot be reached")
