@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit.decision import Reason
-from policykit.errors import Denied
+from policykit.errors import Denied, StoreUnavailable
 from policykit.exchanges.base import OrderState, Steps
 from policykit.guard.admission import CURRENT, Admitted, covers
 from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, client_denied, scrubbed
 from policykit.order import CANCELS, Order, PositionSide
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
-from policykit.orders.life import UNDECIDED, Answer, Decide, Placing, Record, place
+from policykit.orders.life import UNDECIDED, Answer, Decide, Placing, Record, place, suspects
 from policykit.orders.words import meant, why
-from policykit.units import exact
+from policykit.units import exact, plain
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -123,10 +123,14 @@ class Placement:
         self.reply: Any = None
         self.error: Exception | None = None
         self.found: OrderState | None = None
+        #: Other orders that were found because this one was refused.
+        self.others: list[Intent] = []
         #: What is to be done next, and the intent at the end; both None until it was started.
         self.step: Any = None
         self.end: Intent | None = None
         self._steps: Placing | None = None
+        #: The order that is looked up, and its fence.
+        self._asked: Intent | None = None
         self._fence: int | None = None
         self._started_ms = guard.now()
         self._monotonic_ms = guard.clock.monotonic_ms()
@@ -198,7 +202,17 @@ class Placement:
         assert admitted is not None
         self.reply, self.error = reply, None if error is None else scrubbed(error)
         self.ended(around=around or error is None)
-        return self.answer(admitted.intent)
+        return self.answer(admitted.intent, suspects=self._suspects())
+
+    def _suspects(self) -> tuple[Intent, ...]:
+        """Return the unknown orders of the account, where this one was refused: one of them may have filled."""
+        intent = self.admitted.intent if self.admitted is not None else None
+        if intent is None or intent.state != "rejected":
+            return ()
+        try:
+            return suspects(intent, self.guard.store.intents(self.guard.account))
+        except StoreUnavailable:
+            return ()
 
     def ended(self, *, around: bool = False) -> None:
         """Say that the send is over: what had passed the gate has its outcome already, what had not was never sent.
@@ -213,16 +227,18 @@ class Placement:
     def find(self, intent: Intent) -> Steps[OrderState | None]:
         """Return the look-up to make: the cheap one while it could only find, every place once it can prove absence."""
         family = self.guard.family(intent.order.symbol, intent.family)
+        self._asked = intent
         self._fence = fence = fence_ms(intent, family, self.guard.clock_bound_ms)
         thorough = fence is not None and self.now() > fence
         return self.guard.look_up(intent, thorough=thorough)
 
     def looked_up(self, sent_ms: int, found: OrderState | None, *, asked: bool, retry_after_ms: int | None) -> Answer:
         """Say what a look-up found."""
-        self.found = found or self.found
-        now = self.now()
-        if found is None and self.admitted is not None and self.admitted.intent is not None:
-            self.guard.looked(self.admitted.intent, asked=asked, fence=self._fence)
+        now, intent = self.now(), self._asked
+        if found is None and intent is not None:
+            self.guard.looked(intent, asked=asked, fence=self._fence)
+        elif intent is not None and self.admitted is not None and self.admitted.decision.id == intent.id:
+            self.found = found
         skew = self.guard.facts().skew_ms
         clock_ok = skew is not None and abs(skew) <= self.guard.clock_bound_ms
         wait = now + retry_after_ms if retry_after_ms else 0
@@ -235,6 +251,8 @@ class Placement:
         intent = self.guard.conclude(step.intent, step.outcome, recorded=not admitted.unrecorded)
         if admitted.intent is not None and intent.id == admitted.intent.id:
             admitted.intent = intent
+        else:
+            self.others.append(intent)
         return self.answer(intent)
 
     def result(self, intent: Intent, parse: Any) -> Any:
@@ -252,5 +270,15 @@ class Placement:
             text = f"order {intent.client_order_id} is at the exchange ({intent.order_id}): {self.error}"
             raise ClientOutcomeUnknown(intent.id, text)
         if self.error is not None:
-            raise self.error
+            raise self._explained(self.error)
         return self.reply
+
+    def _explained(self, error: Exception) -> Exception:
+        """Return a refusal, of its own class, that names the orders which were unknown until then and are there."""
+        told = [
+            f"order {one.client_order_id} ({meant(one.order)}), whose outcome was unknown, is at the exchange and filled "
+            f"{plain(one.filled)}"
+            for one in self.others
+            if one.state in ("found", "settled")
+        ]
+        return type(error)("; ".join((str(error), *told))) if told else error

@@ -19,7 +19,8 @@ from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.pricing import prices
 from policykit.guard.steps import OWN_IDS, Placement, order_of
 from policykit.order import Order
-from policykit.orders.life import Answer, Decide, LookUp, Record, Send, Wait
+from policykit.orders.intent import Intent
+from policykit.orders.life import Answer, Decide, LookUp, Record, Send, Suspect, Wait
 
 #: Methods through which every request goes; one put on the object itself may pass the gate by.
 WIRES: Final = ("fetch", "fetch2", "request")
@@ -180,8 +181,8 @@ class Unified:
         if isinstance(step, Wait):
             await self._policykit_sleep(max(0, step.until_ms - placement.now()) / 1000)
             return placement.answer()
-        if isinstance(step, LookUp):
-            return await self._policykit_look_up(placement, step)
+        if isinstance(step, LookUp | Suspect):
+            return await self._policykit_look_up(placement, step.intent)
         assert isinstance(step, Send)
         return await self._policykit_send(placement, step.intent.client_order_id, arguments)
 
@@ -217,10 +218,10 @@ class Unified:
         finally:
             CURRENT.reset(token)
 
-    async def _policykit_look_up(self, placement: Placement, step: LookUp) -> Answer:
+    async def _policykit_look_up(self, placement: Placement, intent: Intent) -> Answer:
         sent = placement.now()
         try:
-            found = await self._policykit_read(placement.find(step.intent))
+            found = await self._policykit_read(placement.find(intent))
         except CallFailed as failed:
             return placement.looked_up(sent, None, asked=False, retry_after_ms=failed.failure.retry_after_ms)
         except Exception:  # noqa: BLE001 - an adapter that fails has asked nothing

@@ -34,6 +34,8 @@ TRIES_BEHIND_FENCE: Final = 3
 MAX_LOOKUPS: Final = 1_000
 #: Look-ups of one intent are at least this far apart, ms.
 LOOKUP_EVERY_MIN_MS: Final = 100
+#: Orders that are looked up because another one was refused.
+MAX_SUSPECTS: Final = 10
 #: States in which nobody knows yet whether the order executed.
 UNDECIDED: Final = frozenset(("intended", "sent", "unknown"))
 #: Reasons for which an intent is never taken as absent again: the exchange knew its id, or knows it with another body.
@@ -113,6 +115,12 @@ class LookUp(NamedTuple):
     intent: Intent
 
 
+class Suspect(NamedTuple):
+    """Look another order of the account up at once, whose outcome is unknown: it may have used what was missing."""
+
+    intent: Intent
+
+
 class Wait(NamedTuple):
     """Do nothing until a moment, UTC ms."""
 
@@ -141,10 +149,12 @@ class Answer(NamedTuple):
     not_before_ms: int = 0
     clock_ok: bool = True
     intent: Intent | None = None
+    #: Of a send that was refused: what `suspects` returns.
+    suspects: tuple[Intent, ...] = ()
 
 
 Settling = Generator[LookUp | Wait, Answer, Outcome]
-Placing = Generator[Decide | Send | LookUp | Wait | Record, Answer, Intent]
+Placing = Generator[Decide | Send | LookUp | Suspect | Wait | Record, Answer, Intent]
 
 
 def after_failure(executed: Literal["no", "unknown"], code: str, now_ms: int) -> Outcome:
@@ -321,8 +331,10 @@ def place(family: Family, clock_bound_ms: int | None, plan: RetryPlan, now_ms: i
         answer = yield Send(intent)
         intent = _given(Send(intent), answer)
         tries = tries._replace(sends=tries.sends + 1)
-        if intent.state == "rejected" and before is not None:
-            yield from _ask_again(before)
+        if intent.state == "rejected":
+            yield from _ask_others(answer.suspects)
+            if before is not None:
+                yield from _ask_again(before)
         if intent.state not in UNDECIDED:
             return intent
         proof = proof_of(intent, family, clock_bound_ms)
@@ -332,6 +344,15 @@ def place(family: Family, clock_bound_ms: int | None, plan: RetryPlan, now_ms: i
         if isinstance(may_resend(intent, plan, tries, answer.now_ms), Stop):
             return intent
         before = intent
+
+
+def _ask_others(unknown: tuple[Intent, ...]) -> Generator[Suspect | Record, Answer, None]:
+    """Look up once what may have used the balance that an order was refused for; what is found is settled."""
+    for intent in unknown[:MAX_SUSPECTS]:
+        answer = yield Suspect(intent)
+        outcome = after_lookup(intent, answer.sent_ms, answer.found, Proof(None))
+        if outcome is not None:
+            yield Record(intent, outcome)
 
 
 def _ask_again(absent: Intent) -> Generator[LookUp | Record, Answer, None]:

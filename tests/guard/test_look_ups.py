@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import ccxt
 import pytest
 
 from policykit.errors import OutcomeUnknown
@@ -148,3 +149,102 @@ def test_what_a_look_up_costs_is_counted(
     assert client.create_order(symbol, *FILL)["status"] == "closed"
     assert sum(spent) == weight, (spent, {name: n - earlier.get(name, 0) for name, n in asked.items()})
     assert len(world.sent) == 1
+
+
+#: What each exchange answers to an order that its client order id was used for, and to one without the money for it.
+STORY: dict[str, tuple[dict[str, Any], tuple[Any, ...], tuple[Any, ...]]] = {
+    "binance": ({"balances": {"USDT": 1_000}}, ("market", "buy", 0.01), ("ETH/USDT", "limit", "buy", 0.2, 2_900)),
+    "binanceusdm": ({"margin": {"USDT": 40}}, ("market", "buy", 0.01), ("ETH/USDT:USDT", "limit", "buy", 0.2, 2_900)),
+    "bybit": ({"balances": {"USDT": 1_000}}, ("market", "buy", 0.01), ("ETH/USDT", "limit", "buy", 0.2, 2_900)),
+}
+
+
+def short(start: Start, exchange: str) -> tuple[World, Any, str]:
+    """Start an exchange whose account pays for one order, which executes, is not answered and shows 3 s later."""
+    late = {"at": "order", "do": "lag", "when": [1], "seconds": 3}
+    setup, _, _ = STORY[exchange]
+    wait = ("expires_after: 30s", "expires_after: 30s, wait: 1s")
+    roomy = ("10% of equity", "90% of equity")
+    if exchange == "binanceusdm":
+        text = seldom(swap_policy(exchange)).replace(*wait)
+        world = start(
+            LOST, late, text=text, dialect=exchange, amplitude=0.0, grants={"read", "trade.derivatives"}, **setup
+        )
+        return world, world.protected(), SWAP
+    text = seldom(BYBIT if exchange == "bybit" else policy_text()).replace(*wait).replace(*roomy)
+    world = start(LOST, late, text=text, dialect=exchange, **setup)
+    return world, world.protected(**(SPOT if exchange == "bybit" else {})), SYMBOL
+
+
+@pytest.mark.parametrize("exchange", list(STORY))
+def test_insufficient_balance_after_a_timeout_finds_what_used_it(start: Start, exchange: str) -> None:
+    """PITFALLS 10: the next order is refused for want of money: the unknown one is looked up at once, and named."""
+    world, client, symbol = short(start, exchange)
+    guard = client.policykit_gate.guard
+    _, first, second = STORY[exchange]
+    with pytest.raises(OutcomeUnknown):
+        client.create_order(symbol, *first)
+    (unknown,) = guard.store.intents()
+    assert unknown.state == "unknown"
+    world.clock.advance(4)
+    with pytest.raises(ccxt.ExchangeError) as refused:  # ccxt has no class of its own for -2019
+        client.create_order(*second)
+    told = f"order {unknown.client_order_id} ({symbol} buy 0.01 at the market), whose outcome was unknown, is at the "
+    assert f"{told}exchange and filled 0.01" in str(refused.value)
+    assert guard.store.intents() == []  # both are over, and the fill is counted
+    assert len(world.sent) == 1
+
+
+def test_a_refusal_that_finds_nothing_says_nothing_more(start: Start) -> None:
+    """The unknown one does not show yet: it stays unknown, and the refusal is the exchange's own."""
+    _, client, symbol = short(start, "binance")
+    guard = client.policykit_gate.guard
+    _, first, second = STORY["binance"]
+    with pytest.raises(OutcomeUnknown):
+        client.create_order(symbol, *first)
+    with pytest.raises(ccxt.InsufficientFunds) as refused:
+        client.create_order(*second)
+    assert "whose outcome" not in str(refused.value)
+    assert [one.state for one in guard.store.intents()] == ["unknown"]
+
+
+async def test_insufficient_balance_after_a_timeout_on_an_async_client(start: Start) -> None:
+    """The same steps, awaited."""
+    world, _, symbol = short(start, "binance")
+    _, first, second = STORY["binance"]
+    async with world.sim.client(async_=True) as bare:
+        client = world.guard().protect(bare)
+        with pytest.raises(OutcomeUnknown):
+            await client.create_order(symbol, *first)
+        world.clock.advance(4)
+        with pytest.raises(ccxt.InsufficientFunds, match=r"is at the exchange and filled 0\.01"):
+            await client.create_order(*second)
+    assert len(world.sent) == 1
+
+
+def test_a_duplicate_id_is_looked_up(start: Start) -> None:
+    """PITFALLS 10: the answer to a send that executed says that the id is taken: it is taken by this very order."""
+    world, client, symbol = begin(start, "binance", {"at": "order", "do": "duplicate", "when": [1]})
+    assert client.create_order(symbol, *FILL)["status"] == "closed"
+    assert len(world.sent) == 1
+    assert outcomes(client) == [("unknown", "DUPLICATE_ID"), ("settled", None)]
+
+
+@pytest.mark.parametrize(("exchange", "code"), [("binance", -2010), ("binanceusdm", -4116), ("bybit", 170141)])
+def test_an_id_that_is_taken_is_looked_up(start: Start, exchange: str, code: int) -> None:
+    """The bot's own id, of an order that it sent around policykit: what has it is found and returned, none is added."""
+    world, client, symbol = begin(start, exchange)
+    bare = world.sim.client(**(SPOT if exchange == "bybit" else {}))
+    name = "clientOrderId" if exchange == "bybit" else "newClientOrderId"
+    bare.create_order(symbol, *REST, {name: "mine"})
+    order = client.create_order(symbol, *REST, {name: "mine"})
+    assert (order["clientOrderId"], order["status"]) == ("mine", "open")
+    assert world.sim.truth.rejected[code] == 1
+    assert outcomes(client) == [("unknown", "DUPLICATE_ID"), ("found", None)]
+    assert len(world.sent) == 1
+
+
+def outcomes(client: Any) -> list[tuple[str, str | None]]:
+    """Return what was written of the client's orders: states and their reasons."""
+    rows = client.policykit_gate.guard.store.rows(0, 10_000)
+    return [(row.body["state"], row.body.get("error")) for row in rows if row.kind == "outcome"]

@@ -14,6 +14,7 @@ from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.orders.life import (
     MAX_LOOKUPS,
+    MAX_SUSPECTS,
     Answer,
     Decide,
     LookUp,
@@ -23,6 +24,7 @@ from policykit.orders.life import (
     RetryPlan,
     Send,
     Stop,
+    Suspect,
     Tries,
     Wait,
     after_failure,
@@ -378,6 +380,27 @@ def test_a_refused_re_send_looks_for_the_first_order_once_more(late: OrderState 
         assert (advance(absent, outcome).state, advance(absent, outcome).filled) == ("absent", Decimal(10))
         answer = Answer(FENCE + 6)
     assert end_of(steps, answer) is refused
+
+
+def test_a_refused_order_looks_up_what_may_have_used_its_balance() -> None:
+    """Each unknown order of the account once, at most so many: what is found is written, what is not stays unknown."""
+    others = tuple(replace(UNKNOWN, id=f"other{n}") for n in range(MAX_SUSPECTS + 1))
+    steps = place(SPOT, 500, PLAN, 1_000)
+    next(steps)
+    steps.send(Answer(1_000, intent=INTENT))
+    refused = replace(INTENT, state="rejected", error="ORDER_REJECTED")
+    assert steps.send(Answer(1_010, intent=refused, suspects=others)) == Suspect(others[0])
+    filled = seen(10, closed=True)
+    found = steps.send(Answer(1_020, 1_015, filled))
+    assert found == Record(others[0], Outcome("settled", 1_015, "x1", Decimal(10), True))
+    step = steps.send(Answer(1_020, intent=others[0]))
+    for other in others[1:MAX_SUSPECTS]:
+        assert step == Suspect(other)
+        answer = Answer(FENCE + 9, FENCE + 9)  # not even behind its fence: that look-up is a cheap one
+        if other is others[MAX_SUSPECTS - 1]:
+            assert end_of(steps, answer) is refused
+        else:
+            step = steps.send(answer)
 
 
 def test_a_driver_that_forgets_the_intent_is_told() -> None:
