@@ -294,7 +294,10 @@ class Binance(TradingAdapter):
             raise _bad_answer("an account")
         totals: dict[str, Decimal] = {}
         for row in _rows(answer._replace(data=answer.data.get("balances")), "balances"):
-            total = _number(row.get("free")) + _number(row.get("locked"))
+            free, locked = _number(row.get("free")), _number(row.get("locked"))
+            if free < 0 or locked < 0:
+                raise _bad_answer("an account")
+            total = free + locked
             if total:
                 totals[str(row.get("asset", ""))] = total
         return LiveAccount(answer.sent_ms, answer.received_ms, totals)

@@ -124,7 +124,10 @@ def bound_trading(client: Any) -> None:
 
 
 def stay(client: Any) -> None:
-    """Keep an async client from following a redirect, with the key's header, to any host, path and verb."""
+    """Keep an async client from following a redirect, with the key's header, to any host, path and verb.
+
+    Its answers are bounded in size; in time they are by ccxt's own `timeout`, which is for the whole of an answer.
+    """
     stock = client.open
 
     def opened(*args: Any, **more: Any) -> Any:
@@ -140,6 +143,30 @@ def _hold(session: Any) -> None:
     traces = getattr(session, "trace_configs", None)
     if traces is not None and not any(getattr(one, "policykit", False) for one in traces):
         traces.append(_refusing())
+        session._response_class = _short(session._response_class)
+
+
+@cache
+def _short(stock: type[Any]) -> type[Any]:
+    """Return a class of aiohttp's answers that are read up to the longest one and no further."""
+
+    class Short(stock):  # type: ignore[misc]
+        async def read(self) -> Any:
+            body = bytearray()
+            try:
+                while self._body is None:
+                    part = await self.content.read(_STEP)
+                    body += part
+                    if len(body) > MAX_BYTES:
+                        raise _bad(f"longer than {MAX_BYTES // 2**20} MiB")
+                    if not part:
+                        self._body = bytes(body)
+            except BaseException:
+                self.close()
+                raise
+            return await super().read()
+
+    return Short
 
 
 def _refusing() -> Any:

@@ -159,3 +159,16 @@ def test_I19_a_redirect_is_not_followed(status: str, served: Callable[[Write], _
         asyncio.run(read())
     assert first.paths == ["/sapi/v1/account/apiRestrictions"] * 2
     assert other.paths == []
+
+
+async def test_an_async_client_reads_no_longer_than_the_longest_answer(served: Callable[[Write], _Server]) -> None:
+    """What unpacks to more is refused, and the connection closed; a good answer on the next one is read."""
+    answers = [_answer(gzip.compress(b" " * (bounded.MAX_BYTES + 1)), "Content-Encoding: gzip"), _answer(b'{"a": 1}')]
+    server = served(lambda write: answers.pop(0)(write))
+    client = make_client("binance", KEY, endpoint=server.url, asynchronous=True)
+    try:
+        with pytest.raises(CallFailed, match="the answer is longer than 32 MiB; check the endpoint"):
+            await client.fetch(f"{server.url}/api/v3/time")
+        assert await client.fetch(f"{server.url}/api/v3/time") == {"a": 1}
+    finally:
+        await client.close()

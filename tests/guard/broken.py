@@ -33,6 +33,8 @@ PLACES: dict[str, tuple[dict[str, Any], ...]] = {
     "market": (LOST, LATE, {"at": "market", "ratio": 1.0}),
     "cancel": ({"at": "cancel", "when": [1]},),
 }
+#: Lies that could be true: with its numbers below zero an account is short, or owes.
+PLAUSIBLE = {("binanceusdm", "account", "negative"), ("bybit", "account", "negative")}
 #: What is bought in each round, what is sold in the middle of it, and what is held from the start.
 SIZE, EXIT, HELD = 0.01, 0.002, Decimal("0.1")
 
@@ -52,7 +54,7 @@ class Venue(NamedTuple):
 
 def venue(exchange: str) -> Venue:
     """Return what a test of an exchange needs; a caller is kept 1 s."""
-    config: dict[str, Any] = {"timeout": 500}
+    config: dict[str, Any] = {"timeout": 1_000}
     if exchange == "binanceusdm":
         setup: dict[str, Any] = {"margin": {"USDT": 20_000}, "grants": {"read", "trade.derivatives"}}
         symbol, text = SWAP, contract_policy(exchange)
@@ -92,9 +94,10 @@ class Broken:
         return self.world.sent
 
     def trade(self, side: str, amount: float, price: float | None = None) -> Met:
-        """Send one order."""
+        """Send one order; what sells a contract says that it only reduces, for facts may be too old to tell."""
         kind = "market" if price is None else "limit"
-        return self._meet(lambda: self.client.create_order(self.symbol, kind, side, amount, price))
+        params = {"reduceOnly": True} if side == "sell" and ":" in self.symbol else {}
+        return self._meet(lambda: self.client.create_order(self.symbol, kind, side, amount, price, params))
 
     def _meet(self, call: Callable[[], Any]) -> Met:
         met = meet(call)
@@ -117,8 +120,9 @@ class Broken:
         else:
             self._buy(place, how)
         self.later(10, 2)
-        assert self.trade("buy", 0.001, 50_000).error is None, "a legitimate order does not pass after all has healed"
-        self.world.sim.strike()
+        legitimate = self.trade("buy", 0.001, 50_000)
+        assert legitimate.error is None, f"a legitimate order does not pass after all has healed: {legitimate.error}"
+        self.client.cancel_order(legitimate.answer["id"], self.symbol)
         assert self.guard.store.verify()[1] is None
 
     def _buy(self, place: str, how: str) -> None:
@@ -130,7 +134,8 @@ class Broken:
             self.later(5)
             again = self.trade("buy", SIZE)  # PITFALLS 13: the next signal
             assert again.error is None or isinstance(again.error, Denied | ccxt.BaseError)
-        assert self.trade("sell", EXIT).error is None, "an exit does not pass"
+        left = self.trade("sell", EXIT)
+        assert left.error is None, f"an exit does not pass: {left.error}"
         bought = [quantity for side, quantity in self.sent[before:] if side == "buy"]
         assert len(bought) <= 1, "bought twice"
         self._counted()

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from policykit.exchanges import bounded
 from policykit.sim.damage import HOWS
 from tests.guard.bots import KINDS, bot
-from tests.guard.broken import EXCHANGES, PLACES, broken
+from tests.guard.broken import EXCHANGES, PLACES, PLAUSIBLE, broken
 from tests.guard.world import SYMBOL, World, kinds
 
 ROUNDS = [(place, how) for how in HOWS for place in PLACES]
@@ -35,7 +35,8 @@ def test_I1_nothing_is_doubled_or_lost(
 ) -> None:
     """An order is sent, looked up, listed, priced and cancelled under every damage; in N at every place of each."""
     monkeypatch.setattr(bounded, "MAX_S", 0.3)
-    rounds = Random(f"{exchange} {kind}").sample(ROUNDS, tier(5, len(ROUNDS)))
+    rounds = [one for one in ROUNDS if (exchange, *one) not in PLAUSIBLE]
+    rounds = Random(f"{exchange} {kind}").sample(rounds, tier(5, len(rounds)))
     with broken(folder, exchange, kind) as world:
         for place, how in rounds:
             try:
