@@ -151,6 +151,8 @@ def _short(stock: type[Any]) -> type[Any]:
     """Return a class of aiohttp's answers that are read up to the longest one and no further."""
 
     class Short(stock):  # type: ignore[misc]
+        _body: bytes | None
+
         async def read(self) -> Any:
             body = bytearray()
             try:

@@ -164,7 +164,11 @@ def test_I19_a_redirect_is_not_followed(status: str, served: Callable[[Write], _
 async def test_an_async_client_reads_no_longer_than_the_longest_answer(served: Callable[[Write], _Server]) -> None:
     """What unpacks to more is refused, and the connection closed; a good answer on the next one is read."""
     answers = [_answer(gzip.compress(b" " * (bounded.MAX_BYTES + 1)), "Content-Encoding: gzip"), _answer(b'{"a": 1}')]
-    server = served(lambda write: answers.pop(0)(write))
+
+    def one_after_the_other(write: Callable[[bytes], Any]) -> None:
+        answers.pop(0)(write)
+
+    server = served(one_after_the_other)
     client = make_client("binance", KEY, endpoint=server.url, asynchronous=True)
     try:
         with pytest.raises(CallFailed, match="the answer is longer than 32 MiB; check the endpoint"):

@@ -288,7 +288,7 @@ def test_an_exchange_that_goes_away_leaves_the_order_unknown(start: Callable[...
     client = world.protected(guard)
     client.load_markets()
     world.sim.close()
-    with pytest.raises(ccxt.BaseError, match=r"its outcome is unknown \(NOT_SETTLED_IN_TIME\)"):
+    with pytest.raises(ccxt.BaseError, match=r"its outcome is unknown: .* \(NOT_SETTLED_IN_TIME\)"):
         client.create_order(*BUY)
     (intent,) = guard.store.intents()
     assert (intent.state, intent.error) == ("unknown", "NOT_SETTLED_IN_TIME")
