@@ -196,6 +196,13 @@ class TradingAdapter(Adapter):
     def set_validity(self, client: Any, validity_ms: int) -> None:
         """Make the client put this request validity on the wire."""
 
+    def set_offset(self, client: Any, offset_ms: int) -> None:
+        """Make the client sign by the exchange's clock: `offset_ms` is its own `milliseconds()` less that.
+
+        Where ccxt 4.5.90 keeps it for Binance and Bybit: `nonce()` takes `options.timeDifference` off.
+        """
+        client.options["timeDifference"] = offset_ms
+
     @abstractmethod
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id."""

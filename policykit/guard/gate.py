@@ -25,6 +25,8 @@ from policykit.exchanges.decided import carries
 from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.client_errors import ClientDenied, ReadWaits, scrubbed
 from policykit.guard.own import OWN
+from policykit.guard.reading import ReadFailed, Reads
+from policykit.guard.resync import Resync
 from policykit.order import CANCELS, Order
 from policykit.orders.cancels import Doubt
 from policykit.orders.intent import Outcome
@@ -33,8 +35,6 @@ from policykit.orders.life import after_failure, after_reply, answers, not_befor
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
 
-#: A read that is over its budget, or meets a ban, waits at most this long where `retry.data.wait_max` is absent, ms.
-WAIT_MAX_MS: Final = 30_000
 #: The budget that `Call.weight` is of.
 REQUEST_WEIGHT: Final = "request-weight"
 #: One read waits for its budget at most so many times: others may be quicker each time, and a rolling window is looked
@@ -50,7 +50,7 @@ ANSWER: ContextVar[dict[str, Any] | None] = ContextVar("policykit_answer", defau
 class Ticket:
     """A request on its way through the gate."""
 
-    __slots__ = ("admitted", "answer", "call", "holds", "now_ms", "request", "started_ms", "token")
+    __slots__ = ("admitted", "answer", "call", "holds", "late", "now_ms", "request", "started_ms", "token")
 
     def __init__(self, call: Call, admitted: Admitted | None, guard: Guard, request: str = "") -> None:
         self.call = call
@@ -58,6 +58,8 @@ class Ticket:
         #: What a write says, read for the orders that a cancel names.
         self.request = request
         self.answer: dict[str, Any] = {}
+        #: The exchange refused the time at which it was signed.
+        self.late = False
         self.holds: tuple[Hold, ...] = () if admitted is None else admitted.holds
         self.now_ms = guard.now()
         self.started_ms = guard.clock.monotonic_ms()
@@ -70,8 +72,8 @@ class Gate:
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
         self.adapter = guard.adapter
-        data = guard.policy.model.retry.data if guard.policy.model.retry else None
-        self.wait_max_ms = data.wait_max.ms if data and data.wait_max else WAIT_MAX_MS
+        self.reads = Reads(guard)
+        self.resync = Resync(guard)
 
     def enter(self, method: str, url: str, headers: dict[str, str] | None, body: str | None) -> Ticket:
         """Let a request in, or raise what the bot gets instead. A read over budget is the driver's to wait for."""
@@ -146,7 +148,9 @@ class Gate:
             found = "none" if signed is None or signed.validity_ms is None else f"{signed.validity_ms} ms"
             why = f"{call.name}: the request's validity is {found}; at most {guard.validity_ms} ms "
             return "REQUEST_VALIDITY", why + "(clock.request_validity) may be: leave recvWindow to policykit"
-        if signed.at_ms > guard.now() + guard.clock_bound_ms:
+        # Of a host that is known to be behind, what is signed by the exchange's clock is ahead.
+        behind_ms = max(0, -(guard.facts().skew_ms or 0))
+        if signed.at_ms > guard.now() + behind_ms + guard.clock_bound_ms:
             why = f"{call.name}: signed {signed.at_ms - guard.now()} ms ahead of this host's clock; the bound is "
             return "CLOCK_SKEW", f"{why}{guard.clock_bound_ms} ms (clock.max_skew)"
         admitted.signed_ms, admitted.validity_ms = signed.at_ms, signed.validity_ms
@@ -199,7 +203,7 @@ class Gate:
         return hold._replace(amount=amount, limit=limit)
 
     def _wait(self, wait_ms: int, why: str) -> int:
-        if wait_ms > self.wait_max_ms:
+        if wait_ms > self.reads.wait_max_ms:
             raise ReadWaits(f"policykit: {why}; the next read may be sent in {wait_ms / 1000:.1f} s")
         return wait_ms
 
@@ -245,7 +249,10 @@ class Gate:
         if failure.retry_after_ms:
             # INVARIANT I7: the time before which nothing may be sent is the store's, so every process obeys it.
             guard.banned(not_before_ms(now, failure.retry_after_ms, guard.clock_bound_ms))
+        ticket.late = failure.code == "CLOCK"
         clean = scrubbed(error)
+        if ticket.admitted is None and self.reads.helps(failure, error):
+            return ReadFailed(clean, ticket.started_ms)
         if failure.code == "KEY_REJECTED":
             clean = self._key_refused(clean, failure, ticket.admitted)
         if ticket.admitted is not None:

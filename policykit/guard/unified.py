@@ -17,6 +17,7 @@ from policykit.guard.batch import Batch, Wish
 from policykit.guard.client_errors import ClientRefused, ReadWaits, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.pricing import prices
+from policykit.guard.reading import AGAIN, ReadFailed
 from policykit.guard.steps import OWN_IDS, Placement, order_of
 from policykit.order import Order
 from policykit.orders.intent import Intent
@@ -64,12 +65,45 @@ class Unified:
             reply = await self._policykit_call(super().fetch, url, method, headers, body)  # type: ignore[misc]
         except BaseException as error:  # noqa: BLE001 - cancelled is an outcome too
             failed = gate.failed(ticket, error)
+        if ticket.late and gate.resync.due():
+            with suppress(CallFailed):  # then the next refusal asks again
+                await self._policykit_read(gate.resync.measure(self))
         if failed is not None:  # raised out here, so that it has no context: a foreign error's text is not ours
             raise failed
         gate.replied(ticket, reply)
         return reply
 
     async def _policykit_fetch2(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await self._policykit_signed(*args, **kwargs)
+        except ReadFailed as first:
+            failed = first
+        try:
+            return await self._policykit_again(failed, *args, **kwargs)
+        except ReadFailed as last:
+            failed = last
+        raise failed.error
+
+    async def _policykit_again(self, failed: ReadFailed, *args: Any, **kwargs: Any) -> Any:
+        """Try a read again that failed once, as `retry.data` says; that one counts."""
+        done = [failed]
+
+        async def attempt() -> Any:
+            if done:
+                raise done.pop()
+            return await self._policykit_signed(*args, **kwargs)
+
+        return await self.policykit_gate.reads.loop(self._policykit_sleep, failed.started_ms)(attempt)
+
+    async def _policykit_signed(self, *args: Any, **kwargs: Any) -> Any:
+        """Let ccxt sign and send; a read that waited for its budget is signed anew."""
+        token = AGAIN.set(True)
+        try:
+            return await self._policykit_once(*args, **kwargs)
+        finally:
+            AGAIN.reset(token)
+
+    async def _policykit_once(self, *args: Any, **kwargs: Any) -> Any:
         waits = 0
         while True:
             try:

@@ -17,7 +17,7 @@ _GUARD: Final = "guard:"
 #: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
 #: nothing compares positions (`reconciliation`), feeds a dead man's switch or keeps a stage's evidence.
 GUARD_PARTS: Final = frozenset(
-    ("client", "dead_man", "gate", "halt", "on_breach", "orders", "recovery", "store", "streams")
+    ("client", "dead_man", "gate", "halt", "on_breach", "orders", "reads", "recovery", "store", "streams")
 )
 #: The engine's checks that hold a field of the language.
 CHECKS: Final = frozenset(

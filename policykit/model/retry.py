@@ -61,22 +61,29 @@ class DataRetry(Section):
 
     wait_initial: Annotated[
         DurationText | None,
-        Meta("The first wait.", HIGHER, unit="duration", guide=("G27",), held_by=("rule:PK5xx",)),
+        Meta("The first wait.", HIGHER, unit="duration", guide=("G27",), held_by=("guard:reads", "rule:PK503")),
     ] = None
     factor: Annotated[
         NumberText | None,
-        Meta("What each wait is multiplied by.", HIGHER, unit="times", guide=("G27",), held_by=("rule:PK5xx",)),
+        Meta(
+            "What each wait is multiplied by.",
+            HIGHER,
+            unit="times",
+            guide=("G27",),
+            held_by=("guard:reads", "rule:PK503"),
+        ),
     ] = None
     wait_max: Annotated[
         DurationText | None,
         Meta("The longest wait, also of a read that is over its budget.", NEUTRAL, unit="duration", guide=("G27",)),
     ] = None
     jitter: Annotated[
-        Jitter | None, Meta("How much of a wait is random.", _JITTER, guide=("G27",), held_by=("rule:PK5xx",))
+        Jitter | None,
+        Meta("How much of a wait is random.", _JITTER, guide=("G27",), held_by=("guard:reads", "rule:PK503")),
     ] = None
     attempts: Annotated[
         PositiveCount | None,
-        Meta("The most tries of one read.", LOWER, unit="count", guide=("G27",), held_by=("rule:PK5xx",)),
+        Meta("The most tries of one read.", LOWER, unit="count", guide=("G27",), held_by=("guard:reads", "rule:PK503")),
     ] = None
 
 

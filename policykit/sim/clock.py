@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from policykit.clock import Clock
+
 #: 2026-11-21T10:00:00Z, the hour in which every simulated run starts unless told otherwise.
 START_MS = 1_795_255_200_000
 #: A waiting thread gives up after so much wall time in which nobody moved the clock: a test that hangs says why.
@@ -218,18 +220,54 @@ class SimClock:
         client.enableRateLimit = False
 
 
+class HostClock:
+    """A host's own clock beside the exchange's: the same time passes, its wall clock is off, and may step.
+
+    sim = SimServer(clock=(exchange := SimClock())); guard = Guard.load(..., clock=HostClock(exchange, skew_ms=2000))
+    """
+
+    def __init__(self, clock: SimClock, skew_ms: int = 0) -> None:
+        self._clock = clock
+        self.skew_ms = skew_ms
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self.skew_ms
+
+    def monotonic_ms(self) -> float:
+        return self._clock.monotonic_ms()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        await self._clock.asleep(seconds)
+
+    def follow(self, client: Any) -> None:
+        """Make a stock ccxt client sign with this clock."""
+        client.options = _FollowingOptions(client.options, self, client)
+        client.enableRateLimit = False
+
+
 class _FollowingOptions(dict[str, Any]):
     """The client's options, with one value that is read from the clock."""
 
-    def __init__(self, options: dict[str, Any], clock: SimClock, client: Any) -> None:
+    def __init__(self, options: dict[str, Any], clock: Clock, client: Any) -> None:
         super().__init__(options)
         self._clock = clock
+        #: How far the clock is ahead of the exchange's, as whoever measured it said: it is taken off.
+        self._ahead_ms = 0
         self._milliseconds: Callable[[], int] = client.milliseconds
 
     def __getitem__(self, key: str) -> Any:
         if key == "timeDifference":
-            return self._milliseconds() - self._clock.now_ms()
+            return self._milliseconds() - self._clock.now_ms() + self._ahead_ms
         return super().__getitem__(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == "timeDifference":
+            self._ahead_ms = value - (self._milliseconds() - self._clock.now_ms())
+        else:
+            super().__setitem__(key, value)
 
     def get(self, key: str, default: Any = None) -> Any:
         return self[key] if key == "timeDifference" else super().get(key, default)
