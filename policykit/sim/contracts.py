@@ -155,7 +155,8 @@ class ContractOrder:
 @dataclass(frozen=True, slots=True)
 class ContractReport:
     """What happened, as it is told to who listens: to an order (NEW, TRADE, AMENDMENT, CANCELED, EXPIRED; of a
-    conditional one the state of the algo service), or, without an order, to the wallet (`what` is the reason).
+    conditional one the state of the algo service), or, without an order, to the wallet (`what` is the reason, `amount`
+    what came in).
     """
 
     order: ContractOrder | None
@@ -163,6 +164,7 @@ class ContractReport:
     at_ms: int
     trade: ContractTrade | None = None
     contract: Contract | None = None
+    amount: Decimal = ZERO
 
 
 class Income(NamedTuple):

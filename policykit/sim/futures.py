@@ -81,7 +81,7 @@ class FuturesVenue:
                 at_ms = number * FUNDING_EVERY_MS
                 paid = position.contract.notional(position.amount, self.mark(position.contract, at_ms)) * FUNDING_RATE
                 self.book.earn("FUNDING_FEE", position.contract, -paid, at_ms)
-                self.on_report(ContractReport(None, "FUNDING_FEE", at_ms, contract=position.contract))
+                self.on_report(ContractReport(None, "FUNDING_FEE", at_ms, contract=position.contract, amount=-paid))
         self._settled_ms = max(self._settled_ms, now_ms)
 
     # -- orders -------------------------------------------------------------------------------------------------

@@ -291,7 +291,8 @@ class SimServer:
             book, now_ms = self._futures.book(contract), self.clock.now_ms()
             book.earn("TRANSFER", book.named(contract), Decimal(amount), now_ms)
             why = "DEPOSIT" if Decimal(amount) > 0 else "WITHDRAW"
-            self.streams.tell(ContractReport(None, why, now_ms, contract=book.named(contract)))
+            named, moved = book.named(contract), Decimal(amount)
+            self.streams.tell(ContractReport(None, why, now_ms, contract=named, amount=moved))
 
     def fund(self, contract: str, amount: Decimal | str | int) -> None:
         """Set what lies in the futures' wallet of the asset that a contract is settled in."""

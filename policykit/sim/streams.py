@@ -164,8 +164,8 @@ class Streams:
             self._sessions.append(session)
             if fault is not None:
                 self._later(fault.after, lambda _: _end(session, fault))
+            self._tick_next(now_ms)  # before anything is said: who hears it may move the clock at once
             self._say_fresh(session, opened.listener.streams, now_ms)
-            self._tick_next(now_ms)
             self._changed.notify_all()
         try:
             socket.run(lambda text: self._hear(session, text))

@@ -23,7 +23,7 @@ SOON_S = 10.0
 @contextmanager
 def listen(sim: SimServer, *names: str, at: str = SPOT) -> Iterator[ClientConnection]:
     """Open a market stream, and wait until the exchange serves it."""
-    with connect(f"{sim.ws_url}{at}/{'/'.join(names)}") as ws:
+    with connect(f"{sim.ws_url}{at}/{'/'.join(names)}", max_queue=None) as ws:  # it reads, whether it is asked or not
         for name in names:
             sim.streams.wait(to=name)
         yield ws
@@ -56,7 +56,7 @@ def listen_key(sim: SimServer, method: str = "POST") -> Any:
 def account(sim: SimServer) -> Iterator[ClientConnection]:
     """Open the futures' user data."""
     name = listen_key(sim).body["listenKey"]
-    with connect(f"{sim.ws_url}{LINEAR}/private/ws?listenKey={name}") as ws:
+    with connect(f"{sim.ws_url}{LINEAR}/private/ws?listenKey={name}", max_queue=None) as ws:
         sim.streams.wait(to="user")
         yield ws
 

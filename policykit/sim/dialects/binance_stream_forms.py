@@ -1,9 +1,9 @@
 """How Binance writes what it pushes: prices of spot and USD-M, and what happens to the account on both.
 
 Source: binance-spot-api-docs, web-socket-streams.md (at 060fe48d, 2023-12-04) and user-data-stream.md (at 021bed18,
-2022-12-05); developers.binance.com/docs/derivatives usds-margined-futures, websocket-market-streams and
-user-data-streams (Event-Order-Update, Event-Algo-Order-Update, Event-Balance-and-Position-Update; as kept 2026-06, read
-2026-11); where a page was not kept, the messages that ccxt 4.5.90 quotes.
+2022-12-05); developers.binance.com/docs/derivatives usds-margined-futures, user-data-streams: Event-Order-Update,
+Event-Trade-Lite, Event-Balance-and-Position-Update, Event-Algo-Order-Update (as kept 2025 and 2026, read 2026-11); for
+prices of USD-M, whose pages were not kept, the messages that ccxt 4.5.90 quotes.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from policykit.sim.contracts import Contract, ContractOrder, ContractReport
+from policykit.sim.contracts import Contract, ContractOrder, ContractReport, ContractTrade, Side
 from policykit.sim.dialects import binance_market
 from policykit.sim.dialects.base import Moved, World
 from policykit.sim.dialects.binance_forms import number
 from policykit.sim.dialects.binance_futures_forms import ALGO_IDS
 from policykit.sim.dialects.binance_market import LEVEL_QUANTITY
 from policykit.sim.futures import FUNDING_EVERY_MS, FUNDING_RATE
+from policykit.sim.margin import SIDES
 from policykit.sim.market import Symbol
 from policykit.sim.venue import NO_QUIRKS, ZERO, Report
 
 Message = dict[str, Any]
 Touch = tuple[Decimal, Decimal]
 _QUANTITY: Final = number(LEVEL_QUANTITY)
+#: The levels of each side that are told again when the best price moved: a followed book never runs out of them.
+TOLD_LEVELS: Final = 20
 
 
 def book_ticker(symbol: str, touch: Touch, now_ms: int, *, linear: bool) -> Message:
@@ -103,18 +106,19 @@ def mark_price(world: World, contract: Contract, now_ms: int) -> Message:
 
 
 def depth(symbol: str, tick: Decimal, before: Touch, touch: Touch, now_ms: int, step_ms: int) -> Message:
-    """Write `<symbol>@depth`: the levels that changed since `before`; ids go on from the last step's."""
+    """Write `<symbol>@depth`: what changed since the best prices were `before`; ids go on from the last step's."""
     told = {"e": "depthUpdate", "E": now_ms, "s": symbol, "U": now_ms - step_ms + 1, "u": now_ms}
-    bids = _levels(before[0], touch[0], tick, rising=touch[0] > before[0])
-    return {**told, "b": bids, "a": _levels(touch[1], before[1], tick, rising=touch[1] < before[1])}
+    return {**told, "b": _levels(before[0], touch[0], -tick), "a": _levels(before[1], touch[1], tick)}
 
 
-def _levels(low: Decimal, high: Decimal, tick: Decimal, *, rising: bool) -> list[list[str]]:
-    """Return the levels between two best prices: there from now on, or gone."""
-    first, last = (low, high) if low < high else (high, low)
-    count = min(int((last - first) / tick), binance_market.MAX_LEVELS)
-    quantity = _QUANTITY if rising else number(ZERO)
-    return [[number(first + n * tick), quantity] for n in range(count + 1)] if count else []
+def _levels(before: Decimal, now: Decimal, away: Decimal) -> list[list[str]]:
+    """Return the levels of one side that are gone, and those that are there; `away`: a tick, off the other side."""
+    if now == before:
+        return []
+    moved = min(int(abs((now - before) / away)), binance_market.MAX_LEVELS)
+    nearer = (now - before) / away < 0
+    gone = [[number(before + n * away), number(ZERO)] for n in range(0 if nearer else moved)]
+    return gone + [[number(now + n * away), _QUANTITY] for n in range(max(TOLD_LEVELS, moved if nearer else 0))]
 
 
 # -- the account ----------------------------------------------------------------------------------------------------
@@ -177,7 +181,7 @@ def balance_update(told: Moved) -> Message:
     return {"e": "balanceUpdate", "E": told.at_ms, "a": told.asset, "d": number(told.amount), "T": told.at_ms}
 
 
-def order_update(order: ContractOrder, told: ContractReport) -> Message:
+def order_update(world: World, order: ContractOrder, told: ContractReport) -> Message:
     """Write `ORDER_TRADE_UPDATE`."""
     fills, trade_ = order.fills(), told.trade
     filled = order.filled()
@@ -201,8 +205,8 @@ def order_update(order: ContractOrder, told: ContractReport) -> Message:
         **({"n": number(trade_.fee), "N": order.contract.settle} if trade_ else {}),
         "T": told.at_ms,
         "t": trade_.id if trade_ else 0,
-        "b": "0",
-        "a": "0",
+        "b": number(_resting(world, order.contract, "BUY")),
+        "a": number(_resting(world, order.contract, "SELL")),
         "m": trade_.maker if trade_ else False,
         "R": order.reduce_only,
         "wt": order.working_type,
@@ -255,28 +259,48 @@ def algo_update(order: ContractOrder, told: ContractReport) -> Message:
     return {"e": "ALGO_UPDATE", "T": told.at_ms, "E": told.at_ms, "o": body}
 
 
+def trade_lite(order: ContractOrder, trade_: ContractTrade) -> Message:
+    """Write `TRADE_LITE`: a fill in short, ahead of the order update that tells it again."""
+    told = {"e": "TRADE_LITE", "E": trade_.time_ms, "T": trade_.time_ms, "s": order.contract.id}
+    told |= {"q": str(order.quantity), "p": str(order.price or 0), "m": trade_.maker, "c": order.client_id}
+    return {**told, "S": order.side, "L": str(trade_.price), "l": str(trade_.quantity), "t": trade_.id, "i": order.id}
+
+
 def account_update(world: World, contract: Contract, told: ContractReport) -> Message:
-    """Write `ACCOUNT_UPDATE`: the wallet, and after a fill the position it changed, on every side that is held."""
+    """Write `ACCOUNT_UPDATE`: the wallet; a contract's positions after a fill, or after an isolated one's funding."""
     book = world.linear.book
     wallet = number(book.wallet.get(contract.settle, ZERO))
-    balances = [{"a": contract.settle, "wb": wallet, "cw": wallet, "bc": "0"}]
-    sides = ("LONG", "SHORT") if book.hedge else ("BOTH",)
-    mark = world.linear.mark(contract, told.at_ms)
-    rows = []
-    for side in sides if told.trade else ():
-        held = next((p for p in book.positions.values() if p.contract is contract and p.side == side), None)
-        rows.append(
-            {
-                "s": contract.id,
-                "pa": str(held.amount) if held else "0",
-                "ep": str(held.entry) if held else "0",
-                "bep": str(held.entry) if held else "0",
-                "cr": "0",
-                "up": number(held.profit(mark)) if held else "0",
-                "mt": "isolated" if book.set_of(contract).isolated else "cross",
-                "iw": "0",
-                "ps": side,
-            }
-        )
+    balances = [{"a": contract.settle, "wb": wallet, "cw": wallet, "bc": number(told.amount)}]
+    isolated = book.set_of(contract).isolated
+    shown = told.trade is not None or (isolated and told.what == "FUNDING_FEE")
+    sides = SIDES if book.hedge else SIDES[:1]
+    rows = [_position(world, contract, side, told.at_ms) for side in sides if shown]
     reason = "ORDER" if told.trade else told.what
     return {"e": "ACCOUNT_UPDATE", "E": told.at_ms, "T": told.at_ms, "a": {"m": reason, "B": balances, "P": rows}}
+
+
+def _position(world: World, contract: Contract, side: Side, at_ms: int) -> Message:
+    book, mark = world.linear.book, world.linear.mark(contract, at_ms)
+    held = book.positions.get((contract.id, side))
+    amount, entry = (held.amount, held.entry) if held else (ZERO, ZERO)
+    isolated = book.set_of(contract).isolated
+    taken = abs(contract.notional(amount, entry)) / book.set_of(contract).leverage if isolated and held else ZERO
+    own = (t.profit for t in book.trades if t.order.contract is contract and t.order.position_side == side)
+    return {
+        "s": contract.id,
+        "pa": str(amount),
+        "ep": str(entry),
+        "bep": str(entry),
+        "cr": number(sum(own, ZERO)),
+        "up": number(held.profit(mark) if held else ZERO),
+        "mt": "isolated" if isolated else "cross",
+        "iw": number(taken),
+        "ps": side,
+    }
+
+
+def _resting(world: World, contract: Contract, side: str) -> Decimal:
+    """Return what the open limit orders of one side are worth."""
+    book = (one for one in world.linear.book.orders if one.contract is contract and one.side == side)
+    open_ = (one for one in book if not one.conditional and one.price)
+    return sum((contract.notional(one.quantity - one.filled(), one.price or ZERO) for one in open_), ZERO)

@@ -136,7 +136,7 @@ class BinanceSpeech:
             elif name not in world.listen_keys:
                 del listener.user[name]
             elif world.listen_keys[name][1] <= now_ms:
-                told.append({"e": "listenKeyExpired", "E": now_ms, "listenKey": name})
+                told.append({"e": "listenKeyExpired", "E": str(now_ms), "listenKey": name})
                 del listener.user[name], world.listen_keys[name]
         return told
 
@@ -236,8 +236,10 @@ def _futures(world: World, told: ContractReport) -> list[Any]:
         return []
     if order.conditional:
         return [forms.algo_update(order, told)]
-    updates = [forms.account_update(world, order.contract, told)] if told.trade else []
-    return [*updates, forms.order_update(order, told)]
+    update = forms.order_update(world, order, told)
+    if told.trade is None:
+        return [update]
+    return [forms.trade_lite(order, told.trade), forms.account_update(world, order.contract, told), update]
 
 
 # -- listen keys ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,276 @@
+"""The messages that Binance prints as examples, in the words of its documentation.
+
+Source: binance-spot-api-docs, web-socket-streams.md (at 060fe48d, 2023-12-04) and user-data-stream.md (at 021bed18,
+2022-12-05; "d", "D", "j" and "J" left out: of trailing and strategy orders); developers.binance.com/docs/derivatives
+usds-margined-futures, user-data-streams (as kept 2025, read 2026-11; Event-Algo-Order-Update as kept 2026-06; "AP" and
+"cr" left out: of trailing stops).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+SPOT: dict[str, Any] = {
+    "bnbbtc@aggTrade": {
+        "e": "aggTrade",
+        "E": 1672515782136,
+        "s": "BNBBTC",
+        "a": 12345,
+        "p": "0.001",
+        "q": "100",
+        "f": 100,
+        "l": 105,
+        "T": 1672515782136,
+        "m": True,
+        "M": True,
+    },
+    "bnbbtc@kline_1m": {
+        "e": "kline",
+        "E": 1672515782136,
+        "s": "BNBBTC",
+        "k": {
+            "t": 1672515780000,
+            "T": 1672515839999,
+            "s": "BNBBTC",
+            "i": "1m",
+            "f": 100,
+            "L": 200,
+            "o": "0.0010",
+            "c": "0.0020",
+            "h": "0.0025",
+            "l": "0.0015",
+            "v": "1000",
+            "n": 100,
+            "x": False,
+            "q": "1.0000",
+            "V": "500",
+            "Q": "0.500",
+            "B": "123456",
+        },
+    },
+    "bnbbtc@miniTicker": {
+        "e": "24hrMiniTicker",
+        "E": 1672515782136,
+        "s": "BNBBTC",
+        "c": "0.0025",
+        "o": "0.0010",
+        "h": "0.0025",
+        "l": "0.0010",
+        "v": "10000",
+        "q": "18",
+    },
+    "bnbbtc@ticker": {
+        "e": "24hrTicker",
+        "E": 1672515782136,
+        "s": "BNBBTC",
+        "p": "0.0015",
+        "P": "250.00",
+        "w": "0.0018",
+        "x": "0.0009",
+        "c": "0.0025",
+        "Q": "10",
+        "b": "0.0024",
+        "B": "10",
+        "a": "0.0026",
+        "A": "100",
+        "o": "0.0010",
+        "h": "0.0025",
+        "l": "0.0010",
+        "v": "10000",
+        "q": "18",
+        "O": 0,
+        "C": 86400000,
+        "F": 0,
+        "L": 18150,
+        "n": 18151,
+    },
+    "bnbbtc@bookTicker": {
+        "u": 400900217,
+        "s": "BNBUSDT",
+        "b": "25.35190000",
+        "B": "31.21000000",
+        "a": "25.36520000",
+        "A": "40.66000000",
+    },
+    "bnbbtc@depth": {
+        "e": "depthUpdate",
+        "E": 1672515782136,
+        "s": "BNBBTC",
+        "U": 157,
+        "u": 160,
+        "b": [["0.0024", "10"]],
+        "a": [["0.0026", "100"]],
+    },
+}
+ACCOUNT_POSITION: dict[str, Any] = {
+    "e": "outboundAccountPosition",
+    "E": 1564034571105,
+    "u": 1564034571073,
+    "B": [{"a": "ETH", "f": "10000.000000", "l": "0.000000"}],
+}
+BALANCE_UPDATE: dict[str, Any] = {
+    "e": "balanceUpdate",
+    "E": 1573200697110,
+    "a": "BTC",
+    "d": "100.00000000",
+    "T": 1573200697068,
+}
+EXECUTION: dict[str, Any] = {
+    "e": "executionReport",
+    "E": 1499405658658,
+    "s": "ETHBTC",
+    "c": "mUvoqJxFIILMdfAW5iGSOW",
+    "S": "BUY",
+    "o": "LIMIT",
+    "f": "GTC",
+    "q": "1.00000000",
+    "p": "0.10264410",
+    "P": "0.00000000",
+    "F": "0.00000000",
+    "g": -1,
+    "C": "",
+    "x": "NEW",
+    "X": "NEW",
+    "r": "NONE",
+    "i": 4293153,
+    "l": "0.00000000",
+    "z": "0.00000000",
+    "L": "0.00000000",
+    "n": "0",
+    "N": None,
+    "T": 1499405658657,
+    "t": -1,
+    "I": 8641984,
+    "w": True,
+    "m": False,
+    "M": False,
+    "O": 1499405658657,
+    "Z": "0.00000000",
+    "Y": "0.00000000",
+    "Q": "0.00000000",
+    "W": 1499405658657,
+    "V": "NONE",
+}
+ORDER_UPDATE: dict[str, Any] = {
+    "e": "ORDER_TRADE_UPDATE",
+    "E": 1568879465651,
+    "T": 1568879465650,
+    "o": {
+        "s": "BTCUSDT",
+        "c": "TEST",
+        "S": "SELL",
+        "o": "TRAILING_STOP_MARKET",
+        "f": "GTC",
+        "q": "0.001",
+        "p": "0",
+        "ap": "0",
+        "sp": "7103.04",
+        "x": "NEW",
+        "X": "NEW",
+        "i": 8886774,
+        "l": "0",
+        "z": "0",
+        "L": "0",
+        "N": "USDT",
+        "n": "0",
+        "T": 1568879465650,
+        "t": 0,
+        "b": "0",
+        "a": "9.91",
+        "m": False,
+        "R": False,
+        "wt": "CONTRACT_PRICE",
+        "ot": "TRAILING_STOP_MARKET",
+        "ps": "LONG",
+        "cp": False,
+        "pP": False,
+        "si": 0,
+        "ss": 0,
+        "rp": "0",
+        "V": "EXPIRE_TAKER",
+        "pm": "OPPONENT",
+        "gtd": 0,
+    },
+}
+TRADE_LITE: dict[str, Any] = {
+    "e": "TRADE_LITE",
+    "E": 1721895408092,
+    "T": 1721895408214,
+    "s": "BTCUSDT",
+    "q": "0.001",
+    "p": "0",
+    "m": False,
+    "c": "z8hcUoOsqEdKMeKPSABslD",
+    "S": "BUY",
+    "L": "64089.20",
+    "l": "0.040",
+    "t": 109100866,
+    "i": 8886774,
+}
+ACCOUNT_UPDATE: dict[str, Any] = {
+    "e": "ACCOUNT_UPDATE",
+    "E": 1564745798939,
+    "T": 1564745798938,
+    "a": {
+        "m": "ORDER",
+        "B": [{"a": "USDT", "wb": "122624.12345678", "cw": "100.12345678", "bc": "50.12345678"}],
+        "P": [
+            {
+                "s": "BTCUSDT",
+                "pa": "0",
+                "ep": "0.00000",
+                "bep": "0",
+                "cr": "200",
+                "up": "0",
+                "mt": "isolated",
+                "iw": "0.00000000",
+                "ps": "BOTH",
+            }
+        ],
+    },
+}
+ALGO_UPDATE: dict[str, Any] = {
+    "e": "ALGO_UPDATE",
+    "T": 1750515742297,
+    "E": 1750515742303,
+    "o": {
+        "caid": "Q5xaq5EGKgXXa0fD7fs0Ip",
+        "aid": 2148719,
+        "at": "CONDITIONAL",
+        "o": "TAKE_PROFIT",
+        "s": "BNBUSDT",
+        "S": "SELL",
+        "ps": "BOTH",
+        "f": "GTC",
+        "q": "0.01",
+        "X": "CANCELED",
+        "ai": "",
+        "tp": "750",
+        "p": "750",
+        "V": "EXPIRE_MAKER",
+        "wt": "CONTRACT_PRICE",
+        "pm": "NONE",
+        "cp": False,
+        "pP": False,
+        "R": False,
+        "tt": 0,
+        "gtd": 0,
+    },
+}
+#: What an algo order tells as well once it has placed its order ("only display when order is triggered").
+ALGO_PLACED: dict[str, Any] = {"ap": "0.00000", "aq": "0.00000", "act": "0"}
+#: The event's time is text in the example.
+EXPIRED: dict[str, Any] = {
+    "e": "listenKeyExpired",
+    "E": "1736996475556",
+    "listenKey": "WsCMN0a4KHUPTQuX6IUnqEZfB1inxmv1qR4kbf1LuEjur5VdbzqvyxqG9TSjVVxv",
+}
+
+
+def form(message: Any) -> Any:
+    """Return a message with each value replaced by its type, a list by the form of its first item."""
+    if isinstance(message, dict):
+        return {name: form(value) for name, value in message.items()}
+    if isinstance(message, list):
+        return [form(message[0])] if message else []
+    return type(message).__name__
