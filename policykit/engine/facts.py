@@ -108,6 +108,20 @@ class Halt(NamedTuple):
     latched: bool = True
 
 
+class Drift(NamedTuple):
+    """A difference between what an account should have and what the exchange shows, which nothing explains.
+
+    `kind`: `order`, `position`, `balance`. `worth` is in the account's currency; None: not known. `note` says what was
+    seen of it, for a person.
+    """
+
+    kind: str
+    key: str
+    quantity: Decimal
+    worth: Decimal | None
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The facts of one account as one bot sees them. None and absent mean unknown, never zero.
@@ -165,6 +179,11 @@ class Facts:
     banned_until_ms: Mapping[str, int] = field(default_factory=dict)
     #: False until open intents are settled or listed and positions reconciled in this store's epoch.
     recovered: bool = True
+    #: What the last comparison with the exchange could not explain, and when the last one was made (UTC ms).
+    drift: tuple[Drift, ...] = ()
+    reconciled_ms: int | None = None
+    #: Open orders of nobody in this store (by hand, another tool).
+    foreign_orders: int = 0
     #: Set when the store itself cannot be trusted for increases (STORE_RESET, STORE_EPHEMERAL, STORE_DAMAGED).
     store_problem: tuple[str, str] | None = None
     #: What is wrong with the streams that this bot trades by: (reason code, message). The guard adds it, no store does.

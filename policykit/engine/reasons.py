@@ -67,6 +67,10 @@ REASONS: Final[dict[str, ReasonText]] = {
         "equity fell from its highest by the limit",
         "find out why; then a named person runs `policykit resume --scope SCOPE --by NAME --why TEXT`",
     ),
+    "EQUITY_UNEXPLAINED": ReasonText(
+        "equity moved by more than marks, fills and transfers explain, so it is not known",
+        "see `policykit reconcile`; what is right all the same is accepted by name",
+    ),
     "FACTS_MISSING": ReasonText(
         "a fact was never observed",
         "start the guard (`with guard:` or `policykit run`), or give the fact with `guard.observe`",
@@ -166,6 +170,14 @@ REASONS: Final[dict[str, ReasonText]] = {
     ),
     "RECOVERY_PENDING": ReasonText(
         "open orders of an earlier run are not settled, or positions not reconciled", "wait, or see `policykit orders`"
+    ),
+    "RECONCILE_DRIFT": ReasonText(
+        "the account differs from what it should have by more than its tolerance, and nothing explains it",
+        "see `policykit reconcile`; mend it, or accept it by name",
+    ),
+    "RECONCILE_STALE": ReasonText(
+        "the account was not compared with what it should have for a long time",
+        "see that a guard with this policy runs its maintenance (`with guard:`) and can read the account",
     ),
     "REQUEST_VALIDITY": ReasonText(
         "the signed request stays valid longer than was journaled, or for ever",

@@ -24,7 +24,17 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from policykit import traits
 from policykit.exchanges import failures
-from policykit.exchanges.base import Call, CallFailed, Failure, LiveAccount, OrderState, Signed, Steps
+from policykit.exchanges.base import (
+    Call,
+    CallFailed,
+    Failure,
+    Fill,
+    Income,
+    LiveAccount,
+    OrderState,
+    Signed,
+    Steps,
+)
 from policykit.exchanges.calls import classify
 from policykit.exchanges.forms import Fields
 from policykit.exchanges.imports import exchange_class
@@ -264,6 +274,25 @@ class TradingAdapter(Adapter):
         """Read what is owed on margin by asset, interest in it."""
         raise self.not_supported("a call for what is borrowed")
         yield  # pragma: no cover - makes a generator of it
+
+    def fills(self, symbols: tuple[str, ...], since_ms: int) -> Steps[tuple[Fill, ...]]:
+        """List the account's fills on these symbols from a moment on, whoever sent the orders."""
+        raise self.not_supported("a call for fills")
+        yield  # pragma: no cover - makes a generator of it
+
+    def incomes(self, since_ms: int) -> Steps[tuple[Income, ...]]:
+        """List what came in and went out from a moment on beside fills of spot: fees, funding, transfers."""
+        raise self.not_supported("a call for fees, funding and transfers")
+        yield  # pragma: no cover - makes a generator of it
+
+    def client_order_id_of(self, symbol: str, order_id: str) -> Steps[str]:
+        """Look up the client order id of an order by the exchange's; empty: the exchange has none."""
+        raise self.not_supported("a look-up by its own order id")
+        yield  # pragma: no cover - makes a generator of it
+
+    def forced(self, client_order_id: str) -> str | None:
+        """Tell why the exchange itself placed an order, by its client order id; None: it did not."""
+        return None
 
     @abstractmethod
     def net_transfers(

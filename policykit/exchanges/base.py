@@ -89,6 +89,38 @@ class OrderState(NamedTuple):
     reduces: bool = False
 
 
+class Fill(NamedTuple):
+    """One fill of the account. `quantity` is below zero for a sale, `cost` what it came to in the quote currency.
+
+    `client_order_id` is empty where the list of fills does not tell it; `leg` is `long` or `short` in hedge mode.
+    """
+
+    trade_id: str
+    order_id: str
+    symbol: str
+    quantity: Decimal
+    cost: Decimal
+    fee: Decimal
+    fee_asset: str
+    at_ms: int
+    client_order_id: str = ""
+    leg: str = ""
+
+
+class Income(NamedTuple):
+    """One change of what an account has that is no fill of spot; `why` is the exchange's reason in our words.
+
+    `key`: the asset, or `wallet_key` of one that lies in the wallet of contracts. `trade_id`: the fill that it is of.
+    """
+
+    key: str
+    amount: Decimal
+    why: str
+    at_ms: int
+    trade_id: str = ""
+    symbol: str = ""
+
+
 class Failure(NamedTuple):
     """An error, read. `executed`: "no" only when the exchange's own documents prove it; else "unknown".
 
@@ -128,11 +160,18 @@ class LiveAccount:
     open_orders: tuple[OrderState, ...] = ()
     errors: tuple[str, ...] = field(default=())
     margin: dict[str, Decimal] = field(default_factory=dict)
+    #: The same wallets without what is not realised: they move only by what the exchange lists as income.
+    wallets: dict[str, Decimal] = field(default_factory=dict)
     positions: dict[str, Decimal] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     position_mode: str | None = None
     #: Maintenance margin as a share of the margin balance.
     margin_ratio: Decimal | None = None
+
+
+def wallet_key(asset: str) -> str:
+    """Return what an asset in the wallet of contracts is counted by: on spot it is the asset itself."""
+    return f"{asset} margin"
 
 
 def price_of(asset: str, marks: Mapping[str, Decimal], currency: str) -> Decimal:

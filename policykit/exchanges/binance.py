@@ -13,13 +13,22 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from policykit.exchanges import binance_account, binance_calls, binance_fills, binance_keys, binance_orders
+from policykit.exchanges import (
+    binance_account,
+    binance_calls,
+    binance_fills,
+    binance_history,
+    binance_keys,
+    binance_orders,
+)
 from policykit.exchanges.adapter import LiveReads, TradingAdapter
 from policykit.exchanges.base import (
     Answer,
     Call,
     CallFailed,
     Failure,
+    Fill,
+    Income,
     LiveAccount,
     OrderState,
     Read,
@@ -40,12 +49,6 @@ CLOSED: Final = frozenset(("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED
 MAX_SYMBOL_CALLS: Final = 13
 #: Rows asked for at once; more deposits or withdrawals in one day than this cannot be counted.
 MAX_ROWS: Final = 1000
-#: A deposit is looked for so long before the span in which it was credited, ms: confirmations take minutes to hours.
-CREDIT_MS: Final = 2 * 86_400_000
-#: wallet "deposit history" status: 1 success, 6 credited but not yet to be withdrawn: both are in the balance.
-_CREDITED: Final = frozenset(("1", "6"))
-#: wallet "withdraw history" status: 1 cancelled, 3 rejected, 5 failure: the balance came back.
-_RETURNED: Final = frozenset(("1", "3", "5"))
 #: Fields of an order that go on; nothing else of an answer does.
 _ORDER_FIELDS: Final = (
     "orderId",
@@ -346,33 +349,38 @@ class Binance(TradingAdapter):
     def net_transfers(
         self, since_ms: int, marks: dict[str, Decimal], currency: str, until_ms: int | None = None
     ) -> Steps[Decimal]:
-        """Return deposits less withdrawals of a span, an asset without a mark as 0, as equity counts it.
+        """Return what came in less what went out of the wallets that are read, an asset without a mark as 0.
 
-        Transfers between own wallets are in it only where contracts alone are traded: else both wallets are counted.
+        A transfer between own wallets is in it where one of them is not read; between spot and USD-M it is nothing
+        where both are.
         """
         if "spot" not in self.trades:
             return (yield from _USDM.net_transfers(since_ms, marks, currency, until_ms))
-        deposits = yield from self._moved("sapiGetCapitalDepositHisrec", max(0, since_ms - CREDIT_MS), until_ms)
-        withdrawals = yield from self._moved("sapiGetCapitalWithdrawHistory", since_ms, until_ms)
-        total = Decimal(0)
-        for row in deposits:
-            # The list goes by when a deposit was first seen; it is in the balance once it is credited.
-            stamp = row.get("completeTime") or row.get("insertTime")
-            at = since_ms if stamp is None else _number(stamp)
-            if str(row.get("status")) in _CREDITED and since_ms <= at and (until_ms is None or at < until_ms):
-                total += _number(row.get("amount")) * price_of(str(row.get("coin")), marks, currency)
-        for row in withdrawals:
-            if str(row.get("status")) not in _RETURNED:
-                amount = _number(row.get("amount")) + _number(row.get("transactionFee", "0"))
-                total -= amount * price_of(str(row.get("coin")), marks, currency)
-        return total
+        both = "swap" in self.trades
+        incomes = yield from binance_history.spot_incomes(self, since_ms, until_ms, both=both)
+        return sum((one.amount * price_of(one.key, marks, currency) for one in incomes), Decimal(0))
 
-    def _moved(self, method: str, since_ms: int, until_ms: int | None) -> Steps[list[Mapping[str, Any]]]:
-        """Read the deposits or the withdrawals of a span."""
-        rows = _rows((yield Read(method, binance_account.span(since_ms, until_ms) | {"limit": MAX_ROWS})), "transfers")
-        if len(rows) >= MAX_ROWS:
-            raise _bad_answer(f"under {MAX_ROWS} transfers")
-        return rows
+    def fills(self, symbols: tuple[str, ...], since_ms: int) -> Steps[tuple[Fill, ...]]:
+        """List fills: weight 20 each symbol on spot, 5 each contract."""
+        contracts = tuple(symbol for symbol in symbols if _contract(symbol))
+        found = yield from _USDM.fills(contracts, since_ms)
+        spot = {market_id(symbol): symbol for symbol in symbols if not _contract(symbol)}
+        return found + (yield from binance_history.spot_fills(self, spot, since_ms))
+
+    def incomes(self, since_ms: int) -> Steps[tuple[Income, ...]]:
+        """List deposits, withdrawals and transfers of spot, and the income of contracts (weight 30)."""
+        found = (yield from _USDM.incomes(since_ms)) if "swap" in self.trades else ()
+        return found + ((yield from binance_history.spot_incomes(self, since_ms)) if "spot" in self.trades else ())
+
+    def forced(self, client_order_id: str) -> str | None:
+        """Tell why the exchange itself placed an order, by its client order id."""
+        return binance_history.forced(client_order_id)
+
+    def client_order_id_of(self, symbol: str, order_id: str) -> Steps[str]:
+        """Look up an order by the exchange's id (weight 4; 1 of contracts)."""
+        if _contract(symbol):
+            return (yield from _USDM.client_order_id_of(symbol, order_id))
+        return (yield from binance_history.named(self, "privateGetOrder", market_id(symbol), order_id))
 
     def borrowed(self) -> Steps[dict[str, Decimal]]:
         """Read what is owed by asset, interest in it, on cross margin and on every isolated pair (weight 10 each).

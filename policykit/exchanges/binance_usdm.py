@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 from policykit.engine.facts import Contract
 from policykit.engine.money import UP
-from policykit.exchanges import binance_account, binance_fills, binance_usdm_orders
+from policykit.exchanges import binance_account, binance_fills, binance_history, binance_usdm_orders
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import (
     Answer,
     CallFailed,
     Failure,
+    Fill,
+    Income,
     LiveAccount,
     OrderState,
     Read,
@@ -234,12 +236,16 @@ class UsdmOrders(TradingAdapter):
         modes = yield Read("fapiPrivateGetAccountConfig")
         told = self.mapping(wallet.data, what="an account")
         margin: dict[str, Decimal] = {}
+        wallets: dict[str, Decimal] = {}
         ratios: list[Decimal | None] = []
         for row in binance_account.rows(self, wallet._replace(data=told.get("assets")), "assets"):
             amount = self._number(row.get("marginBalance"))
             ratios.append(self._ratio(row.get("maintMargin"), amount))
             if amount:
                 margin[str(row.get("asset", ""))] = amount
+            wallet_amount = self._number(row.get("walletBalance", "0"))
+            if wallet_amount:
+                wallets[str(row.get("asset", ""))] = wallet_amount
         positions, liquidation = self._positions(held)
         contracts = {}
         for row in binance_account.rows(self, config, "settings"):
@@ -253,6 +259,7 @@ class UsdmOrders(TradingAdapter):
             modes.received_ms,
             {},
             margin=margin,
+            wallets=wallets,
             positions=positions,
             contracts=contracts,
             position_mode=self._modes(modes),
@@ -314,6 +321,23 @@ class UsdmOrders(TradingAdapter):
         return sum(
             (self._number(r.get("income")) * price_of(str(r.get("asset")), marks, currency) for r in rows), _ZERO
         )
+
+    def fills(self, symbols: tuple[str, ...], since_ms: int) -> Steps[tuple[Fill, ...]]:
+        """List fills (weight 5 each contract)."""
+        markets = {self._market(symbol): symbol for symbol in symbols}
+        return (yield from binance_history.contract_fills(self, markets, since_ms))
+
+    def incomes(self, since_ms: int) -> Steps[tuple[Income, ...]]:
+        """List what moved the wallet (weight 30)."""
+        return (yield from binance_history.contract_incomes(self, since_ms, unified))
+
+    def forced(self, client_order_id: str) -> str | None:
+        """Tell why the exchange itself placed an order, by its client order id."""
+        return binance_history.forced(client_order_id)
+
+    def client_order_id_of(self, symbol: str, order_id: str) -> Steps[str]:
+        """Look up an order by the exchange's id (weight 1); of one that the exchange placed, its id says why."""
+        return (yield from binance_history.named(self, "fapiPrivateGetOrder", self._market(symbol), order_id))
 
     # ---- prices
 

@@ -106,6 +106,8 @@ class Guard(Deciding):
         self.validity_ms = request_validity_ms(policy)
         self.clock_bound_ms = clock_bound_ms(policy)
         self.recovered = not self.abandoned()
+        #: Whether increases need not wait for a first comparison of the account with what it should have.
+        self.reconciled = True
         self._problem = None if testing or mode == "shadow" else store_problem(policy, store)
         self._problem = self._problem or currency_problem(policy, store)
         #: Why the exchange's account is none that can be guarded now, as the last round of maintenance found.
@@ -218,15 +220,16 @@ class Guard(Deciding):
         try:
             facts = self.store.facts(self.account, self.bot, symbol)
         except StoreUnavailable as error:
-            return Facts(store_problem=(error.code, str(error)), recovered=self.recovered)
+            return Facts(store_problem=(error.code, str(error)), recovered=self.recovered and self.reconciled)
         # What the store says of itself comes first: a reset is mended by a person, and nothing else is until then.
         problem = facts.store_problem or self._problem or self.account_problem
         if problem is None and self.switched:
             problem = self.dead_man.problem(symbol)
         streams = self.streams.problems(facts) if self.streams.needed else ()
-        if self.recovered and problem is facts.store_problem and not streams:
+        recovered = self.recovered and self.reconciled
+        if recovered and problem is facts.store_problem and not streams:
             return facts
-        return replace(facts, recovered=self.recovered, store_problem=problem, streams=streams)
+        return replace(facts, recovered=recovered, store_problem=problem, streams=streams)
 
     # ---- life
 
@@ -329,6 +332,14 @@ class Guard(Deciding):
             if self._maintenance is None:
                 self._maintenance = Maintenance(self, client)
         self._maintenance.round()
+
+    def reconcile(self) -> None:
+        """Have the account compared with what it should have before the next increase: after a stream was blind, say.
+
+        The maintenance loop does it in its next round, if the policy reconciles.
+        """
+        if self._maintenance is not None:
+            self._maintenance.reconciler.anew()
 
     def __enter__(self) -> Self:
         self.maintain()

@@ -101,7 +101,7 @@ class Deciding(ABC):
             if unfit:
                 return self._refuse(decision, unfit, started, gated)
             if decision.outcome == "deny":
-                self._trip(assessment.reasons, decision.id)
+                self.trip(assessment.reasons, decision.id)
                 return self._refuse(decision, assessment.reasons, started, gated)
             intent = self._intent(decision, assessment.holds, gated, replaces)
             try:
@@ -124,7 +124,7 @@ class Deciding(ABC):
                 if all(reason.on_breach == "warn" and reason.check not in told for reason in reasons):
                     warned += reasons  # each of them once: every turn lifts another limit
                     continue
-                self._trip(reasons, decision.id)
+                self.trip(reasons, decision.id)
                 return self._refuse(decision, reasons, started, gated)
             if last and order.action in CANCELS:
                 return self._uncounted(decision, started)
@@ -212,7 +212,7 @@ class Deciding(ABC):
         duration_ns = int((self.clock.monotonic_ms() - started) * 1_000_000)
         self.telemetry.record(decision, self.scope, duration_ns=duration_ns, intent=intent)
 
-    def _trip(self, reasons: tuple[Reason, ...], decision_id: str) -> None:
+    def trip(self, reasons: tuple[Reason, ...], decision_id: str | None) -> None:
         """Set the trading state that a breached limit asks for; a loss trip latches (DESIGN 6).
 
         `cancel_open` halts, as `halt` does: a halt is what cancels this account's entries, in the next round of

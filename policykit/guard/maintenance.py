@@ -24,8 +24,10 @@ from policykit.guard import fallback
 from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
+from policykit.guard.jump import Jump
 from policykit.guard.own import asking
 from policykit.guard.pricing import contract_sizes, needs_quotes, prices, settings
+from policykit.guard.reconcile import Reconciler
 from policykit.guard.transfers import Transfers
 from policykit.guard.worth import debt_of, equity_of
 from policykit.orders.cancels import DOUBTS, doubt_ends
@@ -63,6 +65,10 @@ class Maintenance:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._transfers = Transfers(guard)
+        self._jump = Jump(guard)
+        self.reconciler = Reconciler(guard)
+        section = guard.policy.model.reconciliation
+        guard.reconciled = section is None or section.on_start != "required"
         self._handled_ms = 0
         self._rounds = 0
         self._complaint = ""
@@ -137,6 +143,8 @@ class Maintenance:
         self._tend()
         if not self._lead(round(self._every_s() * 1000 * LEASE_ROUNDS)):
             guard.recovered = not guard.abandoned()
+            guard.reconciled = guard.reconciled or guard.facts().reconciled_ms is not None
+            self.reconciler.instead(self._own_client)
             guard.account_problem = None  # it is the poller's to find; what it cannot read grows old for all
             self._prices_of_its_own()
             self._gauges()
@@ -191,11 +199,14 @@ class Maintenance:
         marks = run(guard.adapter, client, guard.adapter.marks(symbols), guard.clock)
         worth = DOWN.add(equity_of(account.balances, marks, currency), equity_of(account.margin, marks, currency))
         told = self._transfers.told(client, marks, worth, account.as_of_ms)
+        day_ms = day_start_ms(guard.policy, account.as_of_ms)
+        jump = None if told.moved else self._jump.told(client, account, marks, worth, told.total, day_ms)
+        guard.account_problem = None if jump is None else ("EQUITY_UNEXPLAINED", jump)
         guard.take_in(
             Observation(
                 as_of_ms=account.as_of_ms,
                 until_ms=account.until_ms,
-                equity=None if told.moved else worth,
+                equity=None if told.moved or jump is not None else worth,
                 net_transfers=told.total,
                 carried_transfers=told.carried,
                 positions={**account.balances, **account.positions},
@@ -208,10 +219,11 @@ class Maintenance:
                 margin_ratio=account.margin_ratio,
                 borrowed=debt_of(owed, marks, currency),
                 skew_ms=(before + after) // 2 - server,
-                day_start_ms=day_start_ms(guard.policy, account.as_of_ms),
+                day_start_ms=day_ms,
                 week_start_ms=week_start_ms(guard.policy, account.as_of_ms),
             )
         )
+        self.reconciler.round(client, account)
 
     def _account(self, client: Any) -> LiveAccount:
         """Read the account; where only a person can mend why that fails, increases are denied with that reason."""

@@ -7,7 +7,7 @@ from policykit.model.base import Meta, Section, Strictness, meta_of, metas
 from policykit.model.clock import Clock
 from policykit.model.keys import AddressProof, AllowedAddress, Declared, Key, Rotation
 from policykit.model.loss_limits import DailyLoss, PartialFills
-from policykit.model.operation import DeadManSwitch, KillSwitch, Rearm, Reconciliation
+from policykit.model.operation import DeadManSwitch, Elsewhere, KillSwitch, Rearm, Reconciliation
 from policykit.model.order_limits import PriceCollar
 from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
 from policykit.model.policy import Policy
@@ -30,6 +30,7 @@ __all__ = [
     "DataRetry",
     "DeadManSwitch",
     "Declared",
+    "Elsewhere",
     "Incident",
     "Key",
     "KillSwitch",

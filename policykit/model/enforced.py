@@ -15,9 +15,21 @@ from policykit.model.base import Section, metas
 _CHECK: Final = "check:"
 _GUARD: Final = "guard:"
 #: The parts of the guard that are there. `recovery` looks up what an earlier run left before the first increase;
-#: nothing compares positions (`reconciliation`), feeds a dead man's switch or keeps a stage's evidence.
+#: nothing keeps a stage's evidence.
 GUARD_PARTS: Final = frozenset(
-    ("client", "dead_man", "gate", "halt", "on_breach", "orders", "reads", "recovery", "store", "streams")
+    [
+        "client",
+        "dead_man",
+        "gate",
+        "halt",
+        "on_breach",
+        "orders",
+        "reads",
+        "reconciliation",
+        "recovery",
+        "store",
+        "streams",
+    ]
 )
 #: The engine's checks that hold a field of the language.
 CHECKS: Final = frozenset(
@@ -30,6 +42,7 @@ CHECKS: Final = frozenset(
         "groups.max_net_exposure",
         "key.address_proof",
         "key.purpose",
+        "reconciliation.tolerance",
         "rate_budgets",
         "risk.consecutive_losses",
         "risk.daily_loss",

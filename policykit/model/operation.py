@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from policykit.model.base import LOWER, NEUTRAL, ON_BREACH, SECTION, SUBSET, TRUE, Meta, Section, ordered
+from policykit.model.base import IDENTITY, LOWER, NEUTRAL, ON_BREACH, SECTION, SUBSET, TRUE, Meta, Section, ordered
 from policykit.model.loss_limits import OnBreach
-from policykit.model.types import Bounds, DurationText, Person, Switch
+from policykit.model.types import Bounds, DurationText, IdPattern, Line, Name, Person, Switch, SymbolPattern
 
 
 class Rearm(Section):
@@ -64,6 +64,23 @@ class DeadManSwitch(Section):
     ]
 
 
+class Elsewhere(Section):
+    """Orders that somebody else sends on the same account, and that are expected: by hand, another tool."""
+
+    item_key: ClassVar[str] = "name"
+
+    name: Annotated[Name, Meta("Who sends them.", IDENTITY, guide=("G30",), held_by=("guard:reconciliation",))]
+    client_order_ids: Annotated[
+        IdPattern | None,
+        Meta("How their client order ids look; absent: any.", IDENTITY, guide=("G30",), held_by=("section",)),
+    ] = None
+    symbols: Annotated[
+        tuple[SymbolPattern, ...] | None,
+        Meta("On which symbols; absent: on all.", IDENTITY, guide=("G30",), held_by=("section",)),
+    ] = None
+    why: Annotated[Line | None, Meta("Why they are there.", NEUTRAL)] = None
+
+
 class Reconciliation(Section):
     """Intended against actual orders and positions."""
 
@@ -99,10 +116,14 @@ class Reconciliation(Section):
             LOWER,
             unit="amount or share of equity",
             guide=("G30",),
-            held_by=("guard:reconciliation",),
+            held_by=("guard:reconciliation", "check:reconciliation.tolerance"),
         ),
     ] = None
     on_breach: Annotated[
         OnBreach,
-        Meta("What happens beyond it.", ON_BREACH, guide=("G30",), held_by=("guard:reconciliation",)),
+        Meta("What happens beyond it.", ON_BREACH, guide=("G30",), held_by=("check:reconciliation.tolerance",)),
     ] = "reduce_only"
+    others: Annotated[
+        tuple[Elsewhere, ...] | None,
+        Meta("Orders from elsewhere that are expected.", SUBSET, guide=("G30",), held_by=("guard:reconciliation",)),
+    ] = None

@@ -191,6 +191,9 @@ SymbolPattern = Annotated[
     str,
     Text(r"!?[A-Za-z0-9*][A-Za-z0-9*/:._-]{0,63}", 'a symbol ("BTC/USDT"), a glob ("*/USDT") or "!" and one is needed'),
 ]
+IdPattern = Annotated[
+    str, Text(r"[A-Za-z0-9._:/*-]{1,64}", 'letters and digits of client order ids, "*" for any ("web_*"), are needed')
+]
 RuleCode = Annotated[str, Text(r"[A-Z]{2,8}[0-9]{3}", 'the code of a rule ("PK204") is needed')]
 SecretRef = Annotated[
     str,

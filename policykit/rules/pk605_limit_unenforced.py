@@ -11,11 +11,10 @@ reductions pass, and `mode: shadow` only counts.
 
 ## Bad
 ```yaml
-reconciliation: {on_start: required, orders_every: 30s, positions_every: 60s}
+stage: {current: full-live, evidence: journal}
 ```
 ```finding
-open certain policy.yaml:1:52 a guard of this version denies every increase: it does not enforce
-  reconciliation.orders_every and reconciliation.positions_every
+open certain policy.yaml:1:39 a guard of this version denies every increase: it does not enforce stage.evidence
 ```
 ```yaml
 exchange: binance

@@ -175,6 +175,8 @@ class Income(NamedTuple):
     amount: Decimal
     contract: str
     time_ms: int
+    #: The fill that it is of.
+    trade_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -220,11 +222,11 @@ class Book:
         self.orders.append(order)
         return order
 
-    def earn(self, kind: str, contract: Contract, amount: Decimal, at_ms: int) -> None:
+    def earn(self, kind: str, contract: Contract, amount: Decimal, at_ms: int, trade_id: int | None = None) -> None:
         """Move money into the wallet of a contract's settlement asset, and list it; nothing happens for nothing."""
         if amount:
             self.wallet[contract.settle] = self.wallet.get(contract.settle, ZERO) + amount
-            self.income.append(Income(kind, contract.settle, amount, contract.id, at_ms))
+            self.income.append(Income(kind, contract.settle, amount, contract.id, at_ms, trade_id))
 
     def named(self, name: str) -> Contract:
         """Return a contract by the name that people write. Raise ValueError when there is none."""

@@ -162,6 +162,33 @@ class FuturesVenue:
             self._close(order, "CANCELED", now_ms)
         return len(found)
 
+    def force(self, contract: Contract, now_ms: int, *, kind: str = "autoclose") -> ContractOrder:
+        """Close a position as the exchange does by itself: `autoclose` a liquidation, `adl_autoclose` against others.
+
+        What it takes for the insurance fund is listed, too (user data streams, "Event: Order Update").
+        """
+        self.settle(now_ms)
+        held = self.book.held(contract, "BOTH")
+        order = ContractOrder(
+            self.book.next_id(),
+            contract,
+            "SELL" if held > 0 else "BUY",
+            abs(held),
+            None,
+            None,
+            True,
+            kind if kind == "adl_autoclose" else f"{kind}-{now_ms}",
+            now_ms,
+            type="MARKET",
+            updated_ms=now_ms,
+        )
+        self._take(self.book.add(order), now_ms)
+        if kind == "autoclose":
+            self.book.earn(
+                "INSURANCE_CLEAR", contract, -contract.notional(abs(held), self.mark(contract, now_ms)) / 100, now_ms
+            )
+        return order
+
     def find(self, contract: Contract | None, now_ms: int, number: int | None, client_id: str | None) -> ContractOrder:
         """Return the order of an id, or the newest of a client id, whether it is visible or not; raise Refused."""
         self.settle(now_ms)
@@ -341,9 +368,9 @@ class FuturesVenue:
         contract, book = order.contract, self.book
         profit = self._move(order, quantity if order.side == "BUY" else -quantity, price)
         fee = contract.notional(quantity, price) * (MAKER_FEE if maker else TAKER_FEE)
-        book.earn("REALIZED_PNL", contract, profit, at_ms)
-        book.earn("COMMISSION", contract, -fee, at_ms)
         number, visible = len(book.trades) + 1, at_ms + order.quirks.lag_ms
+        book.earn("REALIZED_PNL", contract, profit, at_ms, number)
+        book.earn("COMMISSION", contract, -fee, at_ms, number)
         trade = ContractTrade(number, order, price, quantity, fee, profit, maker, at_ms, visible)
         order.trades.append(trade)
         order.updated_ms = at_ms

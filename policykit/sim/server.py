@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
@@ -341,7 +341,7 @@ def _transfer(number: int, asset: str, amount: Decimal | str | int, now_ms: int)
         "addressTag": "",
         "txId": f"simtx{number}",
         "insertTime": now_ms,
-        "applyTime": formatdate(now_ms / 1000, usegmt=True),
+        "applyTime": datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "transferType": 0,
         "time_ms": now_ms,
     }

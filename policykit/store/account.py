@@ -9,7 +9,7 @@ from typing import Any, Final
 from policykit.engine.facts import Contract, Fact, Facts, Move, Position, Quote, Setting
 from policykit.engine.money import unit_steps
 from policykit.store.base import Observation
-from policykit.store.codec import contract_from_list, contract_to_list, fact_from_list, fact_to_list
+from policykit.store.codec import contract_from_list, contract_to_list, drift_from_list, fact_from_list, fact_to_list
 from policykit.store.entries import Entries
 from policykit.store.exposure import Exposure, owners
 from policykit.store.figures import Figures
@@ -73,6 +73,8 @@ class AccountState:
         self.address_proofs: dict[str, int] = {}
         self.skew_ms: int | None = None
         self.bans: dict[str, int] = {}
+        #: The last comparison with the exchange, as it stands in its row; empty: there was none.
+        self.reconciled: dict[str, Any] = {}
 
     def position(self, key: str) -> PositionState:
         """Return a position, flat if nothing is known of it."""
@@ -132,6 +134,16 @@ class AccountState:
             self.margin_ratio = Fact(seen.margin_ratio, seen.as_of_ms)
         if seen.borrowed is not None and _newer(seen, self.borrowed):
             self.borrowed = Fact(seen.borrowed, seen.as_of_ms)
+
+    def reconcile(self, compared: dict[str, Any]) -> None:
+        """Take a comparison in; open orders of nobody here count as orders that are out."""
+        before, after = self.reconciled.get("foreign", {}), compared.get("foreign", {})
+        for key in {**before, **after}:
+            state, old, new = self.position(key), before.get(key, (0, 0)), after.get(key, (0, 0))
+            state.claim(new[0] - old[0], buy=True)
+            state.claim(old[1] - new[1], buy=False)
+            self.counted(key, state)
+        self.reconciled = compared
 
     def prove(self, host: str, key: str, at_ms: int) -> None:
         """Remember that a key was proved to work from a host."""
@@ -196,6 +208,9 @@ class AccountState:
             contract_sizes=dict(self.contract_sizes),
             skew_ms=self.skew_ms,
             banned_until_ms=dict(self.bans),
+            drift=tuple(map(drift_from_list, self.reconciled.get("drift", ()))),
+            reconciled_ms=self.reconciled.get("at_ms"),
+            foreign_orders=self.reconciled.get("foreign_orders", 0),
         )
 
     def dump(self) -> dict[str, Any]:
@@ -220,6 +235,7 @@ class AccountState:
             "address_proofs": dict(self.address_proofs),
             "skew_ms": self.skew_ms,
             "bans": dict(self.bans),
+            "reconciled": self.reconciled,
         }
 
     def load(self, data: dict[str, Any]) -> None:
@@ -257,6 +273,7 @@ class AccountState:
             self.entries = Entries()
             self.entries.load(entries)
         self.address_proofs = dict(data.get("address_proofs", {}))
+        self.reconciled = data.get("reconciled", {})
 
 
 def _newer(seen: Observation, fact: Fact | Setting | None) -> bool:

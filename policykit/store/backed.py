@@ -187,6 +187,14 @@ class LedgerStore(ABC):
     def ban(self, account: str, scope: str, until_ms: int, now_ms: int) -> None:
         self._written("ban", {"account": account, "scope": scope, "until_ms": until_ms}, now_ms)
 
+    def reconcile(self, account: str, compared: Mapping[str, Any], now_ms: int) -> int:
+        return self._written("reconcile", {**compared, "account": account}, now_ms)
+
+    def reconciled(self, account: str) -> Mapping[str, Any]:
+        with self._lock:
+            state = self._current().accounts.get(account)
+            return {} if state is None else state.reconciled
+
     def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
         return self._written("policy", {"account": account, "currency": currency, **loaded}, now_ms)
 

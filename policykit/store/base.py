@@ -185,6 +185,14 @@ class Store(Protocol):
         """Remember that nothing may be sent before `until_ms`; a later ban never shortens an earlier one."""
         ...
 
+    def reconcile(self, account: str, compared: Mapping[str, Any], now_ms: int) -> int:
+        """Write a comparison of the account with the exchange: what it should have, what nothing explains (`drift`)."""
+        ...
+
+    def reconciled(self, account: str) -> Mapping[str, Any]:
+        """Return the last comparison of an account as it was written; empty: there was none."""
+        ...
+
     def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
         """Write that a policy is in force for an account; the first to do so fixes the currency it is counted in."""
         ...

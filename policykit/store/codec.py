@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
 from policykit.decision import Decision, Hold, Reason
-from policykit.engine.facts import Contract, Fact, Quote
+from policykit.engine.facts import Contract, Drift, Fact, Quote
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
 from policykit.place import Place
@@ -217,3 +218,34 @@ def fact_to_list(fact: Fact | None) -> list[Any] | None:
 def fact_from_list(data: list[Any] | None) -> Fact | None:
     """Read what `fact_to_list` wrote."""
     return None if data is None else Fact(Decimal(data[0]), data[1])
+
+
+def accepted(compared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a comparison in which what nothing explained is taken as it is: that is what should be, from here on."""
+    bounds = dict(compared.get("bounds", {}))
+    orders = list(compared.get("accepted", ()))
+    for kind, key, quantity, *_ in compared.get("drift", ()):
+        if kind == "order":
+            orders.append(key)
+        else:
+            low, high = bounds.get(key, ("0", "0"))
+            bounds[key] = [plain(Decimal(end) + Decimal(quantity)) for end in (low, high)]
+    known = {"bounds": bounds} if "bounds" in compared else {}
+    return {**compared, **known, "accepted": sorted(set(orders)), "drift": []}
+
+
+def drift_to_list(drift: Drift) -> list[Any]:
+    """Write a difference that nothing explains."""
+    return [
+        drift.kind,
+        drift.key,
+        plain(drift.quantity),
+        None if drift.worth is None else plain(drift.worth),
+        drift.note,
+    ]
+
+
+def drift_from_list(data: list[Any]) -> Drift:
+    """Read what `drift_to_list` wrote."""
+    kind, key, quantity, worth, note = data
+    return Drift(kind, key, Decimal(quantity), None if worth is None else Decimal(worth), note)

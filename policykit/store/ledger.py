@@ -20,6 +20,7 @@ from policykit.orders.intent import Intent, Outcome, advance
 from policykit.store.account import AccountState
 from policykit.store.base import SEND_WITHIN_MS, Grant
 from policykit.store.codec import (
+    accepted,
     intent_from_dict,
     intent_to_dict,
     observation_from_dict,
@@ -417,16 +418,18 @@ def _halt(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 def _resume(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     for scope in list(ledger.halts):
         if body["scope"] in ("all", scope):
-            _forgive(ledger, ledger.halts.pop(scope))
+            _forgive(ledger, ledger.halts.pop(scope), at_ms)
     ledger.generation += 1
     ledger.moved()
 
 
-def _forgive(ledger: Ledger, halt: Halt) -> None:
+def _forgive(ledger: Ledger, halt: Halt, at_ms: int) -> None:
     """Let what a loss is held against start anew, once a person lifted the halt that it set: else it trips for ever."""
     account = ledger.accounts.get(halt.scope.removeprefix("account:"))
     if account is not None and halt.by == "risk.max_drawdown":
         account.figures.peak = None
+    if account is not None and halt.by == "reconciliation.tolerance":
+        account.reconcile({**accepted(account.reconciled), "accepted_ms": at_ms})
     if account is not None and account.trades is not None and halt.by == "risk.consecutive_losses":
         account.trades.streak = NO_STREAK
 
@@ -449,6 +452,11 @@ def _proof(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
         ledger.moved()
 
 
+def _reconcile(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    ledger.account(body["account"]).reconcile({**body, "at_ms": at_ms})
+    ledger.moved()
+
+
 def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     bans = ledger.account(body["account"]).bans
     bans[body["scope"]] = max(bans.get(body["scope"], 0), body["until_ms"])
@@ -465,6 +473,7 @@ _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
     "halt": _halt,
     "resume": _resume,
     "ban": _ban,
+    "reconcile": _reconcile,
     "policy": _policy,
     "address.proof": _proof,
 }

@@ -230,6 +230,13 @@ class ValkeyStore(Link):
     def ban(self, account: str, scope: str, until_ms: int, now_ms: int) -> None:
         self._change("ban", account, {"account": account, "scope": scope, "until_ms": until_ms}, now_ms)
 
+    def reconcile(self, account: str, compared: Mapping[str, Any], now_ms: int) -> int:
+        return self._change("reconcile", account, {**compared, "account": account}, now_ms)
+
+    def reconciled(self, account: str) -> Mapping[str, Any]:
+        with self._lock:
+            return self._view(account).account(account).reconciled
+
     def announce(self, account: str, currency: str, loaded: Mapping[str, Any], now_ms: int) -> int:
         return self._change("policy", account, {"account": account, "currency": currency, **loaded}, now_ms)
 
@@ -315,7 +322,7 @@ class ValkeyStore(Link):
 
     def _tripped(self, ledger: Ledger) -> list[state.OneAccount]:
         """Load the accounts that a limit of theirs halted: what it is held against starts anew when that is lifted."""
-        scopes = [halt.scope for halt in ledger.halts.values() if halt.by.startswith("risk.")]
+        scopes = [halt.scope for halt in ledger.halts.values() if halt.by.startswith(("risk.", "reconciliation."))]
         names = [scope.removeprefix("account:") for scope in scopes if scope.startswith("account:")]
         read = self._get(*(("HGETALL", f"a:{name}") for name in names)) if names else []
         return [state.OneAccount(name, state.pairs(fields), ledger) for name, fields in zip(names, read, strict=True)]

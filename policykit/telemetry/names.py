@@ -108,6 +108,9 @@ WHY: Final = "policykit.kill_switch.why"
 DEAD_MAN: Final = "policykit.dead_man.state"
 POLICY_FILE: Final = "policykit.policy.file"
 FINDINGS: Final = "policykit.policy.findings"
+DRIFT_KIND: Final = "policykit.reconcile.kind"
+DRIFT_KEY: Final = "policykit.reconcile.key"
+DRIFT_QUANTITY: Final = "policykit.reconcile.quantity"
 
 ATTRIBUTES: Final = (
     Attribute(
@@ -190,6 +193,9 @@ ATTRIBUTES: Final = (
     Attribute(WHY, "string", "log event", "why, in their words; no secrets"),
     Attribute(DEAD_MAN, "string", "log event", "armed, disarmed, failed, fired or cancels_exits"),
     Attribute(POLICY_FILE, "string", "log event", "the policy's file"),
+    Attribute(DRIFT_KIND, "string", "metric, log event", "order, position or balance", metric=True),
+    Attribute(DRIFT_KEY, "string", "log event", "the order, symbol or asset that differs"),
+    Attribute(DRIFT_QUANTITY, "string", "log event", "by how much, decimal text"),
     Attribute(FINDINGS, "string[]", "log event", "the codes of the findings that keep a policy from loading"),
 )
 
@@ -202,6 +208,8 @@ M_POLICY: Final = "policykit.policy.info"
 M_HEARTBEAT: Final = "policykit.guard.heartbeat"
 M_SKEW: Final = "policykit.clock.skew"
 M_STREAM_GAP: Final = "policykit.stream.gap"
+M_DRIFT: Final = "policykit.reconcile.drift"
+M_RECONCILE_AGE: Final = "policykit.reconcile.age"
 M_SHADOW: Final = "policykit.shadow.differences"
 M_DROPPED: Final = "policykit.telemetry.dropped"
 M_FAILURES: Final = "policykit.telemetry.failures"
@@ -216,6 +224,8 @@ METRICS: Final = (
     Metric(M_POLICY, "gauge", "1", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy that is in force"),
     Metric(M_HEARTBEAT, "gauge", "s", (BOT,), "when the guard's maintenance loop last ran, UTC seconds since 1970"),
     Metric(M_SKEW, "gauge", "s", (EXCHANGE,), "the local clock minus the exchange's"),
+    Metric(M_DRIFT, "gauge", "{mismatch}", (EXCHANGE, ACCOUNT, DRIFT_KIND), "differences that nothing explains"),
+    Metric(M_RECONCILE_AGE, "gauge", "s", (EXCHANGE, ACCOUNT), "since the account was last compared"),
     Metric(
         M_STREAM_GAP,
         "gauge",
@@ -256,6 +266,7 @@ DURATION_BUCKETS: Final = (
 E_DENIED: Final = "policykit.order.denied"
 E_UNKNOWN: Final = "policykit.order.unknown"
 E_KILL: Final = "policykit.kill_switch.changed"
+E_DRIFT: Final = "policykit.reconcile.drift_detected"
 E_LOADED: Final = "policykit.policy.loaded"
 E_REJECTED: Final = "policykit.policy.rejected"
 E_DEAD_MAN: Final = "policykit.dead_man.changed"
@@ -264,6 +275,7 @@ EVENTS: Final = (
     Named(E_DENIED, "A decision denied; warning. Once per decision, with the attributes of its span."),
     Named(E_UNKNOWN, "An order was sent and nobody knows whether it executed; error."),
     Named(E_KILL, "A halt was set or lifted; warning."),
+    Named(E_DRIFT, "The account differs from what it should have, and nothing explains it; warning. Once each."),
     Named(E_LOADED, "A guard has loaded a policy; info."),
     Named(E_REJECTED, "A policy cannot be loaded; error."),
     Named(E_DEAD_MAN, "A dead man's switch was armed or taken off; error: it failed, or fired."),

@@ -156,6 +156,16 @@ class Telemetry:
         except Exception as error:  # noqa: BLE001 - as above
             self.relay.failed(error)
 
+    def drift(self, account: str, kind: str, key: str, quantity: str, note: str) -> None:
+        """Say that an account differs from what it should have, and that nothing explains it."""
+        try:
+            said = {names.DRIFT_KIND: kind, names.DRIFT_KEY: key, names.DRIFT_QUANTITY: quantity}
+            seen = f" ({attributes.clean(note)})" if note else ""
+            message = f"{account}: {kind} {key} differs by {quantity}, and nothing explains it{seen}"
+            self._event(names.E_DRIFT, logging.WARNING, message, said)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
     def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
         """Set a gauge of names.METRICS."""
         self.counters.gauge(name, value, labels or {})

@@ -103,10 +103,10 @@ DENIALS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[tuple[s
     ({}, {"positions_as_of_ms": NOW - 10_001}, {}, [("FACTS_STALE", "positions 10 s old, over max_age 10 s")]),
     ({}, {"positions_as_of_ms": NOW + 501}, {}, [("FACTS_STALE", "positions 0.5 s ahead of the clock")]),
     (
-        {"reconciliation": {"tolerance": "5 USDT"}},
+        {"stage": {"current": "full-live", "evidence": "journal"}},
         {},
         {},
-        [("CHECK_MISSING", f"reconciliation.tolerance {UNHELD}")],
+        [("CHECK_MISSING", f"stage.evidence {UNHELD}")],
     ),
     (
         {},

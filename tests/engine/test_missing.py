@@ -21,11 +21,6 @@ def denied(changes: dict[str, Any], **asked: Any) -> list[tuple[str, str, str]]:
 
 
 SET: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
-    ({"reconciliation": {"orders_every": "30s"}}, [("reconciliation.orders_every", "guard.reconciliation")]),
-    ({"reconciliation": {"positions_every": "60s"}}, [("reconciliation.positions_every", "guard.reconciliation")]),
-    ({"reconciliation": {"tolerance": "5 USDT"}}, [("reconciliation.tolerance", "guard.reconciliation")]),
-    ({"reconciliation": {"on_breach": "halt"}}, [("reconciliation.on_breach", "guard.reconciliation")]),
-    ({"reconciliation": {"on_breach": "reduce_only"}}, [("reconciliation.on_breach", "guard.reconciliation")]),
     ({"stage": {"current": "full-live", "evidence": "journal"}}, [("stage.evidence", "guard.stage")]),
 ]
 
@@ -41,7 +36,7 @@ def test_I12_a_set_limit_of_a_part_that_is_missing_denies_increases(
 
 FINE: list[dict[str, Any]] = [
     {"reconciliation": {"on_start": "required"}},
-    {"reconciliation": {"on_breach": "warn"}},
+    {"reconciliation": {"tolerance": "5 USDT", "on_breach": "warn", "orders_every": "30s", "positions_every": "60s"}},
     {"stage": {"current": "full-live", "since": "2026-11-01"}},
     {"stage": {"current": "full-live", "evidence": "external"}},
     {"stage": {"current": "full-live", "next_needs": {"days": 7, "orders": 200, "denials_reviewed": True}}},
@@ -62,7 +57,7 @@ def test_what_is_held_or_no_limit_at_run_time_does_not_deny(changes: dict[str, A
 def test_each_part_of_the_language_is_there_or_known_to_be_missing() -> None:
     """The closed set: parts that the language names are in the guard, or are the ones listed here."""
     named = {holder.removeprefix("guard:") for _, holder in holders_named(Policy) if holder.startswith("guard:")}
-    assert named - GUARD_PARTS == {"reconciliation", "stage"}
+    assert named - GUARD_PARTS == {"stage"}
     assert GUARD_PARTS - named == set()
 
 

@@ -70,10 +70,6 @@ def test_limits_that_nothing_holds_are_these() -> None:
         h.removeprefix("check:") for _, h in holders_named(Policy) if not missing(h, known) and "check:" in h
     } == CHECKS
     assert sorted({path for path, holder in holders_named(Policy) if missing(holder, known)}) == [
-        "reconciliation.on_breach",
-        "reconciliation.orders_every",
-        "reconciliation.positions_every",
-        "reconciliation.tolerance",
         "stage.evidence",
     ]
 

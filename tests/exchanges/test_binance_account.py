@@ -19,6 +19,8 @@ D = Decimal
 SWAP = "BTC/USDT:USDT"
 CROSS = "sapiGetMarginAccount"
 ISOLATED = "sapiGetMarginIsolatedAccount"
+#: What is answered for each kind of transfer between wallets.
+NOTHING_MOVED: list[Any] = [{"total": 0}] * 8
 
 
 def read(client: Scripted, steps: Steps[Any], adapter: Adapter = ADAPTER) -> Any:
@@ -39,12 +41,22 @@ def test_a_span_ends_before_its_end() -> None:
 
 def test_transfers_of_a_span() -> None:
     """Each list is asked for the span alone: deposits and withdrawals on spot, income on contracts."""
-    client = Scripted(sapiGetCapitalDepositHisrec=[[]], sapiGetCapitalWithdrawHistory=[[]], fapiPrivateGetIncome=[[]])
+    client = Scripted(
+        sapiGetCapitalDepositHisrec=[[]],
+        sapiGetCapitalWithdrawHistory=[[]],
+        sapiGetAssetTransfer=NOTHING_MOVED[2:],
+        fapiPrivateGetIncome=[[]],
+    )
     assert read(client, ADAPTER.net_transfers(5, {}, "USDT", 9)) == 0
     assert read(client, USDM.net_transfers(5, {}, "USDT", 9)) == 0
     assert [params for _, params in client.asked] == [
         {"startTime": 0, "endTime": 8, "limit": 1000},
         {"startTime": 5, "endTime": 8, "limit": 1000},
+        *(
+            {"type": kind, "size": 100, "startTime": 5, "endTime": 8}
+            for other in ("CMFUTURE", "MARGIN", "FUNDING")
+            for kind in (f"MAIN_{other}", f"{other}_MAIN")
+        ),
         {"incomeType": "TRANSFER", "startTime": 5, "endTime": 8, "limit": 1000},
     ]
 
@@ -60,7 +72,11 @@ def test_a_deposit_counts_when_it_is_credited() -> None:
         {"coin": "USDT", "status": 0, "amount": "10000", "insertTime": day},
     ]
     for asked, total in (((day,), 101), ((day - 86_400_000, day), 1_010)):
-        client = Scripted(sapiGetCapitalDepositHisrec=[rows], sapiGetCapitalWithdrawHistory=[[]])
+        client = Scripted(
+            sapiGetCapitalDepositHisrec=[rows],
+            sapiGetCapitalWithdrawHistory=[[]],
+            sapiGetAssetTransfer=NOTHING_MOVED,
+        )
         assert read(client, ADAPTER.net_transfers(asked[0], {}, "USDT", *asked[1:])) == total
         assert client.asked[0][1]["startTime"] == asked[0] - 2 * 86_400_000
 

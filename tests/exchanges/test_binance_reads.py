@@ -232,9 +232,14 @@ def test_net_transfers_count_what_moved(drive: Drive) -> None:
         {"amount": "7", "transactionFee": "1", "coin": "USDT", "status": 4},
         {"amount": "5", "transactionFee": "1", "coin": "USDT", "status": 1},
     ]
-    client = Scripted(sapiGetCapitalDepositHisrec=[deposits], sapiGetCapitalWithdrawHistory=[withdrawals])
+    moved = [{"total": 1, "rows": [{"asset": "USDT", "amount": "50", "status": "CONFIRMED", "timestamp": 7}]}]
+    client = Scripted(
+        sapiGetCapitalDepositHisrec=[deposits],
+        sapiGetCapitalWithdrawHistory=[withdrawals],
+        sapiGetAssetTransfer=[*moved, {"total": 0}, {"total": 0}, {"total": 0}, {"total": 0}, {"total": 0}],
+    )
     found = drive(client, ADAPTER.net_transfers(5, {"BTC/USDT": Decimal(60000)}, "USDT"))
-    assert found == Decimal(100 + 60000 - 11 - 8)
+    assert found == Decimal(100 + 60000 - 11 - 8 - 50)
     assert client.asked[0] == ("sapiGetCapitalDepositHisrec", {"startTime": 0, "limit": 1000})
 
 
@@ -243,6 +248,7 @@ def test_a_transfer_without_a_price_counts_nothing_as_the_asset_does(drive: Driv
     client = Scripted(
         sapiGetCapitalDepositHisrec=[[{"amount": "1", "coin": "ABC", "status": 1}]],
         sapiGetCapitalWithdrawHistory=[[]],
+        sapiGetAssetTransfer=[{"total": 0}] * 6,
     )
     assert drive(client, ADAPTER.net_transfers(0, {}, "USDT")) == 0
     full = [{"amount": "1", "coin": "USDT", "status": 1}] * 1000

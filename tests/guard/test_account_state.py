@@ -52,7 +52,7 @@ def test_a_liquidation_that_is_near(start: Start) -> None:
     assert price is not None
     assert D(40_000) < price < D(41_000)  # 60,000 - 20,000, and the maintenance margin
     client.create_order(*LONG)
-    world.sim.fund(SWAP, 15_000)
+    world.sim.transfer(SWAP, -5_000)
     world.clock.advance(3)
     guard.maintain()
     ((code, text),) = said(client, *LONG)
@@ -70,7 +70,7 @@ def test_a_margin_that_is_used_up(start: Start) -> None:
     assert ratio is not None
     client.create_order(*LONG)
     before = ratio.value
-    world.sim.fund(SWAP, 10_000)
+    world.sim.transfer(SWAP, -10_000)
     world.clock.advance(3)
     guard.maintain()
     ratio = guard.facts().margin_ratio

@@ -14,7 +14,7 @@ from policykit.units import MAX_COUNTER
 
 
 class OpenOrders(Check):
-    """Denies an increase when `risk.max_open_orders` orders are out already, unknown ones included.
+    """Denies an increase when `risk.max_open_orders` orders are out already, unknown ones and those of others included.
 
     Reductions count and are not stopped.
     """
@@ -36,13 +36,16 @@ class OpenOrders(Check):
 
     def holds(self, case: Case) -> Iterator[Hold]:
         if case.creates:
-            yield Hold(self.counter, 1, MAX_COUNTER if case.reduces else self.limit, "sum", self.id)
+            limit = MAX_COUNTER if case.reduces else max(0, self.limit - case.facts.foreign_orders)
+            yield Hold(self.counter, 1, limit, "sum", self.id)
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True
 
     def explain(self, case: Case, hold: Hold, used: int) -> Reason:
+        foreign = case.facts.foreign_orders
+        others = f", {foreign} of them of nobody here" if foreign else ""
         return self.reason(
-            f"{used} orders are open, max_open_orders is {hold.limit}",
-            numbers=(str(used + 1), str(hold.limit), "orders"),
+            f"{used + foreign} orders are open{others}, max_open_orders is {self.limit}",
+            numbers=(str(used + foreign + 1), str(self.limit), "orders"),
         )

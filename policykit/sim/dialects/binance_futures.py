@@ -310,13 +310,15 @@ def _income(kind: str) -> Handler:
                     "info": row.kind,
                     "time": row.time_ms,
                     "tranId": number_,
-                    "tradeId": "",
+                    "tradeId": "" if row.trade_id is None else str(row.trade_id),
                 },
             )
             for number_, row in enumerate(book.income, 1)
             if asked in (None, row.kind) and row.time_ms >= first
         ]
-        return Reply(200, span(params, rows, "page_from"))
+        page, limit = whole(params, "page") or 1, min(whole(params, "limit") or 100, 1000)
+        kept = span({**params, "limit": "1000"}, rows, "page_from")
+        return Reply(200, kept[(page - 1) * limit : page * limit])
 
     return handler
 

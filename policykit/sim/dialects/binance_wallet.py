@@ -110,6 +110,25 @@ def _listed(rows: list[dict[str, Any]], time_key: str, params: Params) -> list[d
     return kept[::-1]
 
 
+def transfers(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer GET /sapi/v1/asset/transfer: between spot and USD-M, as the futures' income has them."""
+    sign = {"MAIN_UMFUTURE": 1, "UMFUTURE_MAIN": -1}.get(params.get("type", ""), 0)
+    start, end = int(params.get("startTime", "0")), int(params.get("endTime", str(2**53)))
+    rows = [
+        {
+            "asset": row.asset,
+            "amount": number(abs(row.amount)),
+            "type": params["type"],
+            "status": "CONFIRMED",
+            "tranId": index,
+            "timestamp": row.time_ms,
+        }
+        for index, row in enumerate(world.linear.book.income, 1)
+        if row.kind == "TRANSFER" and row.amount * sign > 0 and start <= row.time_ms <= end
+    ]
+    return Reply(200, {"total": len(rows), "rows": rows} if rows else {"total": 0})
+
+
 def nothing(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     """Answer with an empty list: margin pairs, which nobody has here."""
     return Reply(200, [])
@@ -171,6 +190,7 @@ _LIST: tuple[tuple[str, int, Any, str, str], ...] = (
     ("/sapi/v1/capital/deposit/hisrec", 1, deposits, _READ, "account"),
     ("/sapi/v1/capital/withdraw/history", 18, withdrawals, _READ, "account"),
     ("/sapi/v1/capital/withdraw/address/list", 10, address_book, _READ, "account"),
+    ("/sapi/v1/asset/transfer", 1, transfers, _READ, "account"),
     ("/sapi/v1/margin/account", 10, margin_account, _READ, "other"),
     ("/sapi/v1/margin/isolated/account", 10, isolated_account, _READ, "other"),
     ("/sapi/v1/margin/allPairs", 1, nothing, _READ, "account"),

@@ -38,6 +38,8 @@ _NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "key_admin": (),
 }
 _DAY_MS = 86_400_000
+#: How the transaction log calls what moved the wallet of contracts (enum.mdx "type(uta-translog)").
+_LOGGED = {"FUNDING_FEE": "SETTLEMENT", "INSURANCE_CLEAR": "LIQUIDATION"}
 _GROUPS = (
     "ContractTrade Spot Wallet Options Derivatives CopyTrading BlockTrade Exchange NFT Affiliate Earn FiatP2P "
     "FiatConvertBroker FiatGlobalPay FiatBitPay BitCard ByXPost"
@@ -118,23 +120,28 @@ def _info(world: World, request: Request, key: SimKey | None, now_ms: int) -> An
 
 
 def _log(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
-    """Answer GET /v5/account/transaction-log of what came into the unified account and left it; no other kind."""
+    """Answer GET /v5/account/transaction-log of transfers and of what contracts moved; of fills of spot it has none."""
     params = params_of(request)
-    kinds = {"TRANSFER_IN": (world.deposits, ""), "TRANSFER_OUT": (world.withdrawals, "-")}
-    listed, sign = kinds.get(params.get("type", ""), ([], ""))
     since = int(params.get("startTime") or now_ms - _DAY_MS)
     until = int(params.get("endTime") or since + _DAY_MS)
     if until - since > 7 * _DAY_MS:
         return _bad(10001, "Request parameter error: the time range is over 7 days.")
+    world.linear.settle(now_ms)
+    told = [(row["coin"], "TRANSFER_IN", row["amount"], row["time_ms"]) for row in world.deposits]
+    told += [(row["coin"], "TRANSFER_OUT", f"-{row['amount']}", row["time_ms"]) for row in world.withdrawals]
+    told += [
+        (row.asset, _LOGGED.get(row.kind, "TRADE"), str(row.amount), row.time_ms) for row in world.linear.book.income
+    ]
     rows = [
         {
-            "currency": row["coin"],
-            "type": params["type"],
-            "change": f"{sign}{row['amount']}",
-            "transactionTime": str(row["time_ms"]),
+            "currency": asset,
+            "type": kind,
+            "change": change,
+            "transactionTime": str(at_ms),
+            "category": "" if kind.startswith("TRANSFER") else "linear",
         }
-        for row in listed
-        if since <= row["time_ms"] <= until
+        for asset, kind, change, at_ms in told
+        if since <= at_ms <= until and params.get("type") in (None, "", kind)
     ]
     return _ok({"list": rows, "nextPageCursor": ""}, now_ms)
 
