@@ -18,7 +18,7 @@ from policykit.engine.facts import Drift
 from policykit.exchanges.base import CallFailed, LiveAccount, OrderState, price_of, run, wallet_key
 from policykit.guard.evidence import Evidence, expected_elsewhere, who_sent
 from policykit.model import Reconciliation
-from policykit.orders.reconcile import DUST, UNKNOWN, Judged, Known, Line, Window, accept, explained_lines, judge
+from policykit.orders.reconcile import DUST, FILL, UNKNOWN, Judged, Known, Line, Window, accept, explained_lines, judge
 from policykit.store.codec import drift_to_list
 from policykit.telemetry import names
 from policykit.traits.base import product_of
@@ -161,7 +161,7 @@ class Reconciler:
         if known is None or not judge(known, seen.held, (), self.window(seen)).gaps:
             return lines
         guard.clock.sleep(self.lag_ms() / 1000)
-        return lines + self.explain(client, seen)[1]
+        return lines + self.explain(client, seen, doubtful=True)[1]
 
     def _undecided(self) -> tuple[Line, ...]:
         """Return the orders of ours whose outcome nobody knows."""
@@ -188,8 +188,11 @@ class Reconciler:
         """Return which movements a list must hold, and which it may."""
         return Window(seen.as_of_ms - self.lag_ms(), seen.until_ms + self.guard.clock_bound_ms)
 
-    def explain(self, client: Any, seen: Seen) -> tuple[Judged, tuple[Line, ...]]:
-        """Judge a list with what the exchange tells of since; return it with every difference, explained or not."""
+    def explain(self, client: Any, seen: Seen, *, doubtful: bool = False) -> tuple[Judged, tuple[Line, ...]]:
+        """Judge a list with what the exchange tells of since; return it with every difference, explained or not.
+
+        `doubtful`: also what may be in the list or not, and is explained for good by the next.
+        """
         known, window = self.known(), self.window(seen)
         since = window.sure_ms if known is None else known.until_ms
         evidence = Evidence(self.guard, client, since + 1, self._names)
@@ -199,7 +202,11 @@ class Reconciler:
         if judged.gaps:
             evidence.incomes()
             judged = judge(known, seen.held, evidence.movements, window)
-        lines = explained_lines(judged.explained, {one.key: kind_of(one.key) for one in judged.explained})
+        told = judged.explained
+        if doubtful:
+            until_ms = window.until_ms
+            told = tuple(m for m in evidence.movements if since < m.at_ms <= until_ms and m.why not in (FILL, UNKNOWN))
+        lines = explained_lines(told, {one.key: kind_of(one.key) for one in told})
         expected: list[str] = []
         for key, gap in sorted(judged.gaps.items()):
             why, note = self._why(client, key, gap, evidence)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from policykit.finding import Finding
-from policykit.model.base import NEUTRAL, SECTION, Section, Strictness
+from policykit.model.base import NEUTRAL, SECTION, Section, Strictness, metas
 from policykit.model.policy import Policy
 from policykit.model.shape import Shape, shapes
 from policykit.place import Place
@@ -164,6 +164,11 @@ class _Merge:
             if name not in above:
                 self.loose(said, quoted(name), f"only {quoted(tuple(above))}", path)
                 continue
+            for field, meta in metas(section).items():  # under the same name it must be the same, reasons aside
+                was, now = getattr(above[name], field), getattr(item, field)
+                if meta.strictness != NEUTRAL and was != now:
+                    one, two = ("any" if value is None else value for value in (was, now))
+                    self.differs(_join(said, field), _join(said, field), one, two)
             at = _join(path, len(met))
             self.origin(at, self.below, said)
             for name in item.model_fields_set:

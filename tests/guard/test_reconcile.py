@@ -224,3 +224,48 @@ def test_what_cannot_be_read_explains_nothing(start: Callable[..., World]) -> No
     w.sim.strike({"at": "lookup", "do": "unknown", "ratio": 1.0, "call": "GET /api/v3/myTrades"})
     assert compared(w, guard, own) == [("balance", "BTC", "unknown"), ("balance", "USDT", "unknown")]
     assert "fills of BTC/USDT could not be read" in guard.facts().drift[0].note
+
+
+def test_a_spot_account_on_bybit(start: Callable[..., World]) -> None:
+    """Its fills tell the client order id, its log what else moved; a hand is told from the bot there, too."""
+    w = start(
+        text=text(order="9000 USDT", position="20000 USDT")
+        .replace("exchange: binance", "exchange: bybit")
+        .replace("request-weight: {limit: 6000, per: 1m", "requests: {limit: 600, per: 5s"),
+        dialect="bybit",
+    )
+    guard, own = w.guard(), w.sim.client()
+    compared(w, guard, own, 1)
+    w.protected(guard).create_order(SYMBOL, "market", "buy", 0.1, 60_000)
+    w.sim.deposit("USDT", 500)
+    assert compared(w, guard, own) == [("balance", "BTC", "fee"), ("balance", "USDT", "transfer")]
+    w.sim.client().create_order(SYMBOL, "market", "sell", 0.05, 60_000, {"clientOrderId": "web-1"})
+    assert compared(w, guard, own) == [("balance", "BTC", "unknown"), ("balance", "USDT", "unknown")]
+    assert "(web-1) sold 0.05 BTC/USDT" in guard.facts().drift[0].note
+
+
+def test_a_follower_compares_where_the_poller_does_not(start: Callable[..., World]) -> None:
+    """The account's poller has a policy that does not ask for it: the guard whose policy does, compares by itself."""
+    w = start(text=policy_text(name="other"))
+    poller = w.guard()
+    w.policy.write_text(text(), encoding="utf-8")
+    guard = w.guard()
+    assert guard.facts().recovered
+    w.sim.client().create_order(SYMBOL, "market", "buy", 0.01)
+    for _ in range(4):
+        w.clock.advance(31)
+        poller.maintain()
+        guard.maintain()
+    assert "RECONCILE_DRIFT" in codes(w.protected(guard))
+
+
+def test_a_stream_that_was_blind_has_it_compared_anew(start: Callable[..., World]) -> None:
+    """Increases wait until it was, due or not."""
+    w = start(text=text())
+    guard, own = w.guard(), w.sim.client()
+    client = w.protected(guard)
+    guard.reconcile()
+    assert codes(client) == ["RECOVERY_PENDING"]
+    w.clock.advance(1)
+    guard.maintain(own)
+    assert client.create_order(*BUY)["id"]

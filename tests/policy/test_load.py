@@ -203,6 +203,25 @@ def test_identity_must_be_equal() -> None:
     ]
 
 
+def test_who_else_trades_may_not_be_widened_under_the_same_name() -> None:
+    """A child may leave somebody out, and say why; other ids or symbols under the name are another who."""
+    above = "reconciliation: {others: [{name: a, client_order_ids: web_1*}, {name: b}]}"
+    kept = under(above, "reconciliation: {others: [{name: a, client_order_ids: web_1*, why: by hand}]}")
+    assert dump(kept.model)["reconciliation"]["others"] == [
+        {"name": "a", "client_order_ids": "web_1*", "why": "by hand"}
+    ]
+    with pytest.raises(PolicyError) as error:
+        under(above, "reconciliation: {others: [{name: a, client_order_ids: web_*}]}")
+    assert [(f.rule, str(f.primary), f.message) for f in error.value.findings] == [
+        (
+            "PK022",
+            "c.yaml:4:55",
+            'reconciliation.others.0.client_order_ids is "web_*"; p.yaml:3:55 says "web_1*"; the two must be equal; '
+            "leave it out here, or extend another policy",
+        )
+    ]
+
+
 COMPOSED: list[tuple[str, str, dict[str, Any]]] = [
     ("risk: {max_open_orders: 5}", "risk: {max_leverage: 2}", {"max_open_orders": 5, "max_leverage": 2}),
     (
