@@ -157,7 +157,9 @@ class FuturesVenue:
             self._countdowns[contract.id] = now_ms + span_ms
 
     def _cancel_all(self, contract: Contract, now_ms: int, *, conditional: bool) -> int:
+        """Cancel one family; of conditional ones those that the algo service shows."""
         found = [o for o in self.book.orders if o.contract is contract and o.conditional == conditional]
+        found = [o for o in found if not conditional or o.visible_ms <= now_ms]
         for order in found:
             self._close(order, "CANCELED", now_ms)
         return len(found)

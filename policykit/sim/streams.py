@@ -93,6 +93,11 @@ class Streams:
         with self._changed:
             return len(self._sessions)
 
+    @property
+    def example(self) -> str | None:
+        """A market stream to open, behind `ws_url`; None: this exchange's websockets are not spoken."""
+        return None if self._speech is None else f"/@/{self._speech.example}"
+
     def wait(self, count: int = 1, *, to: str | None = None, timeout_s: float = WAIT_S) -> None:
         """Wait until so many websockets are open, or listen to a stream (`btcusdt@bookTicker`), or to the account
         (`user`). With 0: until there is none. Raise TimeoutError after `timeout_s` of wall time.

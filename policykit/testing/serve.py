@@ -84,6 +84,9 @@ def serve(
         say(f"# then: policykit lint --live {origins if len(sims) > 1 else f'--endpoint {sims[0].url}'} POLICY")
         if sims[0].dialect in _TRADED:
             say(f"# or in a bot: policykit.testing.point(client, {sims[0].url!r})")
+        for sim in sims:
+            if sim.streams.example is not None:
+                say(f"# websockets, {sim.dialect}: {sim.ws_url}{sim.streams.example}")
         try:
             _wait(None if run_for is None else run_for.ms / 1000)
         except KeyboardInterrupt:
@@ -94,6 +97,9 @@ def serve(
         name = f"{sim.dialect}: " if len(sims) > 1 else ""
         say(f"{name}{counts['executed']} orders executed, {counts['duplicates']} of them alike, {counts['bans']} bans,")
         say(f"{worst['weight']} weight in the worst minute, {counts['connections_cut']} connections cut")
+        if tried := counts["connects"]["tried"]:
+            most = sim.truth.most_connects()
+            say(f"{tried} websockets tried, {most} in the worst five minutes, {counts['connects']['opened']} opened")
 
 
 def _show_keys(sim: SimServer, keys: Sequence[KeySpec], several: bool, say: Callable[[str], None]) -> None:

@@ -16,6 +16,7 @@ from policykit.exchanges import binance_calls
 from policykit.exchanges.base import CallFailed, run
 from policykit.exchanges.binance import ADAPTER
 from policykit.exchanges.client import Budget, check_endpoint, make_client, plain_client, point
+from policykit.exchanges.imports import exchange_class
 from policykit.redact import Secret
 from policykit.sim import SimClock, SimServer
 
@@ -68,6 +69,20 @@ def test_every_url_goes_to_the_endpoint() -> None:
     assert api["fapiPublic"] == "http://127.0.0.1:8080/@fapi.binance.com/fapi/v1"
     assert api["papi"] == "http://127.0.0.1:8080/@papi.binance.com/papi/v1"
     assert all(url.startswith("http://127.0.0.1:8080/") for url in api.values())
+
+
+def test_websockets_go_to_the_endpoint_as_well() -> None:
+    """Their host follows as `/@/host`, main or not (ccxt tells Binance's spot by `/stream`), with TLS as the origin has."""
+    client = exchange_class("binance", pro=True)()
+    point(client, "http://127.0.0.1:8080")
+    ws = client.urls["api"]["ws"]
+    assert ws["spot"] == "ws://127.0.0.1:8080/@/stream.binance.com/ws"
+    assert ws["linear"] == "ws://127.0.0.1:8080/@/fstream.binance.com/ws"
+    assert ws["ws-api"]["spot"] == "ws://127.0.0.1:8080/@/ws-api.binance.com/ws-api/v3"
+    bybit = exchange_class("bybit", pro=True)()
+    point(bybit, "https://gateway.example")
+    private = "wss://gateway.example/@/stream.bybit.com/v5/private"
+    assert bybit.urls["api"]["ws"]["private"]["spot"]["unified"] == private
 
 
 def test_nested_urls_and_host_names_are_pointed_as_well() -> None:

@@ -331,6 +331,29 @@ def test_faults_strike_both_families() -> None:
         assert _said(_ask(sim, "GET", "v1/order", **asked), "executedQty") == ("0.05",)
 
 
+def test_an_algo_order_can_be_visible_a_minute_late() -> None:
+    """Acknowledged, and for 60 s in no list, not found and not cancelled (-2013, -2011); then it is there.
+
+    Plain orders of the same lag are cancelled at once: the matching engine knows them.
+    """
+    faults = [{"at": "order", "do": "lag", "ratio": 1, "seconds": 60}]
+    grants = {"read", "trade.derivatives"}
+    with SimServer(clock=SimClock(), amplitude=0.0, margin={"USDT": 10_000}, grants=grants, faults=faults) as sim:
+        asked = {"clientAlgoId": "stop"}
+        assert _algo(sim, **asked).status == 200
+        for passed in (0, 3, 56.9):
+            sim.clock.advance(passed)
+            assert _ask(sim, "GET", "v1/openAlgoOrders").body == []
+            assert _ask(sim, "GET", "v1/algoOrder", **asked).body["code"] == -2013
+            assert _ask(sim, "DELETE", "v1/algoOrder", **asked).body["code"] == -2011
+            assert _ask(sim, "DELETE", "v1/algoOpenOrders", symbol="BTCUSDT").status == 200
+        sim.clock.advance(0.1)
+        assert [row["clientAlgoId"] for row in _ask(sim, "GET", "v1/openAlgoOrders").body] == ["stop"]
+        assert _ask(sim, "DELETE", "v1/algoOrder", **asked).body["code"] == "200"
+        assert _limit(sim, "50000", newClientOrderId="plain").status == 200
+        assert _ask(sim, "DELETE", "v1/order", symbol="BTCUSDT", origClientOrderId="plain").body["status"] == "CANCELED"
+
+
 def test_order_counts_and_their_limit() -> None:
     """Each order counts in ten seconds and in the minute, told by headers; one too many is a 429 with -1015."""
     limits = LimitSizes(futures_orders_10s=2)

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from policykit.cli.__main__ import main
 from policykit.errors import PolicyError
@@ -113,6 +114,22 @@ def test_ctrl_c_ends_it_with_the_counts(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("policykit.testing.serve._wait", interrupt)
     serve([SimServer()], Duration(60_000), said.append)
     assert said[-1] == "0 weight in the worst minute, 0 connections cut"
+
+
+def test_the_address_of_its_websockets_is_printed_and_what_was_tried_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The printed address is a stream that can be opened as it stands; afterwards the tries are counted."""
+    said: list[str] = []
+
+    def listen(seconds: float | None) -> None:
+        (address,) = (line.rpartition(": ")[2] for line in said if line.startswith("# websockets, binance: "))
+        with connect(address) as stream:
+            said.append(str(stream.recv(timeout=10)))
+
+    monkeypatch.setattr("policykit.testing.serve._wait", listen)
+    serve([SimServer(dialect="kraken"), SimServer()], Duration(60_000), said.append)
+    assert [line for line in said if '"s":"BTCUSDT"' in line]
+    assert said[-1] == "1 websockets tried, 1 in the worst five minutes, 1 opened"
+    assert not [line for line in said if line.startswith("# websockets, kraken")]
 
 
 def test_several_exchanges_at_once_with_keys_that_are_bad_in_their_ways(capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,6 +102,9 @@ Told = Report | ContractReport | Moved
 class Speech(Protocol):
     """One exchange's websockets. Messages are JSON values; the server holds its lock around each call."""
 
+    #: A market stream as people would open it: its host and path.
+    example: ClassVar[str]
+
     def opened(self, world: World, request: Request, now_ms: int) -> Listener | Reply:
         """Return what a new connection listens to by its address, or the answer that refuses it."""
         ...

@@ -106,9 +106,14 @@ def _query(*, algo: bool, only_open: bool = False) -> Handler:
 def _cancel(*, algo: bool) -> Handler:
     @_guarded
     def handler(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
-        """Answer DELETE order or algoOrder."""
+        """Answer DELETE order or algoOrder. What the algo service does not show yet it does not cancel either, with
+        -2011 (freqtrade#12681: an acknowledged stop was -2013 and -2011 at first, and stood afterwards).
+        """
         try:
-            order = world.linear.cancel(_found(world, params, now_ms, algo=algo), now_ms)
+            order = _found(world, params, now_ms, algo=algo)
+            if algo and now_ms < order.visible_ms:
+                raise Refused("not_open")
+            world.linear.cancel(order, now_ms)
         except Refused:
             raise Refused("not_open") from None
         if algo:

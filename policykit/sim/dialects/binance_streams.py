@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs
 
 from policykit.sim.contracts import ContractReport
@@ -43,6 +43,8 @@ Gate = Callable[[World, Call, int], Reply | None]
 
 class BinanceSpeech:
     """The websockets of `binance`, `binanceusdm` and their like."""
+
+    example: ClassVar = f"{SPOT_HOST}/ws/btcusdt@bookTicker"
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
