@@ -72,7 +72,7 @@ def test_every_url_goes_to_the_endpoint() -> None:
 
 
 def test_websockets_go_to_the_endpoint_as_well() -> None:
-    """Their host follows as `/@/host`, main or not (ccxt tells Binance's spot by `/stream`), with TLS as the origin has."""
+    """Their host follows as `/@/host`, main or not (ccxt knows spot by `/stream`), with TLS as the origin has."""
     client = exchange_class("binance", pro=True)()
     point(client, "http://127.0.0.1:8080")
     ws = client.urls["api"]["ws"]
