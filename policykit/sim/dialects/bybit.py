@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from decimal import Decimal
 from typing import Any, ClassVar
 
-from policykit.sim.dialects import bybit_account, bybit_orders
+from policykit.sim.dialects import bybit_account, bybit_orders, bybit_streams
 from policykit.sim.dialects.base import Call, Reply, Request, World
 from policykit.sim.dialects.bybit_forms import bad as _bad
 from policykit.sim.dialects.bybit_forms import ok as _ok
@@ -19,7 +18,7 @@ from policykit.sim.dialects.reading import Endpoint, Reading, near, params_of
 from policykit.sim.drift import ABSENT
 from policykit.sim.futures import Refused
 from policykit.sim.keys import SimKey
-from policykit.sim.venue import ZERO, Quirks, Rejected
+from policykit.sim.venue import Quirks, Rejected
 
 #: The permissions that a grant stands for: group and name.
 _NAMES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -91,26 +90,10 @@ def _key(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any
 
 
 def _wallet(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
-    """Answer as a unified account does: one wallet for spot and linear contracts."""
     world.venue.settle(now_ms)
     world.linear.settle(now_ms)
-    profits: dict[str, Decimal] = {}
-    for one in world.linear.book.positions.values():
-        profit = one.profit(world.linear.mark(one.contract, now_ms))
-        profits[one.contract.settle] = profits.get(one.contract.settle, ZERO) + profit
-    coins = []
-    for asset, held in world.venue.balances_seen(now_ms, world.lag_balances).items():
-        balance, profit = held.total + world.linear.book.wallet.get(asset, ZERO), profits.get(asset, ZERO)
-        coins.append(
-            {
-                "coin": asset,
-                "walletBalance": str(balance),
-                "locked": str(held.locked),
-                "equity": str(balance + profit),
-                "unrealisedPnl": str(profit),
-            }
-        )
-    return _ok({"list": [{"accountType": "UNIFIED", "coin": coins}]}, now_ms)
+    balances = world.venue.balances_seen(now_ms, world.lag_balances)
+    return _ok({"list": [bybit_account.wallet(world, balances, now_ms)]}, now_ms)
 
 
 def _info(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
@@ -235,3 +218,4 @@ class Bybit(Reading):
 
 
 DIALECT = Bybit
+SPEECH = bybit_streams.BybitSpeech

@@ -6,6 +6,8 @@ position/position.mdx.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from policykit.sim.contracts import Contract, Position
@@ -14,7 +16,7 @@ from policykit.sim.dialects.bybit_forms import bad, contract_name, contract_quan
 from policykit.sim.dialects.reading import params_of
 from policykit.sim.keys import SimKey
 from policykit.sim.market import Symbol
-from policykit.sim.venue import ZERO
+from policykit.sim.venue import ZERO, Balance
 
 _KINDS = {"linear": "linear", "inverse": "inverse"}
 _INDEX = {"BOTH": 0, "LONG": 1, "SHORT": 2}
@@ -102,6 +104,27 @@ def _ticker(world: World, name: str, pair: Symbol, now_ms: int) -> dict[str, str
     price, (bid, ask) = str(world.venue.path.mid(pair, now_ms)), world.venue.touch(pair, now_ms)
     known = {"symbol": name, "lastPrice": price, "markPrice": price, "bid1Price": str(bid), "ask1Price": str(ask)}
     return known | {"bid1Size": "1", "ask1Size": "1", "volume24h": "1", "turnover24h": price}
+
+
+def wallet(world: World, balances: Mapping[str, Balance], now_ms: int) -> dict[str, Any]:
+    """Write the money of a unified account: one wallet for spot, whose balances are told, and linear contracts."""
+    profits: dict[str, Decimal] = {}
+    for one in world.linear.book.positions.values():
+        profit = one.profit(world.linear.mark(one.contract, now_ms))
+        profits[one.contract.settle] = profits.get(one.contract.settle, ZERO) + profit
+    rows = []
+    for asset, held in balances.items():
+        balance, profit = held.total + world.linear.book.wallet.get(asset, ZERO), profits.get(asset, ZERO)
+        rows.append(
+            {
+                "coin": asset,
+                "walletBalance": str(balance),
+                "locked": str(held.locked),
+                "equity": str(balance + profit),
+                "unrealisedPnl": str(profit),
+            }
+        )
+    return {"accountType": "UNIFIED", "coin": rows}
 
 
 def positions(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:

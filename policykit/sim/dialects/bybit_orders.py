@@ -36,7 +36,7 @@ from policykit.sim.dialects.reading import Endpoint, params_of
 from policykit.sim.futures import Refused
 from policykit.sim.keys import SimKey
 from policykit.sim.market import Symbol
-from policykit.sim.venue import OPEN, ZERO, NewOrder, Order, Quirks, Rejected
+from policykit.sim.venue import OPEN, ZERO, NewOrder, Order, Quirks, Rejected, Report
 
 Params = Mapping[str, Any]
 #: Rows of a page: unless told, and at most (order-list.mdx; execution.mdx has 50 and 100).
@@ -114,6 +114,7 @@ def _create_spot(world: World, params: Params, now_ms: int, quirks: Quirks) -> O
         # create-order.mdx: a post-only order that would be filled at once is taken, and cancelled.
         order = Order(len(world.venue.orders) + 1, new, amount, now_ms, quirks, status="CANCELED", updated_ms=now_ms)
         world.venue.orders[order.id] = order
+        world.venue.on_report(Report(order, "CANCELED", now_ms))
         return order
 
 
