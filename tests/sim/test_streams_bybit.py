@@ -23,8 +23,8 @@ HOST, PAIR = "/@/stream.bybit.com", "BTC/USDT"
 #: left out: of contracts), private/execution.mdx@04df70b7. A ticker's values are all text.
 _SPOT = "symbol lastPrice highPrice24h lowPrice24h prevPrice24h volume24h turnover24h price24hPcnt"
 _LINEAR = (
-    f"{_SPOT} tickDirection prevPrice1h markPrice indexPrice openInterest openInterestValue nextFundingTime fundingRate "
-    "bid1Price bid1Size ask1Price ask1Size"
+    f"{_SPOT} tickDirection prevPrice1h markPrice indexPrice openInterest openInterestValue nextFundingTime "
+    "fundingRate bid1Price bid1Size ask1Price ask1Size"
 )
 _TICKER = {"topic": "tickers.BTCUSDT", "ts": 1672305380595, "type": "snapshot", "cs": 496622841}
 SPOT_TICKER = {**_TICKER, "data": dict.fromkeys(_SPOT.split(), "")}
