@@ -122,7 +122,7 @@ class Socket:
 
     def _write(self) -> None:
         pieces = self._protocol.data_to_send()
-        if b"" in pieces and self._until is None:  # nothing more is to be sent: what is left is to hang up
+        if b"" in pieces:  # nothing more is to be sent: what is left is to hang up
             self._until = time.monotonic()
         if not self._silent:
             self._unread += b"".join(pieces)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from policykit.sim import LimitSizes, SimClock
+from policykit.sim import LimitSizes, SimClock, sockets
 from policykit.testing import Sim
 from tests.sim.wire import limit_order, signed
 from tests.sim.wire_streams import SPOT, api, heard, listen
@@ -41,6 +44,13 @@ def test_prices_come_at_once_and_at_each_step_of_the_exchanges_clock(sim: Sim) -
         sim.pin("BTC/USDT", 50_000)
         sim.clock.advance(0.3)
         assert heard(ws)["b"] == "49995.00000000"
+
+
+def test_on_the_machines_clock_prices_come_by_themselves() -> None:
+    """Without a simulated clock the first price comes at once and the next without anybody's doing."""
+    with Sim(amplitude=0) as sim, listen(sim, BOOK) as ws:
+        first, second = heard(ws)["u"], heard(ws)["u"]
+        assert 0 < second - first < 10_000
 
 
 def test_a_dropped_connection_breaks_without_a_closing_frame(sim: Sim) -> None:
@@ -152,6 +162,34 @@ def test_a_path_that_is_no_stream_is_not_found(sim: Sim) -> None:
     ):
         pass
     assert caught.value.response.status_code == 501
+
+
+def test_a_client_that_does_not_read_holds_nobody_up_and_is_cut_off(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a client leaves unread is kept up to a bound, the exchange goes on meanwhile, and then the line is cut."""
+    monkeypatch.setattr(sockets, "MAX_UNREAD", 100_000)
+    names = "/".join(f"{pair}@{kind}" for pair in ("btcusdt", "ethusdt") for kind in ("trade", "depth", "ticker"))
+    head = f"GET {SPOT}/{names} HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", urlsplit(sim.url).port))
+        client.sendall(f"{head}Sec-WebSocket-Key: {'A' * 22}==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        sim.streams.wait()
+        minutes = 0
+        while sim.streams.open and minutes < 600:
+            sim.clock.advance(60)
+            minutes += 1
+        sim.streams.wait(0)
+        assert 0 < minutes < 600
+
+
+def test_without_the_library_it_is_said_what_to_install(sim: Sim, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of the exchange does without it; an opening is answered 501 with the extra to install."""
+    monkeypatch.setitem(sys.modules, "websockets.server", None)
+    with pytest.raises(InvalidStatus) as caught, connect(sim.ws_url + SPOT):
+        pass
+    assert caught.value.response.status_code == 501
+    assert b"pip install 'policykit-trading[streams]'" in caught.value.response.body
+    assert signed(sim, "GET", "/api/v3/account").status == 200
 
 
 def test_waiting_for_what_does_not_come_says_what_is_there(sim: Sim) -> None:
