@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from policykit import exchanges, secrets
 from policykit import traits as traits_room
@@ -49,6 +49,9 @@ from policykit.orders.recovery import abandoned
 from policykit.policy import EffectivePolicy, load
 from policykit.store import Observation, Store, open_store
 from policykit.telemetry import Scope, Telemetry, shared
+
+if TYPE_CHECKING:
+    from policykit.guard.private import Private
 
 _log = logging.getLogger("policykit.guard")
 
@@ -297,6 +300,16 @@ class Guard(Deciding):
         """
         bound_ms = self.engine.setup.max_age_ms if silence_s is None else max(1, round(silence_s * 1000))
         return Stream(self, name, connect, None if quiet else bound_ms)
+
+    def private_stream(self, client: Any, **params: Any) -> Private:
+        """Return the stream of the account's own orders by a ccxt.pro client, for `async with`.
+
+        What it tells of orders counts at once, and open orders are polled less often while it is whole. `params` go to
+        `watch_orders` (`type="future"` for Binance USD-M). It is a stream that the bot trades by, as `stream` is.
+        """
+        from policykit.guard.private import Private
+
+        return Private(self, client, params)
 
     def place(self, order: Order, client: Any = None) -> Any:
         """Place an order and bring it to its end; return it as ccxt does (of an async client: await it).

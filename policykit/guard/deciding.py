@@ -380,6 +380,8 @@ class Deciding(ABC):
             if intent.client_order_id == state.client_order_id:
                 outcome = after_lookup(intent, self.now(), state, Proof(None))
                 if outcome is not None:
+                    if outcome.state == "found":  # told, not looked up: it is as good as its acknowledgement
+                        outcome = replace(outcome, state="acknowledged")
                     self.store.outcome(intent.id, outcome)
 
     def cancelled(self, order: Order, request: str, doubt: Doubt) -> None:

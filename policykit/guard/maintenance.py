@@ -329,7 +329,8 @@ class Maintenance:
         guard = self.guard
         intents = [i for i in guard.store.intents(guard.account) if i.id not in DRIVING and i.state not in UNDECIDED]
         symbols = tuple(sorted({i.order.symbol for i in intents}))
-        if not symbols:
+        doubts = [intent for intent in intents if intent.error in DOUBTS]
+        if not symbols or not (guard.streams.lists_orders() or doubts):
             return
         sent = guard.now()
         listed = run(guard.adapter, client, guard.adapter.open_orders(symbols), guard.clock)
@@ -338,7 +339,7 @@ class Maintenance:
         compared = after_open_orders(intents, listed, sent, max(known) if len(known) == len(lags) else None)
         for intent, outcome in compared.outcomes:
             guard.store.outcome(intent.id, outcome)
-        for intent in {i.id: i for i in (*compared.look_up, *(i for i in intents if i.error in DOUBTS))}.values():
+        for intent in {i.id: i for i in (*compared.look_up, *doubts)}.values():
             self._look_up(client, intent)
 
     # ---- a halt

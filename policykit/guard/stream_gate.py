@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from policykit.decision import Reason
 from policykit.guard.client_errors import ClientDenied
+from policykit.guard.wire import govern
 from policykit.order import Order
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Streamed:
         connection = super().client(url)  # type: ignore[misc]
         if "send" not in vars(connection):
             connection.send = self._policykit_sending(connection.send)
+        govern(self.policykit_gate.guard, self, connection)
         return connection
 
     def _policykit_sending(self, send: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 1_000
 #: A denied connect is asked for again after this at the earliest, ms: chance may make a wait of nothing.
 ASK_AGAIN_MS: Final = 100
+#: How often open orders are asked for while private streams tell of them, ms.
+LIST_EVERY_MS: Final = 30_000
 #: Answers to a handshake after which the address must not connect for a while.
 _TOO_MANY: Final = (418, 429)
 #: A part of an address that is longer may be a listen key.
@@ -52,6 +54,8 @@ class Streams:
         #: The streams that the bot trades by now.
         self.needed: dict[str, Line] = {}
         self._said: dict[str, str] = {}
+        self._private: set[str] = set()
+        self._listed = 0.0
 
     def line(self, name: str, silence_ms: int | None = None) -> Line:
         """Return the life of a stream, which outlives its connections and whoever reads it: so do its waits."""
@@ -63,15 +67,34 @@ class Streams:
         line.silence_ms = silence_ms
         return line
 
-    def need(self, name: str, line: Line) -> None:
-        """Deny increases from here on while this stream is not whole. Raise ValueError for a name that is taken."""
+    def need(self, name: str, line: Line, *, private: bool = False) -> None:
+        """Deny increases from here on while this stream is not whole. Raise ValueError for a name that is taken.
+
+        `private`: it tells of the account's own orders.
+        """
         if name in self.needed:
             raise ValueError(f"stream {name} is open already in this guard; give each stream a name of its own")
         self.needed[name] = line
+        if private:
+            self._private.add(name)
 
     def drop(self, name: str) -> None:
         """Say that the bot does not trade by a stream any more."""
         self.needed.pop(name, None)
+        self._private.discard(name)
+        self.guard.telemetry.gauge(names.M_STREAM_GAP, 0.0, self._labels(name))
+
+    # PITFALLS 26: what a stream tells need not be asked for as often; it is still asked for.
+    def lists_orders(self) -> bool:
+        """Tell whether this round asks for open orders: each does, unless private streams of all products are whole."""
+        now, lines = self.guard.clock.monotonic_ms(), [self.needed[name] for name in tuple(self._private)]
+        told = len(lines) >= len(self.guard.traits.products) and all(
+            not line.stale(now) and line.back_utc_ms is None for line in lines
+        )
+        if told and now - self._listed < LIST_EVERY_MS:
+            return False
+        self._listed = now
+        return True
 
     # ---- connects
 
@@ -147,9 +170,9 @@ class Streams:
         )
 
     def tell(self) -> None:
-        """Set the gauges of every stream's gap."""
+        """Set the gauges of the gaps of streams that the bot trades by."""
         now = self.guard.clock.monotonic_ms()
-        for name, line in tuple(self._lines.items()):
+        for name, line in tuple(self.needed.items()):
             self.guard.telemetry.gauge(names.M_STREAM_GAP, line.gap_ms(now) / 1000, self._labels(name))
 
     def _labels(self, name: str) -> dict[str, str]:

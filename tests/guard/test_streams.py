@@ -215,7 +215,7 @@ def test_I7_a_server_that_drops_everybody_sees_no_storm(start: Callable[..., Wor
         times = [row.at_ms for row in asked if row.body["decision"]["outcome"] == "allow"]
         assert 20 < len(times) <= 70
         assert most_in_a_window(times, 300_000) == 10
-    assert connects(guards[0]).count("allow") == len(server.tried)
+    assert len(times) - 2 <= len(server.tried) <= len(times)  # the last ones may have been stopped on their way
     assert "deny RATE_CONNECTS" in connects(guards[0])
 
 

@@ -110,10 +110,12 @@ def kinds(guard: Guard) -> list[str]:
     """Return the kinds of the journal's rows that are about orders, in order."""
     told = []
     for row in guard.store.rows(0, 100_000):
+        if row.kind == "decision" and row.body["decision"]["action"] == "stream.connect":
+            continue
         if row.kind == "decision":
             told.append(f"decision {row.body['decision']['outcome']}")
         elif row.kind == "outcome":
             told.append(row.body["state"])
-        elif row.kind not in ("use", "observe", "policy"):
+        elif row.kind not in ("use", "observe", "policy", "stream"):
             told.append(row.kind)
     return told
