@@ -94,8 +94,12 @@ class Line:
 
 
 def runs(policy: str, dedupe: str, intents: int) -> Iterator[Run]:
-    """Yield runs over every setting whose ids are unique so, that make about so many intents together."""
-    names = [name for name, setting in settings().items() if setting.dedupe == dedupe]
+    """Yield runs over every setting whose ids are unique so, that make about so many intents together.
+
+    A policy without a term of the fence is run where there is a fence.
+    """
+    fences = len(POLICIES[policy].rules.terms) < len(TERMS)
+    names = [n for n, setting in settings().items() if setting.dedupe == dedupe and (setting.expires or not fences)]
     each = max(4, intents // len(names))
     for number, name in enumerate(names):
         for part, start in enumerate(range(0, each, CHUNK)):
