@@ -24,6 +24,8 @@ import requests
 from policykit.engine.checks import all_checks
 from policykit.errors import Denied, OutcomeUnknown
 from policykit.guard import Guard
+from policykit.orders.intent import FINAL
+from policykit.sim.truth import Truth
 from policykit.store.valkey import ValkeyStore
 from policykit.testing import point
 from tests.guard.world import SYMBOL, World
@@ -234,6 +236,16 @@ def watch_the_wire(points: Points) -> None:
         return points.around(f"{request.method} request", send)(self, request, **more)
 
     requests.Session.send = watched  # type: ignore[method-assign]
+
+
+def untrue(guard: Guard, truth: Truth) -> list[str]:
+    """Return the intents of which the store believes what the exchange knows better, once nothing is on its way."""
+    executed = truth.per_client_order_id()
+    return [
+        f"{i.client_order_id} is {i.state}, and executed {executed[i.client_order_id]} times"
+        for i in guard.store.intents(open_only=False)
+        if i.state not in (EXECUTED if executed[i.client_order_id] else FINAL - {"settled"})
+    ]
 
 
 def wished(guard: Guard, price: int) -> bool:

@@ -10,8 +10,7 @@ from random import Random
 from typing import Any
 
 from policykit.guard.admission import DRIVING
-from policykit.orders.intent import FINAL
-from tests.guard.processes import EXECUTED, Place, QuickClock, deaths_of, in_process, live, live_bare
+from tests.guard.processes import Place, QuickClock, deaths_of, in_process, live, live_bare, untrue
 from tests.guard.world import World, kinds, policy_text
 
 TEXT = policy_text().replace("max_age: 10s", "max_age: 1h")
@@ -57,12 +56,7 @@ def wrong(world: World, place: Place) -> list[str]:
     guard.maintain(reader)
     if kinds(guard) != rows:
         out.append("recovering again changed something")
-    executed = world.sim.truth.per_client_order_id()
-    out += [
-        f"{i.client_order_id} is {i.state}, and executed {executed[i.client_order_id]} times"
-        for i in guard.store.intents(open_only=False)
-        if i.state not in (EXECUTED if executed[i.client_order_id] else FINAL - {"settled"})
-    ]
+    out += untrue(guard, world.sim.truth)
     if guard.store.verify()[1] is not None:
         out.append("the journal's chain is broken")
     guard.store.close()

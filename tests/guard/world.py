@@ -96,7 +96,7 @@ def world(
     path.write_text(policy_text() if text is None else text, encoding="utf-8")
     clock = clock or SimClock()
     kept = {name: os.environ.get(name) for name in ("MM_EXEC_API_KEY", "MM_EXEC_API_SECRET")}
-    with Sim(clock=clock, seed=1, faults=faults, **setup) as sim:
+    with Sim(clock=clock, faults=faults, **{"seed": 1, **setup}) as sim:
         sim.pin(SYMBOL, PRICE)
         os.environ.update(MM_EXEC_API_KEY=sim.key, MM_EXEC_API_SECRET=sim.secret)
         try:
