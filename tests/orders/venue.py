@@ -181,7 +181,7 @@ class Venue:
             if fault != "drop_reply":
                 text = {"duplicate_reply": "duplicate", "reset_after": "reset", "5xx_executed": "5xx"}[fault]
                 self._answer(request, now + 20, text)
-        self.world.at(now + transit, self._gate, request, engine)
+        self.world.at(now + transit, self._gate, request, min(engine, setting.processing_ms))
 
     def _answer(self, request: Request, when: int, text: str) -> None:
         request.answers = False
