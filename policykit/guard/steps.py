@@ -276,8 +276,8 @@ class Placement:
     def _explained(self, error: Exception) -> Exception:
         """Return a refusal, of its own class, that names the orders which were unknown until then and are there."""
         told = [
-            f"order {one.client_order_id} ({meant(one.order)}), whose outcome was unknown, is at the exchange and filled "
-            f"{plain(one.filled)}"
+            f"order {one.client_order_id} ({meant(one.order)}), whose outcome was unknown, is at the exchange and "
+            f"filled {plain(one.filled)}"
             for one in self.others
             if one.state in ("found", "settled")
         ]
