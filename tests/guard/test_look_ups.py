@@ -9,7 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from policykit.errors import OutcomeUnknown
+from policykit.errors import OutcomeUnknown, StoreUnavailable
 from tests.guard.contracts import SWAP, contracts
 from tests.guard.contracts import policy as swap_policy
 from tests.guard.test_bybit import BYBIT, HELD, SPOT
@@ -195,9 +195,9 @@ def test_insufficient_balance_after_a_timeout_finds_what_used_it(start: Start, e
     assert len(world.sent) == 1
 
 
-def test_a_refusal_that_finds_nothing_says_nothing_more(start: Start) -> None:
-    """The unknown one does not show yet: it stays unknown, and the refusal is the exchange's own."""
-    _, client, symbol = short(start, "binance")
+def test_a_refusal_that_finds_nothing_says_nothing_more(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unknown one does not show yet, or the store cannot name it: the refusal is the exchange's own."""
+    world, client, symbol = short(start, "binance")
     guard = client.policykit_gate.guard
     _, first, second = STORY["binance"]
     with pytest.raises(OutcomeUnknown):
@@ -206,6 +206,15 @@ def test_a_refusal_that_finds_nothing_says_nothing_more(start: Start) -> None:
         client.create_order(*second)
     assert "whose outcome" not in str(refused.value)
     assert [one.state for one in guard.store.intents()] == ["unknown"]
+
+    def down(*_: object) -> None:
+        raise StoreUnavailable("the store is away")
+
+    world.clock.advance(4)
+    monkeypatch.setattr(guard.store, "intents", down)
+    with pytest.raises(ccxt.InsufficientFunds) as refused:
+        client.create_order(*second)
+    assert "whose outcome" not in str(refused.value)
 
 
 async def test_insufficient_balance_after_a_timeout_on_an_async_client(start: Start) -> None:
