@@ -182,6 +182,8 @@ class Unified:
         if not wishes:
             return []
         await self._policykit_priced(tuple(one.get("symbol") for one in orders))
+        for wish in wishes:
+            await self._policykit_armed(wish.order)
         batch = Batch.admit(self.policykit_gate.guard, wishes)
         if batch.guard.mode == "shadow":
             ours = super().create_orders  # type: ignore[misc]

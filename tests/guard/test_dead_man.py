@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,41 @@ def test_behind_a_function_the_first_entry_is_denied_and_the_next_is_guarded(sta
     assert buy(SWAP, "buy", 0.01, 55_000)["status"] == "open"
     live(world, guard, 120)
     assert guard.dead_man.armed == {SWAP}
+
+
+def test_a_batch_arms_it_first_as_well(start: Start) -> None:
+    """Entries on two markets in one call: both timers run before the first of them is sent."""
+    world, guard, client = begin(start)
+    batch = [
+        {"symbol": symbol, "type": "limit", "side": "buy", "amount": amount, "price": price}
+        for symbol, amount, price in ((SWAP, 0.01, 55_000), (ETH, 0.1, 2_000))
+    ]
+    assert [order["status"] for order in client.create_orders(batch)] == ["open", "open"]
+    assert guard.dead_man.armed == {SWAP, ETH}
+    assert asked(world) == 2
+
+
+def test_a_timer_of_the_whole_account_is_one_for_all_markets(start: Start) -> None:
+    """As Kraken, OKX and most others have it: one is armed and refreshed, whatever the markets of the entries are."""
+    world, guard, client = begin(start)
+    product = guard.traits.products["swap"]
+    assert product.dead_man_switch is not None
+    whole = replace(product, dead_man_switch=replace(product.dead_man_switch, scope="account"))
+    guard.traits = replace(guard.traits, products={"swap": whole})
+    client.create_order(*ENTRY)
+    client.create_order(ETH, "limit", "buy", 0.1, 2_000)
+    assert (guard.dead_man.armed, asked(world)) == ({SWAP}, 1)
+    live(world, guard, 15)
+    assert asked(world) == 2
+
+
+def test_what_nobody_asks_for_is_not_armed(start: Start) -> None:
+    """A policy without the section: no request, no denial."""
+    world, _, client = begin(start, switch="")
+    client.create_order(*ENTRY)
+    guard = client.policykit_gate.guard
+    assert list(guard.dead_man.arm(SWAP)) == []
+    assert asked(world) == 0
 
 
 def test_a_bot_may_not_set_the_timer_itself(start: Start) -> None:

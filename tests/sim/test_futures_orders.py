@@ -413,3 +413,32 @@ def test_fundings_of_the_past(sim: SimServer) -> None:
     since = _ask(sim, "GET", "v1/fundingRate", startTime=last - 8 * hours + 1).body
     assert [(row["fundingTime"], row["symbol"]) for row in since] == [(last, "BTCUSDT"), (last, "ETHUSDT")]
     assert _ask(sim, "GET", "v1/fundingRate", symbol="NOPE").body["code"] == -1121
+
+
+def test_a_countdown_cancels_what_rests_of_its_symbol(sim: SimServer) -> None:
+    """Set anew by each call, taken off by 0, and no other symbol, and no algo order, goes with it."""
+    _limit(sim, "55000")
+    _limit(sim, "2000", symbol="ETHUSDT", quantity="0.1")
+    _algo(sim)
+
+    def rests() -> tuple[int, int, int]:
+        lists = [_ask(sim, "GET", f"v1/open{kind}", symbol="BTCUSDT").body for kind in ("Orders", "AlgoOrders")]
+        return len(lists[0]), len(lists[1]), len(_ask(sim, "GET", "v1/openOrders", symbol="ETHUSDT").body)
+
+    def count(span_ms: object) -> Answer:
+        return _ask(sim, "POST", "v1/countdownCancelAll", symbol="BTCUSDT", countdownTime=span_ms)
+
+    assert count(100_000).body == {"symbol": "BTCUSDT", "countdownTime": "100000"}
+    sim.clock.sleep(99)
+    assert (count(100_000).status, rests()) == (200, (1, 1, 1))
+    sim.clock.sleep(99)
+    assert (count(0).body, rests()) == ({"symbol": "BTCUSDT", "countdownTime": "0"}, (1, 1, 1))
+    sim.clock.sleep(1_000)
+    assert rests() == (1, 1, 1)
+    count(1_000)
+    sim.clock.sleep(1)
+    assert rests() == (0, 1, 1)
+    assert (count("x").body["code"], _ask(sim, "POST", "v1/countdownCancelAll", symbol="BTCUSDT").body["code"]) == (
+        -1100,
+        -1102,
+    )
