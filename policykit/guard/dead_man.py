@@ -12,7 +12,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from policykit.errors import PolicykitError
+from policykit.errors import PolicykitError, StoreUnavailable
 from policykit.exchanges.base import CallFailed, Steps, run
 from policykit.guard.own import asking
 from policykit.model import DeadManSwitch
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: The reason of a denial for want of it.
 UNARMED: Final = "DEAD_MAN_UNARMED"
+#: A timer that a decision asked after stays armed so long, ms: its entry may not be in the store yet.
+IN_USE_MS: Final = 2_000
 
 
 class DeadMan:
@@ -36,6 +38,8 @@ class DeadMan:
         self._lock = threading.Lock()
         #: When each timer was last armed, by the symbol that it was armed with.
         self._armed: dict[str, float] = {}
+        #: When it was last asked after for a decision, by the same.
+        self._used: dict[str, float] = {}
         #: Why arming failed, by symbol, since it last was.
         self._failed: dict[str, str] = {}
         #: Markets whose entries were denied for want of it, where no client of ours arms it in time (`@enforce`): it
@@ -71,8 +75,9 @@ class DeadMan:
         said = self.asked
         if said is None or not symbol or product_of(symbol) not in self._guard.traits.products:
             return None
-        armed = self._armed.get(self._key(symbol))
-        why = self._failed.get(self._key(symbol))
+        key = self._key(symbol)
+        armed, why = self._armed.get(key), self._failed.get(key)
+        self._used[key] = self._now()
         if why is None and armed is not None and self._now() < armed + said.timeout.ms:
             return None
         if why is None:
@@ -118,17 +123,25 @@ class DeadMan:
             self._say(logging.INFO, symbol, "armed", f"{said.timeout} without this guard, and entries are cancelled")
 
     def tend(self, client: Any) -> None:
-        """Arm where this guard's entries are out, refresh what is due, take off what guards no entry any more."""
-        out = [intent for intent in self._guard.store.intents(self._guard.account) if intent.open]
-        mine = {i.order.symbol for i in out if not i.reduces and i.bot == self._guard.bot} | self._wanted
+        """Arm where this guard's entries are out, refresh what is due, take off what guards no entry any more.
+
+        While the store is down what is armed stays so: entries may be out that cannot be looked up.
+        """
         if self.asked is None:
             self._take_off(client, [])
             return
-        for symbol in sorted(mine):
+        kept = self._wanted | {one for one in self._armed if self._now() < self._used.get(one, 0) + IN_USE_MS}
+        out: list[Intent] = []
+        try:
+            out = [intent for intent in self._guard.store.intents(self._guard.account) if intent.open]
+        except StoreUnavailable:
+            kept = kept | self.armed
+        mine = {i.order.symbol for i in out if not i.reduces and i.bot == self._guard.bot}
+        for symbol in sorted(mine | kept):
             if self._due(symbol):
                 self._ask(client, symbol)
             self._warn(symbol, out)
-        self._take_off(client, [i.order.symbol for i in out if not i.reduces] + sorted(self._wanted))
+        self._take_off(client, [i.order.symbol for i in out if not i.reduces] + sorted(kept))
 
     def release(self, client: Any) -> None:
         """Take every timer off, since this guard ends in order; one over another bot's entries is left to that bot."""

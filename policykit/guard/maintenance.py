@@ -132,6 +132,7 @@ class Maintenance:
 
     def _round(self) -> None:
         guard = self.guard
+        self._tend()
         guard.beat()
         fallback.merge(guard.policy.name, guard.store, guard.host, guard.now())
         guard.in_force.refresh()
@@ -140,7 +141,6 @@ class Maintenance:
             guard.store.checkpoint()
         if self._halts():
             self._halted(self._own_client())
-        self._tend()
         if not self._lead(round(self._every_s() * 1000 * LEASE_ROUNDS)):
             guard.recovered = not guard.abandoned()
             guard.reconciled = guard.reconciled or guard.facts().reconciled_ms is not None

@@ -16,7 +16,8 @@ import ccxt
 import pytest
 
 from policykit.clock import SystemClock
-from policykit.errors import Denied
+from policykit.errors import Denied, StoreUnavailable
+from policykit.exchanges.base import run
 from policykit.guard import Guard, enforce
 from policykit.guard.dead_man import DeadMan
 from policykit.telemetry import names
@@ -72,9 +73,9 @@ def test_it_is_armed_before_the_entry_refreshed_and_fires_when_nobody_does(start
     assert asked(world) == 0
     client.create_order(*ENTRY)
     assert asked(world) == 1
-    live(world, guard, 300)
+    live(world, guard, 120)
     assert resting(world) == ["buy"]
-    assert asked(world) == 21  # each 15 s
+    assert asked(world) == 9  # each 15 s
     world.clock.advance(59)
     assert resting(world) == ["buy"]
     world.clock.advance(2)
@@ -110,7 +111,7 @@ def test_each_market_has_its_own_timer_and_exits_set_none(start: Start) -> None:
     assert guard.dead_man.armed == {SWAP, ETH}
     before = asked(world)
     client.cancel_order(first["id"], ETH)
-    guard.maintain()
+    live(world, guard, 5, every=5)
     assert (guard.dead_man.armed, asked(world)) == ({SWAP}, before + 1)
     with suppress(ccxt.BaseError):  # nothing is held: refused there
         client.create_order(ETH, "limit", "sell", 0.1, 9_000, {"reduceOnly": True})
@@ -182,6 +183,34 @@ def test_behind_a_function_the_first_entry_is_denied_and_the_next_is_guarded(sta
     assert buy(SWAP, "buy", 0.01, 55_000)["status"] == "open"
     live(world, guard, 120)
     assert guard.dead_man.armed == {SWAP}
+
+
+def test_it_is_refreshed_while_the_store_is_down(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard lives and its entry may be out: that nothing can be looked up is no reason to let it fire."""
+    world, guard, client = begin(start)
+    client.create_order(*ENTRY)
+
+    def gone(*_: object, **__: object) -> Any:
+        raise StoreUnavailable("the store is down", "STORE_DOWN")
+
+    with monkeypatch.context() as patch:
+        for name in ("intents", "beat", "facts"):
+            patch.setattr(guard.store, name, gone)
+        live(world, guard, 90)
+    assert resting(world) == ["buy"]
+    live(world, guard, 30)
+    assert guard.dead_man.armed == {SWAP}
+
+
+def test_a_round_between_arming_and_the_order_takes_nothing_off(start: Start) -> None:
+    """The maintenance loop looks while an order is on its way to the store: it finds no entry, and leaves the timer."""
+    world, guard, client = begin(start)
+    assert guard.dead_man.problem(SWAP) is not None
+    run(guard.adapter, client, guard.dead_man.arm(SWAP), guard.clock)
+    guard.maintain()
+    assert guard.dead_man.armed == {SWAP}
+    live(world, guard, 3, every=3)
+    assert guard.dead_man.armed == frozenset()
 
 
 def test_a_batch_arms_it_first_as_well(start: Start) -> None:
