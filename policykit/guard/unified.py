@@ -97,21 +97,17 @@ class Unified:
 
     async def _policykit_signed(self, *args: Any, **kwargs: Any) -> Any:
         """Let ccxt sign and send; a read that waited for its budget is signed anew."""
-        token = AGAIN.set(True)
+        token, waits = AGAIN.set(True), 0
         try:
-            return await self._policykit_once(*args, **kwargs)
+            while True:
+                try:
+                    return await self._policykit_call(super().fetch2, *args, **kwargs)  # type: ignore[misc]
+                except SignAgain:
+                    waits += 1
+                    if waits >= MAX_WAITS:
+                        raise
         finally:
             AGAIN.reset(token)
-
-    async def _policykit_once(self, *args: Any, **kwargs: Any) -> Any:
-        waits = 0
-        while True:
-            try:
-                return await self._policykit_call(super().fetch2, *args, **kwargs)  # type: ignore[misc]
-            except SignAgain:
-                waits += 1
-                if waits >= MAX_WAITS:
-                    raise
 
     async def _policykit_create(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: Any) -> Any:
         await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]

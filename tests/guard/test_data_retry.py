@@ -18,7 +18,7 @@ from policykit.guard.reading import AGAIN, Reads
 from policykit.sim.faults import Faults
 from tests.guard.bots import KINDS, bot
 from tests.guard.contracts import contracts
-from tests.guard.world import SYMBOL, World, policy_text
+from tests.guard.world import SYMBOL, World, kinds, policy_text
 
 Start = Callable[..., World]
 BUY = (SYMBOL, "limit", "buy", 0.01, 59_000)
@@ -108,10 +108,12 @@ def test_what_a_key_is_refused_for_is_asked_once(start: Start) -> None:
 def test_I7_an_order_is_never_tried_again(start: Start) -> None:
     """503 on an order is unknown: it is looked up; the very same fault on a read is tried again."""
     fault = {"at": "order", "do": "unknown", "executed": True, "when": [1]}
-    world, _, client = begin(start, fault)
+    world, guard, client = begin(start, fault)
     assert client.create_order(*BUY)["status"] == "open"
     assert world.sim.truth.by_route[ORDER] == 1
     assert len(world.sent) == 1
+    assert kinds(guard)[:2] == ["decision allow", "unknown"]
+    assert "decision deny" not in kinds(guard)
 
 
 def test_I7_retry_after_is_waited_for(start: Start) -> None:
