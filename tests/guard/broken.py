@@ -54,7 +54,7 @@ class Venue(NamedTuple):
 
 def venue(exchange: str) -> Venue:
     """Return what a test of an exchange needs; a caller is kept 1 s."""
-    config: dict[str, Any] = {"timeout": 1_000}
+    config: dict[str, Any] = {"timeout": 3_000}
     if exchange == "binanceusdm":
         setup: dict[str, Any] = {"margin": {"USDT": 20_000}, "grants": {"read", "trade.derivatives"}}
         symbol, text = SWAP, contract_policy(exchange)
@@ -209,4 +209,6 @@ def broken(folder: Path, exchange: str, kind: str) -> Iterator[Broken]:
         guard = started.guard()
         with bot(started, kind, guard, **where.config) as client:
             client.load_markets()
-            yield Broken(started, guard, client, where.symbol)
+            made = Broken(started, guard, client, where.symbol)
+            assert made.trade("sell", EXIT).error is None  # ccxt asks once what kind of account it is
+            yield made

@@ -34,15 +34,27 @@ def test_I1_nothing_is_doubled_or_lost(
     kind: str,
 ) -> None:
     """An order is sent, looked up, listed, priced and cancelled under every damage; in N at every place of each."""
-    monkeypatch.setattr(bounded, "MAX_S", 0.3)
-    rounds = [one for one in ROUNDS if (exchange, *one) not in PLAUSIBLE]
-    rounds = Random(f"{exchange} {kind}").sample(rounds, tier(5, len(rounds)))
+    monkeypatch.setattr(bounded, "MAX_S", 3.0)
+    rounds = [one for one in ROUNDS if (exchange, *one) not in PLAUSIBLE and one[1] != "drip"]
+    rounds = Random(f"{exchange} {kind}").sample(rounds, tier(3, len(rounds)))
     with broken(folder, exchange, kind) as world:
         for place, how in rounds:
             try:
                 world.round(place, how)
             except BaseException as error:
                 raise AssertionError(f"{exchange} {kind}: {how} at {place}: {error!r}") from error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", ["order", "lookup"])
+def test_I1_an_answer_that_drips_for_ever_ends(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, kind: str
+) -> None:
+    """A byte every 20 ms would keep a client of requests busy for ever, and its order with it."""
+    monkeypatch.setattr(bounded, "MAX_S", 1.0)
+    with broken(folder, "binance", kind) as world:
+        world.client.client.timeout = 1_000
+        world.round(place, "drip")
 
 
 @pytest.mark.parametrize(
