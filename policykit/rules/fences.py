@@ -14,12 +14,15 @@ VALIDITY_MS = 5_000
 CLOCK_BOUND_MS = 1_000
 
 
-def fences(inputs: Inputs, product: str) -> int | None:
-    """Return the longest fence of a product's order families after signing, ms; None: one of them has none."""
+#: Another way in for orders of the other families; policykit sends none by it.
+WS_API = "ws-api"
+
+
+def fences(inputs: Inputs, product: str) -> dict[str, int | None]:
+    """Return how long the fence of each of a product's order families is after signing, ms; None: it has none."""
     known = inputs.traits.products.get(product) if inputs.traits else None
     clock = inputs.model.clock
     validity = clock.request_validity.ms if clock and clock.request_validity else VALIDITY_MS
     bound = clock.max_skew.ms if clock and clock.max_skew else CLOCK_BOUND_MS
-    lengths = [fence_length_ms(family, validity, bound) for family in (known.families.values() if known else ())]
-    sure = [length for length in lengths if length is not None]
-    return max(sure) if sure and len(sure) == len(lengths) else None
+    families = known.families if known else {}
+    return {name: fence_length_ms(family, validity, bound) for name, family in families.items() if name != WS_API}

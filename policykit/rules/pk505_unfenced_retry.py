@@ -1,7 +1,8 @@
 """A missing order is to be sent again where nothing proves it missing.
 
 ## What it finds
-`retry.orders.when_absent: new_client_order_id` for a product of which the traits give no finite fence: a request's
+`retry.orders.when_absent: new_client_order_id` for a product, or a family of its orders (`algo`: stops and
+take-profits of Binance's contracts), of which the traits give no finite fence: a request's
 longest life, its processing time or the lag of look-ups is not known, or the exchange takes no client order id. So
 also where `clock.request_validity` is longer than the exchange takes. Of an id that ccxt does not have, PK730 says all:
 the right name may have a fence.
@@ -28,8 +29,8 @@ retry:
   orders: {when_absent: new_client_order_id, attempts: 2, expires_after: 30s}
 ```
 ```finding
-open certain policy.yaml:5:25 a missing order on binance swap is to be sent again; no fence is known that proves it
-  missing
+open certain policy.yaml:5:25 a missing order on binance swap (algo) is to be sent again; no fence is known that proves
+  it missing
 ```
 
 ## Good
@@ -77,7 +78,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
     orders = inputs.model.retry.orders if inputs.model.retry else None
     if orders is None or orders.when_absent != "new_client_order_id" or not exists(inputs.model.exchange):
         return
-    unfenced = [product for product in products(inputs) if fences(inputs, product) is None]
+    unfenced = [text for product in products(inputs) for text in _unfenced(product, fences(inputs, product))]
     if unfenced:
         place = inputs.place("retry.orders.when_absent")
         here = place.file == inputs.effective.file
@@ -89,3 +90,12 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             next_step="set `when_absent: hold`: a person decides",
             fix=Fix.replace(place, "hold", "hold it for a person", safe=True) if here else None,
         )
+
+
+def _unfenced(product: str, lengths: dict[str, int | None]) -> Iterator[str]:
+    """Yield the product, or those of its order families, that have no fence."""
+    families = [family for family, length in lengths.items() if length is None]
+    if len(families) == len(lengths):
+        yield product
+    elif families:
+        yield f"{product} ({', '.join(families)})"

@@ -61,7 +61,7 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Compare the times of `retry.orders` with the longest fence that is known of what is traded."""
     orders = inputs.model.retry.orders if inputs.model.retry else None
-    known = [length for p in products(inputs) if (length := fences(inputs, p)) is not None]
+    known = [length for p in products(inputs) for length in fences(inputs, p).values() if length is not None]
     if orders is None or not known:
         return
     fence = Duration(max(known))
