@@ -12,11 +12,11 @@ and the orders get the 429 (G22, PITFALLS 26).
 
 ## Bad
 ```yaml
-reconciliation: {on_start: required, orders_every: 100ms, positions_every: 1m}
+reconciliation: {on_start: required, orders_every: 2s, positions_every: 1m}
 ```
 ```finding
-open certain policy.yaml:1:52 polling weighs 4,034 of the 4,200 per 1m that `request-weight` leaves for entries and
-  reads: reconciliation.orders_every 3,600, account.max_age 414 and reconciliation.positions_every 20
+open certain policy.yaml:1:52 polling weighs 2,834 of the 4,200 per 1m that `request-weight` leaves for entries and
+  reads: reconciliation.orders_every 2,400, account.max_age 414 and reconciliation.positions_every 20
 ```
 ```yaml
 account: {name: main, currency: USDT, max_age: 3s, bots: 5}
@@ -34,7 +34,7 @@ store: {share: host}
 retry:
   orders: {lookup_every: 2s, when_absent: hold}
 dead_man_switch: {timeout: 60s, refresh: 15s}
-reconciliation: {on_start: required, orders_every: 30s, positions_every: 60s}
+reconciliation: {on_start: required, orders_every: 60s, positions_every: 60s}
 ```
 ```yaml
 exchange: kraken
@@ -69,6 +69,8 @@ MAX_PERCENT = 50
 #: The guard reads facts so many times within `account.max_age`, and at least this often (ms).
 ROUNDS_IN_MAX_AGE = 3
 LONGEST_ROUND_MS = 5_000
+#: What lists the open orders of the whole account.
+_WHOLE = "reconciliation.orders_every"
 #: What one round of the guard asks.
 _ROUND = ("time", "account", "prices")
 
@@ -127,12 +129,18 @@ def _polls(inputs: Inputs) -> Iterator[Poll]:
 def _weight(inputs: Inputs, traits: Exchange, budget: str, poll: Poll) -> int:
     """Return what one turn costs for everybody who asks; of products that the traits do not know nothing."""
     known = [traits.products[p].polls for p in products(inputs) if p in traits.products]
-    return poll.askers * sum(_cost(inputs, traits, budget, of[c]) for of in known for c in poll.calls if c in of)
+    whole = poll.path == _WHOLE
+    return poll.askers * sum(_cost(inputs, traits, budget, of[c], whole) for of in known for c in poll.calls if c in of)
 
 
-def _cost(inputs: Inputs, traits: Exchange, budget: str, call: str) -> int:
-    """Return what a call costs: for each symbol or once for all, whichever is less; one without symbols costs once."""
+def _cost(inputs: Inputs, traits: Exchange, budget: str, call: str, whole: bool) -> int:
+    """Return what a call costs: for each symbol or once for all, whichever is less; one without symbols costs once.
+
+    `whole`: for all, since orders from elsewhere may be on any symbol.
+    """
     symbols = wanted(inputs)
     one, every = cost(traits, budget, call), cost(traits, budget, call, "all")
+    if whole:
+        return every
     by_symbol = bool(symbols) and not any("*" in s for s in symbols)
     return min(one * len(symbols), every) if by_symbol else every
