@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from policykit import traits
 from policykit.exchanges import failures
@@ -180,6 +180,8 @@ class TradingAdapter(Adapter):
     trades: frozenset[str] = frozenset(("spot",))
     #: How the exchange calls the client order id in a request that creates an order.
     id_names: ClassVar[frozenset[str]]
+    #: How it calls the client order id of the order that a request amends.
+    amend_names: ClassVar[frozenset[str]] = frozenset()
 
     def serving(self, products: frozenset[str]) -> TradingAdapter:
         """Return the adapter that reads these products only, where the exchange keeps each in a wallet of its own."""
@@ -216,6 +218,21 @@ class TradingAdapter(Adapter):
     @abstractmethod
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id."""
+
+    def amending(self, order: Order) -> Literal["in_place", "replaces"] | None:
+        """Tell how such an order is amended; None: not so that it would be known what it is afterwards."""
+        return None
+
+    def amend_params(self, order: Order, client_order_id: str | None) -> dict[str, Any]:
+        """Return ccxt params of `edit_order` that name the order (`order.amends`), and the id of one in its place."""
+        raise NotImplementedError
+
+    def amended(self, answer: Any, order: Order) -> tuple[OrderState | None, OrderState | None]:
+        """Read the answer to an amend: the order as it is now, and the one that it took the place of.
+
+        The first is None where the exchange only says that it took the request.
+        """
+        return self.order_state(answer, order), None
 
     @abstractmethod
     def differs(self, order: Order, url: str, body: str | None) -> str | None:

@@ -87,6 +87,8 @@ class OrderState(NamedTuple):
     #: What `filled` cost: quantity x price, summed over its fills; None: not said.
     cost: Decimal | None = None
     reduces: bool = False
+    #: Its limit price; None: it has none, or that is not said.
+    price: Decimal | None = None
 
 
 class Fill(NamedTuple):

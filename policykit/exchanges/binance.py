@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from policykit.exchanges import (
     binance_account,
+    binance_amends,
     binance_calls,
     binance_fills,
     binance_history,
@@ -96,6 +97,7 @@ class Binance(TradingAdapter):
     id = "binance"
     trades = frozenset(("spot", "swap"))
     id_names = frozenset(("newClientOrderId", "clientAlgoId"))
+    amend_names = binance_amends.NAMES
     public = binance_calls.PUBLIC
     reads = binance_calls.READS
     asks: ClassVar = {
@@ -146,7 +148,8 @@ class Binance(TradingAdapter):
         """Read a ccxt exception; what the sandbox does not have is told as that."""
         if is_usdm(str(getattr(client, "last_request_url", None) or "")):
             return _USDM.failure(error, client)
-        return binance_account.sandbox(self, error, client) or super().failure(error, client)
+        failure = binance_account.sandbox(self, error, client) or super().failure(error, client)
+        return binance_amends.replacement_failed(self.facts, error, failure)
 
     def call(self, method: str, url: str, body: str | None) -> Call:
         """Tell what a request is."""
@@ -183,6 +186,26 @@ class Binance(TradingAdapter):
             return _USDM.order_params(order, client_order_id)
         return {"newClientOrderId": client_order_id}
 
+    def amending(self, order: Order) -> Literal["in_place", "replaces"] | None:
+        """Tell how an order is amended: on spot a limit order by another in its place, a contract's in place."""
+        if _contract(order.symbol):
+            return _USDM.amending(order)
+        plain = order.type in ("limit", "limit_maker") and order.stop_price is None and not order.trailing
+        return "replaces" if plain else None
+
+    def amend_params(self, order: Order, client_order_id: str | None) -> dict[str, Any]:
+        """Return ccxt params of `edit_order`."""
+        if _contract(order.symbol):
+            return _USDM.amend_params(order, client_order_id)
+        return binance_amends.spot_params(order, client_order_id)
+
+    def amended(self, answer: Any, order: Order) -> tuple[OrderState | None, OrderState | None]:
+        """Read the answer to an amend; on spot it tells of both orders."""
+        if _contract(order.symbol):
+            return _USDM.amended(answer, order)
+        told = self.mapping(answer, what="two orders")
+        return self.order_state(told.get("newOrderResponse"), order), self.order_state(told.get("cancelResponse"))
+
     def differs(self, order: Order, url: str, body: str | None) -> str | None:
         """Hold what is in a request against what was decided."""
         if order.action in ("margin.borrow", "margin.repay"):
@@ -213,6 +236,7 @@ class Binance(TradingAdapter):
                 status=status,
                 raw={name: answer[name] for name in _ORDER_FIELDS if name in answer},
                 cost=_cost(answer.get("cummulativeQuoteQty")),
+                price=exact(answer["price"]) if "price" in answer else None,
             )
         except ValueError:
             raise _bad_answer("an order") from None

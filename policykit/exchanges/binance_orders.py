@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from policykit.exchanges.binance_amends import NAMES, REPLACING, replaces_otherwise
 from policykit.exchanges.calls import pairs_of
 from policykit.exchanges.decided import ROUNDING, own_trades
 from policykit.order import Order
@@ -34,6 +35,8 @@ _ALLOWED: Final = frozenset(
         "signature",
     )
 )
+#: What else may stand in one that takes another order's place.
+_REPLACING: Final = NAMES | set(REPLACING)
 #: `type` of a loan (developers.binance.com margin_trading, Margin-Account-Borrow-Repay, as ccxt 4.5.90 sends it).
 _LOANS: Final = {"margin.borrow": "BORROW", "margin.repay": "REPAY"}
 #: What ccxt writes when the order says nothing of its time in force.
@@ -52,7 +55,10 @@ def differs(order: Order, url: str, body: str | None) -> str | None:
         return f"the side is {sent.get('side')}, decided was {order.side}"
     if ("MARKET" in sent.get("type", "") or "price" not in sent) != (order.price is None or order.type == "market"):
         return f"the type is {sent.get('type')}, decided was {order.type}"
-    other = sorted(set(sent) - _ALLOWED)
+    replacing = order.action == "order.amend"
+    other = sorted(set(sent) - _ALLOWED - (_REPLACING if replacing else frozenset()))
+    if replacing and (otherwise := replaces_otherwise(sent)) is not None:
+        return otherwise
     if other:
         return f"{other[0]} is set, which was not decided on"
     if sent.get("timeInForce") not in (None, order.time_in_force or _DEFAULT_TIME_IN_FORCE):

@@ -30,6 +30,7 @@ from policykit.exchanges.base import (
     Steps,
     price_of,
 )
+from policykit.exchanges.binance_amends import NAMES
 from policykit.exchanges.binance_usdm_orders import CLOSING, market_of
 from policykit.exchanges.calls import params_of
 from policykit.exchanges.forms import flag
@@ -89,6 +90,7 @@ class UsdmOrders(TradingAdapter):
 
     trades = frozenset(("swap",))
     id_names = frozenset(("newClientOrderId", "clientAlgoId"))
+    amend_names = NAMES
 
     def takes(self, symbol: str) -> bool:
         """Tell whether a symbol is a contract of USD-M: COIN-M, settled in its base asset, is another exchange's."""
@@ -118,6 +120,15 @@ class UsdmOrders(TradingAdapter):
         """Return ccxt params that carry the client order id, by the name of its family."""
         return {"clientAlgoId" if self.family(order) == "algo" else "newClientOrderId": client_order_id}
 
+    def amending(self, order: Order) -> Literal["in_place", "replaces"] | None:
+        """Tell how an order is amended: a limit order in place (Modify-Order: "only LIMIT order modification")."""
+        return "in_place" if order.type == "limit" and not binance_usdm_orders.conditional(order) else None
+
+    def amend_params(self, order: Order, client_order_id: str | None) -> dict[str, Any]:
+        """Return ccxt params of `edit_order` that name the order by our id as well."""
+        assert order.amends is not None
+        return {"origClientOrderId": order.amends.client_order_id}
+
     def differs(self, order: Order, url: str, body: str | None) -> str | None:
         """Hold what is in a request against what was decided."""
         return binance_usdm_orders.differs(order, url, body)
@@ -146,6 +157,7 @@ class UsdmOrders(TradingAdapter):
                 raw={name: answer[name] for name in _FIELDS if name in answer},
                 cost=exact(told["cumQuote"]) if "cumQuote" in told else None,
                 reduces=_reduces(answer, side),
+                price=exact(answer.get("price") or "0"),
             )
         except (KeyError, ValueError):
             raise self.bad_answer("an order") from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from policykit.exchanges.binance_amends import MODIFY
 from policykit.exchanges.calls import pairs_of
 from policykit.exchanges.decided import ROUNDING, own_trades
 from policykit.order import Order
@@ -40,6 +41,7 @@ _ALLOWED: Final = _SIGNING | {
     "priceProtect",
 }
 _ALLOWED_ALGO: Final = _ALLOWED | {"algoType", "clientAlgoId", "triggerPrice", "callbackRate", "activatePrice"}
+_AMENDING: Final = _SIGNING | {"symbol", "side", "orderId", "origClientOrderId", "quantity", "price"}
 _MODES: Final = {"cross": "CROSSED", "isolated": "ISOLATED"}
 #: The side that closes a leg, as ccxt has it.
 CLOSING: Final = {"long": "sell", "short": "buy"}
@@ -65,6 +67,8 @@ def endpoint(order: Order) -> str:
         asked = {LEVERAGE: order.leverage, MARGIN_MODE: order.margin_mode, POSITION_MODE: order.position_mode}
         calls = [call for call, value in asked.items() if value is not None]
         return calls[0] if len(calls) == 1 else ""
+    if order.action == "order.amend":
+        return MODIFY
     return ALGO if conditional(order) else ORDER
 
 
@@ -77,6 +81,8 @@ def differs(order: Order, url: str, body: str | None) -> str | None:
     try:
         if order.action == "account.configure":
             return _setting(order, sent)
+        if order.action == "order.amend":
+            return _amend(order, sent) or _size(order, sent) or _prices(order, sent)
         return _kind(order, sent) or _reach(order, sent) or _size(order, sent) or _prices(order, sent)
     except ValueError:
         return "a number in it cannot be read"
@@ -95,6 +101,15 @@ def _setting(order: Order, sent: dict[str, str]) -> str | None:
         if found != value:
             return f"{name} is {found}, decided was {value}"
     other = sorted(set(sent) - set(wanted) - _SIGNING)
+    return f"{other[0]} is set, which was not decided on" if other else None
+
+
+def _amend(order: Order, sent: dict[str, str]) -> str | None:
+    if sent.get("symbol") != market_of(order.symbol):
+        return f"the symbol is {sent.get('symbol')}, decided was {order.symbol}"
+    if sent.get("side", "").lower() != order.side:
+        return f"the side is {sent.get('side')}, decided was {order.side}"
+    other = sorted(set(sent) - _AMENDING)
     return f"{other[0]} is set, which was not decided on" if other else None
 
 

@@ -77,6 +77,8 @@ _ALLOWED: Final = frozenset(
         *("triggerDirection", "reduceOnly"),  # of contracts only; ccxt writes them for a stop on spot, too
     )
 )
+#: All that may stand in a request that amends one.
+_AMENDING: Final = frozenset(("category", "symbol", "orderLinkId", "qty", "price"))
 #: Fields of an order that go on; nothing else of an answer does.
 _FIELDS: Final = (
     *("orderId", "orderLinkId", "symbol", "side", "orderType", "orderStatus", "timeInForce", "qty", "price"),
@@ -92,6 +94,7 @@ class BybitOrders(TradingAdapter):
 
     trades = frozenset(("spot",))
     id_names = frozenset(("orderLinkId",))
+    amend_names = frozenset(("orderLinkId",))
 
     def call(self, method: str, url: str, body: str | None) -> Call:
         """Tell what a request is."""
@@ -115,6 +118,19 @@ class BybitOrders(TradingAdapter):
     def order_params(self, order: Order, client_order_id: str) -> dict[str, Any]:
         """Return ccxt params that carry the client order id; ccxt writes it as `orderLinkId`."""
         return {"clientOrderId": client_order_id}
+
+    def amending(self, order: Order) -> Literal["in_place", "replaces"] | None:
+        """Tell how an order is amended: a plain limit order in place."""
+        return "in_place" if order.type == "limit" and order.stop_price is None and not order.trailing else None
+
+    def amend_params(self, order: Order, client_order_id: str | None) -> dict[str, Any]:
+        """Return ccxt params of `edit_order` that name the order by our id."""
+        assert order.amends is not None
+        return {"orderLinkId": order.amends.client_order_id}
+
+    def amended(self, answer: Any, order: Order) -> tuple[OrderState | None, OrderState | None]:
+        """Read the answer to an amend: that the request was taken (amend-order.mdx), not that the order is another."""
+        return None, None
 
     def differs(self, order: Order, url: str, body: str | None) -> str | None:
         """Hold what is in a request against what was decided."""
@@ -143,6 +159,7 @@ class BybitOrders(TradingAdapter):
                 status=status,
                 raw={name: row[name] for name in _FIELDS if name in row},
                 cost=exact(cost) if cost else None,
+                price=exact(row.get("price") or "0"),
             )
         except ValueError:
             raise self.bad_answer("an order") from None
@@ -370,9 +387,24 @@ def differs(order: Order, body: str | None) -> str | None:
         sent = {str(name): str(value) for name, value in pairs}
         if len(sent) != len(pairs):
             return "a parameter stands in the request twice"
+        if order.action == "order.amend":
+            return _amend(order, sent)
         return _kind(order, sent) or _size(order, sent) or _prices(order, sent)
     except (ValueError, TypeError):
         return "it cannot be read"
+
+
+def _amend(order: Order, sent: dict[str, str]) -> str | None:
+    where = (sent.get("category"), sent.get("symbol"))
+    if where != ("spot", order.symbol.replace("/", "")):
+        return f"it is for {where[0]} {where[1]}, decided was {order.symbol}"
+    other = sorted(set(sent) - _AMENDING)
+    if other:
+        return f"{other[0]} is set, which was not decided on"
+    quantity = exact(sent.get("qty"))
+    if order.quantity is None or quantity > order.quantity:
+        return f"the quantity is {quantity}, decided was {order.quantity}"
+    return _prices(order, sent)
 
 
 def _kind(order: Order, sent: dict[str, str]) -> str | None:

@@ -19,6 +19,7 @@ from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import OrderState, Steps
 from policykit.guard import fallback, refusals
 from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.amends import search, swapped
 from policykit.guard.dead_man import UNARMED, DeadMan
 from policykit.guard.pricing import UNPRICED, Wanted
 from policykit.guard.settings import Mode
@@ -76,11 +77,14 @@ class Deciding(ABC):
 
     # INVARIANT I12: whatever cannot be evaluated, read or written ends in a denial with a code; only what can merely
     # reduce passes without a store.
-    def decide(self, order: Order, *, gated: bool = True, replaces: str | None = None) -> Admitted:
+    def decide(
+        self, order: Order, *, gated: bool = True, replaces: str | None = None, amends: Intent | None = None
+    ) -> Admitted:
         """Decide and reserve; return the permit to send, or raise Denied. One call, one decision, one row, one span.
 
         `gated`: a gate stands before the send, so the permit ends after SEND_WITHIN_MS. `replaces` names the absent
-        intent that this one is sent in place of. In shadow mode nothing is denied, only recorded as if.
+        intent that this one is sent in place of; `amends` is that of the order which an amend changes. In shadow mode
+        nothing is denied, only recorded as if.
         """
         started = self.clock.monotonic_ms()
         now = self.now()
@@ -97,20 +101,21 @@ class Deciding(ABC):
                 assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now, engine)
             self._beside(decision, facts, assessment)
-            unfit = refusals.unfit(order, assessment, self.adapter)
+            unfit = refusals.unfit(order, assessment, self.adapter, amends)
             if unfit:
                 return self._refuse(decision, unfit, started, gated)
             if decision.outcome == "deny":
                 self.trip(assessment.reasons, decision.id)
                 return self._refuse(decision, assessment.reasons, started, gated)
-            intent = self._intent(decision, assessment.holds, gated, replaces)
+            holds = assessment.holds if amends is None else self._amending(assessment.holds, order, amends)
+            intent = self._intent(decision, holds, gated, replaces, amends)
             try:
-                grant = self.store.reserve(decision, intent, assessment.holds, facts.generation, now)
+                grant = self.store.reserve(decision, intent, holds, facts.generation, now)
             except StoreUnavailable as error:
                 return self._without_store(decision, intent, error, started)
             if grant.granted:
                 decision.seq = grant.seq
-                return self._admit(decision, intent, assessment.holds, started, facts.generation)
+                return self._admit(decision, intent, holds, started, facts.generation)
             if grant.duplicate is not None:
                 return self._refuse(decision, refusals.reused(order, grant.duplicate), started, gated)
             times += 1
@@ -130,6 +135,9 @@ class Deciding(ABC):
                 return self._uncounted(decision, started)
             if last:
                 return self._refuse(decision, refusals.moving(times), started, gated)
+
+    def _amending(self, holds: tuple[Hold, ...], order: Order, target: Intent) -> tuple[Hold, ...]:
+        return swapped(holds, order, target) if self.adapter.amending(order) == "replaces" else holds
 
     def _attempts(self, latest: str | None) -> Iterator[Intent]:
         """Yield the attempts of one wish that were proved absent, latest first; none where they cannot be read."""
@@ -279,10 +287,18 @@ class Deciding(ABC):
             len(engine.checks),
         )
 
-    def _intent(self, decision: Decision, holds: tuple[Hold, ...], gated: bool, replaces: str | None) -> Intent | None:
+    def _intent(
+        self,
+        decision: Decision,
+        holds: tuple[Hold, ...],
+        gated: bool,
+        replaces: str | None,
+        amends: Intent | None = None,
+    ) -> Intent | None:
         order, now = decision.order, decision.at_ms
-        if order.action != "order.create":
+        if order.action != "order.create" and amends is None:
             return None
+        in_place = amends is not None and self.adapter.amending(order) == "in_place"
         family = self.adapter.family(order)
         ids = self.family(order.symbol, family).client_order_id
         return Intent(
@@ -301,6 +317,7 @@ class Deciding(ABC):
             self.validity_ms if gated else None,
             changed_ms=now,
             replaces=replaces,
+            amends=amends.id if amends is not None and in_place else None,
         )
 
     def family(self, symbol: str, name: str = "order") -> Family:
@@ -392,8 +409,7 @@ class Deciding(ABC):
 
     def look_up(self, intent: Intent, *, thorough: bool = True) -> Steps[OrderState | None]:
         """Return the look-up to make for an order: cheap, or in every place, fills since its decision included."""
-        since = max(0, intent.decided_ms - self.clock_bound_ms)
-        return self.adapter.find_order(intent.order.symbol, intent.client_order_id, since_ms=since, thorough=thorough)
+        return search(self, intent, thorough=thorough)
 
     def configured(self, order: Order) -> None:
         """Take in a setting that the exchange has confirmed, so that the next order is judged by it."""

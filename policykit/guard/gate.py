@@ -23,13 +23,14 @@ from policykit.errors import PolicykitError, StoreUnavailable
 from policykit.exchanges.base import Call, CallFailed, Failure
 from policykit.exchanges.decided import carries
 from policykit.guard.admission import CURRENT, Admitted
+from policykit.guard.amends import after_amend, after_refusal, named
 from policykit.guard.client_errors import ClientDenied, ReadWaits, scrubbed
 from policykit.guard.own import OWN
 from policykit.guard.reading import ReadFailed, Reads
 from policykit.guard.resync import Resync
 from policykit.order import CANCELS, Order
 from policykit.orders.cancels import Doubt
-from policykit.orders.intent import Outcome
+from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import after_failure, after_reply, answers, not_before_ms, same_order
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Gate:
         """Hold the signed request against what was decided, and take signing time and validity from it."""
         intent, order, guard = admitted.intent, admitted.decision.order, self.guard
         url, headers, body = request
-        if intent is not None and not carries(url, body, self.adapter.id_names, intent.client_order_id):
+        if intent is not None and not self._named(intent, url, body):
             return "ORDER_DIFFERS", f"{call.name}: the request does not carry the admitted client order id"
         meant = self.adapter.endpoint(order)
         if call.name != meant:
@@ -155,6 +156,12 @@ class Gate:
             return "CLOCK_SKEW", f"{why}{guard.clock_bound_ms} ms (clock.max_skew)"
         admitted.signed_ms, admitted.validity_ms = signed.at_ms, signed.validity_ms
         return None
+
+    def _named(self, intent: Intent, url: str, body: str | None) -> bool:
+        if intent.order.action == "order.amend":
+            target = None if intent.amends is None else self.guard.store.intent(intent.amends)
+            return named(self.adapter, intent, target, url, body)
+        return carries(url, body, self.adapter.id_names, intent.client_order_id)
 
     def _refuse(self, call: Call, message: str) -> None:
         order, code = Order("", action=call.action or "key.admin"), "RAW_CALL_REFUSED"
@@ -224,14 +231,18 @@ class Gate:
                 self._cancelled(ticket, "CANCEL_SENT")
             return
         now = self.guard.now()
-        unread = Outcome("unknown", now, error="ANSWER_UNREADABLE")
         try:
-            found = self.adapter.order_state(reply, admitted.intent.order)
-            ours = answers(admitted.intent, found) and same_order(admitted.intent, found)
-            outcome = after_reply(found, now) if ours else unread
+            outcome = self._after(admitted.intent, reply, now)
         except Exception:  # noqa: BLE001 - an answer that cannot be read proves nothing
-            outcome = unread
-        self._settle(ticket, outcome)
+            outcome = None
+        self._settle(ticket, outcome or Outcome("unknown", now, error="ANSWER_UNREADABLE"))
+
+    def _after(self, intent: Intent, reply: Any, now_ms: int) -> Outcome | None:
+        """Return what an answer means; None: it is another order's."""
+        if intent.order.action == "order.amend":
+            return after_amend(self.guard, intent, reply, now_ms)
+        found = self.adapter.order_state(reply, intent.order)
+        return after_reply(found, now_ms) if answers(intent, found) and same_order(intent, found) else None
 
     def failed(self, ticket: Ticket, error: BaseException) -> BaseException:
         """Record a write that did not come back with an answer; return what to raise."""
@@ -257,7 +268,10 @@ class Gate:
             clean = self._key_refused(clean, failure, ticket.admitted)
         if ticket.admitted is not None:
             ticket.admitted.error = clean
-            if ticket.admitted.intent is not None:
+            intent = ticket.admitted.intent
+            if intent is not None and intent.order.action == "order.amend":
+                self._settle(ticket, after_refusal(guard, intent, failure, now))
+            elif intent is not None:
                 self._settle(ticket, after_failure(failure.executed, failure.code, now))
             if failure.code == "ORDER_NOT_FOUND":  # a fill may have won the race
                 self._cancelled(ticket, "CANCEL_REFUSED")

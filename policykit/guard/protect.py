@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: Unified methods that do not end at `create_order`, what they ask for, and what to do instead.
-_NO_AMEND: Final = "an amend is not tracked in this version; cancel the order and create a new one"
+_NO_AMEND: Final = "amends are decided one by one; use edit_order"
 _NO_STREAM: Final = "an order over a websocket does not pass the gate; use create_order"
 _REFUSED: Final = {
-    "edit_order": ("order.amend", _NO_AMEND),
     "edit_orders": ("order.amend", _NO_AMEND),
     "create_order_ws": ("order.create", _NO_STREAM),
     "create_orders_ws": ("order.create", _NO_STREAM),
@@ -45,9 +44,9 @@ _STREAMED_CANCELS: Final = {
     "cancel_orders_ws": "order.cancel",
     "cancel_all_orders_ws": "orders.cancel_all",
 }
-_ENTRANCES: Final = ("sign", "create_order", "cancel_order", "cancel_all_orders")
+_ENTRANCES: Final = ("sign", "create_order", "edit_order", "cancel_order", "cancel_all_orders")
 _PLAIN: Final = (
-    *("create_order", "create_orders", "cancel_order", "cancel_all_orders"),
+    *("create_order", "create_orders", "edit_order", "cancel_order", "cancel_all_orders"),
     *("set_leverage", "set_margin_mode", "set_position_mode"),
 )
 
@@ -179,6 +178,18 @@ class SyncProtected(Unified):
     ) -> Any:
         return _finish(self._policykit_create(symbol, type, side, amount, price, params))
 
+    def edit_order(
+        self,
+        id: str,  # noqa: A002 - ccxt's name
+        symbol: str,
+        type: str,  # noqa: A002 - ccxt's name
+        side: str,
+        amount: Any = None,
+        price: Any = None,
+        params: Any = None,
+    ) -> Any:
+        return _finish(self._policykit_amend(id, symbol, type, side, amount, price, params))
+
     def cancel_order(self, id: str, symbol: str | None = None, params: Any = None) -> Any:  # noqa: A002 - ccxt's name
         cancel = super().cancel_order  # type: ignore[misc]
         return _finish(self._policykit_cancel("order.cancel", symbol, cancel, id, symbol, params or {}))
@@ -233,6 +244,18 @@ class AsyncProtected(Streamed, Unified):
         params: Any = None,
     ) -> Any:
         return await self._policykit_create(symbol, type, side, amount, price, params)
+
+    async def edit_order(
+        self,
+        id: str,  # noqa: A002 - ccxt's name
+        symbol: str,
+        type: str,  # noqa: A002 - ccxt's name
+        side: str,
+        amount: Any = None,
+        price: Any = None,
+        params: Any = None,
+    ) -> Any:
+        return await self._policykit_amend(id, symbol, type, side, amount, price, params)
 
     async def cancel_order(self, id: str, symbol: str | None = None, params: Any = None) -> Any:  # noqa: A002
         cancel = super().cancel_order  # type: ignore[misc]

@@ -50,18 +50,18 @@ def without_store(error: StoreUnavailable) -> tuple[Reason, ...]:
     return (Reason(error.code, "store", f"{error}; orders that increase exposure wait for it", failure=True),)
 
 
-def unfit(order: Order, assessment: Assessment, adapter: TradingAdapter) -> tuple[Reason, ...]:
+def unfit(order: Order, assessment: Assessment, adapter: TradingAdapter, amends: Intent | None) -> tuple[Reason, ...]:
     """Return why an order cannot be sent whatever the checks say; empty: it can."""
     asks = order.action == "order.create" or (order.action == "account.configure" and order.symbol)
     if asks and not adapter.takes(order.symbol):
         return untraded(order, adapter)
-    adds = order.action == "order.amend" and not assessment.reduces and not assessment.reasons
+    adds = order.action == "order.amend" and amends is None and not assessment.reduces and not assessment.reasons
     return amend() if adds else ()
 
 
 def amend() -> tuple[Reason, ...]:
     """Say that an amend which adds something has no intent that would keep its reservation."""
-    message = "an amend that can increase is not tracked in this version; cancel the order and create a new one"
+    message = "an amend that can increase is tracked only through edit_order of a protected client"
     return (Reason("CHECK_MISSING", "order.action", message),)
 
 

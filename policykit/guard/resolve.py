@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 from policykit.orders.intent import Intent, Outcome
@@ -33,6 +34,12 @@ def resolve(
     store.event("resolved", {"intent": intent.id, "as": outcome, "by": by, "why": why}, now_ms)
     if outcome == "absent":
         store.outcome(intent.id, Outcome("absent", now_ms, closed=True, error=f"resolved by {by}"))
+        return None
+    if intent.amends is not None:  # no order of its own: the one that it changed is what it asked for
+        amended = Outcome("acknowledged", now_ms, quantity=intent.order.quantity, price=intent.order.price)
+        with suppress(KeyError):
+            store.outcome(intent.amends, amended)
+        store.outcome(intent.id, Outcome("settled", now_ms, closed=True, error=f"resolved by {by}"))
         return None
     executed = quantity if filled is None else filled
     store.outcome(intent.id, Outcome("settled", now_ms, filled=executed, closed=True, error=f"resolved by {by}"))

@@ -16,7 +16,7 @@ from policykit.guard.client_errors import ClientDenied, ClientOutcomeUnknown, cl
 from policykit.order import CANCELS, Order, PositionSide
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
-from policykit.orders.life import UNDECIDED, Answer, Decide, Placing, Record, place, suspects
+from policykit.orders.life import UNDECIDED, Answer, Decide, Placing, Record, RetryPlan, place, suspects
 from policykit.orders.words import meant, why
 from policykit.units import exact, plain
 
@@ -156,11 +156,16 @@ class Placement:
     def start(self) -> None:
         """Set `step` to the first step to do."""
         guard = self.guard
-        plan = guard.plan
         family = guard.family(self.order.symbol, guard.adapter.family(self.order))
         own_id = self.order.client_order_id is not None
-        self._steps = place(family, guard.clock_bound_ms, plan, self.now(), own_id=own_id)
+        self._steps = place(family, guard.clock_bound_ms, self._plan(), self.now(), own_id=own_id)
         self.step = next(self._steps)
+
+    def _plan(self) -> RetryPlan:
+        return self.guard.plan
+
+    def _admit(self, replaces: str | None) -> Admitted:
+        return self.guard.decide(self.order, replaces=replaces)
 
     def take(self, answer: Answer) -> None:
         """Take the answer to `step`, and set the next one; None: it is at its end."""
@@ -190,7 +195,7 @@ class Placement:
         else:
             self.guard.release(self.admitted)
             try:
-                self.admitted = self.guard.decide(self.order, replaces=step.replaces)
+                self.admitted = self._admit(step.replaces)
             except Denied as denied:
                 raise client_denied(denied.decision, str(denied)) from None
         self.reply = self.error = None

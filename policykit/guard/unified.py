@@ -13,6 +13,7 @@ from typing import Any, Final
 from policykit.errors import Denied
 from policykit.exchanges.base import CallFailed, Steps
 from policykit.guard.admission import CURRENT, Admitted
+from policykit.guard.amending import Amendment
 from policykit.guard.batch import Batch, Wish
 from policykit.guard.client_errors import ClientRefused, ReadWaits, SignAgain
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
@@ -115,6 +116,17 @@ class Unified:
         order, arguments = self._policykit_wish(symbol, kind, side, amount, price, params)
         await self._policykit_armed(order)
         return await self._policykit_place(Placement(self.policykit_gate.guard, order), arguments)
+
+    async def _policykit_amend(
+        self, ident: Any, symbol: Any, kind: Any, side: Any, amount: Any, price: Any, params: Any
+    ) -> Any:
+        await self._policykit_call(self.load_markets)  # type: ignore[attr-defined]
+        await self._policykit_priced((symbol,))
+        guard, params = self.policykit_gate.guard, dict(params or {})
+        amount, price = self._policykit_rounded(symbol, amount, price)
+        placement = Amendment.of(guard, ident, (symbol, kind, side), amount, price, params)
+        order = placement.order
+        return await self._policykit_place(placement, (order.type, order.side, order.quantity, order.price, {}))
 
     async def _policykit_priced(self, symbols: tuple[Any, ...]) -> None:
         """Read the first price of a market that the policy does not name; without one an increase is denied."""
@@ -235,6 +247,9 @@ class Unified:
             price = None
         token = CURRENT.set(placement.admitted)
         try:
+            if isinstance(placement, Amendment):
+                edit = super().edit_order  # type: ignore[misc]
+                return placement.sent(None, await self._policykit_call(edit, *placement.arguments(client_id)))
             full = params
             if client_id is not None:
                 given = {k: v for k, v in params.items() if k not in OWN_IDS}

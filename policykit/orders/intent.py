@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
@@ -69,6 +70,8 @@ class Intent:
     error: str | None = None
     #: What `filled` cost: quantity x price, summed over its fills; None: not known.
     cost: Decimal | None = None
+    #: The intent whose order this one changes (`order.amend`).
+    amends: str | None = None
 
     @property
     def open(self) -> bool:
@@ -100,6 +103,9 @@ class Outcome:
     error: str | None = None
     #: Cumulative, as `filled`: quantity x price, summed over the fills; None: not said.
     cost: Decimal | None = None
+    #: What the order is for now, where that is another quantity or price than the intent has: it was amended.
+    quantity: Decimal | None = None
+    price: Decimal | None = None
 
 
 def advance(intent: Intent, outcome: Outcome) -> Intent:
@@ -122,7 +128,7 @@ def advance(intent: Intent, outcome: Outcome) -> Intent:
     return Intent(  # by position, which is the quickest; `test_an_outcome_changes_only_what_it_says` holds the order
         intent.id,
         intent.account,
-        intent.order,
+        intent.order if outcome.quantity is None and outcome.price is None else _amended(intent.order, outcome),
         intent.client_order_id,
         intent.family,
         intent.holds,
@@ -142,4 +148,12 @@ def advance(intent: Intent, outcome: Outcome) -> Intent:
         intent.replaces,
         outcome.error or intent.error,
         cost,
+        intent.amends,
     )
+
+
+def _amended(order: Order, outcome: Outcome) -> Order:
+    now = copy(order)
+    now.quantity = order.quantity if outcome.quantity is None else outcome.quantity
+    now.price = order.price if outcome.price is None else outcome.price
+    return now

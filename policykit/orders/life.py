@@ -61,6 +61,8 @@ class Sighting(Protocol):
     def closed(self) -> bool: ...
     @property
     def cost(self) -> Decimal | None: ...
+    @property
+    def price(self) -> Decimal | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +202,31 @@ def answers(intent: Intent, found: Sighting) -> bool:
 def same_order(intent: Intent, found: Sighting) -> bool:
     """Tell whether a sighting can be this intent's order: an id that somebody used before may carry another body.
 
-    The exchange's quantity may be less than meant (rounded to its step), never more; nor can more fill than that.
+    The exchange's quantity may be less than meant (rounded to its step), never more, unless the exchange's own id says
+    that it is that order: then it was amended. Nor can more fill than that.
     """
     order = intent.order
     if found.symbol != order.symbol or found.side != order.side or found.quantity < 0 or found.filled < 0:
         return False
     if order.close_position:  # its quantity is whatever is held
         return True
-    return found.filled <= found.quantity and (order.quantity is None or found.quantity <= order.quantity)
+    if found.filled > found.quantity:
+        return False
+    return order.quantity is None or found.quantity <= order.quantity or _known(intent, found)
+
+
+def amended(intent: Intent, found: Sighting) -> tuple[Decimal | None, Decimal | None]:
+    """Return quantity and price of a sighting of this very order, where they differ from what is known of it."""
+    order = intent.order
+    if order.quantity is None or not _known(intent, found):
+        return None, None
+    resized = found.quantity > 0 and found.quantity != order.quantity
+    moved = order.price is not None and found.price and found.price != order.price
+    return found.quantity if resized else None, found.price if moved else None
+
+
+def _known(intent: Intent, found: Sighting) -> bool:
+    return intent.order_id is not None and intent.order_id == found.order_id
 
 
 def after_lookup(intent: Intent, sent_ms: int, found: Sighting | None, proof: Proof) -> Outcome | None:
@@ -231,12 +250,14 @@ def after_lookup(intent: Intent, sent_ms: int, found: Sighting | None, proof: Pr
 def _found(intent: Intent, sent_ms: int, found: Sighting) -> Outcome | None:
     if not same_order(intent, found):
         return None if intent.error == "ORDER_DIFFERS" else Outcome("unknown", sent_ms, error="ORDER_DIFFERS")
-    if found.closed:
-        return Outcome("settled", sent_ms, found.order_id, found.filled, True, cost=found.cost)
-    if intent.state not in UNDECIDED and found.filled <= intent.filled:
+    quantity, price = amended(intent, found)
+    state: State = "settled" if found.closed else "acknowledged" if intent.state == "acknowledged" else "found"
+    known = intent.state not in UNDECIDED and found.filled <= intent.filled and quantity is None and price is None
+    if known and not found.closed:
         return None
-    state: State = "acknowledged" if intent.state == "acknowledged" else "found"
-    return Outcome(state, sent_ms, found.order_id, found.filled, cost=found.cost)
+    return Outcome(
+        state, sent_ms, found.order_id, found.filled, found.closed, cost=found.cost, quantity=quantity, price=price
+    )
 
 
 def settle(intent: Intent, proof: Proof, plan: RetryPlan, now_ms: int) -> Settling:

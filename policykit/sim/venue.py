@@ -6,7 +6,7 @@ It shares no code with the engine, the adapters or the traits that are tested ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from policykit.sim.market import DEFAULT_SYMBOLS, STEP_MS, PricePath, Symbol, floor_to
@@ -213,12 +213,34 @@ class Venue:
 
     def cancel(self, symbol: Symbol, now_ms: int, order_id: int | None, client_order_id: str | None) -> Order:
         """Cancel an open order, or raise Rejected."""
+        order = self.resting(symbol, now_ms, order_id, client_order_id)
+        self._close(order, "CANCELED", now_ms)
+        return order
+
+    def resting(self, symbol: Symbol, now_ms: int, order_id: int | None, client_order_id: str | None) -> Order:
+        """Return an open order, look-ups may show it yet or not, or raise Rejected."""
         self.settle(now_ms)
         for order in self._open.values():
             if order.new.symbol is symbol and (order.id == order_id or order.new.client_order_id == client_order_id):
-                self._close(order, "CANCELED", now_ms)
                 return order
         raise Rejected("cancel", "Unknown order sent.")
+
+    def amend(self, order: Order, quantity: Decimal, price: Decimal, now_ms: int) -> None:
+        """Change quantity and price of an open limit order, or raise Rejected and leave it as it is."""
+        self.settle(now_ms)
+        if not order.is_open or order.new.type not in LIMITED or quantity <= order.filled():
+            raise Rejected("cancel", "Order cannot be amended.")
+        new = replace(order.new, price=price, quantity=quantity)
+        check_filters(new, quantity, price)
+        buys = new.side == "BUY"
+        asset, rest = (new.symbol.quote if buys else new.symbol.base), quantity - order.filled()
+        more = (rest * price if buys else rest) - order.locked
+        if self.balances[asset].free < more:
+            raise Rejected("order", "Account has insufficient balance for requested action.")
+        self._move(asset, -more, more, now_ms + order.quirks.lag_ms)
+        order.locked += more
+        order.new, order.quantity, order.updated_ms = new, quantity, now_ms
+        self._take(order, now_ms)
 
     def cancel_all(self, symbol: Symbol, now_ms: int) -> list[Order]:
         """Cancel every open order of a symbol, or raise Rejected if there is none."""

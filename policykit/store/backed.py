@@ -138,7 +138,7 @@ class LedgerStore(ABC):
         return True
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
-        _finite(outcome.filled, outcome.cost)
+        _finite(outcome.filled, outcome.cost, outcome.quantity, outcome.price)
         with self._step as ledger:
             if intent_id in ledger.open or intent_id in ledger.closed:
                 self._write("outcome", outcome.at_ms, outcome_to_dict, intent_id, outcome)

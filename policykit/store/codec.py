@@ -44,6 +44,8 @@ def intent_to_dict(intent: Intent, order: dict[str, Any] | None = None) -> dict[
     out["filled"] = plain(intent.filled)
     if intent.cost is not None:
         out["cost"] = plain(intent.cost)
+    if intent.amends is not None:
+        out["amends"] = intent.amends
     out["action"] = intent.order.action
     out["order"] = intent.order.to_dict() if order is None else order
     out["holds"] = [list(hold) for hold in intent.holds]
@@ -56,6 +58,7 @@ def intent_from_dict(data: dict[str, Any]) -> Intent:
         **{n: data[n] for n in _INTENT_PLAIN},
         filled=Decimal(data["filled"]),
         cost=Decimal(data["cost"]) if "cost" in data else None,
+        amends=data.get("amends"),
         order=Order.from_dict(data["order"], data["action"]),
         holds=tuple(Hold(*hold) for hold in data["holds"]),
     )
@@ -67,7 +70,7 @@ def outcome_to_dict(intent_id: str, outcome: Outcome) -> dict[str, Any]:
     for name in ("order_id", "signed_ms", "validity_ms", "error"):
         if getattr(outcome, name) is not None:
             out[name] = getattr(outcome, name)
-    for name in ("filled", "cost"):
+    for name in ("filled", "cost", "quantity", "price"):
         if getattr(outcome, name) is not None:
             out[name] = plain(getattr(outcome, name))
     if outcome.closed:
@@ -87,6 +90,8 @@ def outcome_from_dict(data: dict[str, Any], at_ms: int) -> Outcome:
         validity_ms=data.get("validity_ms"),
         error=data.get("error"),
         cost=Decimal(data["cost"]) if "cost" in data else None,
+        quantity=Decimal(data["quantity"]) if "quantity" in data else None,
+        price=Decimal(data["price"]) if "price" in data else None,
     )
 
 

@@ -31,7 +31,7 @@ from policykit.store.exposure import Exposure
 from policykit.store.positions import PositionState
 from policykit.store.trades import Trades
 from policykit.store.windows import Window, make
-from policykit.units import scale_down, scale_up
+from policykit.units import MAX_COUNTER, scale_down, scale_up
 
 #: Intents that are over are remembered for look-ups, for late fills, and for client order ids that must not come twice.
 CLOSED_INTENTS: Final = 2_000
@@ -242,6 +242,8 @@ class Ledger:
             self.closed[intent_id] = after
             return after
         self.open[intent_id] = after
+        if after.order is not before.order:
+            self._resize(after)
         self._mark_unknown(after)
         if not after.open:
             self._release(after)
@@ -286,6 +288,18 @@ class Ledger:
             signed = back if buy else -back
             self.held[intent_id] = (counter, held - signed)
             self._claim(counter, -signed, buy=buy)
+
+    def _resize(self, intent: Intent) -> None:
+        """Let the position hold of an order that was amended claim what can still fill of it, be that more or less.
+
+        The amend held what it added already; what the exchange shows counts, whatever the limit is.
+        """
+        counter, held = self.held.get(intent.id, ("", 0))
+        if counter:
+            buy = intent.order.side == "buy"
+            claims = min(scale_up(intent.remaining), MAX_COUNTER) * (1 if buy else -1)
+            self.held[intent.id] = (counter, claims)
+            self._claim(counter, claims - held, buy=buy)
 
     def _claim(self, counter: str, amount: int, *, buy: bool) -> None:
         """Add a signed amount to what is out on one side of a position; the opposite sign gives back."""

@@ -163,7 +163,7 @@ class ValkeyStore(Link):
             raise self._busy()
 
     def outcome(self, intent_id: str, outcome: Outcome) -> Intent:
-        finite(outcome.filled, outcome.cost)
+        finite(outcome.filled, outcome.cost, outcome.quantity, outcome.price)
         with self._lock:
             return self._outcome(intent_id, outcome)
 
@@ -191,7 +191,7 @@ class ValkeyStore(Link):
         """Read the position that an outcome moves, with its account's facts; nothing where it moves none."""
         counter = next((hold.counter for hold in intent.holds if hold.kind == "position"), None)
         idle = outcome.state in ("sent", "unknown", "acknowledged", "found") and not outcome.closed
-        if counter is None or (idle and not outcome.filled):
+        if counter is None or (idle and not outcome.filled and outcome.quantity is None):
             return {}
         account, _, key = counter.split("|", 2)
         fields = ["facts", *(f"{name}|{key}" for name in "bspu")]

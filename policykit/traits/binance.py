@@ -91,6 +91,7 @@ EXCHANGE: Final = Exchange(
             auto_borrow=False,  # POST /api/v3/order has no borrowing; sideEffectType is of /sapi/v1/margin/order only
             calls={
                 "order.create": "POST /api/v3/order",
+                "order.amend": "POST /api/v3/order/cancelReplace",
                 "order.cancel": "DELETE /api/v3/order",
                 "orders.cancel_all": "DELETE /api/v3/openOrders",
             },

@@ -50,6 +50,7 @@ STATE = OrderState(
     "PARTIALLY_FILLED",
     {name: value for name, value in ROW.items() if name != "orderListId"},
     Decimal("24000.0"),
+    price=Decimal("60000.0"),
 )
 
 

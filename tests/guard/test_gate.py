@@ -87,7 +87,8 @@ def test_a_refusal_says_what_to_do(start: Callable[..., World]) -> None:
     client = start().protected()
     said = {
         lambda: client.private_post_order({}): "use create_order or @enforce",
-        lambda: client.edit_order("1", *BUY): "cancel the order and create a new one",
+        lambda: client.edit_order("1", *BUY): "no open order 1 of this guard is known; cancel it and create a new one",
+        lambda: client.edit_orders([]): "use edit_order",
         lambda: client.create_orders([_member(0.1)]): "order 1 of 1, of which none was sent",
         lambda: client.create_order(*BUY, {"recvWindow": 60_000}): "leave recvWindow to policykit",
     }

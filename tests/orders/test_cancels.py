@@ -64,7 +64,7 @@ def test_an_open_order_behind_the_fence_of_its_cancel_was_not_cancelled() -> Non
 
 def test_recovery_ends_the_doubt_by_what_shows() -> None:
     """Cancelled or filled: settled with the cumulative quantity. Open behind the fence: the cancel was lost."""
-    asked = replace(OPEN, error="CANCEL_UNKNOWN")
+    asked = replace(OPEN, order_id="x1", client_order_id="pkone", error="CANCEL_UNKNOWN")
 
     def after(found_filled: int, *, closed: bool, at_ms: int) -> Outcome | None:
         steps = recover(asked, Proof(9_000), PLAN, at_ms)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from policykit.sim.dialects import binance_replace
 from policykit.sim.dialects.base import Reply, Route, World
 from policykit.sim.dialects.binance_forms import (
     Bad,
@@ -42,6 +43,16 @@ def place(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
     world.limits.count_order(_ACCOUNT, now_ms)
     default = "FULL" if new.type in {"LIMIT", "MARKET"} else "ACK"
     return Reply(200, order_placed(order, params.get("newOrderRespType", default)))
+
+
+def replace(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer POST /api/v3/order/cancelReplace."""
+    new = _read(world, params)
+    broken = world.limits.too_many_orders(_ACCOUNT, now_ms)
+    if broken is not None:
+        return bad(-1015, f"Too many new orders; current limit is {broken[0]} orders per {broken[1]}.", 429)
+    world.limits.count_order(_ACCOUNT, now_ms)
+    return binance_replace.replace(world, new, params, now_ms, quirks)
 
 
 def test(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
@@ -205,6 +216,7 @@ def _trades(params: Params) -> int:
 _TRADE, _READ = "enableSpotAndMarginTrading", "enableReading"
 _LIST: tuple[tuple[str, str, Any, Any, str], ...] = (
     ("POST /api/v3/order", "order", _one, place, _TRADE),
+    (binance_replace.NAME, "order", _one, replace, _TRADE),
     ("POST /api/v3/order/test", "other", _one, test, _TRADE),
     ("DELETE /api/v3/order", "cancel", _one, cancel, _TRADE),
     ("DELETE /api/v3/openOrders", "cancel", _one, cancel_all, _TRADE),

@@ -1,7 +1,7 @@
 """Bybit v5: orders of spot and of linear contracts, their fills, and the leverage. Inverse ones can only be read.
 
 Source: bybit-exchange/docs docs/v5/order (read 2026-11-21, see bybit_forms.py), position/leverage.mdx@0372c35a. Not
-simulated: spot's conditional orders (`StopOrder`; `tpslOrder` is), TP and SL attached to an order, borrowing, amending,
+simulated: spot's conditional orders (`StopOrder`; `tpslOrder` is), TP and SL attached to an order, borrowing,
 batches; each is refused with 10001, which says so.
 """
 
@@ -173,6 +173,21 @@ def cancel(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[st
     return acknowledged(order)
 
 
+def amend(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[str, Any]:
+    """Answer POST /v5/order/amend (amend-order.mdx): quantity, price, or both; the answer only says it was taken."""
+    number, link = str(params.get("orderId") or ""), str(params.get("orderLinkId") or "")
+    quantity, price = decimal(params, "qty"), decimal(params, "price")
+    if one_of(params, "category", "spot", "linear") == "spot":
+        found = world.venue.resting(_pair(world, params), now_ms, spot_number(number), None if number else link)
+        size = found.quantity if quantity is None else quantity
+        world.venue.amend(found, size, found.new.price or ZERO if price is None else price, now_ms)
+        return acknowledged(found)
+    order = world.linear.find(_listed(world, params), now_ms, contract_number(number), None if number else link)
+    size = order.quantity if quantity is None else quantity
+    world.linear.amend(order, size, order.price or ZERO if price is None else price, now_ms)
+    return acknowledged(order)
+
+
 def cancel_all(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[str, Any]:
     """Answer POST /v5/order/cancel-all: what is open of a symbol, conditional orders too."""
     if one_of(params, "category", "spot", "linear") == "spot":
@@ -320,6 +335,7 @@ class Write(NamedTuple):
 
 WRITES: Final = {
     ("POST", "/v5/order/create"): Write("order", create),
+    ("POST", "/v5/order/amend"): Write("order", amend),
     ("POST", "/v5/order/cancel"): Write("cancel", cancel),
     ("POST", "/v5/order/cancel-all"): Write("cancel", cancel_all),
     ("POST", "/v5/position/set-leverage"): Write("other", set_leverage),
