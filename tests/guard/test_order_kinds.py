@@ -71,8 +71,8 @@ SPOT: dict[str, tuple[Call, str, str]] = {
     "OCO": (lambda c: c.private_post_orderlist_oco({"symbol": "BTCUSDT"}), RAW, RAW),
     "OTO": (lambda c: c.private_post_orderlist_oto({"symbol": "BTCUSDT"}), RAW, RAW),
     "OTOCO": (lambda c: c.private_post_orderlist_otoco({"symbol": "BTCUSDT"}), RAW, RAW),
-    "moved": (lambda c: c.edit_limit_order("1", SYMBOL, "buy", 0.01, 59_000), RAW, RAW),
-    "amended": (lambda c: c.edit_order("1", SYMBOL, "limit", "buy", 0.02, 59_000), RAW, RAW),
+    "moved": (lambda c: c.edit_limit_order("999", SYMBOL, "buy", 0.01, 59_000), RAW, RAW),
+    "amended": (lambda c: c.edit_order("999", SYMBOL, "limit", "buy", 0.02, 59_000), RAW, RAW),
     "cancelled and replaced": (lambda c: c.private_post_order_cancelreplace({"symbol": "BTCUSDT"}), RAW, RAW),
     "reduceOnly on spot": (order(SYMBOL, "limit", "buy", 0.01, 59_000, reduceOnly=True), OTHER, HALT),
     "on margin": (order(SYMBOL, "limit", "sell", 0.01, 61_000, marginMode="cross"), OTHER, OTHER),
@@ -91,7 +91,7 @@ PERP: dict[str, tuple[Call, str, str]] = {
         order(SWAP, "limit", "sell", 0.1, 65_000, reduceOnly=True), "LIMIT sell 0.1", "LIMIT sell 0.1",
     ),
     "stop attached": (order(SWAP, "limit", "buy", 0.01, 59_000, stopLoss={"triggerPrice": 58_000}), OTHER, HALT),
-    "amended": (lambda c: c.edit_order("1", SWAP, "limit", "buy", 0.02, 59_000), RAW, RAW),
+    "amended": (lambda c: c.edit_order("999", SWAP, "limit", "buy", 0.02, 59_000), RAW, RAW),
     "amended raw": (lambda c: c.fapiPrivatePutOrder({"symbol": "BTCUSDT"}), RAW, RAW),
     "batch raw": (lambda c: c.fapiPrivatePostBatchOrders({"batchOrders": "[]"}), RAW, RAW),
     "margin taken out": (lambda c: c.reduce_margin(SWAP, 1), RAW, RAW),
@@ -163,7 +163,7 @@ def test_an_amend_that_can_increase_is_refused(start: Callable[..., World]) -> N
     )  # fmt: skip
     passes = [meant("buy", "0.005", 59_000, "0.01"), meant("sell", "0.02", 62_000, "0.01")]
     for wish in (grows, moves, strange):
-        with pytest.raises(Denied, match="an amend that can increase is not tracked in this version; cancel the order"):
+        with pytest.raises(Denied, match="an amend that can increase is tracked only through edit_order"):
             amend(wish)
     for wish in passes:
         amend(wish)

@@ -66,6 +66,7 @@ class Seen(NamedTuple):
     filled: Decimal
     closed: bool
     cost: Decimal | None = None
+    price: Decimal | None = None
 
 
 @dataclass(slots=True)
