@@ -99,6 +99,8 @@ def _unfit(guard: Guard, order: Order, target: Intent) -> str | None:
     how = guard.adapter.amending(order)
     if how is None:
         return f"an amend of such an order is not tracked on {guard.adapter.id}; {_INSTEAD}"
+    if order.quantity is None:
+        return f"an order in quote quantity has no quantity to amend; {_INSTEAD}"
     if target.state not in ("acknowledged", "found") or target.order_id is None:
         return f"the outcome of order {target.client_order_id} is not known yet; wait until it is settled"
     if how == "replaces" and target.filled:

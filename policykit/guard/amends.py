@@ -41,12 +41,9 @@ def swapped(holds: tuple[Hold, ...], order: Order, target: Intent) -> tuple[Hold
     Limits are raised by what the other one holds already, since of the two only one can fill; what an order counts
     for (`max_open_orders`) it counts for in the other one's place.
     """
+    assert order.quantity is not None
     claim = next((hold for hold in target.holds if hold.kind == "position"), None)
-    if claim is None or order.quantity is None:
-        return holds
-    whole = scale_up(order.quantity)
-    if whole > MAX_COUNTER:
-        return holds
+    whole = min(MAX_COUNTER, scale_up(order.quantity))
     out: list[Hold] = []
     for hold in holds:
         if hold.kind == "position":
