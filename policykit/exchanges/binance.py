@@ -188,10 +188,7 @@ class Binance(TradingAdapter):
 
     def amending(self, order: Order) -> Literal["in_place", "replaces"] | None:
         """Tell how an order is amended: on spot a limit order by another in its place, a contract's in place."""
-        if _contract(order.symbol):
-            return _USDM.amending(order)
-        plain = order.type in ("limit", "limit_maker") and order.stop_price is None and not order.trailing
-        return "replaces" if plain else None
+        return _USDM.amending(order) if _contract(order.symbol) else binance_amends.spot_kind(order)
 
     def amend_params(self, order: Order, client_order_id: str | None) -> dict[str, Any]:
         """Return ccxt params of `edit_order`."""

@@ -8,7 +8,7 @@ errors.md, -2021 and -2022 (a5e0bc3); developers.binance.com usds-margined-futur
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from policykit.exchanges.base import Failure
 from policykit.order import Order
@@ -27,6 +27,12 @@ _PARTIAL: Final = "-2021"
 _NEITHER: Final = "-2022"
 _CODE: Final = re.compile(r'"code"\s*:\s*(-[0-9]{1,5})')
 _NEW: Final = re.compile(r'"newOrderResponse"\s*:\s*\{[^{}]*?"code"\s*:\s*(-[0-9]{1,5})')
+
+
+def spot_kind(order: Order) -> Literal["replaces"] | None:
+    """Tell that a plain limit order of spot is amended by another in its place; None: of others it is not known."""
+    plain = order.type in ("limit", "limit_maker") and order.stop_price is None and not order.trailing
+    return "replaces" if plain else None
 
 
 def spot_params(order: Order, client_order_id: str | None) -> dict[str, Any]:

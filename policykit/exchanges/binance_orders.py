@@ -14,7 +14,7 @@ from policykit.exchanges.decided import ROUNDING, own_trades
 from policykit.order import Order
 from policykit.units import exact
 
-#: All that may stand in the request; an iceberg, a trailing or a pegged order, a loan is another order.
+#: All that may stand in the request; an iceberg or a pegged order, a loan is another order.
 _ALLOWED: Final = frozenset(
     (
         "symbol",
@@ -25,6 +25,7 @@ _ALLOWED: Final = frozenset(
         "quoteOrderQty",
         "price",
         "stopPrice",
+        "trailingDelta",
         "newClientOrderId",
         "newOrderRespType",
         "selfTradePreventionMode",
@@ -56,6 +57,8 @@ def differs(order: Order, url: str, body: str | None) -> str | None:
     if ("MARKET" in sent.get("type", "") or "price" not in sent) != (order.price is None or order.type == "market"):
         return f"the type is {sent.get('type')}, decided was {order.type}"
     replacing = order.action == "order.amend"
+    if ("trailingDelta" in sent) != order.trailing:
+        return "trailingDelta is set, which was not decided on" if "trailingDelta" in sent else "it does not trail"
     other = sorted(set(sent) - _ALLOWED - (_REPLACING if replacing else frozenset()))
     if replacing and (otherwise := replaces_otherwise(sent)) is not None:
         return otherwise
@@ -106,6 +109,8 @@ def _prices(order: Order, sent: dict[str, str]) -> str | None:
         if name not in sent or (name == "price" and "MARKET" in sent["type"]):
             continue
         price = exact(sent[name])
+        if name == "stopPrice" and order.trailing:
+            continue  # where it begins to follow the price; what triggers it is near the mark
         if meant is None:
             return f"{name} is {price}, decided was {meant}"
         worse = price - meant if order.side == "buy" else meant - price

@@ -69,11 +69,12 @@ INCOMES: Final = {
     "BONUS_RECOLLECT": "bonus",
     "INTEREST": "interest",
 }
-#: All that may stand in a request for an order; attached TP and SL, a loan, another trigger is another order.
+#: All that may stand in a request for an order; a leg with a price of its own, a loan is another order.
 _ALLOWED: Final = frozenset(
     (
         *("category", "symbol", "side", "orderType", "qty", "price", "timeInForce", "orderLinkId", "marketUnit"),
         *("orderFilter", "triggerPrice", "isLeverage", "smpType"),
+        *("stopLoss", "takeProfit", "slOrderType", "tpOrderType"),
         *("triggerDirection", "reduceOnly"),  # of contracts only; ccxt writes them for a stop on spot, too
     )
 )
@@ -389,7 +390,7 @@ def differs(order: Order, body: str | None) -> str | None:
             return "a parameter stands in the request twice"
         if order.action == "order.amend":
             return _amend(order, sent)
-        return _kind(order, sent) or _size(order, sent) or _prices(order, sent)
+        return _kind(order, sent) or _size(order, sent) or _prices(order, sent) or _legs(order, sent)
     except (ValueError, TypeError):
         return "it cannot be read"
 
@@ -426,6 +427,19 @@ def _kind(order: Order, sent: dict[str, str]) -> str | None:
     if said != meant:
         return f"timeInForce is {said}, decided was {meant}"
     return own_trades(order, sent.get("smpType"))
+
+
+def _legs(order: Order, sent: dict[str, str]) -> str | None:
+    """Hold TP and SL that are attached to an order: exits at the market, of which one cancels the other."""
+    legs = (("stopLoss", "slOrderType", order.stop_loss_price), ("takeProfit", "tpOrderType", order.take_profit_price))
+    for name, kind, meant in legs:
+        if name in sent and meant is None:
+            return f"{name} is set, which was not decided on"
+        if name not in sent and meant is not None:
+            return f"{name} is missing, decided was {meant}"
+        if meant is not None and (sent.get(kind) != "Market" or abs(exact(sent[name]) - meant) > meant * ROUNDING):
+            return f"{name} is {sent[name]} ({sent.get(kind)}), decided was {meant} (Market)"
+    return None
 
 
 def _size(order: Order, sent: dict[str, str]) -> str | None:

@@ -98,7 +98,7 @@ def _true(value: Any) -> bool:
 def _attached(leg: Any) -> Any:
     """Return the trigger of a leg that is attached to an entry."""
     if not isinstance(leg, Mapping):
-        return None if leg is None else leg
+        return number(leg)
     return number(leg.get("triggerPrice", leg.get("stopPrice")))
 
 

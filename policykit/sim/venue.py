@@ -46,6 +46,10 @@ class NewOrder:
     price: Decimal | None = None
     stop_price: Decimal | None = None
     time_in_force: str = "GTC"
+    #: How far the price must come back from its best for the order to trigger, in hundredths of a percent.
+    trailing_delta: int | None = None
+    #: Exits that are placed once it has filled, of which one cancels the other: (type, stop price).
+    attached: tuple[tuple[str, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,10 @@ class Order:
     locked: Decimal = ZERO
     updated_ms: int = 0
     trades: list[Trade] = field(default_factory=list)
+    #: The best price that a trailing order has seen.
+    best: Decimal | None = None
+    #: The exit that is cancelled when this one triggers; only one of the two locks what both would sell.
+    partner: int | None = None
 
     @property
     def visible_ms(self) -> int:
@@ -330,7 +338,8 @@ class Venue:
         """Let a resting order meet the price of one step."""
         bid, ask = self.touch(order.new.symbol, at_ms)
         if not order.working:
-            if _triggers(order.new, bid, ask):
+            if _trails(order, bid, ask) if order.new.trailing_delta else _triggers(order.new, bid, ask):
+                self._alone(order, ask, at_ms)
                 order.working = True
                 self._take(order, at_ms)
         elif at_ms > order.updated_ms and _crosses(order.new, bid, ask):
@@ -340,6 +349,33 @@ class Venue:
                 step = order.new.symbol.step
                 part = min(rest, max(floor_to(order.quantity / PART_STEPS, step), step))
             self._fill(order, part, order.new.price or ask, True, at_ms)
+
+    def _attach(self, entry: Order, at_ms: int) -> None:
+        """Place the exits of an entry that has filled, for what came in; they have no client order id."""
+        new = entry.new
+        buys = new.side == "BUY"
+        fees = sum((trade.fee for trade in entry.trades), ZERO) if buys else ZERO
+        size = floor_to(entry.filled() - fees, new.symbol.step)
+        first: Order | None = None
+        for kind, stop in new.attached:
+            exit_ = NewOrder(new.symbol, "SELL" if buys else "BUY", kind, "", size, stop_price=stop)
+            order = Order(len(self.orders) + 1, exit_, size, at_ms, entry.quirks, working=False, updated_ms=at_ms)
+            if first is None:
+                self._lock(order, stop)
+                first = order
+            else:
+                first.partner, order.partner = order.id, first.id
+            self.orders[order.id] = self._open[order.id] = order
+            self.on_accept(order)
+
+    def _alone(self, order: Order, ask: Decimal, at_ms: int) -> None:
+        """Cancel the other exit of a pair of which one triggers; what it locked is this one's."""
+        other = self._open.get(order.partner or 0)
+        if other is not None:
+            other.partner = None
+            self._close(other, "CANCELED", at_ms)
+            if not order.locked:
+                self._lock(order, ask)
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal, maker: bool, at_ms: int) -> None:
         symbol, buys = order.new.symbol, order.new.side == "BUY"
@@ -369,6 +405,11 @@ class Venue:
         self._move(asset, order.locked, -order.locked, at_ms + order.quirks.lag_ms)
         order.locked = ZERO
         self._open.pop(order.id, None)
+        other = self._open.get(order.partner or 0)
+        if other is not None and not other.locked:
+            self._lock(other, other.new.stop_price or ZERO)
+        if status == "FILLED" and order.new.attached:
+            self._attach(order, at_ms)
         if status != "FILLED":
             self.on_report(Report(order, status, at_ms))
 
@@ -389,6 +430,23 @@ def _crosses(new: NewOrder, bid: Decimal, ask: Decimal) -> bool:
     if new.price is None:
         return True
     return new.price >= ask if new.side == "BUY" else new.price <= bid
+
+
+def _trails(order: Order, bid: Decimal, ask: Decimal) -> bool:
+    """Follow the price, from the stop price on where there is one, and tell whether it came back by the delta.
+
+    Binance, faqs/trailing-stop-faq.md: a stop-loss sale and a take-profit buy follow the highest price, the others the
+    lowest.
+    """
+    new = order.new
+    if order.best is None and not _triggers(new, bid, ask):
+        return False
+    share = Decimal(new.trailing_delta or 0) / 10_000
+    if (new.side == "BUY") == new.type.startswith("STOP_LOSS"):
+        order.best = ask if order.best is None else min(order.best, ask)
+        return ask >= order.best * (1 + share)
+    order.best = bid if order.best is None else max(order.best, bid)
+    return bid <= order.best * (1 - share)
 
 
 def _triggers(new: NewOrder, bid: Decimal, ask: Decimal) -> bool:

@@ -65,7 +65,10 @@ SPOT: dict[str, tuple[Call, str, str]] = {
         order(SYMBOL, "limit", "sell", 0.01, 62_500, takeProfitPrice=62_000),
         "TAKE_PROFIT_LIMIT sell 0.01", "TAKE_PROFIT_LIMIT sell 0.01",
     ),
-    "trailing on spot": (order(SYMBOL, "stop_loss_limit", "sell", 0.01, 58_000, trailingDelta=100), OTHER, OTHER),
+    "trailing on spot": (
+        order(SYMBOL, "stop_loss_limit", "sell", 0.01, 58_000, trailingDelta=100),
+        "STOP_LOSS_LIMIT sell 0.01", "STOP_LOSS_LIMIT sell 0.01",
+    ),
     "stop attached": (order(SYMBOL, "limit", "buy", 0.01, 59_000, stopLoss={"triggerPrice": 58_000}), OTHER, HALT),
     "target attached": (order(SYMBOL, "limit", "buy", 0.01, 59_000, takeProfit={"triggerPrice": 62_000}), OTHER, HALT),
     "OCO": (lambda c: c.private_post_orderlist_oco({"symbol": "BTCUSDT"}), RAW, RAW),

@@ -22,14 +22,17 @@ from policykit.sim.dialects.binance_forms import (
     symbol_of,
     trade_listed,
     which,
+    whole,
 )
 from policykit.sim.limits import LimitSizes
-from policykit.sim.venue import LIMITED, TRIGGERED, NewOrder, Order, Quirks, check_filters
+from policykit.sim.venue import LIMITED, TRIGGERED, NewOrder, Order, Quirks, Rejected, check_filters
 
 Params = Mapping[str, str]
 _TYPES = LIMITED | TRIGGERED | {"MARKET"}
 _TIMES = {"GTC", "IOC", "FOK"}
 _ACCOUNT = "main"
+#: filters.md, TRAILING_DELTA: the usual least and most, in hundredths of a percent.
+_TRAILING = (10, 2_000)
 UID = 354_937_868
 
 
@@ -77,7 +80,10 @@ def _read(world: World, params: Params) -> NewOrder:
         raise Bad(-1136, "Invalid newOrderRespType.")
     needed = ["timeInForce"] if kind in LIMITED - {"LIMIT_MAKER"} else []
     needed += ["price"] if kind in LIMITED else []
-    needed += ["stopPrice"] if kind in TRIGGERED else []
+    trailing = whole(params, "trailingDelta") if kind in TRIGGERED else None
+    if trailing is not None and not _TRAILING[0] <= trailing <= _TRAILING[1]:
+        raise Rejected("filter", "Filter failure: TRAILING_DELTA")
+    needed += ["stopPrice"] if kind in TRIGGERED and trailing is None else []
     needed += [] if kind == "MARKET" and "quoteOrderQty" in params else ["quantity"]
     for name in needed:
         need(params, name)
@@ -93,6 +99,7 @@ def _read(world: World, params: Params) -> NewOrder:
         price=decimal(params, "price"),
         stop_price=decimal(params, "stopPrice"),
         time_in_force=in_force,
+        trailing_delta=trailing,
     )
 
 

@@ -1,8 +1,8 @@
 """Bybit v5: orders of spot and of linear contracts, their fills, and the leverage. Inverse ones can only be read.
 
 Source: bybit-exchange/docs docs/v5/order (read 2026-11-21, see bybit_forms.py), position/leverage.mdx@0372c35a. Not
-simulated: spot's conditional orders (`StopOrder`; `tpslOrder` is), TP and SL attached to an order, borrowing,
-batches; each is refused with 10001, which says so.
+simulated: spot's conditional orders (`StopOrder`; `tpslOrder` is), TP and SL attached to an order of a contract, or
+with a price of their own, borrowing, batches; each is refused with 10001, which says so.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LINK: Final = re.compile(r"[A-Za-z0-9_-]{1,36}\Z")
 _TIMES: Final = ("GTC", "IOC", "FOK", "PostOnly")
 _LEGS: Final[dict[str, Side]] = {"0": "BOTH", "1": "LONG", "2": "SHORT"}
 #: Parameters of an order that would make it another one, and are not simulated.
-_UNKNOWN: Final = ("takeProfit", "stopLoss", "orderIv", "slippageTolerance", "tpLimitPrice", "slLimitPrice")
+_UNKNOWN: Final = ("orderIv", "slippageTolerance", "tpLimitPrice", "slLimitPrice")
 
 
 def create(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[str, Any]:
@@ -57,7 +57,15 @@ def create(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[st
         raise Bad(10001, f"Request parameter error: {other or 'isLeverage'} is not simulated.")
     if one_of(params, "category", "spot", "linear") == "spot":
         return acknowledged(_create_spot(world, params, now_ms, quirks))
+    if _attached(params):
+        raise Bad(10001, "Request parameter error: TP and SL of a contract are not simulated.")
     return acknowledged(_create_contract(world, params, now_ms, quirks))
+
+
+def _attached(params: Params) -> tuple[tuple[str, Decimal], ...]:
+    """Read TP and SL attached to an order (create-order.mdx): a spot limit order may have them, at the market here."""
+    told = (("STOP_LOSS", decimal(params, "stopLoss")), ("TAKE_PROFIT", decimal(params, "takeProfit")))
+    return tuple((kind, price) for kind, price in told if price)
 
 
 def _link(params: Params) -> str:
@@ -90,6 +98,10 @@ def _create_spot(world: World, params: Params, now_ms: int, quirks: Quirks) -> O
             raise Bad(10001, "Request parameter error: a spot order with triggerPrice is simulated as tpslOrder only.")
         rises = trigger > world.venue.path.mid(symbol, now_ms)
         kind = ("STOP_LOSS" if rises == (side == "BUY") else "TAKE_PROFIT") + ("_LIMIT" if limit else "")
+    attached = _attached(params)
+    priced = "Limit" in (params.get("slOrderType"), params.get("tpOrderType"))
+    if attached and (not limit or trigger is not None or priced):
+        raise Bad(10001, "Request parameter error: TP and SL at the market of a limit order are simulated only.")
     # create-order.mdx: a market buy is by value unless `marketUnit` says otherwise.
     unit = str(params.get("marketUnit") or ("quoteCoin" if side == "BUY" else "baseCoin"))
     by_value = kind == "MARKET" and unit == "quoteCoin"
@@ -105,6 +117,7 @@ def _create_spot(world: World, params: Params, now_ms: int, quirks: Quirks) -> O
         price=price,
         stop_price=trigger,
         time_in_force="GTC" if in_force == "PostOnly" else in_force,
+        attached=attached,
     )
     try:
         return world.venue.place(new, now_ms, quirks)
