@@ -154,7 +154,8 @@ class Gate:
         if signed.at_ms > guard.now() + behind_ms + guard.clock_bound_ms:
             why = f"{call.name}: signed {signed.at_ms - guard.now()} ms ahead of this host's clock; the bound is "
             return "CLOCK_SKEW", f"{why}{guard.clock_bound_ms} ms (clock.max_skew)"
-        admitted.signed_ms, admitted.validity_ms = signed.at_ms, signed.validity_ms
+        # INVARIANT I11: the fence counts on our clock; where that is ahead of the one signed by, from when it was sent.
+        admitted.signed_ms, admitted.validity_ms = max(signed.at_ms, guard.now()), signed.validity_ms
         return None
 
     def _named(self, intent: Intent, url: str, body: str | None) -> bool:

@@ -190,9 +190,7 @@ class Maintenance:
 
     def _facts(self, client: Any) -> None:
         guard, currency = self.guard, self.guard.policy.model.account.currency
-        before = guard.now()
-        server = run(guard.adapter, client, guard.adapter.server_time(), guard.clock)
-        after = guard.now()
+        skew_ms = self._skew(client)
         account = self._account(client)
         owed = self._owed(client)
         symbols = self._symbols(client, account, owed or {})
@@ -218,12 +216,18 @@ class Maintenance:
                 position_mode=account.position_mode,
                 margin_ratio=account.margin_ratio,
                 borrowed=debt_of(owed, marks, currency),
-                skew_ms=(before + after) // 2 - server,
+                skew_ms=skew_ms,
                 day_start_ms=day_ms,
                 week_start_ms=week_start_ms(guard.policy, account.as_of_ms),
             )
         )
         self.reconciler.round(client, account)
+
+    def _skew(self, client: Any) -> int:
+        """Measure how far the host's clock is ahead of the exchange's, ms. Raise CallFailed."""
+        guard, before = self.guard, self.guard.now()
+        server = run(guard.adapter, client, guard.adapter.server_time(), guard.clock)
+        return (before + guard.now()) // 2 - server
 
     def _account(self, client: Any) -> LiveAccount:
         """Read the account; where only a person can mend why that fails, increases are denied with that reason."""
@@ -320,9 +324,15 @@ class Maintenance:
             guard.looked(intent, asked=asked, fence=fence)
         if not asked:
             return Answer(guard.now(), sent_ms=sent, asked=False)
-        skew = guard.facts().skew_ms
-        clock_ok = skew is not None and abs(skew) <= guard.clock_bound_ms
-        return Answer(guard.now(), sent_ms=sent, found=found, clock_ok=clock_ok)
+        proves = found is None and fence is not None and sent > fence
+        return Answer(guard.now(), sent_ms=sent, found=found, clock_ok=proves and self._clock_ok(client))
+
+    def _clock_ok(self, client: Any) -> bool:
+        """Tell whether the fence has passed on the exchange's clock too, which is asked: ours may have stepped since."""
+        try:
+            return abs(self._skew(client)) <= self.guard.clock_bound_ms
+        except CallFailed:
+            return False
 
     def _open_orders(self, client: Any) -> None:
         """Hold open intents against the exchange's list; what left the list is looked up, since only that tells why."""
