@@ -328,7 +328,7 @@ class Maintenance:
         return Answer(guard.now(), sent_ms=sent, found=found, clock_ok=proves and self._clock_ok(client))
 
     def _clock_ok(self, client: Any) -> bool:
-        """Tell whether the fence has passed on the exchange's clock too, which is asked: ours may have stepped since."""
+        """Tell whether our clock is within the bound; it may have stepped since the last round, so ask the exchange."""
         try:
             return abs(self._skew(client)) <= self.guard.clock_bound_ms
         except CallFailed:

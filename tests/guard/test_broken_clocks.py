@@ -1,4 +1,4 @@
-"""A host's clock that steps by an hour while an order is unknown: nothing is held for absent too early, nothing is lost."""
+"""A host's clock that steps by an hour while an order is unknown: nothing is absent too early, nothing is lost."""
 
 from __future__ import annotations
 
