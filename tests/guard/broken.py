@@ -52,17 +52,21 @@ class Venue(NamedTuple):
     config: dict[str, Any]
 
 
-def venue(exchange: str) -> Venue:
-    """Return what a test of an exchange needs; a caller is kept 1 s."""
+def venue(exchange: str, cap: str) -> Venue:
+    """Return what a test of an exchange needs; a caller is kept 1 s. `cap` is of the position."""
     config: dict[str, Any] = {"timeout": 3_000}
     if exchange == "binanceusdm":
         setup: dict[str, Any] = {"margin": {"USDT": 20_000}, "grants": {"read", "trade.derivatives"}}
-        symbol, text = SWAP, contract_policy(exchange)
+        symbol, text = SWAP, contract_policy(exchange, position=cap)
     else:
         setup = {"balances": {"USDT": Decimal(90_000), "BTC": HELD}}
         symbol, text = SYMBOL, BYBIT if exchange == "bybit" else policy_text()
         config |= {"options": {"fetchMarkets": {"types": ["spot"]}}} if exchange == "bybit" else {}
-    text = text.replace("10% of equity", "50% of equity").replace("30s}", "30s, wait: 1s}")
+    text = (
+        text.replace("10% of equity", cap)
+        .replace("max_open_orders: 20", "max_open_orders: 200")
+        .replace("30s}", "30s, wait: 1s}")
+    )
     return Venue(symbol, {"text": text, "dialect": exchange, **setup}, config)
 
 
@@ -173,6 +177,15 @@ class Broken:
             assert intent.open or intent.filled == self._filled(order.client_order_id), (intent.state, intent.error)
         assert all(intent.error for intent in known.values() if intent.state == "unknown"), "unknown without a reason"
 
+    def settle(self) -> None:
+        """Resolve what only a person can."""
+        for intent in self.ours().values():
+            if intent.state in UNDECIDED:
+                assert intent.error, "unknown without a reason"
+                executed = {order.client_order_id for order in self.sent_orders()}
+                assert intent.client_order_id not in executed, "what was executed is found"
+                self._resolve(intent)
+
     def _settled(self) -> None:
         """After healing every intent is settled as the exchange has it; what never was may wait for a person."""
         executed = {order.client_order_id for order in self.sent_orders()}
@@ -200,9 +213,9 @@ class Broken:
 
 
 @contextmanager
-def broken(folder: Path, exchange: str, kind: str) -> Iterator[Broken]:
+def broken(folder: Path, exchange: str, kind: str, cap: str = "15000 USDT") -> Iterator[Broken]:
     """Start a world on an exchange, and a bot in it."""
-    where = venue(exchange)
+    where = venue(exchange, cap)
     with world(folder, **where.setup) as started:
         if exchange == "binanceusdm":
             started.sim.hold(where.symbol, HELD, entry=60_000)
