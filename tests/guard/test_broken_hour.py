@@ -102,7 +102,7 @@ def test_I1_an_hour_in_a_broken_world(folder: Path, tier: Callable[[int, int], i
     with broken(folder, exchange, kind, cap=f"{CAP} USDT") as world:
         world.world.sim.strike(*weather(f"{exchange} {kind}"))
         loop = Loop(world, f"{exchange} {kind}")
-        for _ in range(tier(20, 720)):
+        for _ in range(tier(12, 720)):
             loop.signal()
         struck = world.world.sim.truth.fault_counts()
         assert sum(struck.values()) > 3, "nothing went wrong"

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from policykit.guard import Guard
+from tests.guard.bots import KINDS, Bot, bot
 from tests.guard.world import World, world
 
 
@@ -23,3 +25,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., World]]:
             return stack.enter_context(world(folder, *faults, **more))
 
         yield begin
+
+
+@pytest.fixture(params=KINDS)
+def trading(request: pytest.FixtureRequest) -> Iterator[Callable[..., Bot]]:
+    """Give stock ccxt: `trading(world)` bare, `trading(world, guard)` behind the policy; sync and async."""
+    with ExitStack() as stack:
+
+        def make(world: World, guard: Guard | None = None, **config: Any) -> Bot:
+            return stack.enter_context(bot(world, request.param, guard, **config))
+
+        yield make

@@ -9,6 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
+from tests.guard.bots import Bot
 from tests.guard.world import SYMBOL, World
 
 BOTS = 4
@@ -28,10 +29,12 @@ def look(clients: list[Any]) -> Iterator[Exception]:
                 yield error
 
 
-def test_bare_the_address_is_banned_and_nobody_can_leave(start: Callable[..., World]) -> None:
+def test_bare_the_address_is_banned_and_nobody_can_leave(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """Control: 429s that each bot takes for its own, then a 418; the exit is refused, and the position stays."""
     world = start(balances=HELD)
-    clients = [world.sim.client() for _ in range(BOTS)]
+    clients = [trading(world) for _ in range(BOTS)]
     met = list(look(clients))
     assert world.sim.truth.throttled > 0
     assert world.sim.truth.bans > 0
@@ -41,10 +44,12 @@ def test_bare_the_address_is_banned_and_nobody_can_leave(start: Callable[..., Wo
     assert world.sim.position("BTC") == Decimal("0.1")
 
 
-def test_with_policykit_one_budget_is_shared_and_exits_keep_their_reserve(start: Callable[..., World]) -> None:
+def test_with_policykit_one_budget_is_shared_and_exits_keep_their_reserve(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """Four guards of one store: no 429, no ban, and the exit leaves in the very minute that is spent on looking."""
     world = start(balances=HELD)
-    clients = [world.protected(world.guard()) for _ in range(BOTS)]
+    clients = [trading(world, world.guard()) for _ in range(BOTS)]
     for client in clients:
         client.load_markets()
     world.clock.advance(60 - world.clock.now_ms() / 1000 % 60)
@@ -57,11 +62,13 @@ def test_with_policykit_one_budget_is_shared_and_exits_keep_their_reserve(start:
     assert world.sim.position("BTC") == 0
 
 
-def test_a_legitimate_read_and_entry_pass_in_the_next_minute(start: Callable[..., World]) -> None:
+def test_a_legitimate_read_and_entry_pass_in_the_next_minute(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """The allowance is there again: what waited is done, whoever spent it before."""
     world = start(balances=HELD)
     guards = [world.guard() for _ in range(BOTS)]
-    clients = [world.protected(guard) for guard in guards]
+    clients = [trading(world, guard) for guard in guards]
     assert list(look(clients))
     world.clock.advance(60)
     guards[0].maintain()

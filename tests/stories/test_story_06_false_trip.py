@@ -10,6 +10,7 @@ import pytest
 
 from policykit.errors import Denied
 from policykit.guard import Guard
+from tests.guard.bots import Bot
 from tests.guard.world import PRICE, SYMBOL, World, policy_text
 
 #: 1 BTC at 60,000 and 40,000 USDT: equity 100,000, of which 3 % may be lost in a day.
@@ -53,10 +54,12 @@ def codes(client: Any) -> list[str]:
     return [reason.code for reason in denied.value.decision.reasons]
 
 
-def test_bare_it_trips_on_a_withdrawal_and_hides_behind_a_deposit(start: Callable[..., World]) -> None:
+def test_bare_it_trips_on_a_withdrawal_and_hides_behind_a_deposit(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """Control: 5,000 taken out are no loss and stop it; 3,500 lost are one, and 5,000 paid in hide them."""
     world = start(balances=HELD)
-    bot = NaiveLoss(world.sim.client())
+    bot = NaiveLoss(trading(world))
     world.sim.withdraw("USDT", 5_000)
     with pytest.raises(PermissionError):
         bot.buy()
@@ -66,10 +69,10 @@ def test_bare_it_trips_on_a_withdrawal_and_hides_behind_a_deposit(start: Callabl
     assert len(world.sent) == 1
 
 
-def test_bare_it_re_arms_itself(start: Callable[..., World]) -> None:
+def test_bare_it_re_arms_itself(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Control: the price comes back for a moment, and the bot that was stopped buys on."""
     world = start(balances=HELD)
-    bot = NaiveLoss(world.sim.client())
+    bot = NaiveLoss(trading(world))
     world.sim.pin(SYMBOL, PRICE - 3_500)
     with pytest.raises(PermissionError):
         bot.buy()
@@ -78,11 +81,13 @@ def test_bare_it_re_arms_itself(start: Callable[..., World]) -> None:
     assert len(world.sent) == 1
 
 
-def test_with_policykit_transfers_are_neither_loss_nor_gain(start: Callable[..., World]) -> None:
+def test_with_policykit_transfers_are_neither_loss_nor_gain(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """5,000 taken out stop nothing; 10,000 paid in hide nothing of the 3,500 that are lost afterwards."""
     world = start(balances=HELD, text=TEXT)
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     world.sim.withdraw("USDT", 5_000)
     later(world, guard)
     assert client.create_order(*BUY)["status"] == "open"
@@ -93,11 +98,11 @@ def test_with_policykit_transfers_are_neither_loss_nor_gain(start: Callable[...,
     assert (denied.value.decision.reasons[0].code, denied.value.decision.reasons[0].observed) == ("DAILY_LOSS", "3500")
 
 
-def test_with_policykit_only_a_named_person_re_arms(start: Callable[..., World]) -> None:
+def test_with_policykit_only_a_named_person_re_arms(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Tripped stays tripped when the price is back; a person with a reason lifts it, and the journal has both."""
     world = start(balances=HELD, text=TEXT)
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     later(world, guard, PRICE - 3_500)
     assert codes(client) == ["DAILY_LOSS"]
     for _ in range(3):
@@ -109,11 +114,11 @@ def test_with_policykit_only_a_named_person_re_arms(start: Callable[..., World])
     assert client.create_order(*BUY)["status"] == "open"
 
 
-def test_a_legitimate_exit_passes_while_it_is_tripped(start: Callable[..., World]) -> None:
+def test_a_legitimate_exit_passes_while_it_is_tripped(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Tripped is REDUCING: what is held can be sold."""
     world = start(balances=HELD, text=TEXT)
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     later(world, guard, PRICE - 3_500)
     assert codes(client) == ["DAILY_LOSS"]
     assert client.create_order(SYMBOL, "market", "sell", 0.5)["status"] == "closed"

@@ -10,6 +10,7 @@ import ccxt
 import pytest
 
 from policykit.errors import Denied
+from tests.guard.bots import Bot
 from tests.guard.world import PRICE, SYMBOL, World, policy_text
 
 #: 0.2 BTC at 60,000 is 12,000 of a cap of 9,680: 124 %.
@@ -31,23 +32,25 @@ class NaiveRisk:
         return self.client.create_order(symbol, kind, side, amount)
 
 
-def test_bare_the_exit_is_refused(start: Callable[..., World]) -> None:
+def test_bare_the_exit_is_refused(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Control: a halt that counts every order refuses the stop-loss, and the position stays."""
     world = start(balances=HELD)
     with pytest.raises(PermissionError, match="sell refused"):
-        NaiveRisk(world.sim.client(), world.sim.position("BTC")).create_order(SYMBOL, "market", "sell", 0.2)
+        NaiveRisk(trading(world), world.sim.position("BTC")).create_order(SYMBOL, "market", "sell", 0.2)
     assert world.sent == []
     assert world.sim.position("BTC") * PRICE / CAP > Decimal("1.23")
 
 
 @pytest.mark.parametrize("state", ["over the cap", "REDUCING", "HALTED"])
-def test_with_policykit_the_exit_passes_and_an_entry_does_not(start: Callable[..., World], state: str) -> None:
+def test_with_policykit_the_exit_passes_and_an_entry_does_not(
+    start: Callable[..., World], trading: Callable[..., Bot], state: str
+) -> None:
     """Over the cap, in REDUCING and in HALTED: a buy is denied, a sale of what is held is sent."""
     world = start(balances=HELD, text=TEXT)
     guard = world.guard()
     if state != "over the cap":
         guard.halt("all", state, "desk", "drill")
-    client = world.protected(guard)
+    client = trading(world, guard)
     with pytest.raises(Denied) as denied:
         client.create_order(SYMBOL, "limit", "buy", 0.001, 60_000)
     codes = [reason.code for reason in denied.value.decision.reasons]
@@ -57,21 +60,23 @@ def test_with_policykit_the_exit_passes_and_an_entry_does_not(start: Callable[..
     assert world.sim.position("BTC") == 0
 
 
-def test_an_exit_beyond_what_is_held_is_the_exchange_s_to_refuse(start: Callable[..., World]) -> None:
+def test_an_exit_beyond_what_is_held_is_the_exchange_s_to_refuse(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """The policy keeps no exit back; spot itself forbids to sell more than there is, in ccxt's own class."""
     world = start(balances=HELD, text=TEXT)
-    client = world.protected()
+    client = trading(world, world.guard())
     client.create_order(SYMBOL, "limit", "sell", 0.2, 61_000)
     with pytest.raises(ccxt.InsufficientFunds):
         client.create_order(SYMBOL, "limit", "sell", 0.2, 61_000)
     assert world.sent == [("sell", Decimal("0.2"))]
 
 
-def test_a_legitimate_order_passes_below_the_cap(start: Callable[..., World]) -> None:
+def test_a_legitimate_order_passes_below_the_cap(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Once the position is small enough again, an entry is sent."""
     world = start(balances=HELD, text=TEXT)
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     client.create_order(SYMBOL, "market", "sell", 0.1)
     world.clock.advance(8)
     guard.maintain()

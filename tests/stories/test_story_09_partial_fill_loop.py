@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from policykit.errors import Denied
+from tests.guard.bots import Bot
 from tests.guard.world import SYMBOL, World, policy_text
 
 #: Every other order of the first ten, the entries, gets 78 % at first.
@@ -32,32 +33,32 @@ def loop(world: World, client: Any, rounds: int = 5) -> None:
         world.clock.advance(2)
 
 
-def test_bare_it_goes_round_and_round(start: Callable[..., World]) -> None:
+def test_bare_it_goes_round_and_round(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Control: five times in ten seconds it buys, gets 78 %, and sells that at a loss."""
     world = start(PARTIAL)
-    loop(world, world.sim.client())
+    loop(world, trading(world))
     assert [side for side, _ in world.sent] == ["buy", "sell"] * 5
-    left = world.sim.client().fetch_balance()["USDT"]["total"] + float(world.sim.position("BTC")) * 60_000
+    left = trading(world).fetch_balance()["USDT"]["total"] + float(world.sim.position("BTC")) * 60_000
     assert left < 100_000
 
 
-def test_with_policykit_the_second_entry_waits(start: Callable[..., World]) -> None:
+def test_with_policykit_the_second_entry_waits(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """What filled counts, the rest is given back with its cancel, the sale passes; the next entry must wait."""
     world = start(PARTIAL, text=TEXT)
     guard = world.guard()
     with pytest.raises(Denied) as denied:
-        loop(world, world.protected(guard))
+        loop(world, trading(world, guard))
     assert [reason.code for reason in denied.value.decision.reasons] == ["PARTIAL_COOLDOWN"]
     assert world.sent == [("buy", Decimal("0.02")), ("sell", Decimal("0.0155"))]
     assert guard.store.intents() == []
     assert guard.facts().positions["BTC"].open_buys == 0
 
 
-def test_a_legitimate_order_passes(start: Callable[..., World]) -> None:
+def test_a_legitimate_order_passes(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Another symbol never waited; after the wait an entry that fills wholly ends it."""
     world = start(PARTIAL, text=TEXT)
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     with pytest.raises(Denied):
         loop(world, client)
     assert client.create_order("ETH/USDT", "limit", "buy", 0.1, 1_000)["status"] == "open"

@@ -9,6 +9,7 @@ import ccxt
 import pytest
 
 from policykit.errors import Denied
+from tests.guard.bots import Bot
 from tests.guard.world import SYMBOL, World
 
 BUY = (SYMBOL, "limit", "buy", 0.01, 59_000)
@@ -31,18 +32,18 @@ def patient(world: World, client: Any, tries: int = 20) -> int:
     return tries
 
 
-def test_bare_a_revoked_key_is_asked_for_ever(start: Callable[..., World]) -> None:
+def test_bare_a_revoked_key_is_asked_for_ever(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Control: ccxt says DDoSProtection, so all twenty tries reach the exchange, and there would be more."""
     world = start(REVOKED)
-    assert patient(world, world.sim.client()) == 20
+    assert patient(world, trading(world)) == 20
     assert world.sim.truth.by_route[ORDERS] == 20
 
 
-def test_with_policykit_it_is_a_halt_with_the_reason(start: Callable[..., World]) -> None:
+def test_with_policykit_it_is_a_halt_with_the_reason(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """One request, an error that nobody waits out, and a halt of this bot that says what to mend and how to go on."""
     world = start(REVOKED)
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     assert patient(world, client) == 1
     assert world.sim.truth.by_route[ORDERS] == 1
     (halt,) = guard.store.halts()
@@ -60,11 +61,11 @@ def test_with_policykit_it_is_a_halt_with_the_reason(start: Callable[..., World]
     assert guard.store.intents() == []
 
 
-def test_a_read_that_lacks_a_permission_halts_nothing(start: Callable[..., World]) -> None:
+def test_a_read_that_lacks_a_permission_halts_nothing(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """The same code on a read is no word on orders: the error is the same, and trading goes on."""
     world = start({"at": "account", "do": "rejected_key", "when": [11]})
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     errors = []
     for _ in range(9):
         try:
@@ -76,10 +77,12 @@ def test_a_read_that_lacks_a_permission_halts_nothing(start: Callable[..., World
     assert client.create_order(*BUY)["status"] == "open"
 
 
-def test_with_policykit_a_clock_that_is_apart_sends_nothing(start: Callable[..., World]) -> None:
+def test_with_policykit_a_clock_that_is_apart_sends_nothing(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """Bare, every order is refused with -1021; once the clock is measured none is sent, and the denial says why."""
     world = start({"at": "order", "do": "clock", "ratio": 1.0})
-    bare = world.sim.client()
+    bare = trading(world)
     for _ in range(3):
         with pytest.raises(ccxt.InvalidNonce):
             bare.create_order(*BUY)
@@ -87,16 +90,18 @@ def test_with_policykit_a_clock_that_is_apart_sends_nothing(start: Callable[...,
     guard = world.guard()
     guard.observe(skew_ms=800)
     with pytest.raises(Denied) as denied:
-        world.protected(guard).create_order(*BUY)
+        trading(world, guard).create_order(*BUY)
     assert [reason.code for reason in denied.value.decision.reasons] == ["CLOCK_SKEW"]
     assert world.sim.truth.by_route[ORDERS] == 3
 
 
-def test_a_legitimate_order_passes_once_the_key_is_mended(start: Callable[..., World]) -> None:
+def test_a_legitimate_order_passes_once_the_key_is_mended(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """The key works again: nothing by itself, a named person re-arms, and the next order is sent."""
     world = start(REVOKED | {"limit": 1})
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     assert patient(world, client) == 1
     world.clock.advance(5)
     guard.maintain()

@@ -11,6 +11,7 @@ import ccxt
 import pytest
 
 from policykit.errors import Denied, OutcomeUnknown
+from tests.guard.bots import Bot
 from tests.guard.world import SYMBOL, World, kinds, policy_text
 
 #: Executed, the reply lost, and not to be seen in look-ups for 8 s.
@@ -32,22 +33,24 @@ def signal(client: Any) -> Any:
         return None
 
 
-def test_bare_the_position_is_doubled(start: Callable[..., World]) -> None:
+def test_bare_the_position_is_doubled(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """Control: nothing is to be seen of the first order yet, so the second signal buys again."""
     world = start(*FAULTS)
-    client = world.sim.client()
+    client = trading(world)
     signal(client)
     world.clock.advance(5)
     signal(client)
     assert world.sent == [ONE, ONE]
 
 
-def test_with_policykit_the_first_order_is_found_and_returned(start: Callable[..., World]) -> None:
+def test_with_policykit_the_first_order_is_found_and_returned(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """By default the call itself waits until the order is found, and returns it: there is no second signal."""
     world = start(*FAULTS)
     guard = world.guard()
     began = world.clock.now_ms()
-    order = signal(world.protected(guard))
+    order = signal(trading(world, guard))
     assert (order["filled"], order["status"]) == (0.01, "closed")
     assert 8_000 <= world.clock.now_ms() - began <= 17_000
     assert world.sent == [ONE]
@@ -55,11 +58,13 @@ def test_with_policykit_the_first_order_is_found_and_returned(start: Callable[..
     assert kinds(guard)[-1] == "settled"
 
 
-def test_with_policykit_a_second_signal_is_denied_until_the_first_is_settled(start: Callable[..., World]) -> None:
+def test_with_policykit_a_second_signal_is_denied_until_the_first_is_settled(
+    start: Callable[..., World], trading: Callable[..., Bot]
+) -> None:
     """A bot that would not wait is told OutcomeUnknown; its next signal is denied, exits pass, and then it is found."""
     world = start(*FAULTS, text=BRIEF, balances={"USDT": Decimal(99_000), "BTC": Decimal("0.01")})
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     with pytest.raises(OutcomeUnknown) as unknown:
         signal(client)
     assert not isinstance(unknown.value, ccxt.NetworkError)
@@ -75,11 +80,11 @@ def test_with_policykit_a_second_signal_is_denied_until_the_first_is_settled(sta
     assert [side for side, _ in world.sent] == ["buy", "sell"]
 
 
-def test_a_legitimate_order_passes_once_it_is_settled(start: Callable[..., World]) -> None:
+def test_a_legitimate_order_passes_once_it_is_settled(start: Callable[..., World], trading: Callable[..., Bot]) -> None:
     """On another symbol at once, on this one after the first was found."""
     world = start(*FAULTS, text=BRIEF)
     guard = world.guard()
-    client = world.protected(guard)
+    client = trading(world, guard)
     with pytest.raises(OutcomeUnknown):
         signal(client)
     guard.maintain()
