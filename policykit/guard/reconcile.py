@@ -274,6 +274,7 @@ class Reconciler:
     def _write(self, now: int, known: Known | None = None) -> None:
         """Write what is known now, and act on what nothing explains."""
         guard, kept = self.guard, dict(self.guard.store.reconciled(self.guard.account))
+        kept = {name: value for name, value in kept.items() if name not in ("by", "why")}  # who accepted the last one
         if known is not None:
             kept |= {
                 "until_ms": known.until_ms,

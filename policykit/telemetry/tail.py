@@ -66,6 +66,7 @@ class Tail:
     #: Columns; a longer line is cut; 0: never.
     width: int = 0
     _orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _found: dict[str, list[Any]] = field(default_factory=dict)
 
     def take(self, row: Row) -> str | None:
         """Return the row's line, or None when a filter leaves it out."""
@@ -80,7 +81,7 @@ class Tail:
 
     def wants(self, row: Row, about: Mapping[str, Any]) -> bool:
         """Tell whether the filters let a row through."""
-        if self.quiet and row.kind in QUIET:
+        if self.quiet and (row.kind in QUIET or (row.kind == "reconcile" and not self._news(row.body))):
             return False
         if self.outcome is not None:
             decided = row.body.get("decision", {}).get("outcome") if row.kind == "decision" else row.body.get("state")
@@ -89,6 +90,13 @@ class Tail:
         if self.bot is not None and about.get("bot") != self.bot:
             return False
         return self.symbol is None or about.get("symbol") == self.symbol
+
+    def _news(self, compared: Mapping[str, Any]) -> bool:
+        """Tell whether a comparison found something else than the one before it of the same account."""
+        account, found = str(compared.get("account")), [row[:3] for row in compared.get("drift", [])]
+        before = self._found.get(account, [])
+        self._found[account] = found
+        return found != before or "by" in compared
 
     def _about(self, row: Row) -> dict[str, Any]:
         """Return bot, order and id of what a row is about, {} when it is about no order."""
@@ -172,6 +180,13 @@ def _lookup(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
     return "lookup", looked_up(body)
 
 
+def _reconcile(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    drift = body.get("drift", [])
+    found = "; ".join(f"{kind} {key} {quantity}" for kind, key, quantity, *_ in drift)
+    by = f", accepted by {body['by']}: {body['why']}" if "by" in body else ""
+    return "compared", f"{body.get('account')}: " + (f"unexplained: {found}" if drift else "nothing unexplained") + by
+
+
 def _other(body: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in body.items() if value is not None)
 
@@ -184,6 +199,7 @@ _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Word
     "resume": _resume,
     "ban": _ban,
     "observe": _observe,
+    "reconcile": _reconcile,
 }
 
 

@@ -104,7 +104,9 @@ def test_transfers_of_contracts_are_asked_for_where_no_limit_does(start: Callabl
 
 
 @pytest.mark.parametrize("product", ["spot", "swap"])
-def test_hours_of_a_moving_market_raise_no_alarm(start: Callable[..., World], product: str) -> None:
+def test_hours_of_a_moving_market_raise_no_alarm(
+    start: Callable[..., World], product: str, tier: Callable[[int, int], int]
+) -> None:
     """A bot that buys and sells on a path of 1 % amplitude, with fees and funding: no drift, no jump, no denial."""
     if product == "spot":
         w = start(text=text(order="9000 USDT", position="60000 USDT"), amplitude=0.03)
@@ -119,10 +121,10 @@ def test_hours_of_a_moving_market_raise_no_alarm(start: Callable[..., World], pr
     guard = w.guard()
     client = w.protected(guard)
     alarms: list[object] = []
-    for turn in range(24):
+    for turn in range(tier(8, 200)):
         side = "buy" if turn % 4 < 2 else "sell"
         client.create_order(symbol, "market", side, size * (1 if side == "buy" else 0.99))
-        for seconds in (4, 4, 1_790):
+        for seconds in (6, 3_590):
             later(w, guard, seconds)
             alarms += [guard.account_problem] if guard.account_problem else []
             alarms += guard.facts().drift

@@ -133,3 +133,18 @@ def test_orders_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -
     for row in every(store):
         view.take(row)
     assert list(view._orders) == ["A002", "A003"]
+
+
+def test_a_comparison_is_a_line_when_it_found_something_else() -> None:
+    """What stands is said once, what is gone or accepted is said; a comparison that agrees is not."""
+    store = open_store("memory:")
+    drift = ["balance", "BTC", "0.5", "30000", "order 7"]
+    for found in ([], [drift], [drift], []):
+        store.reconcile("binance/main", {"drift": found}, AT_MS)
+    store.reconcile("binance/main", {"drift": [], "by": "alice", "why": "moved by hand"}, AT_MS)
+    assert [line[13:] for line in recent(store, Tail(), 100)[0]] == [
+        "      2  compared binance/main: unexplained: balance BTC 0.5",
+        "      4  compared binance/main: nothing unexplained",
+        "      5  compared binance/main: nothing unexplained, accepted by alice: moved by hand",
+    ]
+    assert len(recent(store, Tail(quiet=False), 100)[0]) == 5
