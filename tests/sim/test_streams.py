@@ -117,8 +117,9 @@ def test_the_allowance_comes_back_when_its_window_has_passed() -> None:
             sim.clock.advance(passed)
             with listen(sim, BOOK):
                 pass
-        with pytest.raises(InvalidStatus), listen(sim, BOOK):
+        with pytest.raises(InvalidStatus) as caught, listen(sim, BOOK):
             pass
+        assert caught.value.response.headers["Retry-After"] == "200"
         sim.clock.advance(200)  # two of four tries are older than five minutes
         with listen(sim, BOOK):
             pass
