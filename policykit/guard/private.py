@@ -80,7 +80,7 @@ class Private:
 
     def _connections(self) -> list[Any]:
         wires = ((one, vars(one).get("policykit_wire")) for one in tuple((self._client.clients or {}).values()))
-        return [one for one, wire in wires if wire is not None and wire.line is self.line]
+        return [one for one, wire in wires if wire is not None and wire.asker is self]
 
     def _hang_up(self, error: BaseException) -> None:
         """End the connection, also one that is open but serves nothing (a subscription that was refused)."""

@@ -32,7 +32,7 @@ LIST_EVERY_MS: Final = 30_000
 #: Answers to a handshake after which the address must not connect for a while.
 _TOO_MANY: Final = (418, 429)
 #: A part of an address that is longer may be a listen key.
-_LONGEST_PART: Final = 16
+_LONGEST_PART: Final = 24
 
 _log = logging.getLogger("policykit.guard")
 

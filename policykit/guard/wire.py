@@ -36,7 +36,8 @@ class Wire:
         self._guard = guard
         self._exchange = exchange
         self._connection = connection
-        self._asker: Asker | None = None
+        #: The stream that it is of, if one asked for it.
+        self.asker: Asker | None = None
         self._line: Line | None = None
         self._up = False
         self._dial, connection.open = connection.open, self._open
@@ -47,21 +48,21 @@ class Wire:
     @property
     def name(self) -> str:
         """Return the name of its stream: who asked for it, or where it goes."""
-        return self._asker.name if self._asker is not None else place_of(self._connection.url)
+        return self.asker.name if self.asker is not None else place_of(self._connection.url)
 
     @property
     def line(self) -> Line:
         """Return the life of its stream."""
-        if self._asker is not None:
-            return self._asker.line
+        if self.asker is not None:
+            return self.asker.line
         if self._line is None:
             self._line = self._guard.streams.line(self.name)
         return self._line
 
     def serve(self, asker: Asker) -> None:
         """Be the connection of a stream from now on."""
-        if self._asker is not asker:
-            self._asker = asker
+        if self.asker is not asker:
+            self.asker = asker
             if self._up:
                 self._guard.streams.opened(self.name, self.line)
 
@@ -73,9 +74,9 @@ class Wire:
                 await self._guard.clock.asleep(wait_ms / 1000)
                 if self._exchange.clients.get(connection.url) is not connection:
                     return  # closed while it waited
-        except Exception as error:
-            connection.on_error(error)  # else whoever watches would wait for ever
-            raise
+        except Exception as error:  # noqa: BLE001 - else whoever watches would wait for ever
+            connection.on_error(error)
+            return
         await self._dial(session)
         if connection.isConnected and not connection.error:
             self._up = True
