@@ -59,6 +59,6 @@ def test_a_page_that_lies_is_noticed(top: Path) -> None:
     assert _faults(text.replace("::test_contracts`", "::test_contract`"), top) == [
         "tests/engine/test_exposure.py::test_contract is not there"
     ]
-    assert "Stories 11: what is not done names no issue" in _faults(text.replace("run time (issue 5)", "run time"), top)
+    assert "Stories 6: what is not done names no issue" in _faults(text.replace("is read (issue 5)", "is read"), top)
     bare = re.sub(r"(### 22\. .+?\n\n.+?)\n\nHeld by:.+?(?=\n### 23)", r"\1\n", text, flags=re.DOTALL)
     assert _faults(bare, top) == ["Semantics 22 names no test and does not say that it is not done"]
