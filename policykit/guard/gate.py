@@ -187,7 +187,7 @@ class Gate:
         if banned > now and guard.mode != "shadow":
             return self._wait(banned - now, "the exchange told us to wait (429 or 418)")
         asked = Order("", type=ticket.call.name, action="data.read")
-        ticket.holds = tuple(self._read(hold, ticket.call) for hold in guard.engine.assess(facts, asked, now).holds)
+        ticket.holds = self._read(guard.engine.assess(facts, asked, now).holds, ticket.call)
         if not ticket.holds:
             return 0
         try:
@@ -200,16 +200,21 @@ class Gate:
         wait_ms = hold.span_ms - now % hold.span_ms if hold.fixed else hold.span_ms // 10
         return self._wait(wait_ms, f"{hold.check}: {grant.used[grant.failed[0]]} of {hold.limit} is used")
 
-    def _read(self, hold: Hold, call: Call) -> Hold:
-        """Return a hold on a budget with what this very call weighs, and, of a bot's read, with what those may use.
+    def _read(self, holds: tuple[Hold, ...], call: Call) -> tuple[Hold, ...]:
+        """Return a read's holds on the budgets, with what this very call weighs.
 
-        One that weighs more than that passes while nothing else was spent.
+        A bot's read is held to what bots may read as well: one that weighs more than that passes while none was made.
         """
-        name = hold.counter.split("|")[1]
-        amount = max(hold.amount, call.weight) if name == REQUEST_WEIGHT else hold.amount
-        budget = None if OWN.get() is not None else (self.guard.policy.model.rate_budgets or {}).get(name)
-        limit = hold.limit if budget is None else min(hold.limit, max(budget.for_reads, amount))
-        return hold._replace(amount=amount, limit=limit)
+        budgets = {} if OWN.get() is not None else self.guard.policy.model.rate_budgets or {}
+        full: list[Hold] = []
+        for hold in holds:
+            where, name, rest = hold.counter.split("|", 2)
+            weighed = hold._replace(amount=max(hold.amount, call.weight)) if name == REQUEST_WEIGHT else hold
+            full.append(weighed)
+            if name in budgets:
+                limit = max(budgets[name].for_reads, weighed.amount)
+                full.append(weighed._replace(counter=f"{where}|{name}:reads|{rest}", limit=limit))
+        return tuple(full)
 
     def _wait(self, wait_ms: int, why: str) -> int:
         if wait_ms > self.reads.wait_max_ms:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ccxt.base.errors import OperationFailed
 
 from policykit.exchanges.base import Failure
+from policykit.guard.admission import CURRENT
 from policykit.guard.client_errors import ReadWaits
 from policykit.guard.own import OWN
 from policykit.model.retry import DataRetry
@@ -31,8 +32,8 @@ WAIT_MAX_MS: Final = 30_000
 ATTEMPTS: Final = 5
 #: Waits grow no further after so many tries: no power of a factor is beyond a float.
 MAX_GROWTH: Final = 30
-#: The guard's own reads are not tried again once so long has passed, ms: its next round is due then.
-OWN_PATIENCE_MS: Final = 5_000
+#: The guard's own reads are not tried again beyond so long, ms: its next round, or its next look-up, is due soon.
+OWN_PATIENCE_MS: Final = 2_000
 #: Failures that end by themselves.
 PASSING: Final = frozenset(("NETWORK", "MAINTENANCE", "RATE_LIMIT", "CLOCK"))
 
@@ -72,7 +73,9 @@ class Reads:
         """Tell whether the same read may pass when it is sent again, here and within the longest wait."""
         if not AGAIN.get() or isinstance(error, ReadWaits) or self._guard.mode == "shadow":
             return False
-        if (failure.retry_after_ms or 0) > self.wait_max_ms:
+        if CURRENT.get() is not None:  # an order waits for it: it is not sent, which the bot should hear at once
+            return False
+        if (failure.retry_after_ms or 0) > (self.wait_max_ms if OWN.get() is None else OWN_PATIENCE_MS):
             return False
         failed = failure.code == "UNKNOWN" and isinstance(error, OperationFailed)  # ccxt's word for such
         return failed or failure.code in PASSING
@@ -94,8 +97,8 @@ class Reads:
         own = OWN.get() is not None
 
         def over(state: RetryCallState) -> bool:
-            late = self._guard.clock.monotonic_ms() - started_ms >= OWN_PATIENCE_MS
-            return state.attempt_number >= most or (own and late)
+            next_ms = self._guard.clock.monotonic_ms() + state.upcoming_sleep * 1000
+            return state.attempt_number >= most or (own and next_ms - started_ms > OWN_PATIENCE_MS)
 
         def wait(state: RetryCallState) -> float:
             return self.wait_s(state.attempt_number)

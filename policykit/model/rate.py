@@ -105,8 +105,8 @@ class RateBudget(Section):
 
     @property
     def for_reads(self) -> int:
-        """What bots' reads may use of one window: half of that, since the guard's own polling may take as much (PK408).
+        """What all bots' reads together may use of one window: half of that, so the rest is for entries and the guard.
 
-        So reads never starve what keeps facts fresh, nor entries.
+        The guard's own polling may take as much (PK408), and is never starved by bots that read as fast as they can.
         """
         return ceil(self.for_entries / 2)

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import ccxt
@@ -13,8 +14,10 @@ import pytest
 
 from policykit.errors import Denied
 from policykit.guard import Guard
+from policykit.guard.admission import CURRENT
 from policykit.guard.own import asking
 from policykit.guard.reading import AGAIN, Reads
+from policykit.order import Order
 from policykit.sim.faults import Faults
 from tests.guard.bots import KINDS, bot
 from tests.guard.contracts import contracts
@@ -151,7 +154,7 @@ def test_the_guards_own_reads_are_tried_again_and_facts_stay(start: Start) -> No
 
 def test_the_guards_own_reads_are_not_tried_beyond_its_next_round(start: Start) -> None:
     """Each try of its own read takes long: it is given up when the next round is due, a bot's is not."""
-    slow = text("{wait_initial: 4s, factor: 2, jitter: none, attempts: 5}")
+    slow = text("{wait_initial: 500ms, factor: 2, jitter: none, attempts: 5}")
     world, _, client = begin(start, down(), said=slow)
     for own, tries in ((True, 3), (False, 5)):
         before = world.sim.truth.by_route[ACCOUNT]
@@ -162,6 +165,19 @@ def test_the_guards_own_reads_are_not_tried_beyond_its_next_round(start: Start) 
             else:
                 client.privateGetAccount({})
         assert world.sim.truth.by_route[ACCOUNT] == before + tries
+
+
+def test_what_an_order_waits_for_is_asked_once(start: Start) -> None:
+    """A read that ccxt makes on the way of an order fails: the order is not sent, and its bot hears it at once."""
+    world, guard, client = begin(start, down())
+    before = world.sim.truth.by_route[ACCOUNT]
+    token = CURRENT.set(guard.decide(Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(59_000))))
+    try:
+        with pytest.raises(ccxt.OperationFailed):
+            client.privateGetAccount({})
+    finally:
+        CURRENT.reset(token)
+    assert world.sim.truth.by_route[ACCOUNT] == before + 1
 
 
 def test_in_shadow_mode_and_past_fetch2_nothing_is_tried_again(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,7 @@ def test_a_read_that_would_wait_too_long_is_told_so(start: Callable[..., World])
     """Beyond retry.data.wait_max a read raises what ccxt bots know, and says when."""
     world = start(text=policy_text(weight=130))
     client = world.protected()
-    with pytest.raises(ccxt.RateLimitExceeded, match=r"rate_budgets: \d+ of 46 is used; the next read may be sent in"):
+    with pytest.raises(ccxt.RateLimitExceeded, match=r"rate_budgets: \d+ of 91 is used; the next read may be sent in"):
         for _ in range(3):
             client.fetch_tickers()
 

@@ -201,7 +201,8 @@ def test_I5_before_the_fence_it_stays_unknown_and_increases_wait(start: Callable
 
 def test_I5_an_exchange_that_cannot_be_asked_settles_nothing(start: Callable[..., World]) -> None:
     """Look-ups that fail leave the intent as it is and the guard unrecovered; a kill meanwhile changes nothing."""
-    world = start(LOST, {"at": "lookup", "do": "drop", "when": [1]})
+    once = policy_text().replace("retry:", "retry:\n  data: {attempts: 1}", 1)
+    world = start(LOST, {"at": "lookup", "do": "drop", "when": [1]}, text=once)
     crash(world, after_unknown)
     world.clock.advance(60)
     again = world.guard()
