@@ -185,8 +185,9 @@ class Reconciler:
         return max((lag for lag in lags if lag is not None), default=0) + LAG_MS + self.guard.clock_bound_ms
 
     def window(self, seen: Seen) -> Window:
-        """Return which movements a list must hold, and which it may."""
-        return Window(seen.as_of_ms - self.lag_ms(), seen.until_ms + self.guard.clock_bound_ms)
+        """Return which movements a list must hold, and which it may, by the exchange's clock, which dates them."""
+        skew = self.guard.facts().skew_ms or 0
+        return Window(seen.as_of_ms - skew - self.lag_ms(), seen.until_ms - skew + self.guard.clock_bound_ms)
 
     def explain(self, client: Any, seen: Seen, *, doubtful: bool = False) -> tuple[Judged, tuple[Line, ...]]:
         """Judge a list with what the exchange tells of since; return it with every difference, explained or not.
