@@ -13,7 +13,7 @@ import pytest
 from policykit.guard import Guard
 from policykit.guard.private import SILENCE_MS, sighting
 from policykit.guard.streams import LIST_EVERY_MS
-from tests.guard.test_streams import codes, reconnecting, round_of, until
+from tests.guard.test_streams import MOST_TURNS, codes, reconnecting, round_of, until
 from tests.guard.world import SYMBOL, World
 
 Bot = Callable[[Any, Guard], Any]
@@ -41,9 +41,12 @@ async def passes(world: World, guard: Guard, seconds: float) -> None:
 
 async def moving(world: World, condition: Callable[[], bool]) -> None:
     """Let time pass in small steps until something holds."""
-    while not condition():
+    for _ in range(MOST_TURNS):
+        if condition():
+            return
         world.clock.advance(0.002)
         await asyncio.sleep(0)
+    raise AssertionError("it never came")
 
 
 def intents(guard: Guard) -> list[tuple[str, Decimal, bool]]:

@@ -24,6 +24,8 @@ from tests.guard.world import SYMBOL, World, policy_text
 
 BUY = Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(60_000))
 SELL = Order(SYMBOL, "sell", "limit", Decimal("0.01"), Decimal(60_000))
+#: Turns of the loop for which anything is waited for.
+MOST_TURNS = 300_000
 PLAN = "  reconnect: {wait_initial: 1s, factor: 2, wait_max: 60s, jitter: %s, max_per: {limit: %d, per: 5m}}\n"
 
 
@@ -72,9 +74,12 @@ def sync(server: Feed) -> Callable[[], Any]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until something holds; a test in which it never does is ended by its runner."""
-    while not condition():  # noqa: ASYNC110 - what is waited for happens in another thread
+    """Let the loop run until something holds."""
+    for _ in range(MOST_TURNS):
+        if condition():
+            return
         await asyncio.sleep(0)
+    raise AssertionError("it never came")
 
 
 def test_an_async_stream_lives_through_its_connections(world: World, server: Feed) -> None:

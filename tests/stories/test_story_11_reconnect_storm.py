@@ -51,6 +51,11 @@ def banned(world: World) -> bool:
     return any(status == 418 for _, _, status in world.sim.truth.connects)
 
 
+def storm(world: World) -> bool:
+    """Tell whether there were more connects than the exchange takes."""
+    return len(world.sim.truth.connects) > 300
+
+
 def test_bare_a_storm_ends_in_a_ban_and_nobody_can_leave(start: Callable[..., World]) -> None:
     """Control: hundreds of connects at once, 429s that the loop takes for errors like others, a 418; no exit passes."""
     world = start(BREAKS)
@@ -67,7 +72,7 @@ def test_bare_ccxt_pro_dials_as_often_as_it_is_asked(start: Callable[..., World]
     async def bot() -> None:
         client = world.sim.client(pro=True)
         try:
-            await loop(lambda: client.watch_bids_asks([SYMBOL]), lambda: len(world.sim.truth.connects) > 300)
+            await loop(lambda: client.watch_bids_asks([SYMBOL]), lambda: storm(world))
         finally:
             await client.close()
 
@@ -83,7 +88,7 @@ def test_with_policykit_ccxt_pro_backs_off(start: Callable[..., World]) -> None:
     async def bot() -> None:
         client = world.guard().protect(world.sim.client(pro=True))
         try:
-            await loop(lambda: client.watch_bids_asks([SYMBOL]), lambda: world.clock.now_ms() >= end)
+            await loop(lambda: client.watch_bids_asks([SYMBOL]), lambda: world.clock.now_ms() >= end or storm(world))
         finally:
             await client.close()
 
@@ -103,7 +108,7 @@ def test_with_policykit_streams_of_two_processes_share_the_window(start: Callabl
 
     async def main() -> None:
         bots = [asyncio.create_task(bot(world.guard())) for _ in range(2)]
-        while world.clock.now_ms() < end:  # noqa: ASYNC110 - it is the clock of the simulation that is waited for
+        while world.clock.now_ms() < end and not storm(world):  # noqa: ASYNC110 - it is the clock of the simulation that is waited for
             await asyncio.sleep(0)
         for one in bots:
             one.cancel()
