@@ -6,6 +6,7 @@ is asked for. What must hold in every round is written in `broken.Broken`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from requests.adapters import HTTPAdapter
 
 from policykit.exchanges import bounded
 from policykit.sim.damage import HOWS
+from tests.canary import assert_clean
 from tests.guard.bots import KINDS, bot
 from tests.guard.broken import EXCHANGES, PLACES, PLAUSIBLE, broken
 from tests.guard.world import SYMBOL, World, kinds
@@ -30,10 +32,15 @@ def test_I1_nothing_is_doubled_or_lost(
     folder: Path,
     tier: Callable[[int, int], int],
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     exchange: str,
     kind: str,
 ) -> None:
-    """An order is sent, looked up, listed, priced and cancelled under every damage; in N at every place of each."""
+    """An order is sent, looked up, listed, priced and cancelled under every damage; in N at every place of each.
+
+    What the bot is told, what is logged and what is kept holds nothing of key and secret (I23).
+    """
+    caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(bounded, "MAX_S", 3.0)
     rounds = [one for one in ROUNDS if (exchange, *one) not in PLAUSIBLE and one[1] != "drip"]
     rounds = Random(f"{exchange} {kind}").sample(rounds, tier(3, len(rounds)))
@@ -43,6 +50,9 @@ def test_I1_nothing_is_doubled_or_lost(
                 world.round(place, how)
             except BaseException as error:
                 raise AssertionError(f"{exchange} {kind}: {how} at {place}: {error!r}") from error
+        kept = [file.read_bytes().decode("utf-8", "replace") for file in folder.rglob("*") if file.is_file()]
+        sim = world.world.sim
+        assert_clean("\n".join([*world.told, *kept, caplog.text]), [sim.key, sim.secret])
 
 
 @pytest.mark.parametrize("kind", KINDS)
