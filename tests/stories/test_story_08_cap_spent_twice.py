@@ -15,6 +15,7 @@ import pytest
 from policykit.clock import SystemClock
 from policykit.errors import Denied
 from policykit.order import Order
+from tests.guard.bots import KINDS
 from tests.guard.world import SYMBOL, World, policy_text
 
 #: Facts are read once, before the processes start; the test ends long before they are too old.
@@ -45,18 +46,20 @@ def two_processes(world: World, top: Path, mode: str) -> Counter[str]:
     return said
 
 
-def test_bare_three_thousand_are_out(start: Callable[..., World], top: Path) -> None:
+@pytest.mark.parametrize("kind", ["", "-async"], ids=KINDS)
+def test_bare_three_thousand_are_out(start: Callable[..., World], top: Path, kind: str) -> None:
     """Control: two processes know nothing of each other, and all ten orders are sent."""
     world = start(clock=SystemClock())
-    assert two_processes(world, top, "bare") == {"sent": 10}
+    assert two_processes(world, top, f"bare{kind}") == {"sent": 10}
     assert sum(quantity for _, quantity in world.sent) * 60_000 == 3_000
 
 
-def test_with_policykit_three_pass(start: Callable[..., World], top: Path) -> None:
+@pytest.mark.parametrize("kind", ["", "-async"], ids=KINDS)
+def test_with_policykit_three_pass(start: Callable[..., World], top: Path, kind: str) -> None:
     """One store, one cap: three orders of both processes together are sent, seven are denied for it."""
     world = start(clock=SystemClock(), text=TEXT)
     guard = world.guard()
-    assert two_processes(world, top, "guarded") == {"sent": 3, "RISK_POSITION": 7}
+    assert two_processes(world, top, f"guarded{kind}") == {"sent": 3, "RISK_POSITION": 7}
     assert world.sent == [("buy", SIZE)] * 3
     assert guard.store.verify()[1] is None
 
