@@ -381,7 +381,7 @@ VECTORS = (
     "sha256:c5bf44a2c110",
     "sha256:c06d22148e9f",
     "sha256:cf9c8d76140a",
-    "sha256:86ae7342b019",
+    "sha256:012e70ec321e",
 )
 
 NOW = date_ms("2026-11-21") or 0
