@@ -130,7 +130,7 @@ class DeadMan:
         if self.asked is None:
             self._take_off(client, [])
             return
-        kept = self._wanted | {one for one in self._armed if self._now() < self._used.get(one, 0) + IN_USE_MS}
+        kept = self._wanted | {one for one in self.armed if self._now() < self._used.get(one, 0) + IN_USE_MS}
         out: list[Intent] = []
         try:
             out = [intent for intent in self._guard.store.intents(self._guard.account) if intent.open]
@@ -151,7 +151,7 @@ class DeadMan:
 
     def _take_off(self, client: Any, kept: list[str]) -> None:
         guarded = {self._key(symbol) for symbol in kept}
-        for symbol in [one for one in self._armed if one not in guarded]:
+        for symbol in sorted(self.armed - guarded):
             timer = self._timer(symbol)
             assert timer is not None
             assert timer.off is not None  # else it would not have been armed
