@@ -141,7 +141,12 @@ POLICIES: list[dict[str, Any]] = [
     UNCAPPED,
     {**WIDE, "risk.max_position_notional": {"BTC/USDT": "2000 USDT", "ETH": "900 USDT"}},
     {**UNCAPPED, "risk.price_collar": {"max_deviation": "2%"}, "risk.max_leverage": 3},
-    {**UNCAPPED, **LIMITS},
+    {
+        **UNCAPPED,
+        **LIMITS,
+        "reconciliation": {"tolerance": "5 USDT", "positions_every": "60s"},
+        "retry.reconnect": {"max_per": {"limit": 50, "per": "5m"}},
+    },
     {**UNCAPPED, **placed(ACCOUNT_LIMITS)},
 ]
 

@@ -7,7 +7,16 @@ from dataclasses import fields
 from policykit.engine.facts import Facts, Halt, Streak
 
 #: What is not unknown without being told: that nothing was halted or banned, and that nothing waits to be settled.
-KNOWN = {"generation": 0, "groups": (), "halts": (), "unpriced": (), "recovered": True, "streams": ()}
+KNOWN = {
+    "generation": 0,
+    "groups": (),
+    "halts": (),
+    "unpriced": (),
+    "recovered": True,
+    "streams": (),
+    "drift": (),
+    "foreign_orders": 0,
+}
 
 
 def test_nothing_is_known_of_a_new_account() -> None:

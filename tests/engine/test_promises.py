@@ -58,6 +58,7 @@ SETS: dict[str, Any] = {
     "risk.max_price_move": {"limit": "10%", "per": "5m"},
     "risk.max_slippage": "1%",
     "retry.reconnect.max_per": {"limit": 50, "per": "5m"},
+    "reconciliation.tolerance": "5 USDT",
     "risk.max_open_orders_per_symbol": 5,
     "risk.max_orders_per_symbol": {"limit": 10, "per": "1m"},
     "risk.max_amends": {"limit": 10, "per": "1m"},
@@ -128,6 +129,9 @@ HARMLESS = {
     "recovered",
     "store_problem",
     "streams",
+    "drift",
+    "reconciled_ms",
+    "foreign_orders",
     # Facts that only some limits ask for: each such check has its own test.
     "quotes",
     "contracts",
@@ -150,7 +154,7 @@ def test_I12_every_missing_fact_denies(name: str) -> None:
     """Facts taken away field by field: what is unknown denies a buy with a code, and lets a sell pass."""
     assert set(MISSING) | HARMLESS == {field.name for field in fields(Facts)}
     empty = {"marks": {}, "positions": {}, "contract_sizes": {}, "banned_until_ms": {}, "halts": (), "streams": ()}
-    empty |= {"generation": 0}
+    empty |= {"generation": 0, "drift": (), "foreign_orders": 0}
     known = replace(FACTS, **{name: empty.get(name, True if name == "recovered" else None)})
     found = codes(engine().assess(known, order(), NOW))
     assert (found[:1] == [MISSING[name]]) if name in MISSING else (found == [])

@@ -45,7 +45,12 @@ def test_symbols_are_never_on_metrics() -> None:
         name for name in dimensions if name in (names.CHECK_ID, names.POLICY_ID)
     ]
     decided = next(m for m in names.METRICS if m.name == names.M_DECISIONS).attributes
-    assert {a.name for a in names.ATTRIBUTES if a.metric} == {*decided, names.SCOPE_NAME, names.STREAM, names.DRIFT_KIND}
+    assert {a.name for a in names.ATTRIBUTES if a.metric} == {
+        *decided,
+        names.SCOPE_NAME,
+        names.STREAM,
+        names.DRIFT_KIND,
+    }
 
 
 def test_buckets_run_from_a_microsecond_to_a_second() -> None:
