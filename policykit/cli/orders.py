@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import textwrap
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from policykit.cli._options import Exit, example, format_option, leave
 if TYPE_CHECKING:
     from policykit.orders.intent import Intent
 
+#: The longest line that is printed.
+WIDTH = 100
 #: How a person ends an unknown order.
 _RESOLVE = "policykit orders resolve ID --as executed|absent --by NAME --why TEXT"
 
@@ -31,30 +35,35 @@ _RESOLVE = "policykit orders resolve ID --as executed|absent --by NAME --why TEX
 def command(ctx: click.Context, uri: str | None, output_format: str, *, unknown: bool, everything: bool) -> None:
     """List orders that are out. Exit code 1 with --unknown when there are any."""
     from policykit.clock import SystemClock
+    from policykit.guard.living import beats, undecided
     from policykit.store import open_store
     from policykit.store.codec import intent_to_dict
 
     ctx.obj = uri
     if ctx.invoked_subcommand is not None:
         return
-    intents = open_store(uri).intents(open_only=not everything)
-    chosen = [intent for intent in intents if not unknown or intent.state == "unknown"]
+    store, host, now_ms = open_store(uri), socket.gethostname(), SystemClock().now_ms()
+    lost = undecided(store, host, now_ms)
+    chosen = lost if unknown else store.intents(open_only=not everything)
     if output_format == "json":
         click.echo(json.dumps([intent_to_dict(intent) for intent in chosen], indent=2))
     else:
-        now_ms = SystemClock().now_ms()
+        left = {intent.id for intent in lost}
         for intent in chosen:
-            click.echo(_lines(intent, now_ms))
+            click.echo(_lines(intent, now_ms, left=intent.id in left and intent.state != "unknown"))
         if not chosen:
             click.echo("no order of unknown outcome" if unknown else "no order is out")
-        elif any(intent.state == "unknown" for intent in chosen):
+        live = {guard.account for guard in store.guards() if beats(guard, host, now_ms)}
+        for account in sorted({intent.account for intent in lost} - live):
+            click.echo(f"no guard of {account} runs, so nothing looks them up: start its bot again")
+        if any(intent.state == "unknown" for intent in lost):
             click.echo(f"a look-up settles what the exchange shows; else look there by hand, then:\n    {_RESOLVE}")
     if unknown and chosen:
         leave(Exit.NO)
 
 
-def _lines(intent: Intent, now_ms: int) -> str:
-    from policykit.orders.words import meant, proof, why
+def _lines(intent: Intent, now_ms: int, *, left: bool = False) -> str:
+    from policykit.orders.words import LEFT, meant, proof, why
     from policykit.traits import load
     from policykit.traits.base import product_of
     from policykit.units import plain
@@ -63,9 +72,10 @@ def _lines(intent: Intent, now_ms: int) -> str:
     exchange = load(intent.account.partition("/")[0])
     product = exchange.products.get(product_of(intent.order.symbol)) if exchange is not None else None
     family = product.families.get(intent.family) if product is not None else None
-    said = "; ".join(words for words in (why(intent), proof(intent, family)) if words)
-    whose = f"    {_ago(now_ms - intent.decided_ms)} by {intent.bot} on {intent.account}"
-    return f"{intent.id}  {intent.state:<12}  {meant(intent.order)}{filled}\n{whose}" + (f": {said}" if said else "")
+    said = "; ".join(words for words in (why(intent), proof(intent, family), LEFT if left else "") if words)
+    whose = f"{_ago(now_ms - intent.decided_ms)} by {intent.bot} on {intent.account}" + (f": {said}" if said else "")
+    whose = textwrap.fill(whose, WIDTH, initial_indent="    ", subsequent_indent="      ")
+    return f"{intent.id}  {intent.state:<12}  {meant(intent.order)}{filled}\n{whose}"
 
 
 def _ago(ms: int) -> str:

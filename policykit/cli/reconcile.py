@@ -115,6 +115,7 @@ def _document(guard: Guard, lines: tuple[Line, ...]) -> dict[str, object]:
 
 def _page(guard: Guard, file: str, lines: tuple[Line, ...], unexplained: list[Line]) -> None:
     from policykit.engine.money import money
+    from policykit.guard.reconcile import OUTCOME_UNKNOWN
     from policykit.units import plain
 
     if guard.facts().reconciled_ms is None:
@@ -130,6 +131,9 @@ def _page(guard: Guard, file: str, lines: tuple[Line, ...], unexplained: list[Li
         click.echo("\n".join(textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="      ")))
         if line.note:
             click.echo("\n".join(textwrap.wrap(line.note, WIDTH, initial_indent="      ", subsequent_indent="      ")))
-    if unexplained:
+    lost = [line for line in unexplained if line.note == OUTCOME_UNKNOWN]
+    if lost:
+        click.echo("next: let a running bot of this account look it up, or end it: policykit orders --unknown says how")
+    if len(unexplained) > len(lost):
         click.echo("next: undo it at the exchange, or name who does it under reconciliation.others, or accept it:")
         click.echo(f"  policykit reconcile {file} --accept --by NAME --why TEXT")

@@ -21,11 +21,11 @@ GONE_SHOWN = 3
 def command(uri: str | None, output_format: str) -> None:
     """Show halts, guards and when each was heard last, and orders whose outcome is unknown."""
     from policykit.clock import SystemClock, iso
-    from policykit.guard.living import beats
+    from policykit.guard.living import beats, undecided
     from policykit.store import open_store
 
     store, now = open_store(uri), SystemClock().now_ms()
-    unknown = [intent for intent in store.intents() if intent.state == "unknown"]
+    unknown = undecided(store, socket.gethostname(), now)
     if output_format == "json":
         said: dict[str, Any] = {
             "version": 1,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
-from policykit.orders.recovery import SILENT_MS
-from policykit.store import GuardInfo
+from policykit.orders.intent import Intent
+from policykit.orders.life import UNDECIDED
+from policykit.orders.recovery import SILENT_MS, abandoned
+from policykit.store import GuardInfo, Store
 
 
 def beats(guard: GuardInfo, host: str, now_ms: int) -> bool:
@@ -28,3 +30,9 @@ def lives(guard: GuardInfo, host: str, now_ms: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def undecided(store: Store, host: str, now_ms: int, account: str | None = None) -> list[Intent]:
+    """Return the orders whose outcome nobody knows, those that a process left on their way when it died among them."""
+    alive = [(guard.host, guard.pid) for guard in store.guards() if lives(guard, host, now_ms)]
+    return abandoned([i for i in store.intents(account) if i.state in UNDECIDED], now_ms, alive)

@@ -17,6 +17,7 @@ from policykit.engine.checks.reconciliation import Reconciliation as Check
 from policykit.engine.facts import Drift
 from policykit.exchanges.base import CallFailed, LiveAccount, OrderState, price_of, run, wallet_key
 from policykit.guard.evidence import Evidence, expected_elsewhere, who_sent
+from policykit.guard.living import undecided
 from policykit.model import Reconciliation
 from policykit.orders.reconcile import DUST, FILL, UNKNOWN, Judged, Known, Line, Window, accept, explained_lines, judge
 from policykit.store.codec import drift_to_list
@@ -37,6 +38,8 @@ LAG_MS: Final = 3_000
 ROUNDING: Final = Decimal("0.0001")
 #: What a message names of what was seen of one difference.
 MAX_NOTES: Final = 3
+#: What is said of an order of ours whose outcome nobody knows.
+OUTCOME_UNKNOWN: Final = "its outcome is not known; see policykit orders --unknown"
 #: ccxt's `precisionMode` in which a precision is the step itself.
 _TICK_SIZE: Final = 4
 
@@ -165,9 +168,11 @@ class Reconciler:
 
     def _undecided(self) -> tuple[Line, ...]:
         """Return the orders of ours whose outcome nobody knows."""
-        unknown = [i for i in self.guard.store.intents(self.guard.account) if i.state == "unknown"]
-        note = "its outcome is not known; see policykit orders --unknown"
-        return tuple(Line("order", i.id, i.order.quantity or Decimal(0), None, UNKNOWN, note) for i in unknown)
+        guard = self.guard
+        unknown = undecided(guard.store, guard.host, guard.now(), guard.account)
+        return tuple(
+            Line("order", i.id, i.order.quantity or Decimal(0), None, UNKNOWN, OUTCOME_UNKNOWN) for i in unknown
+        )
 
     # ---- what
 

@@ -28,6 +28,9 @@ WHY: Final = {
     "UNKNOWN": "the exchange's answer does not say",
 }
 
+#: What is said of an order that was on its way when its bot died.
+LEFT: Final = "on its way when its bot ended, so it may have executed"
+
 
 def meant(order: Order) -> str:
     """Return what was asked for: `BTC/USDT buy 0.02 @ 50000`."""

@@ -281,6 +281,24 @@ def test_orders_lists_and_resolves(live: World, run: Run) -> None:
     assert run(live, "orders", "--all")[1].count("settled       BTC/USDT buy 0.01 @ 59000, filled 0.004\n") == 1
 
 
+def test_an_order_that_a_dead_bot_left_on_its_way_is_unknown(
+    live: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have executed: `orders --unknown` and `status` count it, and say that no guard runs who would look."""
+    guard = live.guard()
+    admitted = guard.decide(Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(59_000)))
+    assert guard.store.intents()[0].state == "intended"
+    monkeypatch.setattr("policykit.guard.living.SILENT_MS", 0)  # no guard was heard since
+    code, said = run(live, "orders", "--unknown")
+    first, second, third = said.splitlines()
+    assert (code, first.split()[:2]) == (1, [guard.store.intents()[0].id, "intended"])
+    assert second.endswith("by mm on binance/main: on its way when its bot ended, so it may have executed")
+    assert third == "no guard of binance/main runs, so nothing looks them up: start its bot again"
+    assert run(live, "status")[1].splitlines()[-1] == "orders of unknown outcome: 1; see policykit orders --unknown"
+    guard.settle(admitted, Outcome("unknown", guard.now(), error="NOT_SETTLED_IN_TIME"))
+    assert max(len(line) for line in run(live, "orders")[1].splitlines()) <= 100
+
+
 def test_resolve_takes_only_what_is_unknown(start: Callable[..., World]) -> None:
     """An order that is known to be open is not for a person's word; all of it counts where no figure is given."""
     guard = start().guard()

@@ -108,3 +108,5 @@ def test_an_order_of_unknown_outcome_is_named(w: World) -> None:
     result = run(w)
     assert result.exit_code == 1
     assert "its outcome is not known; see policykit orders --unknown" in result.output
+    assert "next: let a running bot of this account look it up, or end it: policykit orders --unknown" in result.output
+    assert "--accept" not in result.output
