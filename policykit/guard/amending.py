@@ -65,7 +65,28 @@ class Amendment(Placement):
         return replace(super()._plan(), when_absent="hold")
 
     def _admit(self, replaces: str | None) -> Admitted:
-        return self.guard.decide(self.order, amends=self.target)
+        """Decide. Two amends of one order are not on their way at once, unless it can only reduce whatever it is.
+
+        Either may arrive last: what the smaller one gave back the larger one would fill. Asked for once this one
+        stands in the store, so that of two at the same time not both pass.
+        """
+        admitted = self.guard.decide(self.order, amends=self.target)
+        why = None if self.order.reduce_only or self.guard.mode == "shadow" else self._beside(admitted)
+        if why is None:
+            return admitted
+        self.guard.release(admitted)
+        raise self.guard.withdraw(admitted, why)
+
+    def _beside(self, admitted: Admitted) -> Reason | None:
+        """Return why not, where another amend of the order may still arrive."""
+        try:
+            known = self.guard.store.intents(self.guard.account)
+        except StoreUnavailable as error:
+            return Reason(error.code, "store", str(error))
+        if not any(one.amends == self.target.id and one.id != admitted.decision.id for one in known):
+            return None
+        why = "another amend of the order may still arrive; wait until it is settled, or cancel the order"
+        return Reason("ORDER_OUTCOME_PENDING", "gate", f"edit_order: {why}")
 
     def arguments(self, client_id: str | None) -> tuple[Any, ...]:
         """Return what ccxt's edit_order is called with: what was decided, whatever the bot wrote."""
