@@ -92,7 +92,9 @@ def _accept(store: Store, account: str, file: str, by: str, why: str, now_ms: in
     from policykit.guard.kill import may_resume
     from policykit.store.codec import accepted
 
-    refused = may_resume([file], by, now_ms)
+    # Whatever file is named, the policies that are in force for the account say who may.
+    files = dict.fromkeys([file, *(one.policy_file for one in store.guards() if one.account == account)])
+    refused = may_resume(files, by, now_ms)
     if refused is not None:
         click.echo(refused, err=True)
         leave(Exit.NO)

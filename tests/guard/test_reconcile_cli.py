@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -84,6 +85,15 @@ def test_accepted_by_a_person(w: World) -> None:
     assert run(w).exit_code == 0
     again = run(w, "--accept", "--by", "desk-head", "--why", "x").output
     assert again == "binance/main: a guard has found nothing unexplained; equity is taken as it is, by desk-head\n"
+
+
+def test_another_file_of_the_account_lets_nobody_else_accept(w: World, tmp_path: Path) -> None:
+    """Who may is what the policy in force says, not a copy of it with another name in `rearm`."""
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(w.policy.read_text().replace("by: [desk-head]", "by: [bob]"), encoding="utf-8")
+    called = [str(copy), "--store", w.store, "--accept", "--by", "bob", "--why", "x"]
+    refused = CliRunner().invoke(command, called)
+    assert (refused.exit_code, f"{w.policy}: kill_switch.rearm.by is desk-head" in refused.output) == (1, True)
 
 
 def test_nothing_to_compare_with_and_no_policy(start: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
