@@ -110,12 +110,16 @@ def test_the_example_is_typed() -> None:
 
 
 def test_the_worked_example_is_designs() -> None:
-    """The example in policies/ is the one of the design, byte for byte."""
+    """The example in policies/ is the design's, but for a dead man's switch: Binance has none on spot."""
     design = TOP.parent / "shared" / "DESIGN.md"
     if not design.is_file():
         pytest.skip("the design is not beside this clone")
     text = design.read_text(encoding="utf-8")
-    assert EXAMPLE.read_text(encoding="utf-8") == text.split("```yaml\n", 1)[1].split("```", 1)[0]
+    designs = text.split("```yaml\n", 1)[1].split("```", 1)[0]
+    asked = "dead_man_switch: {timeout: 60s, refresh: 15s}\n"
+    assert asked in designs
+    none = "# dead_man_switch: Binance has none on spot; see binanceusdm-trend.yaml\n"
+    assert EXAMPLE.read_text(encoding="utf-8") == designs.replace(asked, none)
 
 
 def test_one_bound_and_a_bare_map_are_widened() -> None:

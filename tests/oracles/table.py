@@ -40,6 +40,7 @@ TABLE: Final[dict[str, Said]] = {
     "risk.max_open_orders": Said(True, _COUNT),
     "risk.max_orders": Said(True, _COUNT),
     "rate_budgets": Said(True, f"weights and limits; {_COUNT}"),
+    "reconciliation.tolerance": Said(False, "it is about what the account has, which no order tells"),
     "retry.reconnect.max_per": Said(False, "it is about connects, which are no orders"),
     "risk.sides": Said(True, "wholly"),
     "risk.time_in_force": Said(True, "wholly"),

@@ -141,13 +141,15 @@ def test_a_fill_is_on_the_stream_before_the_answer_to_its_order(sim: Sim) -> Non
 
 def test_the_server_ends_with_its_connections() -> None:
     """Closing the exchange ends what is open; no thread is left that would keep the process."""
+    before = set(threading.enumerate())
     sim = Sim(clock=SimClock()).start()
     with listen(sim, BOOK) as ws:
         heard(ws)
         sim.close()
         with pytest.raises(ConnectionClosed):
             heard(ws)
-    assert (sim.streams.open, [t.name for t in threading.enumerate() if "policykit" in t.name]) == (0, [])
+    left = [t.name for t in threading.enumerate() if "policykit" in t.name and t not in before]
+    assert (sim.streams.open, left) == (0, [])
 
 
 def test_a_path_that_is_no_stream_is_not_found(sim: Sim) -> None:

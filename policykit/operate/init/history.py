@@ -155,7 +155,7 @@ def from_rows(file: Path, rows: Iterable[Row]) -> Past:
     account = accounts.most_common(1)[0][0]
     others = sorted(set(accounts) - {account})
     notes = (f"only {account} is looked at; the journal has {', '.join(others)} too",) if others else ()
-    exchange, _, name = account.partition("/")
+    exchange, _, name = account.partition("@")[0].partition("/")  # a sandbox's name has a suffix
     mine = tuple(order for order in orders if order.order == account)
     equity, positions = observed(seen[account])
     return Past(mine, positions, equity, exchange, name, notes)
