@@ -391,12 +391,17 @@ class Deciding(ABC):
         fallback.write_outcome(self.policy.name, self.store.epoch, intent.id, outcome)
         return advance(intent, outcome)
 
-    def saw(self, state: OrderState) -> None:
-        """Take in what the exchange says of one order, if it is one of ours. Raise StoreUnavailable."""
+    def saw(self, state: OrderState, *, late: bool = False) -> None:
+        """Take in what the exchange says of one order, if it is one of ours. Raise StoreUnavailable.
+
+        `late`: it may be older than an amend that was answered since, so only what fills and ends counts of it.
+        """
         for intent in self.store.intents(self.account):
             if intent.client_order_id == state.client_order_id:
                 outcome = after_lookup(intent, self.now(), state, Proof(None))
                 if outcome is not None:
+                    if late:
+                        outcome = replace(outcome, quantity=None, price=None)
                     if outcome.state == "found":  # told, not looked up: it is as good as its acknowledgement
                         outcome = replace(outcome, state="acknowledged")
                     self.store.outcome(intent.id, outcome)

@@ -1,6 +1,7 @@
 """The private stream: what the exchange tells of the account's own orders counts at once, before any poll.
 
-What is told is cumulative, so that it may come twice, late, or before the answer to the order itself (PITFALLS 6).
+What is told is cumulative, so that it may come twice, late, or before the answer to the order itself (PITFALLS 6). What
+the order is for is not: of that the answer to an amend tells, and the list of open orders.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Private:
         state = sighting(order)
         if state is not None:
             with suppress(StoreUnavailable):  # the next poll tells it again
-                self._guard.saw(state)
+                self._guard.saw(state, late=True)
 
     def _connections(self) -> list[Any]:
         wires = ((one, vars(one).get("policykit_wire")) for one in tuple((self._client.clients or {}).values()))

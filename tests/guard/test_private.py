@@ -13,6 +13,7 @@ import pytest
 from policykit.guard import Guard
 from policykit.guard.private import SILENCE_MS, sighting
 from policykit.guard.streams import LIST_EVERY_MS
+from tests.guard.contracts import SWAP, contracts, policy
 from tests.guard.test_streams import MOST_TURNS, codes, reconnecting, round_of, until
 from tests.guard.world import SYMBOL, World
 
@@ -260,6 +261,27 @@ def test_a_subscription_that_is_refused_is_no_stream(start: Callable[..., World]
     asyncio.run(main())
     waits = [later[0] - earlier[0] for earlier, later in itertools.pairwise(tried)]
     assert [waits[n] >= wait for n, wait in enumerate((1_000, 2_000))] == [True] * 2
+
+
+@pytest.mark.parametrize(("first", "then"), [(0.001, 0.016), (0.016, 0.001)])
+def test_what_is_told_after_an_amend_and_is_older_takes_nothing_back(
+    start: Callable[..., World], first: float, then: float
+) -> None:
+    """Else more would fit under the cap again, or an amend to more would pass a halt as a lesser one."""
+    world = contracts(start, text=policy(position="1000 USDT"))
+    guard = world.guard()
+    client = guard.protect(world.sim.client())
+    ident = client.create_order(SWAP, "limit", "buy", first, 59_000)["id"]
+    client.edit_order(ident, SWAP, "limit", "buy", then, 58_000)
+    known = guard.store.intents()
+    said = {"id": ident, "clientOrderId": known[0].client_order_id, "symbol": SWAP, "side": "buy", "status": "open"}
+    stream = guard.private_stream(world.sim.client(pro=True))
+    stream._take({**said, "amount": first, "filled": 0, "price": 59_000})
+    after = guard.store.intents()
+    assert [intent.order for intent in after] == [intent.order for intent in known]
+    assert guard.facts(SWAP).positions[SWAP].open_buys == after[0].order.quantity == Decimal(str(then))
+    stream._take({**said, "amount": first, "filled": 0.0005, "price": 59_000})
+    assert guard.store.intents()[0].filled == Decimal("0.0005")
 
 
 @pytest.mark.parametrize(
