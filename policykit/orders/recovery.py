@@ -8,6 +8,7 @@ changes nothing more: a final state is never left, and an outcome that says noth
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from policykit.orders.cancels import after_doubt
@@ -70,6 +71,13 @@ def _says_nothing_new(intent: Intent, outcome: Outcome) -> bool:
     return outcome.state == intent.state and (outcome.error or intent.error) == intent.error and not outcome.filled
 
 
+def _unsized(intent: Intent, outcome: Outcome) -> Outcome | None:
+    """Return an outcome without quantity and price; None: it says nothing else."""
+    if outcome.state == intent.state and not outcome.closed and (outcome.filled or 0) <= intent.filled:
+        return None
+    return replace(outcome, quantity=None, price=None)
+
+
 class Compared(NamedTuple):
     """Open intents held against a list of open orders.
 
@@ -89,6 +97,7 @@ def after_open_orders(
 
     `intents` are those of the account and symbols that the list covers; `lag_ms` its visibility lag, None: unknown.
     A list concludes nothing from absence: orders acknowledged after it was asked for, or too shortly before, are left.
+    Nor does it say what those are for: they may have been amended, and still be listed as they were.
     """
     orders = {order.client_order_id: order for order in listed}
     outcomes: list[tuple[Intent, Outcome]] = []
@@ -98,6 +107,8 @@ def after_open_orders(
         order = orders.pop(intent.client_order_id, None)
         if order is not None:
             outcome = after_lookup(intent, sent_ms, order, Proof(None)) if intent.open else None
+            if outcome is not None and intent.changed_ms > settled_by:
+                outcome = _unsized(intent, outcome)
             if outcome is not None:
                 outcomes.append((intent, outcome))
         elif intent.open and intent.state not in UNDECIDED and intent.changed_ms <= settled_by:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -124,3 +125,15 @@ def test_an_order_too_young_for_the_list_is_left() -> None:
 def test_an_order_that_is_over_is_no_foreign_order() -> None:
     """A list that is older than the last outcome may still show an order that is over: it is ours, and stays over."""
     assert after_open_orders([replace(OPEN, state="settled")], [seen(1)], 5_000) == Compared((), (), ())
+
+
+def test_a_list_may_still_show_an_order_as_it_was_before_its_amend() -> None:
+    """Within the lag it says what filled, and not what the order is for; afterwards it says both."""
+    order = copy(OPEN.order)
+    order.quantity = Decimal(20)
+    amended = replace(OPEN, order=order, changed_ms=4_500)
+    assert after_open_orders([amended], [seen()], 5_000, lag_ms=1_000) == Compared((), (), ())
+    filled = after_open_orders([amended], [seen(2)], 5_000, lag_ms=1_000).outcomes
+    assert filled == ((amended, Outcome("acknowledged", 5_000, "x1", Decimal(2))),)
+    later = after_open_orders([amended], [seen()], 5_500, lag_ms=1_000).outcomes
+    assert later == ((amended, Outcome("acknowledged", 5_500, "x1", Decimal(0), quantity=Decimal(10))),)
