@@ -143,7 +143,7 @@ class Maintenance:
             self._halted(self._own_client())
         if not self._lead(round(self._every_s() * 1000 * LEASE_ROUNDS)):
             guard.recovered = not guard.abandoned()
-            guard.reconciled = guard.reconciled or guard.facts().reconciled_ms is not None
+            self.reconciler.heard()
             self.reconciler.instead(self._own_client)
             guard.account_problem = None  # it is the poller's to find; what it cannot read grows old for all
             self._prices_of_its_own()

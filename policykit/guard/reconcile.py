@@ -73,6 +73,8 @@ class Reconciler:
         self._lines: tuple[Line, ...] | None = None
         self._gaps: Mapping[str, Decimal] = {}
         self._anew = False
+        #: When it was asked for last.
+        self._asked_ms = 0
         self._names: dict[tuple[str, str], str] = {}
         self._told: frozenset[tuple[str, str, Decimal]] = frozenset()
         self._complaint = ""
@@ -81,9 +83,15 @@ class Reconciler:
 
     def anew(self) -> None:
         """Have everything compared in the next round, and increases wait for it."""
-        self._anew = True
+        self._anew, self._asked_ms = True, self.guard.now()
         if self.guard.policy.model.reconciliation is not None:
             self.guard.reconciled = False
+
+    def heard(self) -> None:
+        """Take in that another guard of the account, its poller, has compared it since it was asked for."""
+        done_ms = self.guard.facts().reconciled_ms
+        if done_ms is not None and done_ms >= self._asked_ms:
+            self.guard.reconciled = True
 
     def instead(self, own_client: Callable[[], Any]) -> None:
         """Compare in the place of an account's poller whose policy does not ask for it, or that cannot."""

@@ -54,6 +54,8 @@ class Streams:
         #: The streams that the bot trades by now.
         self.needed: dict[str, Line] = {}
         self._said: dict[str, str] = {}
+        #: The streams that were there once: what comes again was away.
+        self._came_before: set[str] = set()
         self._private: set[str] = set()
         self._listed = 0.0
 
@@ -62,7 +64,8 @@ class Streams:
         line = self._lines.get(name)
         if line is None:
             while len(self._lines) >= MAX_LINES:
-                self._lines.pop(next(iter(self._lines)))
+                self._came_before.discard(gone := next(iter(self._lines)))
+                self._lines.pop(gone)
             line = self._lines[name] = Line(self.guard.clock.monotonic_ms())
         line.silence_ms = silence_ms
         return line
@@ -126,6 +129,9 @@ class Streams:
 
     def _came(self, name: str, line: Line) -> None:
         self._said.pop(name, None)
+        if name in self.needed and name in self._came_before:
+            self.guard.reconcile()  # what was said meanwhile is lost: the account is compared before the next increase
+        self._came_before.add(name)
         gap_ms = round(line.gap)
         _log.info("stream %s is there; nothing was heard for %.1f s", name, gap_ms / 1000)
         with suppress(StoreUnavailable):

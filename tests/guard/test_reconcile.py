@@ -269,3 +269,20 @@ def test_a_stream_that_was_blind_has_it_compared_anew(start: Callable[..., World
     w.clock.advance(1)
     guard.maintain(own)
     assert client.create_order(*BUY)["id"]
+
+
+def test_a_sibling_of_the_poller_waits_for_its_next_comparison(start: Callable[..., World]) -> None:
+    """What was compared before its stream was blind is no answer to it."""
+    w = start(text=text())
+    poller = w.guard()
+    sibling = w.guard()
+    client = w.protected(sibling)
+    assert client.create_order(*BUY)["id"]
+    w.clock.advance(1)
+    sibling.reconcile()
+    sibling.maintain()
+    assert codes(client) == ["RECOVERY_PENDING"]
+    w.clock.advance(61)
+    poller.maintain()
+    sibling.maintain()
+    assert client.create_order(*BUY)["id"]

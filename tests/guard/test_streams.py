@@ -124,6 +124,24 @@ def test_an_async_stream_lives_through_its_connections(world: World, server: Fee
     assert guard.telemetry.counters.gauges[names.M_STREAM_GAP][tuple(sorted(labels.items()))] == 0
 
 
+def test_an_account_is_compared_anew_after_a_gap(start: Callable[..., World]) -> None:
+    """Where the policy reconciles: not at the first connect, of which nothing was missed, but after each gap."""
+    world = start(text=reconnecting() + "reconciliation: {on_start: required, tolerance: 5 USDT}\n")
+    with feed(world.clock.now_ms) as server:
+        guard = world.guard()
+        with guard.stream("trades", sync(server), quiet=True) as stream:
+            assert next(stream) == "hello 1"
+            assert codes(guard) == ["STREAM_GAP"]
+            round_of(guard)
+            assert codes(guard) == []
+            server.drop()
+            assert next(iter(stream)) == "hello 2"
+            assert codes(guard) == ["RECOVERY_PENDING", "STREAM_GAP"]
+            assert codes(guard, SELL) == []
+            round_of(guard)
+            assert codes(guard) == []
+
+
 def test_a_sync_stream_lives_through_its_connections(world: World, server: Feed) -> None:
     """The same steps by the sync driver."""
     guard = world.guard()
