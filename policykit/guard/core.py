@@ -45,7 +45,7 @@ from policykit.guard.streams import Streams
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED
-from policykit.orders.recovery import abandoned
+from policykit.orders.recovery import abandoned, silent
 from policykit.policy import EffectivePolicy, load
 from policykit.store import Observation, Store, open_store
 from policykit.telemetry import Scope, Telemetry, shared
@@ -374,4 +374,5 @@ class Guard(Deciding):
         now = self.now()
         alive = [(g.host, g.pid) for g in self.store.guards() if lives(g, self.host, now)]
         left = abandoned([i for i in self.store.intents(self.account) if i.state in UNDECIDED], now, alive)
-        return [i for i in left if i.id not in DRIVING]
+        # Who was interrupted between an order's decision and its send drives nothing any more, and did not say so.
+        return [i for i in left if i.id not in DRIVING or silent(i, now)]

@@ -31,15 +31,17 @@ def abandoned(intents: Iterable[Intent], now_ms: int, alive: Collection[tuple[st
     else is taken up: an intent taken up needlessly costs a look-up, one overlooked is an order that nobody counts as
     unknown (a process that died, came back, and died again while it recovered).
     """
-    return [i for i in intents if i.open and (_reported(i) or (i.host, i.pid) not in alive or _silent(i, now_ms))]
+    return [i for i in intents if i.open and (_reported(i) or (i.host, i.pid) not in alive or silent(i, now_ms))]
 
 
 def _reported(intent: Intent) -> bool:
     return intent.state not in ("intended", "sent")
 
 
-def _silent(intent: Intent, now_ms: int) -> bool:
-    return intent.permit_until_ms is not None and now_ms > intent.permit_until_ms + SILENT_MS
+def silent(intent: Intent, now_ms: int) -> bool:
+    """Tell whether nobody reported on an intent long after its permit ended: nobody will any more."""
+    over = intent.permit_until_ms is not None and now_ms > intent.permit_until_ms + SILENT_MS
+    return over and not _reported(intent)
 
 
 def recover(

@@ -260,3 +260,27 @@ def test_I5_a_process_that_is_killed_leaves_its_intent(
             world.protected(guard).create_order(SYMBOL, "limit", "buy", 0.2, 59_000)
     with pytest.raises(ccxt.OrderNotFound):
         world.protected(guard).cancel_order("77", SYMBOL)
+
+
+def test_I5_an_interrupted_decision_is_taken_up_by_the_same_process(
+    start: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after the reservation and before the send, and the program goes on: nobody sends it, and it is settled."""
+    world = start()
+    guard = world.guard()
+    client = world.protected(guard)
+    with monkeypatch.context() as patched:
+        patched.setattr(guard.telemetry, "record", die)
+        with pytest.raises(Died):
+            client.create_order(*BUY)
+    (intent,) = guard.store.intents()
+    assert (intent.state, intent.id in DRIVING) == ("intended", True)
+    world.clock.advance(20)
+    guard.maintain()
+    assert [one.state for one in guard.store.intents()] == ["intended"]  # who drives it may still be at it
+    world.clock.advance(20)
+    guard.maintain()
+    assert guard.store.intents() == []
+    assert client.create_order(*BUY)["status"] == "open"
+    assert world.sent == [("buy", Decimal("0.01"))]
+    DRIVING.discard(intent.id)
