@@ -90,6 +90,14 @@ def test_a_starter_sets_no_limit_that_nothing_holds(run: Run) -> None:
     assert "policy.unheld" not in {check.id for check in engine.checks}
 
 
+def test_contracts_of_an_exchange_with_spot_get_the_smaller_budget(run: Run) -> None:
+    """Binance's USD-M allows 2,400 weight a minute, spot 6,000: the linter calls the larger one too much."""
+    run("init", "--exchange", "binance", "--symbol", "BTC/USDT:USDT", "--name", "usdm")
+    text = Path("policies/usdm.yaml").read_text()
+    assert "{limit: 2400, per: 1m," in text
+    assert "PK401" not in run("lint", "policies/usdm.yaml")[1]
+
+
 @pytest.mark.parametrize(
     ("exchange", "said"),
     [
@@ -97,12 +105,12 @@ def test_a_starter_sets_no_limit_that_nothing_holds(run: Run) -> None:
         ("okx", None),
         (
             "binanceusdm",
-            "  # max_leverage: set it at the exchange; this version sees none, and a bound denies increases (G01)",
+            "  # max_leverage: 2  # check: what is set at the exchange; more, or unknown, denies increases (G01)",
         ),
     ],
 )
 def test_leverage_is_bounded_only_where_that_denies_nothing(run: Run, exchange: str, said: str | None) -> None:
-    """A bound on leverage that this version cannot see would deny every increase: a starter leaves it out."""
+    """Over a bound, and where leverage cannot be read, every increase is denied: a starter leaves it to a person."""
     run("init", "--exchange", exchange)
     lines = Path(f"policies/{exchange}.yaml").read_text().splitlines()
     assert [line for line in lines if "max_leverage" in line] == [said][: said is not None]

@@ -96,7 +96,7 @@ def starter(about: About, name: str, owner: str, today: str, symbols: Sequence[s
         evidence="",
         purpose=Said("execution", "one purpose a key (G07)"),
         scopes=Said(f"[read, {scope}]", "never withdraw, never transfer (G04, G05)"),
-        budgets=budgets(about),
+        budgets=budgets(about, traded),
         symbols=Said(names(given)) if given else guessed(names(traded), "what the bot trades, by ccxt's names (G01)"),
         order_types=guessed("[limit, market]", "what the bot sends"),
         max_order=Said("2% of equity", "G33: 1-2%"),
@@ -126,10 +126,15 @@ def paper(made: Draft, why: str) -> Draft:
 LEAST_SHARED: Final = 3
 
 
-def budgets(about: About) -> tuple[Budget, ...]:
-    """Return the exchange's allowances as traits have them; without traits, ccxt's own pace."""
+def budgets(about: About, symbols: Sequence[str]) -> tuple[Budget, ...]:
+    """Return the exchange's allowances as traits have them, the smaller where what is traded has its own.
+
+    Without traits: ccxt's own pace.
+    """
     traits = load_traits(about.id)
     if traits is not None:
+        products = {product_of(symbol) for symbol in symbols} & set(traits.products)
+        own = [window for name in products for window in traits.products[name].rate_windows]
         return tuple(
             Budget(
                 window.name,
@@ -137,7 +142,13 @@ def budgets(about: About) -> tuple[Budget, ...]:
                 f"window: {window.window}, shared_by: {window.scope}",
                 "what it publishes",
             )
-            for window in traits.rate_windows
+            for published in traits.rate_windows
+            for window in [
+                min(
+                    (published, *(one for one in own if one.name == published.name)),
+                    key=lambda one: one.limit / one.per_ms,
+                )
+            ]
             if window.limit >= LEAST_SHARED
         )
     count = pace(about)

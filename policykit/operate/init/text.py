@@ -140,7 +140,7 @@ def _leverage(draft: Draft) -> list[str]:
     if ":" not in draft.symbols.value:
         return []
     return [
-        "  # max_leverage: set it at the exchange; this version sees none, and a bound denies increases (G01)",
+        "  # max_leverage: 2  # check: what is set at the exchange; more, or unknown, denies increases (G01)",
     ]
 
 
