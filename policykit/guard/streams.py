@@ -10,7 +10,7 @@ import logging
 from contextlib import suppress
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from policykit.engine.facts import Facts
 from policykit.errors import Denied, StoreUnavailable
@@ -42,6 +42,14 @@ def place_of(url: str) -> str:
     parts = urlsplit(url)
     path = "/".join(part if len(part) <= _LONGEST_PART else "*" for part in parts.path.split("/"))
     return parts.netloc.rpartition("@")[2] + path
+
+
+def secrets_of(url: str) -> list[str]:
+    """Return what `place_of` leaves out of an address."""
+    parts = urlsplit(url)
+    said = [value for _, value in parse_qsl(parts.query)]
+    all_parts = (parts.netloc.rpartition("@")[0], parts.query, *said, *parts.path.split("/"))
+    return [part for part in all_parts if part and part not in place_of(url)]
 
 
 class Streams:

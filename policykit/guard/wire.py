@@ -11,8 +11,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from policykit.guard.streams import place_of
+from ccxt.base.errors import BaseError
+
+from policykit.guard.streams import place_of, secrets_of
 from policykit.orders.line import Line
+from policykit.redact import scrub
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -40,8 +43,11 @@ class Wire:
         self.asker: Asker | None = None
         self._line: Line | None = None
         self._up = False
+        #: The error that ended it, as it was: it may hold the answer to the handshake.
+        self._failed: BaseException | None = None
         self._dial, connection.open = connection.open, self._open
         self._hear, connection.handle_message = connection.handle_message, self._heard
+        self._fail, connection.on_error = connection.on_error, self._failing
         for name in ("on_error_callback", "on_close_callback"):
             setattr(connection, name, self._ending(getattr(connection, name)))
 
@@ -82,7 +88,12 @@ class Wire:
             self._up = True
             streams.opened(self.name, self.line)
         else:
-            streams.lost(self.name, self.line, connection.error or ConnectionError())
+            streams.lost(self.name, self.line, self._failed or connection.error or ConnectionError())
+
+    def _failing(self, error: BaseException) -> None:
+        """End it with an error that whoever watches may print: an address with a listen key is a credential (G21)."""
+        self._failed = error
+        self._fail(without_address(self._connection.url, error))
 
     def _heard(self, message: Any) -> None:
         self._guard.streams.heard(self.name, self.line)
@@ -97,6 +108,17 @@ class Wire:
             return told(connection, said)
 
         return ended
+
+
+def without_address(url: str, error: BaseException) -> BaseException:
+    """Return a connection's error as ccxt raises it, with nothing of its address that may be secret."""
+    if not isinstance(error, BaseError):
+        return error
+    text = scrub(str(error))
+    for secret in secrets_of(url):
+        text = text.replace(secret, "*")
+    clean: BaseException = type(error)(text)
+    return clean
 
 
 def govern(guard: Guard, exchange: Any, connection: Any) -> None:

@@ -10,6 +10,8 @@ import ccxt
 import pytest
 
 from policykit.guard import Guard
+from policykit.guard.wire import without_address
+from tests.guard.contracts import contracts
 from tests.guard.test_private import live, moving
 from tests.guard.test_streams import codes, connects, reconnecting, round_of, until
 from tests.guard.world import SYMBOL, World
@@ -72,6 +74,37 @@ def test_a_refused_dial_is_an_error_and_the_next_one_waits(world: World) -> None
     first, second = world.sim.truth.connects
     assert (first[2], second[2]) == (503, 101)
     assert second[0] - first[0] >= 1_000
+
+
+def test_a_listen_key_is_in_no_error(start: Callable[..., World]) -> None:
+    """The handshake is refused: aiohttp writes the whole address into its error, and ccxt hands that to who watches."""
+    world = contracts(start)
+
+    async def what(client: Any, _: Guard) -> None:
+        world.sim.streams.refuse(503)
+        with pytest.raises(ccxt.NetworkError) as raised:
+            await client.watch_orders()
+        kept = [client.options[name].get("listenKey") for name in ("future", "linear") if name in client.options]
+        (key,) = filter(None, kept)
+        error: BaseException | None = raised.value
+        while error is not None:
+            assert key not in f"{error} {error!r} {error.args}"
+            error = error.__cause__ or error.__context__
+        assert "503" in str(raised.value)
+
+    trade(world, what)
+
+
+def test_of_an_address_nothing_secret_is_told() -> None:
+    """In the path, in the query, before the host; an error that is not ccxt's is ours, and stays."""
+    key = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
+    for url in (f"wss://f.test/ws/{key}", f"wss://f.test/private/ws?listenKey={key}&x=1", f"wss://a:{key}@f.test/ws"):
+        for text in (f"Connection to {url} timed out", f"503, url='{url}'"):
+            clean = without_address(url, ccxt.RequestTimeout(text))
+            assert isinstance(clean, ccxt.RequestTimeout)
+            assert key not in repr(clean)
+    ours = TimeoutError(key)
+    assert without_address(f"wss://f.test/ws/{key}", ours) is ours
 
 
 def test_a_client_that_is_closed_while_it_waits_does_not_dial(world: World) -> None:
