@@ -10,13 +10,13 @@ import inspect
 import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from policykit import redact
 from policykit.decision import Reason
 from policykit.exchanges.base import Steps, arun, run
 from policykit.exchanges.bounded import bound_trading
 from policykit.guard.client_errors import ClientDenied
+from policykit.guard.environment import HOSTS, check_environment
 from policykit.guard.gate import Gate
 from policykit.guard.loans import LOANS, loan
 from policykit.guard.own import asking
@@ -68,6 +68,7 @@ def protect(guard: Guard, client: Any) -> Any:
     quiet(client)
     bound_trading(client)
     client.__dict__["policykit_gate"] = Gate(guard)
+    client.__dict__[HOSTS] = client.urls["api"]
     guard.adapter.set_validity(client, guard.validity_ms)
     client.__class__ = protected
     return client
@@ -98,22 +99,6 @@ def quiet(client: Any) -> None:
     logger = getattr(client, "logger", None)
     if isinstance(logger, logging.Logger) and not any(isinstance(f, redact.RedactingFilter) for f in logger.filters):
         logger.addFilter(redact.RedactingFilter())
-
-
-def check_environment(guard: Guard, client: Any) -> None:
-    """Refuse a client of the live exchange under a sandbox policy: whose checks trust that nothing is at stake."""
-    live = _hosts(type(client)().urls.get("api"))
-    ours = {host for host in _hosts(client.urls.get("api")) if host in live}
-    if guard.policy.model.environment == "sandbox" and ours:
-        raise ValueError(
-            f"the policy's environment is sandbox and the client talks to {min(ours)}; set_sandbox_mode(True)"
-        )
-
-
-def _hosts(urls: Any) -> set[str]:
-    if isinstance(urls, dict):
-        return {host for inner in urls.values() for host in _hosts(inner)}
-    return {urlsplit(str(urls)).netloc} if urls else set()
 
 
 def _camel(name: str) -> str:

@@ -22,16 +22,14 @@ from ccxt.base.errors import NotSupported
 
 from policykit import exchanges
 from policykit.clock import SystemClock
-from policykit.decision import Reason
 from policykit.errors import PolicykitError
 from policykit.exchanges.client import check_endpoint, point
-from policykit.guard.client_errors import ClientRefused
 from policykit.guard.core import Guard
+from policykit.guard.environment import HOSTS, hold_environment
 from policykit.guard.foreign import foreign_class
 from policykit.guard.gate import Gate
-from policykit.guard.protect import check_environment, protected_class, quiet
+from policykit.guard.protect import protected_class, quiet
 from policykit.guard.settings import choose_key, mode_named
-from policykit.order import Order
 from policykit.policy import load
 
 #: The folder with the start-up hook.
@@ -236,7 +234,7 @@ class _Run:
 
     def _policykit_at_home(self, guard: Guard) -> None:
         """Keep the client at the endpoint, or hold its hosts against the environment whenever they were changed."""
-        seen = self.__dict__.get("_policykit_hosts")
+        seen = self.__dict__.get(HOSTS)
         if seen is self.urls["api"]:
             return
         if guard.endpoint is not None:
@@ -246,13 +244,8 @@ class _Run:
             else:
                 self.urls["api"] = seen  # turned to the sandbox: the endpoint decides
         else:
-            try:
-                check_environment(guard, self)
-            except ValueError as error:
-                denied = guard.refuse(Order("", action="key.admin"), Reason("RAW_CALL_REFUSED", "gate", str(error)))
-                if guard.mode != "shadow":
-                    raise ClientRefused(denied.decision, str(denied)) from None
-        self.__dict__["_policykit_hosts"] = self.urls["api"]
+            hold_environment(guard, self)
+        self.__dict__[HOSTS] = self.urls["api"]
 
     def client(self, url: str) -> Any:
         if self.policykit_gate.guard.endpoint is not None:

@@ -16,6 +16,7 @@ from policykit.guard.admission import CURRENT, Admitted
 from policykit.guard.amending import Amendment
 from policykit.guard.batch import Batch, Wish
 from policykit.guard.client_errors import ClientRefused, ReadWaits, SignAgain
+from policykit.guard.environment import hold_environment
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.pricing import prices
 from policykit.guard.reading import AGAIN, ReadFailed
@@ -51,6 +52,7 @@ class Unified:
 
     async def _policykit_fetch(self, url: str, method: str, headers: Any, body: Any) -> Any:
         gate = self.policykit_gate
+        hold_environment(gate.guard, self)
         ticket = gate.enter(method, url, headers, body)
         failed: BaseException | None = None
         try:

@@ -290,6 +290,14 @@ def test_a_sandbox_policy_takes_no_client_of_the_live_exchange(start: Callable[.
     sandbox = ccxt.binance()
     sandbox.set_sandbox_mode(True)
     assert guard.protect(sandbox) is sandbox
+    dialled: list[str] = []
+    sandbox.session.request = lambda method, url, **_: dialled.append(url)
+    sandbox.apiKey = sandbox.secret = "k" * 64
+    sandbox.set_sandbox_mode(False)  # it goes live behind the guard's back
+    for call in (sandbox.fetch_time, sandbox.private_get_account, lambda: sandbox.private_delete_order({"orderId": 1})):
+        with pytest.raises(ccxt.PermissionDenied, match="environment is sandbox and the client talks to api"):
+            call()
+    assert dialled == []
     replaced = world.sim.client()
     replaced.fetch = replaced.fetch
     with pytest.raises(ValueError, match="the client's fetch was replaced on the object"):
