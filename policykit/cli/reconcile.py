@@ -103,7 +103,8 @@ def _accept(store: Store, account: str, file: str, by: str, why: str, now_ms: in
     for kind, name, quantity, *_ in before.get("drift", ()):
         click.echo(f"{kind} {name}: {quantity} is as it should be from now on, by {by}")
     if not before.get("drift"):
-        click.echo(f"{account}: a guard has found nothing unexplained; equity is taken as it is, by {by}")
+        click.echo(f"{account}: no guard has recorded an unexplained difference; equity is taken as it is, by {by}")
+        click.echo("what `policykit reconcile` shows is accepted once a running guard has compared: say it again then")
 
 
 def _document(guard: Guard, lines: tuple[Line, ...]) -> dict[str, object]:
