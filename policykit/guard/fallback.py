@@ -33,6 +33,10 @@ MAX_BYTES = 50_000_000
 TAKEN = ".merging"
 #: For how long one process has it to itself, ms.
 LEASE_MS = 30_000
+#: Rows that one round of maintenance merges: halts, timers and facts wait for it meanwhile.
+ROWS = 2_000
+#: How many rows of a file this process has merged, by its name and what tells it from a later one of that name.
+_DONE: dict[tuple[str, int, int, int], int] = {}
 #: How often an order is offered to a store whose trading state moves meanwhile.
 ADOPT_TRIES = 10
 
@@ -85,8 +89,8 @@ def _locked(path: Path, mode: str) -> Iterator[IO[str]]:
 def merge(name: str, store: Store, host: str, now_ms: int) -> int:
     """Bring what was written down into the store; return how many rows. Raise StoreUnavailable: it is tried again.
 
-    One process takes the file. A decision of it that was merged before (that process died meanwhile) may stand twice in
-    the journal; an order counts once.
+    One process takes the file, and a long one takes it several calls. A decision of it that was merged before (that
+    process died meanwhile) may stand twice in the journal; an order counts once.
     """
     path = path_of(name, store.epoch)
     taken = path.with_name(path.name + TAKEN)
@@ -96,14 +100,23 @@ def merge(name: str, store: Store, host: str, now_ms: int) -> int:
                 path.rename(taken)
         if not store.lease(f"fallback|{host}|{taken}", str(os.getpid()), LEASE_MS, now_ms):
             return 0
+        told = taken.stat()
         lines = taken.read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in lines:
+        file = (str(taken), told.st_ino, told.st_mtime_ns, told.st_size)
+        done = _DONE.get(file, 0)
+        part = lines[done : done + ROWS]
+        for line in part:
             _take(store, line, now_ms)
-        taken.unlink()
+        if done + len(part) < len(lines):
+            _DONE[file] = done + len(part)
+            return len(part)
+        _DONE.pop(file, None)
+        if os.path.samestat(taken.stat(), told):  # not the next one, which another took after ours was slow
+            taken.unlink()
     except OSError:  # there is none, or it cannot be read: it stays for people
         return 0
     _log.info("%d rows that were written while the store was down are in its journal now", len(lines))
-    return len(lines)
+    return len(part)
 
 
 def _take(store: Store, line: str, now_ms: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from policykit.errors import StoreUnavailable
 from policykit.guard import fallback
+from policykit.order import Order
 from policykit.orders.intent import Outcome
 from policykit.store import open_store
 from tests.guard.test_closed import BUY, HELD, METHODS, SELL, Failing, outcome
@@ -226,3 +227,26 @@ def test_a_file_of_another_store_stays(start: Callable[..., World]) -> None:
     guard.maintain()
     assert fallback.path_of("mm", "another-epoch").exists()
     assert open_store("memory:").epoch != guard.store.epoch
+
+
+def test_a_long_file_is_merged_over_several_rounds(
+    start: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Halts, timers and facts wait for a round; each row is taken once, and the file goes with the last one."""
+    monkeypatch.setattr(fallback, "ROWS", 2)
+    guard = start().guard()
+    for size in range(1, 6):
+        fallback.write(
+            "mm", guard.store.epoch, guard.check(Order("BTC/USDT", "sell", "limit", Decimal(size), Decimal(60_000)))
+        )
+    before = len(list(guard.store.rows(0, 1_000)))
+    taken = fallback.path_of("mm", guard.store.epoch)
+    taken = taken.with_name(taken.name + fallback.TAKEN)
+    merged = []
+    for _ in range(4):
+        merged.append(fallback.merge("mm", guard.store, guard.host, guard.now()))
+        assert taken.exists() is (len(merged) < 3)
+    assert merged == [2, 2, 1, 0]
+    rows = [row.body["decision"]["order"]["quantity"] for row in list(guard.store.rows(0, 1_000))[before:]]
+    assert rows == ["1", "2", "3", "4", "5"]
+    assert fallback._DONE == {}
