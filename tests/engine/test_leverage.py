@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policykit.engine.facts import Contract
+from policykit.engine.facts import Contract, Setting
 from policykit.traits.base import Exchange, Product
 from tests.engine.worlds import NOW, engine, facts, order
 
@@ -160,6 +160,19 @@ def test_position_mode_that_is_asked_for() -> None:
         asked.position_mode = wanted
         found = engine({**BARE, "account.position_mode": "one_way"}, FUTURES).assess(facts(), asked, NOW)
         assert [f"{reason.code}: {reason.message}" for reason in found.reasons] == expected
+
+
+def test_position_mode_that_an_order_meets() -> None:
+    """An entry on contracts needs the mode to be seen, lately, and to be the policy's."""
+    made = engine({**BARE, "account.position_mode": "one_way"}, FUTURES)
+    for setting, expected in (
+        (None, ["FACTS_MISSING"]),
+        (Setting("one_way", NOW - 3_600_000), ["FACTS_STALE"]),
+        (Setting("hedge", NOW), ["ACCOUNT_POSITION_MODE"]),
+        (Setting("one_way", NOW), []),
+    ):
+        found = made.assess(facts(position_mode=setting), order(symbol=SWAP), NOW).reasons
+        assert [reason.code for reason in found if reason.check == "account.position_mode"] == expected
 
 
 def test_a_reason_tells_its_numbers() -> None:
