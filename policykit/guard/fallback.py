@@ -86,6 +86,12 @@ def _locked(path: Path, mode: str) -> Iterator[IO[str]]:
                 return
 
 
+def _which(path: Path) -> tuple[str, int, int, int]:
+    """Tell a file from every other of its name: an inode alone is used again."""
+    found = path.stat()
+    return str(path), found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def merge(name: str, store: Store, host: str, now_ms: int) -> int:
     """Bring what was written down into the store; return how many rows. Raise StoreUnavailable: it is tried again.
 
@@ -100,9 +106,8 @@ def merge(name: str, store: Store, host: str, now_ms: int) -> int:
                 path.rename(taken)
         if not store.lease(f"fallback|{host}|{taken}", str(os.getpid()), LEASE_MS, now_ms):
             return 0
-        told = taken.stat()
+        file = _which(taken)
         lines = taken.read_text(encoding="utf-8", errors="replace").splitlines()
-        file = (str(taken), told.st_ino, told.st_mtime_ns, told.st_size)
         done = _DONE.get(file, 0)
         part = lines[done : done + ROWS]
         for line in part:
@@ -111,7 +116,7 @@ def merge(name: str, store: Store, host: str, now_ms: int) -> int:
             _DONE[file] = done + len(part)
             return len(part)
         _DONE.pop(file, None)
-        if os.path.samestat(taken.stat(), told):  # not the next one, which another took after ours was slow
+        if _which(taken) == file:  # not the next one, which another took after ours was slow
             taken.unlink()
     except OSError:  # there is none, or it cannot be read: it stays for people
         return 0
