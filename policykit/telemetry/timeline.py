@@ -178,6 +178,8 @@ def _show_outcome(row: Row, attempt: int, decided: Row, sent: set[str]) -> Itera
         parts.append(str(body["error"]))
     said = ", ".join(parts)
     after = _AFTER.get(body["state"], "")
+    if body["state"] == "absent" and str(body.get("error", "")).startswith("resolved by"):
+        word, after = "ended", "no look-up proved it; reservation given back"  # a person's word (`orders resolve`)
     yield _line(row.at_ms, word, result, f"{said}; {after}" if said and after else said or after)
 
 

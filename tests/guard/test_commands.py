@@ -19,6 +19,7 @@ from policykit.guard.kill import kill
 from policykit.guard.resolve import resolve
 from policykit.order import Order
 from policykit.orders.intent import Outcome
+from policykit.telemetry.timeline import Story, find, render
 from tests.guard.world import SYMBOL, World, policy_text
 
 BUY = (SYMBOL, "limit", "buy", 0.01, 59_000)
@@ -273,6 +274,10 @@ def test_orders_lists_and_resolves(live: World, run: Run) -> None:
     assert end(first, "--as", "executed", "--filled", "much")[0] == 2
     assert end(first, "--as", "executed", "--filled", "0.004")[0] == 0
     assert end(second, "--as", "absent")[0] == 0
+    story = find(guard.store, second)
+    assert isinstance(story, Story)
+    told = render(story).splitlines()[-1]
+    assert told.endswith("ended      ABSENT     resolved by alice; no look-up proved it; reservation given back")
     assert end(second, "--as", "absent")[0] == 1
     position = guard.facts().positions["BTC"]
     assert (position.high, position.open_buys, position.open_sells) == (Decimal("0.014"), 0, 0)
