@@ -54,12 +54,21 @@ def exchange_class(exchange_id: str, *, asynchronous: bool = False, pro: bool = 
         except ImportError:
             words = f"ccxt has no exchange {exchange_id}, or is not installed; pip install ccxt"
             raise ExchangeUnavailable(words, "NOT_SUPPORTED") from None
-        # The import system leaves the module where ccxt has the class: take it away until the package is executed.
-        parent = sys.modules[package]
-        if type(parent) is _Deferred:
-            vars(parent).pop(exchange_id, None)
+        for name in packages:
+            _uncover(sys.modules[name])
     found: type[Any] = getattr(module, exchange_id)
     return found
+
+
+def _uncover(parent: ModuleType) -> None:
+    """Take away the modules that the import system leaves where ccxt has classes, until the package is executed.
+
+    Also of those that an exchange is made of: `binanceusdm` imports `binance`.
+    """
+    if type(parent) is _Deferred:
+        for name, value in tuple(vars(parent).items()):
+            if isinstance(value, ModuleType) and isinstance(getattr(value, name, None), type):
+                vars(parent).pop(name, None)
 
 
 def base_class(*, asynchronous: bool = False) -> type[Any]:

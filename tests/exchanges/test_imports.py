@@ -46,6 +46,19 @@ def test_a_later_import_of_ccxt_is_whole_and_the_same() -> None:
     assert out == "True True kraken 4. True True True ccxt.async_support.kraken\nccxt.okx module"
 
 
+def test_what_an_exchange_is_made_of_is_a_class_too() -> None:
+    """`binanceusdm` imports `binance`: a bot's `ccxt.binance` was a module after it, and ccxt.pro did not load."""
+    out = _python(
+        "from policykit.exchanges.imports import exchange_class\n"
+        "exchange_class('binanceusdm')\n"
+        "exchange_class('binanceusdm', asynchronous=True)\n"
+        "print(exchange_class('binance', pro=True).__module__, exchange_class('binanceusdm', pro=True).__module__)\n"
+        "import ccxt, ccxt.async_support as a\n"
+        "print(ccxt.binance.__module__, a.binance.__module__, ccxt.kraken().id)\n"
+    )
+    assert out == "ccxt.pro.binance ccxt.pro.binanceusdm\nccxt.binance ccxt.async_support.binance kraken"
+
+
 def test_with_ccxt_loaded_its_own_classes_are_given() -> None:
     """A bot that imported ccxt itself gets the classes it already has."""
     assert exchange_class("binance") is ccxt.binance
