@@ -63,16 +63,11 @@ def command(ctx: click.Context, uri: str | None, output_format: str, *, unknown:
 
 
 def _lines(intent: Intent, now_ms: int, *, left: bool = False) -> str:
-    from policykit.orders.words import LEFT, meant, proof, why
-    from policykit.traits import load
-    from policykit.traits.base import product_of
+    from policykit.orders.words import LEFT, family_of, meant, proof, why
     from policykit.units import plain
 
     filled = f", filled {plain(intent.filled)}" if intent.filled else ""
-    exchange = load(intent.account.partition("/")[0])
-    product = exchange.products.get(product_of(intent.order.symbol)) if exchange is not None else None
-    family = product.families.get(intent.family) if product is not None else None
-    said = "; ".join(words for words in (why(intent), proof(intent, family), LEFT if left else "") if words)
+    said = "; ".join(words for words in (why(intent), proof(intent, family_of(intent)), LEFT if left else "") if words)
     whose = f"{_ago(now_ms - intent.decided_ms)} by {intent.bot} on {intent.account}" + (f": {said}" if said else "")
     whose = textwrap.fill(whose, WIDTH, initial_indent="    ", subsequent_indent="      ")
     return f"{intent.id}  {intent.state:<12}  {meant(intent.order)}{filled}\n{whose}"

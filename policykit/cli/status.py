@@ -59,4 +59,8 @@ def command(uri: str | None, output_format: str) -> None:
         )
     if len(gone) > GONE_SHOWN:
         click.echo(f"  and {len(gone) - GONE_SHOWN} that are gone for longer (--format json lists them)")
+    for account in sorted({guard.account for guard in guards}):
+        drift = store.facts(account, "").drift
+        if drift:
+            click.echo(f"{account} has what nothing explains: {len(drift)}; see policykit reconcile")
     click.echo(f"orders of unknown outcome: {len(unknown)}" + ("; see policykit orders --unknown" if unknown else ""))

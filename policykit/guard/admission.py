@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -40,6 +41,8 @@ class Admitted:
 
 #: Intents that calls of this process are bringing to an end right now; recovery leaves them alone.
 DRIVING: set[str] = set()
+# A forked child drives none of its parent's: if that one dies, the child takes them up like anybody.
+os.register_at_fork(after_in_child=DRIVING.clear)
 
 #: The order that the current task was admitted to send (`@enforce` sets it, a protected client inside takes it).
 CURRENT: ContextVar[Admitted | None] = ContextVar("policykit_admitted", default=None)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from decimal import Decimal
 
+from policykit.clock import iso
+from policykit.guard.settings import CLOCK_BOUND_MS
+from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
+from policykit.orders.words import family_of
 from policykit.store import Store
 from policykit.units import unscale
 
@@ -31,6 +35,15 @@ def resolve(
     quantity = intent.order.quantity or _held(intent)
     if filled is not None and not 0 <= filled <= quantity:
         return f"{intent.id}: --filled is {filled}; 0 to {quantity} may be"
+    if outcome == "absent":
+        family = family_of(intent)
+        fence = None if family is None else fence_ms(intent, family, CLOCK_BOUND_MS)
+        # INVARIANT I1: before its fence an order that nobody sees may still execute, whoever looked.
+        if fence is not None and now_ms <= fence:
+            return (
+                f"{intent.id} may still execute, unseen, until {iso(fence)[11:19]} UTC; look again after that (a guard "
+                "that runs does, and settles it), then say what you saw"
+            )
     store.event("resolved", {"intent": intent.id, "as": outcome, "by": by, "why": why}, now_ms)
     if outcome == "absent":
         store.outcome(intent.id, Outcome("absent", now_ms, closed=True, error=f"resolved by {by}"))

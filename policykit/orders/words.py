@@ -9,7 +9,8 @@ from policykit.order import Order
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent
 from policykit.orders.life import SEEN
-from policykit.traits.base import Family
+from policykit.traits import load
+from policykit.traits.base import Family, product_of
 from policykit.units import plain
 
 #: Why nobody knows what became of an order, and what settles it. Any other reason is that of the send.
@@ -47,6 +48,13 @@ def why(intent: Intent) -> str:
     if intent.error is None:
         return ""
     return WHY.get(intent.error, intent.error) if intent.state in ("unknown", "sent") else intent.error
+
+
+def family_of(intent: Intent) -> Family | None:
+    """Return the traits of an order's family; None where nothing is known of its exchange or product."""
+    exchange = load(intent.account.partition("/")[0])
+    product = exchange.products.get(product_of(intent.order.symbol)) if exchange is not None else None
+    return product.families.get(intent.family) if product is not None else None
 
 
 def proof(intent: Intent, family: Family | None) -> str:

@@ -284,3 +284,16 @@ def test_I5_an_interrupted_decision_is_taken_up_by_the_same_process(
     assert client.create_order(*BUY)["status"] == "open"
     assert world.sent == [("buy", Decimal("0.01"))]
     DRIVING.discard(intent.id)
+
+
+def test_a_forked_child_drives_nothing_of_its_parents() -> None:
+    """It would leave to a dead parent what nobody brings to an end."""
+    DRIVING.add("of the parent")
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(len(DRIVING))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert "of the parent" in DRIVING
+    finally:
+        DRIVING.discard("of the parent")
