@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 TOP = Path(__file__).resolve().parent.parent
 BIN = TOP / ".venv" / "bin"
-PYTEST = ("pytest", "-q", "-n", "2", "--dist", "worksteal")
+#: One process more than the cores that are meant: a third of the time a test waits for a disk, a server or a process.
+PYTEST = ("pytest", "-q", "-n", "3", "--dist", "worksteal")
 
 
 class Stage(NamedTuple):

@@ -103,7 +103,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _many(item: pytest.Item) -> bool:
-    return "tier" in getattr(item, "fixturenames", ())
+    return "tier" in getattr(item, "fixturenames", ()) and PROMISE.search(item.nodeid) is not None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

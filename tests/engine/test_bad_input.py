@@ -231,7 +231,6 @@ def _sound(asked: Order) -> bool:
     return bool(right and sized and market) and _word(asked.side) in ("buy", "sell") and bool(_word(asked.type))
 
 
-@given(asked=_orders(), known=_known(), careless=st.booleans())
 def _holds(asked: Order, known: Facts, careless: bool) -> None:
     # A bot may have told its own context to let NaN pass every comparison, and to keep three digits.
     with decimal.localcontext() as context:
@@ -251,9 +250,15 @@ def _holds(asked: Order, known: Facts, careless: bool) -> None:
 
 def _searched(examples: int) -> None:
     """Look for a counter-example; the same ones on every run."""
-    settings(
+
+    @settings(
         max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-    )(_holds)()
+    )
+    @given(asked=_orders(), known=_known(), careless=st.booleans())
+    def search(asked: Order, known: Facts, careless: bool) -> None:
+        _holds(asked, known, careless)
+
+    search()
 
 
 def test_I14_anything_in_any_field_is_answered(tier: Tier) -> None:
@@ -269,10 +274,10 @@ def test_I14_control_an_engine_that_reads_numbers_loosely_is_noticed(monkeypatch
 
     def loose(self: Case) -> None:
         shape(self)
-        self.complaints = [text for text in self.complaints if "is not a number" not in text]
+        self.complaints = [text for text in self.complaints if "a number over 0 is needed" not in text]
 
     monkeypatch.setattr(Case, "_shape", loose)
-    with pytest.raises(BaseException):  # noqa: B017 - hypothesis may find several failures at once
+    with pytest.raises((AssertionError, ArithmeticError, ExceptionGroup)):  # there may be several failures at once
         _searched(500)
 
 

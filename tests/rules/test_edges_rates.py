@@ -37,6 +37,16 @@ def test_one_window_of_an_allowance_is_said_also_behind_one_that_is_kept() -> No
     ]
 
 
+def test_the_published_row_that_is_broken_is_the_evidence() -> None:
+    """Behind rows of other windows, too."""
+    rows = ", ".join(
+        f'{{"name": "orders", "limit": {limit}, "per_ms": {ms}}}' for limit, ms in ((100, 60_000), (20, 10_000))
+    )
+    (found,) = findings_of("PK406", BUDGETS + ORDERS % (100, "1m"), f'{{"limits": [{rows}]}}')
+    assert found.observed is not None
+    assert (found.confidence, found.observed.value) == ("observed", 20)
+
+
 def test_the_name_of_a_profile_s_budget_is_not_written_anew() -> None:
     """A misnamed budget that only a profile says is found in the policy, which has no name to mend."""
     above = "policykit: 1\nname: base\nrate_budgets:\n  order: {limit: 9, per: 1m, window: fixed, shared_by: account}\n"
