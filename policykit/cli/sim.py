@@ -49,7 +49,7 @@ def command(
     holds: tuple[str, ...],
     run_for: str | None,
 ) -> None:
-    """Run simulated exchanges on loopback: stock ccxt trades on Binance, spot and USD-M, and reads keys on all."""
+    """Run simulated exchanges on loopback: stock ccxt trades on Binance and Bybit, and reads keys on all."""
     from policykit.testing import SimServer
     from policykit.testing.serve import read_faults, serve
     from policykit.testing.sim_holdings import hold, read_holding
@@ -71,6 +71,8 @@ def command(
         serve(sims, duration, click.echo, specs)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    except BrokenPipeError:  # who read what it prints has gone, which is no word on the port
+        raise
     except OSError as error:
         raise click.ClickException(f"port {port} cannot be used ({error.strerror}); give another, or none") from None
     leave(Exit.DONE)

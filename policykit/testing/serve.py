@@ -18,7 +18,7 @@ from policykit.units import Duration, parse_duration, parse_percent
 #: The name of the built-in faults, for `--faults demo`.
 BUILT_IN = "demo"
 #: What stock ccxt trades on a dialect.
-_TRADED = {"binance": "spot and USD-M", "binanceusdm": "USD-M"}
+_TRADED = {"binance": "spot and USD-M", "binanceusdm": "USD-M", "bybit": "spot"}
 _SECONDS = ("seconds", "wire", "delay", "processing", "after")
 _SHARES = ("ratio", "share")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -132,6 +134,20 @@ def test_the_address_of_its_websockets_is_printed_and_what_was_tried_on_them(mon
     assert not [line for line in said if line.startswith("# websockets, kraken")]
 
 
+def test_a_reader_that_went_is_no_fault_of_the_port(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`policykit sim | head` ends without a word about ports."""
+
+    def gone(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("policykit.testing.serve.serve", gone)
+    with suppress(BrokenPipeError, SystemExit):
+        main(["sim", "--for", "1ms"])
+    assert "port" not in capsys.readouterr().err
+
+
 def test_several_exchanges_at_once_with_keys_that_are_bad_in_their_ways(capsys: pytest.CaptureFixture[str]) -> None:
     """Each has its own origin; a key of one dialect is made there, one of none on each; the endpoints are spelt out."""
     assert main([
@@ -140,7 +156,7 @@ def test_several_exchanges_at_once_with_keys_that_are_bad_in_their_ways(capsys: 
     ]) == 0  # fmt: skip
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" at ")[0] for line in lines[:2]] == [
-        "policykit sim: bybit reads only",
+        "policykit sim: bybit spot",
         "policykit sim: binance spot and USD-M",
     ]
     prefixes = [line.removeprefix("export ").partition("=")[0] for line in lines if line.startswith("export ")]
