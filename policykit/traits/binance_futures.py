@@ -93,11 +93,13 @@ def _fenced(order: Family) -> Family:
     return replace(
         order,
         validity_max_ms=60_000,  # the rule is for any recvWindow; no longer one than spot's most is relied on
-        processing_ms=0,
+        # The rule leaves nothing to wait for. Assumed all the same: that what passed the check is booked 1 s later; in
+        # simulation 50 ms of it against a fence without this second doubled 5 of 232,554 orders.
+        processing_ms=1_000,
         # Not documented; five times what is assumed of spot, where an order was not found after 2 s (freqtrade#3116,
         # 2020-03-29). The *history* of USD-M lacked new orders for hours once (Binance.Net#592, 2021-02-11).
         visibility_lag_ms=10_000,
-        assumed=frozenset(("visibility_lag_ms",)),
+        assumed=frozenset(("processing_ms", "visibility_lag_ms")),
     )
 
 

@@ -140,15 +140,15 @@ def test_the_windows_of_futures() -> None:
     ("exchange_id", "api"), [("binance", "fapi"), ("binanceusdm", "fapi"), ("binancecoinm", "dapi")]
 )
 def test_of_futures_only_plain_orders_of_usdm_have_a_fence(exchange_id: str, api: str) -> None:
-    """Its matching engine holds recvWindow, so nothing is processed after it; of the others that is not documented."""
+    """Its matching engine holds recvWindow, and is given a second more; of the others that is not documented."""
     product = _load(exchange_id).products["swap"]
     assert sorted(product.families) == ["algo", "order", "ws-api"]
     fenced = {"order"} if api == "fapi" else set()
     for name, family in product.families.items():
         assert (family.validity_default_ms, family.ahead_ms) == (5_000, 1_000)
         terms = (family.validity_max_ms, family.processing_ms, family.visibility_lag_ms)
-        assert terms == ((60_000, 0, 10_000) if name in fenced else (None, None, None))
-        assert fence_length_ms(family, 5_000, 500) == (15_500 if name in fenced else None)
+        assert terms == ((60_000, 1_000, 10_000) if name in fenced else (None, None, None))
+        assert fence_length_ms(family, 5_000, 500) == (16_500 if name in fenced else None)
         assert set(fence_terms(family).values()) == ({"documented", "assumed"} if name in fenced else {"unknown"})
     ids = {name: family.client_order_id for name, family in product.families.items()}
     assert {name: found and found.param for name, found in ids.items()} == {
