@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policykit.telemetry import names
+from policykit.telemetry.prometheus import prometheus_name
 
 _HEAD = """\
 # Names on the wire
@@ -29,10 +30,17 @@ def page() -> str:
     rows = [(_code(a.name), a.type, a.on + (", metric" if a.metric else ""), a.meaning) for a in names.ATTRIBUTES]
     parts += ["## Attributes\n", _table(("attribute", "type", "on", "meaning"), rows)]
     metrics = [
-        (_code(m.name), m.instrument, m.unit, ", ".join(_code(a) for a in m.attributes), m.meaning)
+        (
+            _code(m.name),
+            m.instrument,
+            m.unit,
+            _code(prometheus_name(m)),
+            ", ".join(_code(a) for a in m.attributes),
+            m.meaning,
+        )
         for m in names.METRICS
     ]
-    parts += ["## Metrics\n", _table(("metric", "instrument", "unit", "attributes", "meaning"), metrics)]
+    parts += ["## Metrics\n", _table(("metric", "instrument", "unit", "in Prometheus", "attributes", "meaning"), metrics)]
     buckets = ", ".join(f"{bound:g}" for bound in names.DURATION_BUCKETS)
     parts.append(f"Buckets of `{names.M_DURATION}`, seconds: {buckets}. Symbols are never on metrics.\n")
     parts += ["## Log events\n", _table(("event_name", "when"), [(_code(e.name), e.meaning) for e in names.EVENTS])]
