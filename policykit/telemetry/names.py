@@ -221,7 +221,7 @@ METRICS: Final = (
     Metric(M_DURATION, "histogram", "s", (OUTCOME, ACTION), "from the call to the decision, the store included"),
     Metric(M_UNKNOWN, "gauge", "{order}", (EXCHANGE, ACCOUNT), "orders whose outcome nobody knows"),
     Metric(M_KILL, "gauge", "{halt}", (SCOPE_NAME,), "1 while the scope is halted or reducing, else 0"),
-    Metric(M_POLICY, "gauge", "{policy}", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy that is in force"),
+    Metric(M_POLICY, "gauge", "{policy}", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy in force"),
     Metric(M_HEARTBEAT, "gauge", "s", (BOT,), "when the guard's maintenance loop last ran, UTC seconds since 1970"),
     Metric(M_SKEW, "gauge", "s", (EXCHANGE,), "the local clock minus the exchange's"),
     Metric(M_DRIFT, "gauge", "{mismatch}", (EXCHANGE, ACCOUNT, DRIFT_KIND), "differences that nothing explains"),

@@ -40,7 +40,10 @@ def page() -> str:
         )
         for m in names.METRICS
     ]
-    parts += ["## Metrics\n", _table(("metric", "instrument", "unit", "in Prometheus", "attributes", "meaning"), metrics)]
+    parts += [
+        "## Metrics\n",
+        _table(("metric", "instrument", "unit", "in Prometheus", "attributes", "meaning"), metrics),
+    ]
     buckets = ", ".join(f"{bound:g}" for bound in names.DURATION_BUCKETS)
     parts.append(f"Buckets of `{names.M_DURATION}`, seconds: {buckets}. Symbols are never on metrics.\n")
     parts += ["## Log events\n", _table(("event_name", "when"), [(_code(e.name), e.meaning) for e in names.EVENTS])]
