@@ -24,6 +24,28 @@ class Ambiguous(NamedTuple):
     total: int
 
 
+class Line(NamedTuple):
+    """One line of an order's life; without `at_ms` it belongs to the line above: a reason, a warning."""
+
+    at_ms: int | None
+    word: str
+    result: str = ""
+    rest: str = ""
+
+    def __str__(self) -> str:
+        if self.at_ms is None:
+            return f"{'':14}{self.rest}"
+        return f"{clock(self.at_ms)}  {self.word:<10} {self.result:<10} {self.rest}".rstrip()
+
+
+class Attempt(NamedTuple):
+    """One decision of a story: its two head lines, and what became of it."""
+
+    ident: str
+    head: tuple[str, str]
+    lines: tuple[Line, ...]
+
+
 class Story(NamedTuple):
     """Everything the journal has of one order or one decision: its rows, oldest first, re-sends included."""
 
@@ -94,50 +116,49 @@ def _collect(store: Rows, idents: set[str]) -> Story:
     return Story(tuple(order), tuple(rows))
 
 
-def render(story: Story) -> str:
-    """Return the story as text: a head line an attempt, a line a row, times in UTC."""
-    lines: list[str] = []
+def attempts(story: Story) -> list[Attempt]:
+    """Return the story in words, an attempt for each decision, a line a row."""
+    told: list[Attempt] = []
     sent: set[str] = set()
     for attempt, ident in enumerate(story.ids, 1):
         rows = [r for r in story.rows if (r.body.get("decision") or {}).get("id", r.body.get("intent")) == ident]
-        if lines:
-            lines.append("")
-        lines.extend(_head(rows[0], attempt))
-        for row in rows:
-            lines.extend(_show(row, attempt, rows[0], sent))
-    return scrub("\n".join(lines))
+        lines = [line for row in rows for line in _show(row, attempt, rows[0], sent)]
+        told.append(Attempt(ident, _head(rows[0]), tuple(lines)))
+    return told
 
 
-def _head(row: Row, attempt: int) -> Iterable[str]:
+def render(story: Story) -> str:
+    """Return the story as text: a head line an attempt, a line a row, times in UTC."""
+    told = ["\n".join(map(str, (*attempt.head, *attempt.lines))) for attempt in attempts(story)]
+    return scrub("\n\n".join(told))
+
+
+def _head(row: Row) -> tuple[str, str]:
     decision, intent = row.body["decision"], row.body.get("intent") or {}
     name = intent.get("client_order_id") or decision["order"].get("client_order_id") or decision["id"]
     word = "order" if decision["action"] == "order.create" else decision["action"]
     parts = [f"{word} {name}", order_text(decision["order"]), intent.get("account", ""), f"bot {decision['bot']}"]
-    yield "  ".join(part for part in parts if part)
     again = f", re-sent in place of {intent['replaces']}" if intent.get("replaces") else ""
     policy = decision["policy"]
-    yield f"{iso(row.at_ms)[:10]} UTC, policy {policy['name']} {policy['version']}, decision {decision['id']}{again}"
+    said = f"{iso(row.at_ms)[:10]} UTC, policy {policy['name']} {policy['version']}, decision {decision['id']}{again}"
+    return "  ".join(part for part in parts if part), said
 
 
-def _line(at_ms: int, word: str, result: str = "", rest: str = "") -> str:
-    return f"{iso(at_ms)[11:23]}  {word:<10} {result:<10} {rest}".rstrip()
-
-
-def _show(row: Row, attempt: int, decided: Row, sent: set[str]) -> Iterable[str]:
+def _show(row: Row, attempt: int, decided: Row, sent: set[str]) -> Iterable[Line]:
     if row.kind == "decision":
         yield from _show_decision(row)
     elif row.kind == "outcome":
         yield from _show_outcome(row, attempt, decided, sent)
     elif row.kind == "renew":
-        yield _line(row.at_ms, "renewed", "", "the permit to send")
+        yield Line(row.at_ms, "renewed", "", "the permit to send")
     elif row.kind == "lookup":
-        yield _line(row.at_ms, "looked up", "", looked_up(row.body))
+        yield Line(row.at_ms, "looked up", "", looked_up(row.body))
     else:
         facts = {k: v for k, v in row.body.items() if k != "intent" and v is not None}
-        yield _line(row.at_ms, row.kind, "", " ".join(f"{k}={v}" for k, v in facts.items()))
+        yield Line(row.at_ms, row.kind, "", " ".join(f"{k}={v}" for k, v in facts.items()))
 
 
-def _show_decision(row: Row) -> Iterable[str]:
+def _show_decision(row: Row) -> Iterable[Line]:
     decision = row.body["decision"]
     said = [f"{row.body['checks']} checks"] if row.body.get("checks") else []
     if "notional" in row.body:
@@ -145,29 +166,30 @@ def _show_decision(row: Row) -> Iterable[str]:
     if row.body.get("facts_age_s") is not None:
         said.append(f"facts {row.body['facts_age_s']:.1f} s old")
     shadow = " (shadow: it did not act)" if decision["mode"] == "shadow" and decision["outcome"] == "deny" else ""
-    yield _line(row.at_ms, "decided", decision["outcome"], ", ".join(said) + shadow)
+    yield Line(row.at_ms, "decided", decision["outcome"], ", ".join(said) + shadow)
     for reason in decision.get("reasons", []):
         place = f" ({reason['place']})" if "place" in reason else ""
-        yield f"{'':14}{reason['code']}: {reason['message']}{place}"
+        yield Line(None, "reason", rest=f"{reason['code']}: {reason['message']}{place}")
     for warning in row.body.get("warnings", []):
-        yield f"{'':14}warning {warning['code']}: {warning['message']}"
+        yield Line(None, "warning", rest=f"warning {warning['code']}: {warning['message']}")
     candidate = row.body.get("shadow")
     if candidate is not None:
         verdict = f"deny it: {', '.join(candidate['reasons'])}" if candidate["reasons"] else "allow it"
-        yield f"{'':14}candidate {candidate['policy']['name']} {candidate['policy']['version']} would {verdict}"
+        who = f"{candidate['policy']['name']} {candidate['policy']['version']}"
+        yield Line(None, "candidate", rest=f"candidate {who} would {verdict}")
     if "intent" in row.body:
-        yield _line(row.at_ms, "intent", "durable", f"seq {row.seq:,}")
+        yield Line(row.at_ms, "intent", "durable", f"seq {row.seq:,}")
     else:
-        yield _line(row.at_ms, "recorded", "", f"seq {row.seq:,}")
+        yield Line(row.at_ms, "recorded", "", f"seq {row.seq:,}")
 
 
-def _show_outcome(row: Row, attempt: int, decided: Row, sent: set[str]) -> Iterable[str]:
+def _show_outcome(row: Row, attempt: int, decided: Row, sent: set[str]) -> Iterable[Line]:
     body, order = row.body, decided.body["decision"]["order"]
     ident = body["intent"]
     if "signed_ms" in body and ident not in sent:
         sent.add(ident)
         until = f"request valid until {clock(body['signed_ms'] + body['validity_ms'])}" if "validity_ms" in body else ""
-        yield _line(body["signed_ms"], "sent", f"attempt {attempt}", until)
+        yield Line(body["signed_ms"], "sent", f"attempt {attempt}", until)
     word, result = _STATES.get(body["state"], (body["state"], ""))
     if word == "sent" and ident in sent:
         return
@@ -180,7 +202,7 @@ def _show_outcome(row: Row, attempt: int, decided: Row, sent: set[str]) -> Itera
     after = _AFTER.get(body["state"], "")
     if body["state"] == "absent" and str(body.get("error", "")).startswith("resolved by"):
         word, after = "ended", "no look-up proved it; reservation given back"  # a person's word (`orders resolve`)
-    yield _line(row.at_ms, word, result, f"{said}; {after}" if said and after else said or after)
+    yield Line(row.at_ms, word, result, f"{said}; {after}" if said and after else said or after)
 
 
 _STATES: Final = {
