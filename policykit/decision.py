@@ -133,6 +133,8 @@ class Decision:
     #: How old the facts were that it was made on, seconds; None when there were none.
     facts_age_s: float | None = None
     checks: int = 0
+    #: Trace id and span id of the span that was current where the bot asked; None where it had none.
+    trace: tuple[int, int] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

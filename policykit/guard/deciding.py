@@ -285,6 +285,7 @@ class Deciding(ABC):
             None,
             None if equity is None else (now - equity.as_of_ms) / 1000,
             len(engine.checks),
+            self.telemetry.caller(),
         )
 
     def _intent(

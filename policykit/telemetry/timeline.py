@@ -167,6 +167,9 @@ def _show_decision(row: Row) -> Iterable[Line]:
         said.append(f"facts {row.body['facts_age_s']:.1f} s old")
     shadow = " (shadow: it did not act)" if decision["mode"] == "shadow" and decision["outcome"] == "deny" else ""
     yield Line(row.at_ms, "decided", decision["outcome"], ", ".join(said) + shadow)
+    if "trace" in row.body:
+        trace = row.body["trace"]
+        yield Line(None, "trace", rest=f"asked in trace {trace['trace_id']}, span {trace['span_id']}")
     for reason in decision.get("reasons", []):
         place = f" ({reason['place']})" if "place" in reason else ""
         yield Line(None, "reason", rest=f"{reason['code']}: {reason['message']}{place}")

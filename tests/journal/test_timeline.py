@@ -94,6 +94,7 @@ def test_rows_of_other_kinds_are_shown_as_they_are() -> None:
     body = {
         "decision": {**decision().to_dict(), "action": "order.cancel", "order": {"symbol": "BTC/USDT"}},
         "warnings": [{"code": "RATE_BUDGET", "message": "nearly used up"}],
+        "trace": {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"},
     }
     ident = decision().id
     rows = [
@@ -108,6 +109,7 @@ def test_rows_of_other_kinds_are_shown_as_they_are() -> None:
         f"order.cancel {ident}  BTC/USDT  bot mm-1",
         f"2026-11-21 UTC, policy mm sha256:3f9a01c2d4e5, decision {ident}",
         "10:00:00.000  decided    allow",
+        "              asked in trace 0af7651916cd43dd8448eb211c80319c, span b7ad6b7169203331",
         "              warning RATE_BUDGET: nearly used up",
         "10:00:00.000  recorded              seq 1",
         "10:00:00.000  renewed               the permit to send",

@@ -24,6 +24,7 @@ PLAIN = Reason("STORE_DOWN", "store", "the store cannot be reached")
         BARE,
         replace(BARE, outcome="deny", reasons=(CAP, PLAIN), notional=Decimal("30000.5"), facts_age_s=0.5, checks=18),
         replace(BARE, warnings=(CAP,), reduces=True, mode="shadow"),
+        replace(BARE, trace=(0xABC << 100, 5), extra={"shadow": {"outcome": "deny"}, "without_store": True}),
         replace(BARE, action="orders.cancel_all", order=Order("", action="orders.cancel_all")),
     ],
 )
@@ -33,5 +34,6 @@ def test_a_decision_comes_back_as_it_was_written(decision: Decision) -> None:
     again = decision_from_body(body, 1_000)
     assert decision_body(again, None, ()) == body
     assert (again.at_ms, again.order, again.notional) == (1_000, decision.order, decision.notional)
+    assert (again.trace, again.extra) == (decision.trace, decision.extra)
     for told, meant in zip(again.reasons, decision.reasons, strict=True):
         assert str(told.place) == str(meant.place)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import context, trace
 
 from policykit.errors import Denied
 from policykit.guard import Guard, enforce
@@ -121,3 +122,51 @@ def test_I17_one_attempt_is_one_decision_one_row_one_span(
         assert telemetry.relay.failures >= DECISIONS
     # Two of the six ways are against the policy; a sale without a known outcome is no bar to buys.
     assert DECISIONS // 3 - 1 <= denied <= DECISIONS // 3 + 1
+
+
+def test_a_row_says_in_which_trace_it_was_asked_for(guard: Guard, make: Callable[..., Any]) -> None:
+    """The caller's span is in the row, allowed or denied, and is the span's parent; without one neither is."""
+    telemetry, seen = make()
+    guard.telemetry = telemetry
+    buy = enforce("order.create", guard=guard)(_closed)
+    outer = trace.SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0x00AD6B7169203331, True, trace.TraceFlags(1))
+    token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(outer)))
+    try:
+        buy("BTC/USDT", "buy", "0.001", "60000")
+        with pytest.raises(Denied) as denied:
+            buy("DOGE/USDT", "buy", "1", "60000")
+    finally:
+        context.detach(token)
+    buy("BTC/USDT", "buy", "0.001", "60000")
+    said = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "00ad6b7169203331"}
+    rows = [r.body.get("trace") for r in every(guard.store) if r.kind == "decision"]
+    assert rows == [said, said, None]
+    assert denied.value.decision.trace == (outer.trace_id, outer.span_id)
+    parents = [s.parent and s.parent.span_id for s in seen.spans if s.name.startswith(names.DECIDE)]
+    assert parents == [outer.span_id, outer.span_id, None]
+
+
+def test_a_context_without_a_span_is_no_trace_and_a_broken_one_denies_nothing(
+    guard: Guard, make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Baggage alone is no trace; a context that raises is counted as telemetry's failure, and the order goes on."""
+    telemetry, _ = make()
+    guard.telemetry = telemetry
+    buy = enforce("order.create", guard=guard)(_closed)
+    token = context.attach(context.set_value("baggage", "x"))
+    try:
+        buy("BTC/USDT", "buy", "0.001", "60000")
+    finally:
+        context.detach(token)
+
+    def broken() -> None:
+        raise RuntimeError("no context")
+
+    monkeypatch.setattr(telemetry, "_current", broken)
+    buy("BTC/USDT", "buy", "0.001", "60000")
+    assert [r.body.get("trace") for r in every(guard.store) if r.kind == "decision"] == [None, None]
+    assert telemetry.relay.failures > 0
+
+
+def _closed(symbol: str, side: str, amount: str, price: str) -> dict[str, Any]:
+    return {"id": "1", "filled": amount, "status": "closed"}
