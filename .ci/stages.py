@@ -29,13 +29,13 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(BIN / name), *arguments)
 
 
-CODE = ("policykit", "tests", "bench", ".ci", "examples")
+CODE = ("policykit", "tests", "bench", ".ci", "examples", "dashboards")
 PUBLIC_API_TYPES = "tests/project/public_api_types.py"
 
 TEST = (
     Stage("ruff check", tool("ruff", "check", "-q", *CODE)),
     Stage("ruff format", tool("ruff", "format", "-q", "--check", *CODE)),
-    Stage("mypy --strict", tool("mypy", "--strict", "-p", "policykit")),
+    Stage("mypy --strict", tool("mypy", "--strict", "-p", "policykit", "-p", "dashboards")),
     Stage("public API types", tool("mypy", "--strict", PUBLIC_API_TYPES)),
     Stage("layers", tool("lint-imports", "--no-logo")),
     Stage("bandit", tool("bandit", "-q", "-c", "pyproject.toml", "-r", "policykit")),

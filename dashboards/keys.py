@@ -1,0 +1,71 @@
+"""The dashboard of what decays: keys against their rotation, findings of lint, differences, streams, clocks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards import traceql
+from dashboards._board import Board, Row
+from dashboards._panels import BAD, figure, lines, spans, to_order
+from dashboards._query import Query, legend, worst
+from policykit.telemetry import names
+
+WHERE: Final = (names.EXCHANGE, names.ACCOUNT)
+DRIFT: Final = Row(
+    "Reconciliation",
+    (
+        lines(
+            "Unexplained differences, by kind",
+            "Orders, positions and balances that differ from the journal, and that nothing explains.",
+            Query(worst(names.M_DRIFT, *WHERE, names.DRIFT_KIND), legend(*WHERE, names.DRIFT_KIND)),
+            stacked=True,
+        ),
+        lines(
+            "Since the account was last compared",
+            "Grows while nobody reconciles: a dead poller, an exchange that does not answer.",
+            Query(worst(names.M_RECONCILE_AGE, *WHERE), legend(*WHERE)),
+            unit="s",
+        ),
+        figure(
+            "Unknown orders",
+            "Orders of which nobody knows whether they executed; they keep their reservation.",
+            Query(worst(names.M_UNKNOWN, *WHERE), legend(*WHERE)),
+            steps=((1, BAD),),
+            width=8,
+        ),
+        spans(
+            "Unknown after the send (Tempo)",
+            "Sends without a proven outcome; the journal says what became of them.",
+            traceql.UNKNOWN,
+            width=16,
+            links={names.DECISION_ID: to_order()},
+        ),
+    ),
+)
+CONNECTION: Final = Row(
+    "Streams and clocks",
+    (
+        lines(
+            "Streams: silent for",
+            "How long a stream has said nothing.",
+            Query(
+                worst(names.M_STREAM_GAP, *WHERE, names.BOT, names.STREAM),
+                legend(names.ACCOUNT, names.BOT, names.STREAM),
+            ),
+            unit="s",
+        ),
+        lines(
+            "Clock ahead of the exchange",
+            "Local clock minus the exchange's. Orders are refused past the policy's clock.max_skew.",
+            Query(worst(names.M_SKEW, names.EXCHANGE), legend(names.EXCHANGE)),
+            unit="s",
+            signed=True,
+        ),
+    ),
+)
+BOARD: Final = Board(
+    "keys-and-drift",
+    "keys and drift",
+    "What decays: keys against their rotation, findings of the last lint, the account against the journal.",
+    (DRIFT, CONNECTION),
+)
