@@ -13,9 +13,10 @@ import re
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 #: What stands where a secret stood.
 REDACTED: Final = "[redacted]"
@@ -85,6 +86,32 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a secret is not pickled")
+
+
+class SecretUrl(Secret):
+    """Hold an address with a token in it. `scrub` knows its parts, not the whole: else it would blank every `https://`."""
+
+    __slots__ = ()
+
+    def __init__(self, value: str) -> None:
+        """Keep the address and make known to `scrub` what may be secret in it. Raise ValueError as Secret does."""
+        if not value or len(value) > MAX_SECRET:
+            raise ValueError(f"a secret has 1 to {MAX_SECRET} characters")
+        self._value = value
+        for part in _parts(value):
+            register(part)
+
+
+def _parts(url: str) -> Iterable[str]:
+    """Yield what may be secret in an address: a password, and all else that is long enough but the name of a host."""
+    rest = url.partition("://")[2] or url
+    user, _, host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    name = host.partition(":")[0]
+    public = {host, name} if "." in name or name == "localhost" else set()  # slack://TOKEN/... has a token there
+    yield user.partition(":")[2]
+    for part in {*re.split(r"[/?#&=,@]", rest), *re.split(r"[/?#&=,@:]", rest)} - public:
+        if len(part) >= WINDOW:
+            yield from {part, unquote(part)}
 
 
 def _encodings(value: str) -> Iterable[tuple[str, int]]:
@@ -293,3 +320,61 @@ def install(handlers: Iterable[logging.Handler] = ()) -> None:
         for handler in (*logging.getLogger().handlers, *handlers):
             if not any(isinstance(one, RedactingFilter) for one in handler.filters):
                 handler.addFilter(RedactingFilter())
+
+
+# ---- libraries that log what passes through them
+
+#: Loggers of the libraries that see raw values: at DEBUG botocore logs every body, the others addresses and headers.
+TALKATIVE: Final = (
+    "boto3", "botocore", "urllib3", "requests", "hvac", "azure", "msal", "msal_extensions", "keyring",
+    "secretstorage", "jeepney",
+)  # fmt: skip
+_SILENT: Final = logging.CRITICAL + 1
+
+_quiet_lock = threading.Lock()
+_depth = 0
+_levels: dict[str, int] = {}
+_debuglevel = 0
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the libraries from logging, and http.client from printing, while raw values pass through them.
+
+    # INVARIANT I23: what these libraries would log is no `Secret` yet, so no redaction could know it.
+    """
+    global _depth  # noqa: PLW0603 - one switch for the process: the loggers are the process's too
+    with _quiet_lock:
+        _depth += 1
+        if _depth == 1:
+            _silence()
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _depth -= 1
+            if _depth == 0:
+                _restore()
+
+
+def _silence() -> None:
+    import http.client  # here: only what talks to a server needs it
+
+    global _debuglevel  # noqa: PLW0603 - as above
+    known = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in TALKATIVE]
+    for name in {*TALKATIVE, *known}:
+        logger = logging.getLogger(name)
+        if logger.level != logging.NOTSET or name in TALKATIVE:  # the others take their parent's level
+            _levels[name] = logger.level
+            logger.setLevel(_SILENT)
+    _debuglevel = http.client.HTTPConnection.debuglevel
+    http.client.HTTPConnection.debuglevel = 0
+
+
+def _restore() -> None:
+    import http.client
+
+    for name, level in _levels.items():
+        logging.getLogger(name).setLevel(level)
+    _levels.clear()
+    http.client.HTTPConnection.debuglevel = _debuglevel

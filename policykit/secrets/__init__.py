@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from policykit.errors import SecretUnavailable
 from policykit.redact import Secret
-from policykit.secrets.base import NAMES, Fact, Reference, parse
+from policykit.secrets.base import NAMES, URL, Fact, Reference, parse
 
-__all__ = ["NAMES", "SOURCES", "Fact", "inspect", "read", "write"]
+__all__ = ["NAMES", "SOURCES", "Fact", "inspect", "read", "read_url", "write"]
 
 #: Scheme -> module of this room, imported when the scheme is used; the libraries of a manager come with it only then.
 SOURCES: Final = {"env": "env", "vault": "vault", "aws-sm": "aws_sm", "azure-kv": "azure_kv", "keyring": "keyring"}
@@ -24,6 +24,16 @@ def read(reference: str) -> dict[str, Secret]:
     source, parsed = _source(reference)
     values: dict[str, Secret] = source.read(parsed)
     return values
+
+
+def read_url(reference: str) -> Secret:
+    """Return the address behind a reference that messages go to: `env://PREFIX` reads PREFIX_URL, others field `url`.
+
+    Raise SecretUnavailable as `read` does.
+    """
+    source, parsed = _source(reference)
+    values: dict[str, Secret] = source.read(parsed, names=(URL,))
+    return values[URL]
 
 
 def write(reference: str, values: Mapping[str, Secret], *, replace: bool = False) -> None:

@@ -14,10 +14,12 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from policykit import redact
-from policykit.redact import Secret
+from policykit.redact import Secret, quiet
 from policykit.secrets import wire
 from policykit.secrets.base import (
+    NAMES,
     Fact,
+    Names,
     Problem,
     Reference,
     decoded,
@@ -128,9 +130,9 @@ class Server:
         return done if isinstance(done, Problem) else None
 
 
-def read(reference: Reference) -> dict[str, Secret]:
+def read(reference: Reference, names: Names = NAMES) -> dict[str, Secret]:
     """Return the secrets of one stored JSON object. Raise SecretUnavailable naming what is missing or refused."""
-    return settled(reference, _at(reference, fetch))
+    return settled(reference, _at(reference, lambda server: fetch(server, names)))
 
 
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
@@ -167,7 +169,7 @@ def _facts(server: Server) -> list[Fact]:
 
 def _at(reference: Reference, work: Callable[[Server], Found | Problem]) -> Found | Problem:
     """Open the conversation, do the work, close it."""
-    with wire.quiet():
+    with quiet():
         boto3, config = library("boto3", "aws"), library("botocore.config", "aws")
         if isinstance(boto3, Problem):
             return boto3

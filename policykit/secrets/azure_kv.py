@@ -12,10 +12,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from policykit.redact import Secret
+from policykit.redact import Secret, quiet
 from policykit.secrets import wire
 from policykit.secrets.base import (
+    NAMES,
     Fact,
+    Names,
     Problem,
     Reference,
     decoded,
@@ -84,9 +86,9 @@ class Server:
         return done if isinstance(done, Problem) else None
 
 
-def read(reference: Reference) -> dict[str, Secret]:
+def read(reference: Reference, names: Names = NAMES) -> dict[str, Secret]:
     """Return the secrets of one stored JSON object. Raise SecretUnavailable naming what is missing or refused."""
-    return settled(reference, _at(reference, fetch))
+    return settled(reference, _at(reference, lambda server: fetch(server, names)))
 
 
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
@@ -129,7 +131,7 @@ def _at(reference: Reference, work: Callable[[Server], Found | Problem]) -> Foun
     """Open the conversation, do the work, close it."""
     vault, _, name = reference.path.partition("/")
     url = f"https://{vault if '.' in vault else f'{vault}.{HOSTS[0]}'}"
-    with wire.quiet():
+    with quiet():
         identity, secrets = library("azure.identity", "azure"), library("azure.keyvault.secrets", "azure")
         transport, requests = library("azure.core.pipeline.transport", "azure"), library("requests", "azure")
         if isinstance(identity, Problem) or isinstance(secrets, Problem):

@@ -9,13 +9,15 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from policykit.errors import SecretUnavailable
-from policykit.redact import Secret
+from policykit.redact import Secret, SecretUrl
 
 #: The names under which every source holds what an exchange needs.
 NAMES: Final = ("api_key", "api_secret", "passphrase", "private_key", "uid", "wallet")
+#: The name under which every source holds the address that messages go to: it has a token in it.
+URL: Final = "url"
 #: The longest reference that is read, in characters.
 MAX_REFERENCE: Final = 512
 #: The longest answer of a secrets manager that is read, in bytes: all six names at their longest take 96 KiB.
@@ -25,6 +27,7 @@ MAX_ANSWER: Final = 262_144
 FACTS: Final = ("reachable", "readable", "tls", "audit", "rights", "encrypted at rest")
 
 State = Literal["yes", "no", "unknown"]
+Names: TypeAlias = tuple[str, ...]
 Found = TypeVar("Found")
 
 
@@ -116,10 +119,10 @@ def decoded(text: object) -> dict[str, object] | Problem:
     return value if isinstance(value, dict) else form
 
 
-def wrapped(values: Mapping[str, object]) -> dict[str, Secret] | Problem:
+def wrapped(values: Mapping[str, object], names: Names = NAMES) -> dict[str, Secret] | Problem:
     """Return the named values as secrets; other fields are left alone."""
     out: dict[str, Secret] = {}
-    for name in NAMES:
+    for name in names:
         value = values.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64:
             value = str(value)  # an account number written without quotes
@@ -128,10 +131,12 @@ def wrapped(values: Mapping[str, object]) -> dict[str, Secret] | Problem:
         if not isinstance(value, str):
             return Problem(f"{name} is no text", "write it in quotes")
         try:
-            out[name] = Secret(value.strip())
+            out[name] = (SecretUrl if name == URL else Secret)(value.strip())
         except (ValueError, OverflowError) as error:
             return Problem(f"{name} is unusable: {error}", "put the exchange's value there")
-    return out or Problem(f"none of {', '.join(NAMES)} is there", "write them under these names")
+    if len(names) == 1:
+        return out or Problem(f"{names[0]} is not there", "write it under this name")
+    return out or Problem(f"none of {', '.join(names)} is there", "write them under these names")
 
 
 def complete(found: dict[str, Secret] | Problem) -> dict[str, Secret] | Problem:
@@ -153,10 +158,10 @@ def merged(current: Mapping[str, object], values: Mapping[str, Secret], replace:
     return kept | {name: values[name].reveal() for name in NAMES if name in values}
 
 
-def fetch(place: Place) -> dict[str, Secret] | Problem:
+def fetch(place: Place, names: Names = NAMES) -> dict[str, Secret] | Problem:
     """Return the secrets that lie at a place."""
     found = place.current()
-    return found if isinstance(found, Problem) else complete(wrapped(found))
+    return found if isinstance(found, Problem) else complete(wrapped(found, names))
 
 
 def store(place: Place, values: Mapping[str, Secret], replace: bool) -> Problem | None:

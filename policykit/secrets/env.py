@@ -11,15 +11,15 @@ import re
 from collections.abc import Mapping
 
 from policykit.redact import Secret
-from policykit.secrets.base import MAX_ANSWER, NAMES, Fact, Problem, Reference, reading, settled, wrapped
+from policykit.secrets.base import MAX_ANSWER, NAMES, Fact, Names, Problem, Reference, reading, settled, wrapped
 
 FORM = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 NEEDS = "env:// needs a prefix of letters, digits and _ (env://BINANCE_MM)"
 
 
-def read(reference: Reference, environ: Mapping[str, str] | None = None) -> dict[str, Secret]:
+def read(reference: Reference, environ: Mapping[str, str] | None = None, names: Names = NAMES) -> dict[str, Secret]:
     """Return what the environment holds under the prefix. Raise SecretUnavailable naming what is missing."""
-    return settled(reference, _found(reference.path, os.environ if environ is None else environ))
+    return settled(reference, _found(reference.path, os.environ if environ is None else environ, names))
 
 
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
@@ -66,19 +66,21 @@ def inspect(reference: Reference, environ: Mapping[str, str] | None = None) -> l
     ]
 
 
-def _found(prefix: str, source: Mapping[str, str]) -> dict[str, Secret] | Problem:
+def _found(prefix: str, source: Mapping[str, str], names: Names = NAMES) -> dict[str, Secret] | Problem:
     values: dict[str, str] = {}
-    for name in NAMES:
+    for name in names:
         value = _value(_variable(prefix, name, source), source)
         if isinstance(value, Problem):
             return value
         values[name] = value
     present = {name for name, value in values.items() if value.strip()}
     if not present:
-        return Problem(f"{prefix}_API_KEY is not set", f"set it and {prefix}_API_SECRET where the bot runs")
+        needed = f"{prefix}_{names[0].upper()}"
+        beside = f" and {prefix}_API_SECRET" if names is NAMES else ""
+        return Problem(f"{needed} is not set", f"set it{beside} where the bot runs")
     if "api_key" in present and not present & {"api_secret", "private_key"}:
         return Problem(f"{prefix}_API_SECRET is not set", "set it where the bot runs")
-    return wrapped(values)
+    return wrapped(values, names)
 
 
 def _variable(prefix: str, name: str, source: Mapping[str, str]) -> str:

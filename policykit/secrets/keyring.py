@@ -13,10 +13,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from policykit.redact import Secret
-from policykit.secrets import wire
+from policykit.redact import Secret, quiet
 from policykit.secrets.base import (
+    NAMES,
     Fact,
+    Names,
     Problem,
     Reference,
     decoded,
@@ -73,9 +74,9 @@ class Server:
         return done if isinstance(done, Problem) else None
 
 
-def read(reference: Reference) -> dict[str, Secret]:
+def read(reference: Reference, names: Names = NAMES) -> dict[str, Secret]:
     """Return the secrets of one entry. Raise SecretUnavailable naming what is missing or refused."""
-    return settled(reference, _at(reference, fetch))
+    return settled(reference, _at(reference, lambda server: fetch(server, names)))
 
 
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
@@ -120,7 +121,7 @@ def _facts(server: Server) -> list[Fact]:
 
 
 def _at(reference: Reference, work: Callable[[Server], Found | Problem]) -> Found | Problem:
-    with wire.quiet():
+    with quiet():
         module = library("keyring", "keyring")
         return module if isinstance(module, Problem) else work(Server(module, reference))
 

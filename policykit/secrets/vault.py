@@ -11,9 +11,21 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from policykit.redact import Secret
+from policykit.redact import Secret, quiet
 from policykit.secrets import vault_env, vault_facts, wire
-from policykit.secrets.base import Fact, Problem, Reference, fetch, library, member, settled, store, unseen
+from policykit.secrets.base import (
+    NAMES,
+    Fact,
+    Names,
+    Problem,
+    Reference,
+    fetch,
+    library,
+    member,
+    settled,
+    store,
+    unseen,
+)
 
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
 FORM: Final = re.compile(rf"{_SEGMENT}(/{_SEGMENT})+\Z")
@@ -128,9 +140,9 @@ class Server:
         return done if isinstance(done, Problem) else None
 
 
-def read(reference: Reference) -> dict[str, Secret]:
+def read(reference: Reference, names: Names = NAMES) -> dict[str, Secret]:
     """Return the secrets of one key-value secret. Raise SecretUnavailable naming what is missing or refused."""
-    return settled(reference, _at(reference, fetch))
+    return settled(reference, _at(reference, lambda server: fetch(server, names)))
 
 
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
@@ -149,7 +161,7 @@ def _at(reference: Reference, work: Callable[[Server], Found | Problem]) -> Foun
     setting = vault_env.setting()
     if isinstance(setting, Problem):
         return setting
-    with wire.quiet():
+    with quiet():
         hvac, requests = library("hvac", "vault"), library("requests", "vault")
         if isinstance(hvac, Problem):
             return hvac

@@ -5,15 +5,10 @@ Nothing of requests, urllib3 or botocore is imported here: the objects come from
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
-import logging
 import os
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,63 +21,14 @@ SILENCE_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 20
 #: How often a read is sent: one retry, and only when nothing answered.
 TRIES: Final = 2
-#: Loggers of the libraries that see raw values: at DEBUG botocore logs every body, the others addresses and headers.
-TALKATIVE: Final = (
-    "boto3", "botocore", "urllib3", "requests", "hvac", "azure", "msal", "msal_extensions", "keyring",
-    "secretstorage", "jeepney",
-)  # fmt: skip
 #: How deep an error's causes are looked at.
 MAX_CHAIN: Final = 8
-SILENT: Final = logging.CRITICAL + 1
 
 _now = time.monotonic
-_lock = threading.Lock()
-_depth = 0
-_levels: dict[str, int] = {}
-_debuglevel = 0
 
 
 class TooMuch(Exception):
     """An answer is longer, or takes longer, than any secret needs."""
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the libraries from logging, and http.client from printing, while raw values pass through them.
-
-    # INVARIANT I23: what these libraries would log is no `Secret` yet, so no redaction could know it.
-    """
-    global _depth  # noqa: PLW0603 - one switch for the process: the loggers are the process's too
-    with _lock:
-        _depth += 1
-        if _depth == 1:
-            _silence()
-    try:
-        yield
-    finally:
-        with _lock:
-            _depth -= 1
-            if _depth == 0:
-                _restore()
-
-
-def _silence() -> None:
-    global _debuglevel  # noqa: PLW0603 - as above
-    known = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in TALKATIVE]
-    for name in {*TALKATIVE, *known}:
-        logger = logging.getLogger(name)
-        if logger.level != logging.NOTSET or name in TALKATIVE:  # the others take their parent's level
-            _levels[name] = logger.level
-            logger.setLevel(SILENT)
-    _debuglevel = http.client.HTTPConnection.debuglevel
-    http.client.HTTPConnection.debuglevel = 0
-
-
-def _restore() -> None:
-    for name, level in _levels.items():
-        logging.getLogger(name).setLevel(level)
-    _levels.clear()
-    http.client.HTTPConnection.debuglevel = _debuglevel
 
 
 class Wire:

@@ -249,10 +249,10 @@ def test_I23_no_keyring_shows_a_secret(heard: Callable[[], str], action: str, re
 
 def test_I23_the_ear_hears(heard: Callable[[], str], moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without `quiet`, boto3's log and http.client's print show the secret, and a careless error does."""
-    from policykit.secrets import wire
+    from policykit import redact
 
-    monkeypatch.setattr(wire, "_silence", lambda: None)
-    monkeypatch.setattr(wire, "_restore", lambda: None)
+    monkeypatch.setattr(redact, "_silence", lambda: None)
+    monkeypatch.setattr(redact, "_restore", lambda: None)
     secrets.write("aws-sm://leak/control", VALUES)
     told = heard()
     assert "send: b'{" in told or "send: b'POST" in told

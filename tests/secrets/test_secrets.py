@@ -16,7 +16,7 @@ import pytest
 
 from policykit import secrets
 from policykit.errors import SecretUnavailable
-from policykit.redact import Secret
+from policykit.redact import Secret, quiet, scrub
 from policykit.secrets import Fact, base, env, wire
 from policykit.secrets.base import FACTS, Reference
 from tests.canary import assert_clean, canaries
@@ -247,7 +247,7 @@ def test_quiet_silences_and_restores() -> None:
     child.setLevel(logging.DEBUG)
     http.client.HTTPConnection.debuglevel = 1
     try:
-        with wire.quiet(), wire.quiet():
+        with quiet(), quiet():
             late = logging.getLogger("botocore.made_late")
             assert [one.isEnabledFor(logging.CRITICAL) for one in (parent, child, late, other)] == [False] * 3 + [True]
             assert http.client.HTTPConnection.debuglevel == 0
@@ -299,3 +299,39 @@ def test_I23_a_secret_in_the_place_of_a_reference_is_not_repeated() -> None:
                 secrets.read(text)
             assert_clean(str(caught.value) + repr(caught.value), [bird])
             assert re.fullmatch(r"[ -~]{10,200}", str(caught.value))
+
+
+# Made-up credentials: a Slack webhook, a Telegram bot, a mailbox, a PagerDuty key, webhooks.
+@pytest.mark.parametrize(
+    ("url", "secrets_in_it"),
+    [
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/ops", ("T1JJ3T3L2", "TIiajkdnlazkcOXrIdevi7FQ")),
+        ("tgram://123456789:alphaBravo-C_delta/12315544/", ("123456789", "alphaBravo-C_delta", "12315544")),
+        ("mailtos://desk:swp%2Ffish@mail.example:587?to=x", ("swp%2Ffish",)),
+        ("pagerduty://A1BRTD4JDA1B@T1JJ3T3L2T1J", ("A1BRTD4JDA1B", "T1JJ3T3L2T1J")),
+        ("jsons://hooks.example/in/0f9b2c7d1e?token=qwertzuiop", ("0f9b2c7d1e", "qwertzuiop")),
+        ("jsons://desk:pin7@hooks.example/in", ("pin7",)),
+    ],
+)
+def test_an_address_for_messages_is_known_by_its_parts(
+    monkeypatch: pytest.MonkeyPatch, url: str, secrets_in_it: tuple[str, ...]
+) -> None:
+    """What is secret in an address is removed from text wherever it stands; other addresses stay readable."""
+    monkeypatch.setenv("OPS_URL", url)
+    found = secrets.read_url("env://OPS")
+    assert (found.reveal(), repr(found)) == (url, "Secret([redacted])")
+    for part in secrets_in_it:
+        assert part not in scrub(f"POST /{part}/sendMessage: {part[:8]} refused")
+        assert scrub(f"bot{part} is wrong") == "bot[redacted] is wrong"
+    assert scrub("see https://docs.example/page on mail.example, hooks.example") == (
+        "see https://docs.example/page on mail.example, hooks.example"
+    )
+
+
+def test_a_missing_address_for_messages_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the variable; a key that lies at the same place is no address."""
+    monkeypatch.setenv("OPS_API_KEY", "a-key-of-an-exchange")
+    with pytest.raises(SecretUnavailable) as caught:
+        secrets.read_url("env://OPS")
+    assert str(caught.value) == "env://OPS: OPS_URL is not set; set it where the bot runs"
+    assert base.wrapped({"api_key": "x"}, (base.URL,)) == base.Problem("url is not there", "write it under this name")
