@@ -95,6 +95,8 @@ class Reason:
                 out[name] = value
         if self.place is not None:
             out["place"] = str(self.place)
+        if self.failure:
+            out["failure"] = True
         return out
 
 

@@ -82,6 +82,7 @@ class Guard(Deciding):
             )
         self.policy = policy
         self.key = key
+        self.several_keys = len(policy.model.keys or ()) > 1
         self.store = store
         self.clock = clock
         self.mode: Mode = mode
@@ -175,7 +176,8 @@ class Guard(Deciding):
     def announce(self, **more: Any) -> None:
         """Write down that this policy is in force in this process, and `more` that is to be known of it."""
         policy = self.policy
-        loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot, **more}
+        loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot}
+        loaded |= {"key": self.key, "stage": self.scope.stage, "mode": self.mode, "backend": self.store.backend, **more}
         loaded |= counted(policy, *([self.shadow.engine.effective] if self.shadow is not None else []))
         self.store.announce(self.account, policy.model.account.currency, loaded, self.now())
         stage = self.scope.stage
@@ -256,6 +258,7 @@ class Guard(Deciding):
             "traits",
             "adapter",
             "scope",
+            "several_keys",
             "plan",
             "validity_ms",
             "clock_bound_ms",

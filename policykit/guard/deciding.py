@@ -53,6 +53,9 @@ class Deciding(ABC):
     engine: Engine
     telemetry: Telemetry
     scope: Scope
+    key: str
+    #: The policy has other keys: each decision says which is this guard's.
+    several_keys: bool
     validity_ms: int
     wanted: Wanted
     clock_bound_ms: int
@@ -247,7 +250,7 @@ class Deciding(ABC):
         `decision_id` is the denial that made it necessary: what it denies later links to that one's span. Raise
         StoreUnavailable: then nothing is halted, and increases are denied only until the store is there again.
         """
-        self.store.halt(scope, state, by, why, self.now())
+        self.store.halt(scope, state, by, why, self.now(), decision_id=decision_id)
         self.telemetry.kill_switch(scope, state, by, why, decision_id=decision_id)
 
     def banned(self, until_ms: int) -> None:
@@ -286,6 +289,7 @@ class Deciding(ABC):
             None if equity is None else (now - equity.as_of_ms) / 1000,
             len(engine.checks),
             self.telemetry.caller(),
+            {"key": self.key} if self.several_keys else {},
         )
 
     def _intent(
@@ -377,10 +381,11 @@ class Deciding(ABC):
         intent = admitted.intent
         if intent is None:
             return
-        admitted.intent = self.conclude(intent, outcome, recorded=not admitted.unrecorded)
         if started_ms is not None:
-            duration_ns = int((self.clock.monotonic_ms() - started_ms) * 1_000_000)
-            self.telemetry.sent(admitted.intent, self.scope, duration_ns=duration_ns)
+            outcome.took_ms = round(self.clock.monotonic_ms() - started_ms, 3)
+        admitted.intent = self.conclude(intent, outcome, recorded=not admitted.unrecorded)
+        if outcome.took_ms is not None:
+            self.telemetry.sent(admitted.intent, self.scope, duration_ns=round(outcome.took_ms * 1_000_000))
 
     def conclude(self, intent: Intent, outcome: Outcome, *, recorded: bool = True) -> Intent:
         """Write an outcome to the store, or to the fallback file where that cannot be; return the intent after it."""

@@ -106,6 +106,8 @@ class Outcome:
     #: What the order is for now, where that is another quantity or price than the intent has: it was amended.
     quantity: Decimal | None = None
     price: Decimal | None = None
+    #: From the send to its answer, or to the error that came instead, ms; None: this is no answer to a send.
+    took_ms: float | None = None
 
 
 def advance(intent: Intent, outcome: Outcome) -> Intent:

@@ -168,8 +168,11 @@ class LedgerStore(ABC):
         *,
         freeze: bool = False,
         latched: bool = True,
+        decision_id: str | None = None,
     ) -> tuple[int, list[Intent]]:
         body = {"scope": scope, "state": state, "by": by, "why": why, "freeze": freeze, "latched": latched}
+        if decision_id is not None:
+            body["decision"] = decision_id
         with self._step as ledger:
             self._change("halt", body, now_ms)
             return ledger.generation, ledger.unsent(now_ms)

@@ -169,8 +169,12 @@ class Store(Protocol):
         *,
         freeze: bool = False,
         latched: bool = True,
+        decision_id: str | None = None,
     ) -> tuple[int, list[Intent]]:
-        """Set a halt and bump the generation; return it with the intents whose older permits may still be sent."""
+        """Set a halt and bump the generation; return it with the intents whose older permits may still be sent.
+
+        `decision_id` is the denial that made it necessary, for the record only.
+        """
         ...
 
     def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:

@@ -36,7 +36,7 @@ _INTENT_PLAIN = (
     "error",
 )
 #: What a guard may add to the row of a decision.
-_EXTRA = ("shadow", "without_store")
+_EXTRA = ("shadow", "without_store", "key")
 _plain_of = attrgetter(*_INTENT_PLAIN)
 
 
@@ -69,7 +69,7 @@ def intent_from_dict(data: dict[str, Any]) -> Intent:
 def outcome_to_dict(intent_id: str, outcome: Outcome) -> dict[str, Any]:
     """Write an outcome; what it does not say is left out."""
     out: dict[str, Any] = {"intent": intent_id, "state": outcome.state}
-    for name in ("order_id", "signed_ms", "validity_ms", "error"):
+    for name in ("order_id", "signed_ms", "validity_ms", "error", "took_ms"):
         if getattr(outcome, name) is not None:
             out[name] = getattr(outcome, name)
     for name in ("filled", "cost", "quantity", "price"):
@@ -94,6 +94,7 @@ def outcome_from_dict(data: dict[str, Any], at_ms: int) -> Outcome:
         cost=Decimal(data["cost"]) if "cost" in data else None,
         quantity=Decimal(data["quantity"]) if "quantity" in data else None,
         price=Decimal(data["price"]) if "price" in data else None,
+        took_ms=data.get("took_ms"),
     )
 
 
@@ -153,7 +154,8 @@ def trace_of(body: Mapping[str, Any]) -> tuple[int, int] | None:
 def _reason(data: dict[str, Any]) -> Reason:
     told = {name: data[name] for name in ("code", "check", "message", "observed", "limit", "unit") if name in data}
     file, line, column = data["place"].rsplit(":", 2) if "place" in data else ("", 0, 0)
-    return Reason(**told, place=Place(file, int(line), int(column)) if file else None)
+    place = Place(file, int(line), int(column)) if file else None
+    return Reason(**told, place=place, failure=data.get("failure", False))
 
 
 def observation_to_dict(account: str, seen: Observation) -> dict[str, Any]:

@@ -270,8 +270,11 @@ class ValkeyStore(Link):
         *,
         freeze: bool = False,
         latched: bool = True,
+        decision_id: str | None = None,
     ) -> tuple[int, list[Intent]]:
         body = {"scope": scope, "state": state_, "by": by, "why": why, "freeze": freeze, "latched": latched}
+        if decision_id is not None:
+            body["decision"] = decision_id
         with self._lock:
             ledger = self._halts("halt", body, now_ms)[1]
             records = self._get(("HVALS", "open"))[0]

@@ -16,6 +16,8 @@ from policykit.units import plain
 AttributeValue = str | int | float | bool | tuple[str, ...]
 #: The longest text of one attribute, characters: messages and errors are cut, never the span.
 MAX_TEXT: Final = 1_000
+#: Reasons of this category deny because somebody or something halted trading: their span links to what did.
+HALTED: Final = "TRADING_"
 
 _ERROR_TYPES: Final = (("STORE_", "state_unavailable"), ("POLICY_", "policy_invalid"), ("CHECK_", "check_failed"))
 

@@ -64,12 +64,14 @@ def configure(
         from opentelemetry import trace
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
+
+        from policykit.telemetry.span_ids import SpanIds
     except ImportError:
         raise RuntimeError(
             'opentelemetry-sdk is not installed; spans need it to be exported; pip install "policykit-trading[otel]"'
         ) from None
     provider = TracerProvider(
-        resource=Resource.create({"service.name": service}), id_generator=_ids(), shutdown_on_exit=False
+        resource=Resource.create({"service.name": service}), id_generator=SpanIds(), shutdown_on_exit=False
     )
     for processor in processors:
         provider.add_span_processor(processor)
@@ -110,18 +112,3 @@ def _exporting(endpoint: str) -> SpanProcessor:
 
     exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + "/v1/traces", timeout=EXPORT_S)
     return BatchSpanProcessor(exporter)
-
-
-def _ids() -> Any:
-    from opentelemetry.sdk.trace.id_generator import IdGenerator
-
-    class UrandomIds(IdGenerator):
-        """Trace and span ids from the operating system: a seeded `random` changes nothing."""
-
-        def generate_span_id(self) -> int:
-            return int.from_bytes(os.urandom(8), "big") or 1
-
-        def generate_trace_id(self) -> int:
-            return int.from_bytes(os.urandom(16), "big") or 1
-
-    return UrandomIds()

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.decision import Decision
@@ -20,19 +20,20 @@ from policykit.orders.intent import Intent
 from policykit.telemetry import attributes, events, names, setup
 from policykit.telemetry.attributes import AttributeValue, Scope
 from policykit.telemetry.counters import Counters
+from policykit.telemetry.ids import Which
 from policykit.telemetry.relay import Relay
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Link, SpanContext, Tracer, TracerProvider
+    from opentelemetry.trace import Link, Span, SpanContext, Tracer, TracerProvider
+
+    from policykit.telemetry.span_ids import SpanIds
 
 #: Decisions whose span can still be linked to or be a parent.
 MAX_REMEMBERED: Final = 4_096
 #: Halts whose span a denial links to.
 MAX_HALTS: Final = 64
-#: Reasons of this category deny because somebody or something halted trading.
-HALTED: Final = "TRADING_"
 
 
 class _Known(NamedTuple):
@@ -70,6 +71,8 @@ class Telemetry:
         self.counters = Counters()
         self._version = __version__
         self._tracer: Tracer | None = None
+        #: The provider's ids, where they follow from the decision's.
+        self._ids: SpanIds | None = None
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._halts: dict[str, SpanContext | str] = {}
@@ -194,6 +197,9 @@ class Telemetry:
     def _take(self, provider: Any) -> Tracer | None:
         tracer: Tracer = provider.get_tracer(names.SCOPE, self._version)
         if not isinstance(tracer, self._trace.NoOpTracer):
+            self._ids = getattr(provider, "id_generator", None)
+            if not hasattr(self._ids, "meant"):
+                self._ids = None  # not ours: its ids are not known beforehand
             self._tracer = tracer
         return self._tracer
 
@@ -227,7 +233,6 @@ class Telemetry:
         said: dict[str, AttributeValue],
         when: tuple[Context, int, int],
     ) -> None:
-        assert self._tracer is not None
         context, start_ns, end_ns = when
         before = self._known.get(intent.replaces) if intent is not None and intent.replaces is not None else None
         links: list[Link] = []
@@ -235,14 +240,9 @@ class Telemetry:
             links.append(self._trace.Link(before.first))
             if before.client_order_id is not None:
                 said[names.ORIGINAL_CLIENT_ID] = before.client_order_id
-        if decision.reasons and self._halts and any(r.code.startswith(HALTED) for r in decision.reasons):
+        if decision.reasons and self._halts and any(r.code.startswith(attributes.HALTED) for r in decision.reasons):
             links.extend(self._trace.Link(halt) for halt in self._engaged().values())
-        span = self._tracer.start_span(
-            f"{names.DECIDE} {decision.action}", context, attributes=said, links=links, start_time=start_ns
-        )
-        if names.ERROR_TYPE in said:
-            span.set_status(self._trace.Status(self._trace.StatusCode.ERROR))
-        span.end(end_ns)
+        span = self._made((decision.id, "decide"), decision.action, said, (context, start_ns, end_ns), links)
         made = span.get_span_context()
         client_order_id = intent.client_order_id if intent is not None else None
         known = _Known(made, made if before is None else before.first, client_order_id, decision)
@@ -254,19 +254,10 @@ class Telemetry:
         said = attributes.of_send(intent, scope, parent.decision if parent is not None else None)
         try:
             if self._tracer is not None:
-                trace = self._trace
                 if parent is not None:
-                    context = trace.set_span_in_context(trace.NonRecordingSpan(parent.context), context)
-                span = self._tracer.start_span(
-                    f"{names.SEND} {intent.order.action}",
-                    context,
-                    kind=trace.SpanKind.CLIENT,
-                    attributes=said,
-                    start_time=end_ns - duration_ns,
-                )
-                if names.ERROR_TYPE in said:
-                    span.set_status(trace.Status(trace.StatusCode.ERROR))
-                span.end(end_ns)
+                    above = self._trace.NonRecordingSpan(parent.context)
+                    context = self._trace.set_span_in_context(above, context)
+                self._made((intent.id, "send"), intent.order.action, said, (context, end_ns - duration_ns, end_ns), ())
         finally:
             if intent.state == "unknown":
                 message = (
@@ -274,6 +265,31 @@ class Telemetry:
                     f"({attributes.clean(intent.error or 'no answer')}); its reservation is kept"
                 )
                 events.emit(names.E_UNKNOWN, logging.ERROR, message, said, end_ns // 1_000_000)
+
+    def _made(
+        self,
+        of: tuple[str, Which],
+        action: str,
+        said: dict[str, AttributeValue],
+        when: tuple[Context, int, int],
+        links: Sequence[Link],
+    ) -> Span:
+        """Start a span and end it: none is ever current. `of` is the decision, and which span of it this is."""
+        assert self._tracer is not None
+        context, start_ns, end_ns = when
+        kinds = self._trace.SpanKind
+        what, kind = (names.DECIDE, kinds.INTERNAL) if of[1] == "decide" else (names.SEND, kinds.CLIENT)
+        if self._ids is not None:
+            self._ids.meant(*of)
+        try:
+            span = self._tracer.start_span(f"{what} {action}", context, kind, said, links, start_ns)
+        finally:
+            if self._ids is not None:
+                self._ids.meant(None)
+        if names.ERROR_TYPE in said:
+            span.set_status(self._trace.Status(self._trace.StatusCode.ERROR))
+        span.end(end_ns)
+        return span
 
     def _halted(self, scope: str, state: str, decision_id: str | None, context: Context) -> None:
         found = self._trace.get_current_span(context).get_span_context()
