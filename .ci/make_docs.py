@@ -1,7 +1,8 @@
 """Write what is generated in docs/, schemas/ and README.md; `--check` compares.
 
-In README.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
-command prints, and `<!-- promises -->` after an empty line the promises of docs/reliability.md with links to the tests.
+In README.md and docs/reliability.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
+command prints; after an empty line `<!-- promises -->` are the promises of docs/reliability.md, `<!-- proofs -->` their
+tests.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ TOP = Path(__file__).resolve().parent.parent
 WIDTH = 100
 HEAD = "# The commands\n\n<!-- Made by `make docs` from the commands' own help; do not edit. -->\n"
 BLOCK = re.compile(r"(<!-- (file|output): ([^\n]+) -->\n```(\w+)\n).*?(```\n)", re.DOTALL)
-PROMISE_ROWS = re.compile(r"(<!-- promises -->\n\n)(?:\|[^\n]*\n)*")
-CLAIM = re.compile(r"^\| (I\d+) \| \*\*(.+?)\*\*", re.MULTILINE)
+ROWS = re.compile(r"(<!-- (promises|proofs) -->\n\n)(?:\|[^\n]*\n)*")
+CLAIM = re.compile(r"^\| (I\d+) \| \*\*(.+?)\*\*.*? \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 COMMAND_SECONDS = 60
 
 
@@ -73,32 +74,44 @@ def printed(command: str) -> str:
     return done.stdout
 
 
-def promise_table() -> str:
-    """Return the table of claimed promises, with links to the files that test them."""
-    claimed = (TOP / "docs" / "reliability.md").read_text(encoding="utf-8").split("\n## Later\n")[0]
+def promises_table() -> str:
+    """Return the table of claimed promises with their figures."""
+    rows = [f"| {number} | {text} | {few} | {many} |\n" for number, text, few, many in CLAIM.findall(_reliability())]
+    return "".join(["| | promise | cases in `make test` | in `make prove` |\n", "|---|---|---|---|\n", *rows])
+
+
+def proofs_table() -> str:
+    """Return the files that test each promise."""
     tests = {f: f.read_text(encoding="utf-8") for f in sorted((TOP / "tests").rglob("test_*.py"))}
-    rows = ["| | promise | proved by |\n", "|---|---|---|\n"]
-    for number, text in CLAIM.findall(claimed):
+    rows = ["| | proved by |\n", "|---|---|\n"]
+    for number, *_ in CLAIM.findall(_reliability()):
         files = [f.relative_to(TOP) for f, body in tests.items() if f"def test_{number}_" in body]
-        links = ", ".join(f"[{f.parent.name}/{f.stem}]({f.as_posix()})" for f in files)
-        rows.append(f"| {number} | {text} | {links} |\n")
+        links = ", ".join(f"[{f.parent.name}/{f.stem}](../{f.as_posix()})" for f in files)
+        rows.append(f"| {number} | {links} |\n")
     return "".join(rows)
 
 
-def readme_page(text: str) -> str:
-    """Return README.md with its generated parts made anew."""
+def _reliability() -> str:
+    return (TOP / "docs" / "reliability.md").read_text(encoding="utf-8")
+
+
+TABLES = {"promises": promises_table, "proofs": proofs_table}
+
+
+def filled(page: Path) -> str:
+    """Return a page written by hand with its generated parts made anew."""
 
     def fill(found: re.Match[str]) -> str:
         head, kind, what, _, tail = found.groups()
         body = (TOP / what).read_text(encoding="utf-8") if kind == "file" else printed(what)
         return f"{head}{body.rstrip()}\n{tail}"
 
-    return PROMISE_ROWS.sub(lambda found: found.group(1) + promise_table(), BLOCK.sub(fill, text))
+    text = BLOCK.sub(fill, page.read_text(encoding="utf-8"))
+    return ROWS.sub(lambda found: found.group(1) + TABLES[found.group(2)](), text)
 
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or compare them."""
-    readme = TOP / "README.md"
     pages = {
         **{TOP / "schemas" / f"{name}.schema.json": json.dumps(schema(name), indent=2) + "\n" for name in NAMES},
         TOP / "docs" / "language.md": language_page(),
@@ -108,7 +121,7 @@ def main(arguments: list[str]) -> int:
         TOP / "docs" / "rules.md": rules_page(),
         TOP / "docs" / "coverage.md": coverage_page(),
         TOP / "docs" / "exchanges.md": exchanges_page(),
-        readme: readme_page(readme.read_text(encoding="utf-8")),
+        **{page: filled(page) for page in (TOP / "README.md", TOP / "docs" / "reliability.md")},
     }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     for page in stale:
