@@ -122,6 +122,7 @@ class InForce:
         """Return what is told of this guard: its own version, since what others add is not its word."""
         guard, own = self.guard, self.own
         file, said = os.path.abspath(own.file), dump(own.model)
+        said.pop("notify", None)  # who is told of what bounds nothing, and the addresses are this host's matter
         for key in said.get("keys", {}).values():
             key.pop("secret", None)  # where it lives is this host's matter
         text = json.dumps(said, separators=(",", ":"))

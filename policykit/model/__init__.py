@@ -7,6 +7,7 @@ from policykit.model.base import Meta, Section, Strictness, meta_of, metas
 from policykit.model.clock import Clock
 from policykit.model.keys import AddressProof, AllowedAddress, Declared, Key, Rotation
 from policykit.model.loss_limits import DailyLoss, PartialFills
+from policykit.model.notify import Cause, Notify, Target
 from policykit.model.operation import DeadManSwitch, Elsewhere, KillSwitch, Rearm, Reconciliation
 from policykit.model.order_limits import PriceCollar
 from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
@@ -24,6 +25,7 @@ __all__ = [
     "AccountSecurity",
     "AddressProof",
     "AllowedAddress",
+    "Cause",
     "Clock",
     "CountWindow",
     "DailyLoss",
@@ -36,6 +38,7 @@ __all__ = [
     "KillSwitch",
     "Meta",
     "NextNeeds",
+    "Notify",
     "OrderRetry",
     "PartialFills",
     "Policy",
@@ -52,6 +55,7 @@ __all__ = [
     "Stage",
     "Store",
     "Strictness",
+    "Target",
     "Vendor",
     "Waiver",
     "Withdrawals",

@@ -22,6 +22,7 @@ GUARD_PARTS: Final = frozenset(
         "dead_man",
         "gate",
         "halt",
+        "notify",
         "on_breach",
         "orders",
         "reads",

@@ -11,6 +11,7 @@ from policykit.model.base import IDENTITY, NEUTRAL, SECTION, SUBSET, Meta, Secti
 from policykit.model.clock import Clock
 from policykit.model.group import Group
 from policykit.model.keys import Key
+from policykit.model.notify import Notify
 from policykit.model.operation import DeadManSwitch, KillSwitch, Reconciliation
 from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
 from policykit.model.rate import RateBudget
@@ -68,6 +69,7 @@ class Policy(Section):
     reconciliation: Annotated[
         Reconciliation | None, Meta("Intended against actual orders and positions.", SECTION, guide=("G30",))
     ] = None
+    notify: Annotated[Notify | None, Meta("Who is told what, by message.", SECTION)] = None
     stage: Annotated[Stage | None, Meta("How far on the way to full size.", SECTION, guide=("G41",))] = None
     withdrawals: Annotated[
         Withdrawals | None, Meta("Where persons may withdraw to.", SECTION, guide=("G42", "G44"))
