@@ -1,8 +1,8 @@
 """Write what is generated in docs/, schemas/ and README.md; `--check` compares.
 
-In README.md and docs/reliability.md: `<!-- file: PATH -->` before a code block makes it the file's text, `<!-- output: COMMAND -->` what the
-command prints; after an empty line `<!-- promises -->` are the promises of docs/reliability.md, `<!-- proofs -->` their
-tests.
+In README.md and docs/reliability.md `<!-- file: PATH -->` before a code block makes it the file's text, and
+`<!-- output: COMMAND -->` what the command prints; after an empty line `<!-- promises -->` are the promises of
+docs/reliability.md, `<!-- proofs -->` their tests.
 """
 
 from __future__ import annotations
