@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +14,7 @@ import click
 from policykit.cli._options import Exit, example, format_option, leave
 
 if TYPE_CHECKING:
-    from policykit.store import Store
+    from policykit.store.reader import JournalReader
 
 #: How often `--follow` looks for new rows, seconds.
 POLL_S = 0.5
@@ -54,21 +54,20 @@ def tail(
     output_format: str,
 ) -> None:
     """Show the newest rows, one a line (JSON: one object a line); times are UTC."""
+    from policykit.store.reader import JournalDamaged
     from policykit.telemetry import tail as views
 
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     view = views.Tail if output_format == "text" else views.JsonTail
     chosen = view(bot=bot, symbol=symbol, outcome=outcome, quiet=not everything, width=columns)
-    store = _open(uri)
-    try:
-        shown, newest = views.recent(store, chosen, lines)
+    with closing(_opened(uri)) as journal:
+        shown, newest = views.recent(journal, chosen, lines)
         for line in shown:
             click.echo(line)
-        if follow:
-            for line in views.follow(store, chosen, newest, _wait):
+        with suppress(JournalDamaged):  # said behind what could be read
+            for line in views.follow(journal, chosen, newest, _wait if follow else _no_wait):
                 click.echo(line)
-    finally:
-        store.close()
+        _damage_said(journal)
 
 
 @command.command(epilog=example("policykit journal show 01JD3V7K2M0000000000000001"))
@@ -83,13 +82,11 @@ def show(ident: str, uri: str | None, output_format: str) -> None:
     from policykit.redact import scrub
     from policykit.telemetry import timeline
 
-    store = _open(uri)
-    try:
-        found = timeline.find(store, ident)
-    finally:
-        store.close()
+    with closing(_opened(uri)) as journal:
+        found = timeline.find(journal, ident)
     if found is None:
         click.echo(f"{ident}: not in the journal of {_named(uri)}; policykit journal tail lists the newest", err=True)
+        _damage_said(journal)
         leave(Exit.NO)
     elif isinstance(found, timeline.Ambiguous):
         click.echo(f"{ident}: fits {found.total} orders; give more of the id, or its end. The newest:", err=True)
@@ -99,6 +96,7 @@ def show(ident: str, uri: str | None, output_format: str) -> None:
     else:
         text = timeline.render(found) if output_format == "text" else scrub(json.dumps(found.to_dict(), indent=2))
         click.echo(text)
+        _damage_said(journal)
 
 
 @command.command(epilog=example("policykit journal verify --store sqlite:///var/lib/policykit/store.db"))
@@ -109,19 +107,12 @@ def verify(uri: str | None, output_format: str) -> None:
 
     What the chain cannot show is a journal whose newest rows were cut off: compare the newest row with one you know.
     """
-    from policykit.store.sqlite import verify_file
+    from policykit.store.verify import verify_file
     from policykit.telemetry import words
 
-    path = _path(uri)
-    if path is not None:
-        rows, problem = verify_file(path)
-    else:
-        rows, problem = _open(uri).verify()
-    head = None
-    if problem is None and rows:
-        store = _open(uri)
-        head = next((row for row in store.rows(rows - 1, 1)), None)
-        store.close()
+    with closing(_opened(uri)) as journal:
+        rows, problem = verify_file(journal.path)
+        head = None if problem is not None else journal.newest()
     said = words.verdict(_named(uri), rows, problem, head)
     click.echo(json.dumps(said, indent=2) if output_format == "json" else words.verdict_text(said))
     if problem is not None:
@@ -137,9 +128,11 @@ def backup(file: str, uri: str | None) -> None:
     FILE must be new. A store that is restored from it refuses increases until `policykit resume --scope all`: it knows
     nothing of what was granted since.
     """
-    from policykit.store.sqlite import verify_file
+    from policykit.store import open_store
+    from policykit.store.verify import verify_file
 
-    store: Any = _open(uri)
+    with closing(_opened(uri)):
+        store: Any = open_store(uri)
     try:
         if not hasattr(store, "backup"):
             click.echo(f"{_named(uri)}: has no file; a sqlite or valkey store may be", err=True)
@@ -156,6 +149,10 @@ def backup(file: str, uri: str | None) -> None:
         leave(Exit.NO)
 
 
+def _no_wait() -> bool:
+    return False
+
+
 def _wait() -> bool:
     time.sleep(POLL_S)
     return True
@@ -168,22 +165,17 @@ def _named(uri: str | None) -> str:
     return scrub(uri or default_uri())
 
 
-def _path(uri: str | None) -> str | None:
-    """Return the file of a sqlite store that is there; raise StoreUnavailable when it is not: reading makes none."""
-    from policykit.errors import StoreUnavailable
-    from policykit.store import default_uri
+def _opened(uri: str | None) -> JournalReader:
+    """Open the journal; reading makes no store."""
+    from policykit.store import open_journal
 
-    chosen = uri or default_uri()
-    if not chosen.startswith("sqlite:///"):
-        return None
-    path = "/" + chosen.removeprefix("sqlite:///").lstrip("/")
-    if not os.path.isfile(path):
-        raise StoreUnavailable(f"{path}: there is no journal; set POLICYKIT_STORE or --store to the one that bots use")
-    return path
+    return open_journal(uri)
 
 
-def _open(uri: str | None) -> Store | Any:
-    from policykit.store import open_store
+def _damage_said(journal: JournalReader) -> None:
+    """Say behind what was shown where the journal is damaged, if that was met; exit 1 then."""
+    from policykit.redact import scrub
 
-    _path(uri)
-    return open_store(uri)
+    if journal.damage is not None:
+        click.echo(f"policykit: {scrub(str(journal.damage))}", err=True)
+        leave(Exit.NO)

@@ -25,7 +25,7 @@ from policykit.store.codec import (
     outcome_from_dict,
     outcome_to_dict,
 )
-from policykit.store.journal import UNREADABLE
+from policykit.store.failures import UNREADABLE
 
 #: The file is not grown beyond this, bytes; a store that is down for so long has been noticed.
 MAX_BYTES = 50_000_000

@@ -8,6 +8,11 @@ from typing import Final
 
 from policykit.errors import StoreUnavailable
 
+#: How long a call waits for another process, ms.
+BUSY_MS: Final = 5_000
+#: What reading a row of another version, or a damaged checkpoint, can raise.
+UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+
 _READ_ONLY: Final = (
     "STORE_READ_ONLY",
     "cannot be written; check owner and mode of the file and its folder, and how its disk is mounted",

@@ -18,12 +18,10 @@ from typing import Any, Final, TypeVar
 from policykit.errors import StoreUnavailable
 from policykit.store.base import Row
 from policykit.store.chain import GENESIS, link, text_of
-from policykit.store.failures import busy, damaged, unavailable, unopened
-from policykit.store.layout import lay_out, mark_copied
+from policykit.store.failures import BUSY_MS, UNREADABLE, busy, damaged, unavailable, unopened
+from policykit.store.layout import ROWS, lay_out, mark_copied
 from policykit.store.verify import verify_file
 
-#: How long a write waits for another process's, ms.
-BUSY_MS: Final = 5_000
 #: How often a waiting write looks again, ms. SQLite itself waits up to 100 ms between two looks, and among eight busy
 #: processes one was then kept out for over five seconds.
 POLL_MS: Final = 2
@@ -31,15 +29,13 @@ _PAGE: Final = 1_000
 #: Pages that a backup copies at a time: between two, other processes write.
 _BACKUP_PAGES: Final = 256
 INSERT: Final = "INSERT INTO journal VALUES (?,?,?,?,?)"
-FROM: Final = "SELECT seq, at_ms, kind, body, hash FROM journal WHERE seq >= ? ORDER BY seq"
+FROM: Final = f"{ROWS} WHERE seq >= ? ORDER BY seq"
 _NEWEST: Final = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
 #: The newest grant of the store that this host has heard of; processes may write theirs in another order.
 _SEEN: Final = (
     "INSERT INTO seen VALUES (1,?,?) ON CONFLICT (one) DO UPDATE SET "
     "seq=CASE WHEN epoch=excluded.epoch THEN max(seq, excluded.seq) ELSE excluded.seq END, epoch=excluded.epoch"
 )
-#: What reading a row of another version, or a damaged checkpoint, can raise.
-UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 Connect = Callable[[str, int], sqlite3.Connection]
 T = TypeVar("T")

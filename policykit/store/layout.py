@@ -15,6 +15,9 @@ APPLICATION: Final = 0x706B6974
 #: The layout that says so; a file of an earlier one is known by its tables.
 _NAMED: Final = 3
 
+#: The columns of a row, in order.
+ROWS: Final = "SELECT seq, at_ms, kind, body, hash FROM journal"
+
 #: What each layout adds to the one before it, which stands in `meta.layout` (1 where that says nothing). A version that
 #: only adds leaves SCHEMA, so that the version before it goes on working on the same file.
 _ADDED: Final = {
@@ -56,7 +59,7 @@ def lay_out(db: sqlite3.Connection, path: str, epoch: str) -> str:
     """
     # INVARIANT I3: a row is synced before the call that wrote it returns, and only then may an order be sent.
     db.execute("PRAGMA synchronous=FULL")
-    if _seen(db, path) < LAYOUT:
+    if known(db, path) < LAYOUT:
         _add(db, path, epoch)
     db.execute("PRAGMA journal_mode=WAL")
     found = _said(db, "epoch")
@@ -84,7 +87,7 @@ def _said(db: sqlite3.Connection, name: str) -> str | None:
     return None if found is None else str(found[0])
 
 
-def _seen(db: sqlite3.Connection, path: str) -> int:
+def known(db: sqlite3.Connection, path: str) -> int:
     """Return what the file has as of one moment: between two reads another process may have made its tables."""
     db.execute("BEGIN")
     try:

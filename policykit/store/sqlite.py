@@ -22,8 +22,8 @@ from policykit.store.backed import Body, LedgerStore
 from policykit.store.base import GUARD_SILENT_MS, GuardInfo
 from policykit.store.chain import GENESIS, link, text_of
 from policykit.store.durability import ephemeral
-from policykit.store.failures import unavailable
-from policykit.store.journal import BUSY_MS, FROM, INSERT, UNREADABLE, Connect, JournalFile, connect
+from policykit.store.failures import BUSY_MS, UNREADABLE, unavailable
+from policykit.store.journal import FROM, INSERT, Connect, JournalFile, connect
 from policykit.store.layout import copied
 from policykit.store.ledger import Ledger
 from policykit.store.verify import verify_file

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from policykit.clock import iso
 from policykit.redact import scrub
 from policykit.store.base import Row
+from policykit.store.reader import JournalDamaged, JournalReader
 from policykit.telemetry.words import filled, grouped, looked_up, moment, order_text
 
 #: Rows read at a time.
@@ -24,7 +25,7 @@ MAX_REMEMBERED: Final = 10_000
 
 
 class Rows(Protocol):
-    """What is read of a store."""
+    """What is read of a store, or of a journal file."""
 
     def rows(self, after: int = 0, limit: int = PAGE) -> Iterator[Row]:
         """Yield journal rows in order."""
@@ -39,20 +40,6 @@ def every(store: Rows, after: int = 0) -> Iterator[Row]:
             after = row.seq
         if after == seen:
             return
-
-
-def last_seq(store: Rows) -> int:
-    """Return the number of the newest row, 0 for none, in about 2 log2(n) reads: rows are numbered without gaps."""
-    low, high = 0, 1
-    while next(iter(store.rows(high - 1, 1)), None) is not None:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if next(iter(store.rows(middle - 1, 1)), None) is not None:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 @dataclass
@@ -203,32 +190,47 @@ _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Word
 }
 
 
-def recent(store: Rows, tail: Tail, count: int) -> tuple[list[str], int]:
+def recent(journal: JournalReader, tail: Tail, count: int) -> tuple[list[str], int]:
     """Return the newest `count` lines that the filters let through, and the number of the last row read.
 
-    Reads backward in pages, so that a long journal costs no more than what is shown.
+    Reads backward in pages, so that a long journal costs no more than what is shown; of a damaged one it reads what is
+    before the damage, and following meets that again.
     """
-    newest = last_seq(store)
-    start, found = newest, 0
-    while start > 0 and found < count:
-        start = max(0, start - PAGE)
+    newest = journal.newest()
+    last = 0 if newest is None else newest.seq
+    first = max(1, journal.first())
+    start, found = last, 0
+    while start >= first and found < count:
+        start = max(first - 1, start - PAGE)
         look = Tail(tail.bot, tail.symbol, tail.outcome, tail.quiet)
-        found = sum(look.take(row) is not None for row in _until(store, start, newest))
-    lines = [line for row in _until(store, start, newest) if (line := tail.take(row)) is not None]
-    return lines[max(0, len(lines) - count) :], newest
+        found = sum(look.take(row) is not None for row in _until(journal, start, last))
+    lines: list[str] = []
+    read = start
+    for row in _until(journal, start, last):
+        read = row.seq
+        line = tail.take(row)
+        lines += [] if line is None else [line]
+    return lines[max(0, len(lines) - count) :], read
 
 
-def _until(store: Rows, after: int, last: int) -> Iterator[Row]:
-    for row in every(store, after):
-        if row.seq > last:
-            return
-        yield row
+def _until(journal: Rows, after: int, last: int) -> Iterator[Row]:
+    """Yield rows up to `last`, or up to a damage before it."""
+    try:
+        for row in every(journal, after):
+            if row.seq > last:
+                return
+            yield row
+    except JournalDamaged:
+        return
 
 
-def follow(store: Rows, tail: Tail, after: int, wait: Callable[[], bool]) -> Iterator[str]:
-    """Yield the line of every new row for as long as `wait` says so; it is asked when there is nothing new."""
+def follow(journal: JournalReader, tail: Tail, after: int, wait: Callable[[], bool]) -> Iterator[str]:
+    """Yield the line of every new row for as long as `wait` says so; it is asked when there is nothing new.
+
+    Raise StoreUnavailable where the journal cannot be read on.
+    """
     while True:
-        for row in every(store, after):
+        for row in every(journal, after) if journal.changed() else ():
             after = row.seq
             line = tail.take(row)
             if line is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from policykit.clock import iso
 from policykit.redact import scrub
 from policykit.store.base import Row
-from policykit.telemetry.tail import Rows, every
+from policykit.store.reader import JournalDamaged, JournalReader
 from policykit.telemetry.words import clock, filled, grouped, looked_up, moment, order_text
 
 #: Shortest part of an id that is looked for, characters.
@@ -58,46 +59,41 @@ class Story(NamedTuple):
         return {"version": 1, "ids": list(self.ids), "rows": rows}
 
 
-def find(store: Rows, part: str) -> Story | Ambiguous | None:
-    """Return the story of an id; None when nothing fits it.
+def find(journal: JournalReader, part: str) -> Story | Ambiguous | None:
+    """Return the story of an id; None when nothing fits it. Of a damaged journal, what is before the damage.
 
     `part` is a decision's id, a client order id or an exchange's order id, or the beginning or the end of one of the
     first two (MIN_PART characters at least; ids of one process begin alike and end differently).
     """
     fits: dict[str, str] = {}
     before: dict[str, str] = {}
-    for row in every(store):
+    for row in _naming(journal, part) if part else ():
         if row.kind == "decision":
             ident = row.body["decision"]["id"]
             intent = row.body.get("intent") or {}
-            if intent.get("replaces"):
-                before[ident] = intent["replaces"]
             names = [ident, intent.get("client_order_id"), row.body["decision"]["order"].get("client_order_id")]
             if any(_fits(name, part) for name in names if name):
-                fits[ident] = _candidate(row)
+                fits[ident], before[ident] = _candidate(row), intent.get("replaces") or ""
         elif row.kind == "outcome" and row.body.get("order_id") == part:
             fits.setdefault(row.body["intent"], "")
-    exact = [ident for ident in fits if ident == part]
-    roots = {_first(ident, before) for ident in exact or fits}
-    if not roots:
+    chosen = [ident for ident in fits if ident == part] or list(fits)
+    if not chosen:
         return None
-    if len(roots) > 1:
-        newest = list(fits.items())[-MAX_CANDIDATES:]
-        return Ambiguous(tuple(newest), len(roots))
-    (root,) = roots
-    return _collect(store, {ident for ident in [*before, *fits, root] if _first(ident, before) == root})
+    story = _story(journal, chosen[0])
+    others = [ident for ident in chosen if ident not in story.ids]
+    if not others:
+        return story
+    orders = sum(before.get(ident) not in fits for ident in others)
+    return Ambiguous(tuple(list(fits.items())[-MAX_CANDIDATES:]), 1 + max(1, orders))
+
+
+def _naming(journal: JournalReader, part: str) -> Iterator[Row]:
+    with suppress(JournalDamaged):
+        yield from journal.naming(part)
 
 
 def _fits(name: str, part: str) -> bool:
     return name == part or (len(part) >= MIN_PART and (name.startswith(part) or name.endswith(part)))
-
-
-def _first(ident: str, before: Mapping[str, str]) -> str:
-    seen = set()
-    while ident in before and ident not in seen:
-        seen.add(ident)
-        ident = before[ident]
-    return ident
 
 
 def _candidate(row: Row) -> str:
@@ -105,15 +101,24 @@ def _candidate(row: Row) -> str:
     return f"{moment(row.at_ms)}  {decision['outcome']:<5}  {decision['bot']}  {order_text(decision['order'])}".rstrip()
 
 
-def _collect(store: Rows, idents: set[str]) -> Story:
-    rows, order = [], []
-    for row in every(store):
-        ident = row.body["decision"]["id"] if row.kind == "decision" else row.body.get("intent")
-        if ident in idents:
-            rows.append(row)
+def _story(journal: JournalReader, ident: str) -> Story:
+    """Collect the rows of an intent, of what it replaced, and of what replaced it."""
+    rows: dict[int, Row] = {}
+    known, asked = {ident}, set[str]()
+    while known - asked:
+        wanted = next(iter(known - asked))
+        asked.add(wanted)
+        for row in _naming(journal, wanted):
+            intent = row.body.get("intent")
             if row.kind == "decision":
-                order.append(ident)
-    return Story(tuple(order), tuple(rows))
+                pair = {row.body["decision"]["id"], (intent or {}).get("replaces")} - {None}
+                known |= pair if wanted in pair else set()
+                if row.body["decision"]["id"] == wanted:
+                    rows[row.seq] = row
+            elif intent == wanted:
+                rows[row.seq] = row
+    ordered = tuple(rows[seq] for seq in sorted(rows))
+    return Story(tuple(row.body["decision"]["id"] for row in ordered if row.kind == "decision"), ordered)
 
 
 def attempts(story: Story) -> list[Attempt]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from policykit.orders.intent import Outcome
-from policykit.store import Observation, Store, open_store
+from policykit.store import Observation, Store, open_journal, open_store
+from policykit.store.reader import JournalReader
 from tests.telemetry.nouns import AT_MS, NOTIONAL, POSITION, decision, intent
 
 FIRST = "01JD3V7K2M0000000000000001"
@@ -49,8 +51,26 @@ def uri(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def journal(uri: str) -> Iterator[Store]:
-    """Return the store, open."""
-    store = open_store(uri)
-    yield store
+def journal(uri: str) -> Iterator[JournalReader]:
+    """Return the journal, open for reading."""
+    reader = open_journal(uri)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Writable]:
+    """Return a new store in a file, with its journal open for reading."""
+    made = f"sqlite:///{tmp_path}/new.db"
+    store = open_store(made)
+    reader = open_journal(made)
+    yield Writable(store, reader)
+    reader.close()
     store.close()
+
+
+class Writable(NamedTuple):
+    """A store and its journal."""
+
+    store: Store
+    journal: JournalReader

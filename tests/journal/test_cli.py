@@ -15,6 +15,7 @@ from tests.journal.test_tail import LINES
 from tests.journal.test_timeline import ORDER
 
 Out = pytest.CaptureFixture[str]
+MEMORY = "memory: has no journal that another process could read; name a store that has a file"
 
 
 def test_tail_and_show_print_their_views(uri: str, capsys: Out) -> None:
@@ -114,15 +115,52 @@ def test_a_file_that_is_no_store_is_said_to_be_damaged(tmp_path: Path, capsys: O
     assert said.err or "BROKEN after 0 good rows" in said.out
 
 
-def test_an_empty_and_a_memory_store_can_be_asked(tmp_path: Path, capsys: Out) -> None:
-    """A new store is intact and empty; a memory store has nothing to show."""
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("UPDATE journal SET body = replace(body, 'ops', 'mal') WHERE seq = 10", "row 10 does not carry the hash"),
+        ("UPDATE journal SET body = CAST(x'7bff' AS TEXT) WHERE seq = 10", "the file cannot be read on after row 9"),
+        ("DELETE FROM journal WHERE seq = 10", "row 10 is missing: the next is 11"),
+    ],
+)
+def test_what_is_before_a_damage_is_shown(uri: str, capsys: Out, statement: str, why: str) -> None:
+    """No store opens such a file; `tail` and `show` show the rows before, say where it is damaged, and end with 1."""
+    path = "/" + uri.removeprefix("sqlite://").lstrip("/")
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement)
+    connection.close()
+    for more in ([], ["--follow"]):
+        assert main(["journal", "tail", "--store", uri, *more]) == 1
+        said = capsys.readouterr()
+        assert said.out.splitlines() == LINES[:8]
+        assert said.err.startswith(f"policykit: {path}: {why}")
+    assert main(["journal", "tail", "-n", "0", "--store", uri]) == 0
+    capsys.readouterr()
+    assert main(["journal", "show", FIRST, "--store", uri]) == 0
+    assert capsys.readouterr().out == ORDER + "\n"
+
+
+def test_show_names_a_row_that_was_changed(uri: str, capsys: Out) -> None:
+    """A row that says something else than what was written is not shown as if it were the record."""
+    path = uri.removeprefix("sqlite://")
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE journal SET body = replace(body, '881723', '881724') WHERE seq = 7")
+    connection.close()
+    for ident, shown in ((SECOND, ORDER.splitlines()[:-3]), ("881724", [])):
+        assert main(["journal", "show", ident, "--store", uri]) == 1
+        said = capsys.readouterr()
+        assert said.out.splitlines() == shown
+        assert "row 7 does not carry the hash of its content and the row before: it was changed" in said.err
+
+
+def test_an_empty_store_can_be_asked_and_memory_has_no_journal(tmp_path: Path, capsys: Out) -> None:
+    """A new store is intact and empty; a memory store ends with its process."""
     uri = f"sqlite:///{tmp_path}/new.db"
     open_store(uri).close()
     assert main(["journal", "verify", "--store", uri]) == 0
     assert capsys.readouterr().out == f"{uri}: intact, and empty\n"
-    assert main(["journal", "verify", "--store", "memory:"]) == 0
-    assert main(["journal", "tail", "--store", "memory:"]) == 0
-    assert capsys.readouterr().out == "memory:: intact, and empty\n"
+    assert main(["journal", "verify", "--store", "memory:"]) == 3
+    assert capsys.readouterr().err == f"policykit: {MEMORY}\n"
 
 
 def test_follow_goes_on_until_interrupted(uri: str, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,18 +175,18 @@ def test_follow_goes_on_until_interrupted(uri: str, capsys: Out, monkeypatch: py
 
 
 def test_backup_copies_the_journal_and_checks_it(uri: str, tmp_path: Path, capsys: Out) -> None:
-    """A new file with every row ends with 0; a file that is there is left alone, memory has none: 2."""
+    """A new file with every row ends with 0; a file that is there is left alone: 2; memory has none: 3."""
     copy = tmp_path / "copy.db"
     assert main(["journal", "backup", str(copy), "--store", uri]) == 0
     assert capsys.readouterr().out == f"{copy}: 13 rows, the chain is whole\n"
     assert main(["journal", "verify", "--store", f"sqlite:///{copy}"]) == 0
     capsys.readouterr()
-    for file, store, said in (
-        (copy, uri, f"{copy}: cannot be made (File exists); name a new file in a folder that is there\n"),
-        (tmp_path / "no" / "x.db", uri, f"{tmp_path}/no/x.db: cannot be made (No such file or directory); name a "),
-        (tmp_path / "x.db", "memory:", "memory:: has no file; a sqlite or valkey store may be\n"),
+    for file, store, code, said in (
+        (copy, uri, 2, f"{copy}: cannot be made (File exists); name a new file in a folder that is there\n"),
+        (tmp_path / "no" / "x.db", uri, 2, f"{tmp_path}/no/x.db: cannot be made (No such file or directory); name a "),
+        (tmp_path / "x.db", "memory:", 3, f"policykit: {MEMORY}\n"),
     ):
-        assert main(["journal", "backup", str(file), "--store", store]) == 2
+        assert main(["journal", "backup", str(file), "--store", store]) == code
         assert capsys.readouterr().err.startswith(said)
 
 

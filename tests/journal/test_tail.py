@@ -6,9 +6,11 @@ import json
 
 import pytest
 
-from policykit.store import Store, open_store
+from policykit.store import open_store
+from policykit.store.reader import JournalReader
 from policykit.telemetry import tail as module
-from policykit.telemetry.tail import JsonTail, Tail, every, follow, last_seq, recent
+from policykit.telemetry.tail import JsonTail, Tail, every, follow, recent
+from tests.journal.conftest import Writable
 from tests.telemetry.nouns import AT_MS, decision, intent
 
 LINES = """\
@@ -27,14 +29,14 @@ RISK_ORDER_NOTIONAL 30,000 of 1,500 USDT and 1 more
 10:00:22.000      13  policy   account=binance/main currency=USDT name=mm version=sha256:3f9a01c2d4e5""".splitlines()
 
 
-def test_every_kind_of_row_has_its_line(journal: Store) -> None:
+def test_every_kind_of_row_has_its_line(journal: JournalReader) -> None:
     """Decisions, outcomes, halts, bans and events read as words; facts are left out."""
     lines, newest = recent(journal, Tail(), 100)
     assert newest == 13
     assert lines == LINES
 
 
-def test_only_the_newest_are_shown(journal: Store) -> None:
+def test_only_the_newest_are_shown(journal: JournalReader) -> None:
     """A count is a count of lines shown, not of rows read."""
     assert recent(journal, Tail(), 2)[0] == LINES[-2:]
     assert recent(journal, Tail(), 0) == ([], 13)
@@ -52,20 +54,20 @@ def test_only_the_newest_are_shown(journal: Store) -> None:
         ({"quiet": False, "symbol": None}, list(range(1, 14))),
     ],
 )
-def test_filters(journal: Store, filters: dict[str, object], numbers: list[int]) -> None:
+def test_filters(journal: JournalReader, filters: dict[str, object], numbers: list[int]) -> None:
     """Bot and symbol also hold for the outcomes of a bot's orders; an outcome is a decision's or a send's."""
     lines, _ = recent(journal, JsonTail(**filters), 100)  # type: ignore[arg-type]
     assert [json.loads(line)["seq"] for line in lines] == numbers
 
 
-def test_a_line_is_cut_at_the_terminals_width_and_only_there(journal: Store) -> None:
+def test_a_line_is_cut_at_the_terminals_width_and_only_there(journal: JournalReader) -> None:
     """On a terminal of 100 columns no line is longer; into a pipe nothing is cut."""
     cut, _ = recent(journal, Tail(width=100), 100)
     assert max(map(len, cut)) == 100
     assert [line for line in cut if line.endswith("…")] == [line[:99] + "…" for line in (LINES[7], LINES[11])]
 
 
-def test_json_is_the_row_itself(journal: Store) -> None:
+def test_json_is_the_row_itself(journal: JournalReader) -> None:
     """A line of JSON has the number, the time in UTC, the kind and the whole body."""
     lines, _ = recent(journal, JsonTail(), 1)
     assert json.loads(lines[0]) == {
@@ -76,7 +78,7 @@ def test_json_is_the_row_itself(journal: Store) -> None:
     }
 
 
-def test_follow_shows_what_another_process_writes(journal: Store, uri: str) -> None:
+def test_follow_shows_what_another_process_writes(journal: JournalReader, uri: str) -> None:
     """New rows are shown once each, in order, until the wait says that it is over."""
     other = open_store(uri)
     rounds = iter((True, True, False))
@@ -93,34 +95,29 @@ def test_follow_shows_what_another_process_writes(journal: Store, uri: str) -> N
     ]
 
 
-def test_a_long_journal_is_read_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last rows of a long journal cost a few pages; the newest number is found without reading all."""
-    store = open_store("memory:")
+def test_a_long_journal_is_read_from_its_end(empty: Writable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last rows of a long journal cost a few pages."""
+    store, journal = empty
     for number in range(300):
         store.event("drill", {"n": number}, AT_MS)
     monkeypatch.setattr(module, "PAGE", 50)
-    assert last_seq(store) == 300
-    assert [row.seq for row in every(store)] == list(range(1, 301))
+    assert [row.seq for row in every(store)] == [row.seq for row in every(journal)] == list(range(1, 301))
     read = []
-    rows = store.rows
+    rows = journal.rows
 
     def counted(after: int = 0, limit: int = 50) -> object:
         for row in rows(after, limit):
             read.append(row.seq)
             yield row
 
-    monkeypatch.setattr(store, "rows", counted)
-    assert [line.rpartition("=")[2] for line in recent(store, Tail(), 3)[0]] == ["297", "298", "299"]
+    monkeypatch.setattr(journal, "rows", counted)
+    assert [line.rpartition("=")[2] for line in recent(journal, Tail(), 3)[0]] == ["297", "298", "299"]
     assert len(read) < 150
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 8, 9])
-def test_the_newest_number_is_exact(count: int) -> None:
-    """last_seq is right for every length, the empty journal included."""
-    store = open_store("memory:")
-    for number in range(count):
-        store.event("drill", {"n": number}, AT_MS)
-    assert last_seq(store) == count
+def test_an_empty_journal_has_no_lines(empty: Writable) -> None:
+    """Of a store that nobody used yet."""
+    assert recent(empty.journal, Tail(), 20) == ([], 0)
 
 
 def test_orders_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,16 +132,16 @@ def test_orders_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -
     assert list(view._orders) == ["A002", "A003"]
 
 
-def test_a_comparison_is_a_line_when_it_found_something_else() -> None:
+def test_a_comparison_is_a_line_when_it_found_something_else(empty: Writable) -> None:
     """What stands is said once, what is gone or accepted is said; a comparison that agrees is not."""
-    store = open_store("memory:")
+    store, journal = empty
     drift = ["balance", "BTC", "0.5", "30000", "order 7"]
     for found in ([], [drift], [drift], []):
         store.reconcile("binance/main", {"drift": found}, AT_MS)
     store.reconcile("binance/main", {"drift": [], "by": "alice", "why": "moved by hand"}, AT_MS)
-    assert [line[13:] for line in recent(store, Tail(), 100)[0]] == [
+    assert [line[13:] for line in recent(journal, Tail(), 100)[0]] == [
         "      2  compared binance/main: unexplained: balance BTC 0.5",
         "      4  compared binance/main: nothing unexplained",
         "      5  compared binance/main: nothing unexplained, accepted by alice: moved by hand",
     ]
-    assert len(recent(store, Tail(quiet=False), 100)[0]) == 5
+    assert len(recent(journal, Tail(quiet=False), 100)[0]) == 5
