@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from policykit.engine.case import Case
     from policykit.engine.lane import Lane
     from policykit.engine.setup import Setup
+    from policykit.engine.use import RoomOf, Use
 
 
 class Unknown(Exception):
@@ -39,6 +40,8 @@ class Check:
     stops_reads: ClassVar[bool] = False
     #: True: counts cancels, which always pass.
     counts_cancels: ClassVar[bool] = False
+    #: What sort of limit it is, where some of it can be used before it denies (rooms.py).
+    room: ClassVar[RoomOf | None] = None
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -55,6 +58,14 @@ class Check:
     def holds(self, case: Case) -> Iterable[Hold]:
         """Return the claims that the store has to grant."""
         return ()
+
+    def uses(self, case: Case) -> Iterable[Use]:
+        """Say how much of a limit that is held against facts is used, reached or not. May raise Unknown."""
+        return ()
+
+    def claims(self, case: Case) -> Iterable[Hold]:
+        """Return holds whose counters say how much of the limit is used: an order's, unless a check knows better."""
+        return self.holds(case)
 
     def also(self, case: Case) -> Iterable[Reason]:
         """Say, for an order that is denied anyway, what the store would have refused by what the facts show."""

@@ -11,6 +11,7 @@ from policykit.engine.case import Case
 from policykit.engine.check import Check
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.model.rate import CountWindow
 from policykit.units import MAX_COUNTER
 
@@ -20,6 +21,8 @@ class Counting(Check):
 
     Nothing is given back: the window is of what was admitted, whatever became of it.
     """
+
+    room = RoomOf("rate")
 
     def __init__(self, setup: Setup, window: CountWindow) -> None:
         super().__init__(setup)

@@ -15,6 +15,7 @@ from policykit.engine.facts import Position
 from policykit.engine.lane import Lane
 from policykit.engine.money import exposure_down, exposure_up, money, unit_steps
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.engine.worth import counts, unit_worth
 from policykit.units import EXPOSURE_SCALE, MAX_COUNTER, Bound, plain
 
@@ -66,6 +67,7 @@ class Exposing(Check):
     worst case of every position and moves them with each claim, fill, fact and mark.
     """
 
+    room = RoomOf("exposure")
     #: What the total is of, for messages.
     total: ClassVar[str]
     kind: ClassVar[Literal["gross", "net"]] = "gross"

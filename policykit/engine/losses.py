@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -9,6 +10,7 @@ from policykit.engine.case import Case
 from policykit.engine.check import Unknown
 from policykit.engine.facts import Fact
 from policykit.engine.money import DOWN, UP, money
+from policykit.engine.use import Use
 from policykit.units import Amount, Bound
 
 DAY_MS: Final = 86_400_000
@@ -44,7 +46,14 @@ def lost(base: Decimal, transfers: Decimal, equity: Decimal) -> Decimal:
     return loss
 
 
-def limit_of(case: Case, bound: Bound, base: Decimal, said: str) -> tuple[Decimal, str]:
+def held(case: Case, loss: Decimal, bounds: tuple[Bound, ...], base: Decimal, said: str) -> Iterator[Use]:
+    """Hold a loss against each bound of its limit, which it reaches at >=; shares are of `base`."""
+    for bound in bounds:
+        limit, how = _limit_of(case, bound, base, said)
+        yield Use(loss, limit, case.setup.currency, not loss < limit, how)
+
+
+def _limit_of(case: Case, bound: Bound, base: Decimal, said: str) -> tuple[Decimal, str]:
     """Return a bound in the account's currency, rounded down, and how it came about; shares are of `base`."""
     currency = case.setup.currency
     if isinstance(bound, Amount):

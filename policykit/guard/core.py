@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from policykit import exchanges, secrets
-from policykit import traits as traits_room
 from policykit.clock import Clock, SystemClock
 from policykit.decision import Reason
 from policykit.engine import Engine, compile_policy, denial_message
@@ -34,10 +33,10 @@ from policykit.guard.settings import (
     counted,
     currency_problem,
     mode_named,
-    products_of,
     request_validity_ms,
     retry_plan,
     store_problem,
+    trading,
 )
 from policykit.guard.shadow import Shadow
 from policykit.guard.stream import Stream
@@ -73,9 +72,8 @@ class Guard(Deciding):
         mode: Mode = "enforce",
         testing: bool = False,
     ) -> None:
-        traits = traits_room.load(policy.model.exchange)
-        adapter = exchanges.load_trading(policy.model.exchange)
-        if traits is None or adapter is None:
+        served = trading(policy, key)
+        if served is None:
             raise PolicykitError(
                 f'{policy.file}: exchange is "{policy.model.exchange}"; an exchange with an adapter is needed: '
                 + ", ".join(exchanges.trading())
@@ -90,11 +88,8 @@ class Guard(Deciding):
         self.bot = os.environ.get("POLICYKIT_BOT") or policy.name
         self.host = socket.gethostname()
         self.account = policy.account_key
-        # What is known of a product that is not traded here is for lint: a guard must not send there by it.
-        adapter = adapter.serving(products_of(policy, key, adapter.trades))
-        tradable = {name: product for name, product in traits.products.items() if name in adapter.trades}
-        self.traits = traits = replace(traits, products=tradable)
-        self.adapter = adapter
+        self.traits, self.adapter = served
+        traits = self.traits
         self.engine: Engine = compile_policy(policy, traits, key, self.host)
         self.telemetry: Telemetry = shared()
         stage = policy.model.stage.current if policy.model.stage else "full-live"

@@ -127,7 +127,8 @@ class InForce:
             key.pop("secret", None)  # where it lives is this host's matter
         text = json.dumps(said, separators=(",", ":"))
         who = (guard.bot, guard.host, os.getpid(), guard.account)
-        return GuardInfo(*who, own.name, own.version, file, guard.mode, guard.now(), text, guard.endpoint or "")
+        at, to = guard.now(), guard.endpoint or ""
+        return GuardInfo(*who, own.name, own.version, file, guard.mode, at, text, to, guard.key)
 
 
 def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from policykit.errors import PolicykitError
+from policykit.exchanges import load_trading
+from policykit.exchanges.adapter import TradingAdapter
 from policykit.orders.backoff import Backoff
 from policykit.orders.life import RetryPlan
 from policykit.policy import EffectivePolicy
 from policykit.store import Store
-from policykit.traits.base import product_of
+from policykit.traits import load
+from policykit.traits.base import Exchange, product_of
 
 Mode = Literal["enforce", "shadow"]
 #: The scopes that a product is traded with.
@@ -97,6 +101,19 @@ def products_of(policy: EffectivePolicy, key: str, tradable: frozenset[str]) -> 
     symbols = (policy.model.risk.symbols if policy.model.risk else None) or ()
     named = {product_of(symbol) for symbol in symbols if not symbol.startswith("!") and symbol.strip("*")}
     return frozenset(held & named if named and not any(symbol.strip("*") == "" for symbol in symbols) else held)
+
+
+def trading(policy: EffectivePolicy, key: str) -> tuple[Exchange, TradingAdapter] | None:
+    """Return what is known of the products that a key trades, and the adapter for them; None: no guard trades there.
+
+    What is known of a product that is not traded here is for lint: a guard must not send there by it.
+    """
+    traits, adapter = load(policy.model.exchange), load_trading(policy.model.exchange)
+    if traits is None or adapter is None:
+        return None
+    adapter = adapter.serving(products_of(policy, key, adapter.trades))
+    tradable = {name: product for name, product in traits.products.items() if name in adapter.trades}
+    return replace(traits, products=tradable), adapter
 
 
 def choose_key(policy: EffectivePolicy, key: str | None) -> str:

@@ -120,6 +120,11 @@ class LedgerStore(ABC):
             seq = self._change("use", {"holds": [list(hold) for hold in holds]}, now_ms)
         return grant._replace(seq=seq)
 
+    def used(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[int, ...]:
+        with self._lock:
+            ledger = self._current()
+            return tuple(ledger.use(hold, now_ms) for hold in holds)
+
     def at_least(self, hold: Hold, now_ms: int) -> None:
         with self._lock:
             known = self._current().use(hold, now_ms) >= hold.amount

@@ -97,6 +97,8 @@ class GuardInfo(NamedTuple):
     policy: str = ""
     #: Where its own client is sent instead of the exchange; empty: to the exchange.
     endpoint: str = ""
+    #: The key that it trades with, by its name in the policy; empty: not told.
+    key: str = ""
 
 
 class Store(Protocol):
@@ -127,6 +129,10 @@ class Store(Protocol):
 
     def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
         """Count a use of budgets that no decision is made on (reads): every hold or none."""
+        ...
+
+    def used(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[int, ...]:
+        """Return what is used of each hold's counter now, as `reserve` would find it; nothing is held or written."""
         ...
 
     def at_least(self, hold: Hold, now_ms: int) -> None:

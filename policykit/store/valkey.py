@@ -33,6 +33,8 @@ from policykit.units import MAX_COUNTER
 
 #: Grants whose answer was lost on the way and that are taken back as not sent once the server is there again.
 _LOST: Final = 1_000
+#: A hold that no store grants.
+_NEVER: Final = Hold("", 1, -1, "sum", "")
 
 
 class ValkeyStore(Link):
@@ -135,6 +137,11 @@ class ValkeyStore(Link):
             return self._refused(answer, holds, ""), answer.now_ms
         seq = self._write("use", now_ms, {"holds": [list(hold) for hold in holds]}, answer)
         return Grant(True, False, answer.used, (), seq), answer.now_ms
+
+    def used(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[int, ...]:
+        with self._lock:
+            # One hold that never fits beside them: the script tells what is used, and changes nothing.
+            return self._sure(lambda: self._step(now_ms, (_NEVER, *holds))).used[1:]
 
     def at_least(self, hold: Hold, now_ms: int) -> None:
         with self._lock:

@@ -108,6 +108,10 @@ WHY: Final = "policykit.kill_switch.why"
 DEAD_MAN: Final = "policykit.dead_man.state"
 POLICY_FILE: Final = "policykit.policy.file"
 FINDINGS: Final = "policykit.policy.findings"
+BUDGET: Final = "policykit.rate_budget.name"
+SEVERITY: Final = "policykit.lint.severity"
+RULE: Final = "policykit.lint.rule"
+DRILL: Final = "policykit.drill"
 DRIFT_KIND: Final = "policykit.reconcile.kind"
 DRIFT_KEY: Final = "policykit.reconcile.key"
 DRIFT_QUANTITY: Final = "policykit.reconcile.quantity"
@@ -197,6 +201,12 @@ ATTRIBUTES: Final = (
     Attribute(DRIFT_KEY, "string", "log event", "the order, symbol or asset that differs"),
     Attribute(DRIFT_QUANTITY, "string", "log event", "by how much, decimal text"),
     Attribute(FINDINGS, "string[]", "log event", "the codes of the findings that keep a policy from loading"),
+    Attribute(BUDGET, "string", "gauge", "the rate budget's name in the policy", metric=True),
+    Attribute(SEVERITY, "string", "gauge", "of lint's findings: critical, high, medium, low, or unknown", metric=True),
+    Attribute(RULE, "string", "gauge", "the rule's code, PK101", metric=True),
+    Attribute(
+        DRILL, "string", "gauge", "true on what a drill caused; every generated alert leaves it out", metric=True
+    ),
 )
 
 # --- metrics ----------------------------------------------------------------------------------------------------------
@@ -207,6 +217,15 @@ M_KILL: Final = "policykit.kill_switch.engaged"
 M_POLICY: Final = "policykit.policy.info"
 M_HEARTBEAT: Final = "policykit.guard.heartbeat"
 M_SKEW: Final = "policykit.clock.skew"
+M_BUDGET_UTILIZATION: Final = "policykit.rate_budget.utilization"
+M_BUDGET_USAGE: Final = "policykit.rate_budget.usage"
+M_BUDGET_LIMIT: Final = "policykit.rate_budget.limit"
+M_LOSS_USAGE: Final = "policykit.risk.loss.usage"
+M_LOSS_LIMIT: Final = "policykit.risk.loss.limit"
+M_POSITION: Final = "policykit.risk.position.utilization"
+M_KEY_AGE: Final = "policykit.key.age"
+M_KEY_REMAINING: Final = "policykit.key.rotation.remaining"
+M_LINT: Final = "policykit.lint.findings"
 M_STREAM_GAP: Final = "policykit.stream.gap"
 M_DRIFT: Final = "policykit.reconcile.drift"
 M_RECONCILE_AGE: Final = "policykit.reconcile.age"
@@ -214,16 +233,56 @@ M_SHADOW: Final = "policykit.shadow.differences"
 M_DROPPED: Final = "policykit.telemetry.dropped"
 M_FAILURES: Final = "policykit.telemetry.failures"
 
+_BUDGET: Final = (EXCHANGE, ACCOUNT, POLICY_ID, BUDGET)
+_LOSS: Final = (EXCHANGE, ACCOUNT, POLICY_ID, CHECK_ID, CHECK_UNIT)
+
 METRICS: Final = (
     Metric(
         M_DECISIONS, "counter", "{decision}", (OUTCOME, REASON_CODE, CHECK_ID, ACTION, MODE, STAGE), "decisions made"
     ),
     Metric(M_DURATION, "histogram", "s", (OUTCOME, ACTION), "from the call to the decision, the store included"),
     Metric(M_UNKNOWN, "gauge", "{order}", (EXCHANGE, ACCOUNT), "orders whose outcome nobody knows"),
-    Metric(M_KILL, "gauge", "{halt}", (SCOPE_NAME,), "1 while the scope is halted or reducing, else 0"),
+    Metric(M_KILL, "gauge", "{halt}", (SCOPE_NAME, DRILL), "1 while the scope is halted or reducing, else 0"),
     Metric(M_POLICY, "gauge", "{policy}", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy in force"),
-    Metric(M_HEARTBEAT, "gauge", "s", (BOT,), "when the guard's maintenance loop last ran, UTC seconds since 1970"),
-    Metric(M_SKEW, "gauge", "s", (EXCHANGE,), "the local clock minus the exchange's"),
+    Metric(
+        M_HEARTBEAT, "gauge", "s", (EXCHANGE, ACCOUNT, BOT), "when the guard's loop last ran, UTC seconds since 1970"
+    ),
+    Metric(M_SKEW, "gauge", "s", (EXCHANGE, ACCOUNT), "the clock of the account's poller minus the exchange's"),
+    Metric(
+        M_BUDGET_UTILIZATION,
+        "gauge",
+        "1",
+        _BUDGET,
+        "the part of a rate budget that is used, of what entries may use; over 1 while exits use their reserve",
+    ),
+    Metric(M_BUDGET_USAGE, "gauge", "{weight}", _BUDGET, "what is used of a rate budget in its window"),
+    Metric(M_BUDGET_LIMIT, "gauge", "{weight}", _BUDGET, "what entries may use of it"),
+    Metric(
+        M_LOSS_USAGE,
+        "gauge",
+        "{currency}",
+        _LOSS,
+        "what was lost, as the check counts it, in `policykit.check.unit`; below 0: won",
+    ),
+    Metric(M_LOSS_LIMIT, "gauge", "{currency}", _LOSS, "the limit that it is held against"),
+    Metric(
+        M_POSITION,
+        "gauge",
+        "1",
+        (EXCHANGE, ACCOUNT, POLICY_ID, CHECK_ID),
+        "the used part of a limit on positions or exposure: of the position with the least room",
+    ),
+    Metric(M_KEY_AGE, "gauge", "s", (EXCHANGE, ACCOUNT, KEY), "since a key was made; absent where it is not known"),
+    Metric(
+        M_KEY_REMAINING,
+        "gauge",
+        "s",
+        (EXCHANGE, ACCOUNT, KEY),
+        "until a key is to be rotated, below 0 when that is overdue; absent where its age is not known",
+    ),
+    Metric(
+        M_LINT, "gauge", "{finding}", (POLICY_ID, SEVERITY, RULE), "findings of the last `lint --live` with this store"
+    ),
     Metric(M_DRIFT, "gauge", "{mismatch}", (EXCHANGE, ACCOUNT, DRIFT_KIND), "differences that nothing explains"),
     Metric(M_RECONCILE_AGE, "gauge", "s", (EXCHANGE, ACCOUNT), "since the account was last compared"),
     Metric(

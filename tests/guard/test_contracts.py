@@ -193,7 +193,9 @@ def test_one_that_never_arrived_is_sent_again_behind_the_fence(start: Start, exc
     order = client.create_order(*ENTRIES["order"])
     assert (order["status"], order["filled"]) == ("closed", 0.1)
     assert placed(world) == [("buy", "MARKET", TENTH)]
-    assert world.sim.truth.executed[0].time_ms - began > 16_500  # 5 s valid, 1 s of processing, 10 s of lag, clocks 0.5 s apart
+    assert (
+        world.sim.truth.executed[0].time_ms - began > 16_500
+    )  # 5 s valid, 1 s of processing, 10 s of lag, clocks 0.5 s apart
     told = [kind for kind in kinds(guard) if kind != "lookup"]
     assert told == ["decision allow", "unknown", "absent", "decision allow", "settled"]
 

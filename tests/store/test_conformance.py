@@ -367,3 +367,26 @@ def test_facts_are_what_was_observed_with_its_time(store: LedgerStore, reopened:
         assert facts.marks == {"BTC/USDT": Fact(Decimal(60_000), NOW)}
         assert facts.contract_sizes == {"BTC/USD:BTC": Decimal(100)}
         assert facts.skew_ms == -3
+
+
+# ---- used
+
+
+def test_what_is_used_is_what_the_next_reserve_finds(store: LedgerStore, reopened: Again) -> None:
+    """Asking tells of every counter what `reserve` would, and neither holds nor writes anything."""
+    asked = (
+        hold_sum(1, 5),
+        hold_window(1, 10),
+        hold_position(BTC, 9 * BTC),
+        hold_position(-BTC, 9 * BTC),
+        hold_clear(),
+    )
+    assert store.used(asked, NOW) == (0, 0, 0, 0, 0)
+    reserve(store, hold_sum(2, 5), hold_window(3, 10), hold_position(BTC, 9 * BTC))
+    before, rows = dump(store), len(list(store.rows()))
+    assert store.used(asked, NOW) == (2, 3, BTC, 0, 0)
+    assert store.used((hold_sum(9, -5),), NOW) == (2,)
+    assert store.used((), NOW) == ()
+    assert (dump(store), len(list(store.rows()))) == (before, rows)
+    assert reopened(store).used(asked, NOW) == store.used(asked, NOW) == reserve(store, *asked)[1].used
+    assert store.used((hold_window(1, 10),), NOW + 1_000) == (0,)

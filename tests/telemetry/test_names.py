@@ -50,6 +50,10 @@ def test_symbols_are_never_on_metrics() -> None:
         names.SCOPE_NAME,
         names.STREAM,
         names.DRIFT_KIND,
+        names.BUDGET,
+        names.SEVERITY,
+        names.RULE,
+        names.DRILL,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from policykit.decision import asset_owner
 from policykit.engine.case import Case
 from policykit.engine.exposing import WHY_NOT, Exposing
+from policykit.engine.use import RoomOf
 
 
 class AssetExposure(Exposing):
@@ -16,6 +17,7 @@ class AssetExposure(Exposing):
     id = "risk.max_asset_exposure"
     codes = ("RISK_ASSET_EXPOSURE", *WHY_NOT)
     rank = 81
+    room = RoomOf("exposure", "asset")
     total = "exposure to the asset"
 
     def owner(self, case: Case, name: str) -> str:

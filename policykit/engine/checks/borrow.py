@@ -14,6 +14,7 @@ from policykit.engine.contracts import fresh_fact
 from policykit.engine.lane import Lane
 from policykit.engine.money import DOWN, HIGHEST, UP, exposure_down, exposure_up, money, unit_steps
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.units import EXPOSURE_SCALE, MAX_COUNTER, SCALE, Bound, plain
 
 #: A fact may miss what was borrowed so long before it was asked for, ms; with the age of the fact, a loan counts on its
@@ -40,6 +41,7 @@ class Borrow(Check):
         "NUMBER_RANGE",
     )
     rank = 66
+    room = RoomOf("loan")
 
     def __init__(self, setup: Setup, bounds: tuple[Bound, ...]) -> None:
         super().__init__(setup)

@@ -10,6 +10,7 @@ from policykit.engine.case import Case
 from policykit.engine.check import Check
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.model.rate import CountWindow
 
 
@@ -23,6 +24,7 @@ class ConnectRate(Check):
     id = "retry.reconnect.max_per"
     codes = ("RATE_CONNECTS",)
     rank = 101
+    room = RoomOf("rate")
     stops_reads = True
 
     def __init__(self, setup: Setup, window: CountWindow) -> None:

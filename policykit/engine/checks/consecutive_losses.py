@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Self
 
 from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check, Unknown
+from policykit.engine.facts import Streak
 from policykit.engine.lane import Lane
 from policykit.engine.money import seconds
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf, Use
 from policykit.model.loss_limits import ConsecutiveLosses as ConsecutiveLossesPolicy
 
 
@@ -24,6 +27,7 @@ class ConsecutiveLosses(Check):
     id = "risk.consecutive_losses"
     codes = ("LOSS_STREAK", "LOSS_COOLDOWN", "FACTS_MISSING")
     rank = 113
+    room = RoomOf("loss")
 
     def __init__(self, setup: Setup, policy: ConsecutiveLossesPolicy) -> None:
         super().__init__(setup)
@@ -35,14 +39,22 @@ class ConsecutiveLosses(Check):
         policy = risk.consecutive_losses if risk is not None else None
         return cls(setup, policy) if policy is not None else None
 
-    def reasons(self, case: Case) -> Iterator[Reason]:
-        streak, limit, cooldown = case.facts.streak, self.policy.limit, self.policy.cooldown
-        if streak is None:
+    @staticmethod
+    def _streak(case: Case) -> Streak:
+        if case.facts.streak is None:
             raise Unknown("FACTS_MISSING", "losing trades are not counted yet")
-        if not streak.losses < limit:
+        return case.facts.streak
+
+    def uses(self, case: Case) -> Iterator[Use]:
+        losses, limit = self._streak(case).losses, self.policy.limit
+        yield Use(Decimal(losses), Decimal(limit), "trades", not losses < limit)
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        streak, cooldown, (use,) = self._streak(case), self.policy.cooldown, self.uses(case)
+        if use.reached:
             yield self.reason(
-                f"{streak.losses} trades in a row were lost, consecutive_losses is {limit}",
-                numbers=(str(streak.losses), str(limit), "trades"),
+                f"{streak.losses} trades in a row were lost, consecutive_losses is {self.policy.limit}",
+                numbers=use.numbers,
                 on_breach=self.policy.on_breach,
             )
         elif cooldown is not None and streak.losses and case.now_ms < streak.at_ms + cooldown.ms:

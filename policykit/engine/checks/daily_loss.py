@@ -9,11 +9,11 @@ from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check
 from policykit.engine.lane import Lane
-from policykit.engine.losses import day_base, day_transfers, limit_of, lost
+from policykit.engine.losses import day_base, day_transfers, held, lost
 from policykit.engine.money import money
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf, Use
 from policykit.model.loss_limits import DailyLoss as DailyLossPolicy
-from policykit.units import plain
 
 
 class DailyLoss(Check):
@@ -27,6 +27,7 @@ class DailyLoss(Check):
     id = "risk.daily_loss"
     codes = ("DAILY_LOSS", "DAY_BASE_MISSING", "FACTS_MISSING")
     rank = 110
+    room = RoomOf("loss")
 
     def __init__(self, setup: Setup, policy: DailyLossPolicy) -> None:
         super().__init__(setup)
@@ -38,15 +39,18 @@ class DailyLoss(Check):
         policy = risk.daily_loss if risk is not None else None
         return cls(setup, policy) if policy is not None else None
 
-    def reasons(self, case: Case) -> Iterator[Reason]:
+    def uses(self, case: Case) -> Iterator[Use]:
         equity, base = case.equity.value, day_base(case).value
-        loss, currency = lost(base, day_transfers(case), equity), case.setup.currency
-        for bound in self.policy.limit:
-            limit, how = limit_of(case, bound, base, "at the day's start")
-            if not loss < limit:
+        loss = lost(base, day_transfers(case), equity)
+        return held(case, loss, self.policy.limit, base, "at the day's start")
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        for use in self.uses(case):
+            if use.reached:
                 yield self.reason(
-                    f"the day's loss {money(loss, currency)} has reached daily_loss {money(limit, currency)}{how}",
-                    numbers=(plain(loss), plain(limit), currency),
+                    f"the day's loss {money(use.used, use.unit)} has reached daily_loss "
+                    f"{money(use.limit, use.unit)}{use.how}",
+                    numbers=use.numbers,
                     on_breach=self.policy.on_breach,
                 )
 

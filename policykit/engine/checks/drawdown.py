@@ -9,11 +9,11 @@ from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check, Unknown
 from policykit.engine.lane import Lane
-from policykit.engine.losses import day_base, day_transfers, limit_of, lost
+from policykit.engine.losses import day_base, day_transfers, held, lost
 from policykit.engine.money import money
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf, Use
 from policykit.model.loss_limits import Drawdown as DrawdownPolicy
-from policykit.units import plain
 
 
 class Drawdown(Check):
@@ -26,6 +26,7 @@ class Drawdown(Check):
     id = "risk.max_drawdown"
     codes = ("DRAWDOWN", "PEAK_MISSING", "DAY_BASE_MISSING", "FACTS_MISSING")
     rank = 112
+    room = RoomOf("loss")
 
     def __init__(self, setup: Setup, policy: DrawdownPolicy) -> None:
         super().__init__(setup)
@@ -37,19 +38,21 @@ class Drawdown(Check):
         policy = risk.max_drawdown if risk is not None else None
         return cls(setup, policy) if policy is not None else None
 
-    def reasons(self, case: Case) -> Iterator[Reason]:
+    def uses(self, case: Case) -> Iterator[Use]:
         peak = case.facts.peak
         if peak is None:
             raise Unknown("PEAK_MISSING", "the highest equity was not observed")
         day_base(case)  # the highest is kept in the running day's frame
-        fall, currency = lost(peak.value, day_transfers(case), case.equity.value), case.setup.currency
-        for bound in self.policy.limit:
-            limit, how = limit_of(case, bound, peak.value, "at its highest")
-            if not fall < limit:
+        fall = lost(peak.value, day_transfers(case), case.equity.value)
+        return held(case, fall, self.policy.limit, peak.value, "at its highest")
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        for use in self.uses(case):
+            if use.reached:
                 yield self.reason(
-                    f"equity is {money(fall, currency)} below its highest, max_drawdown is "
-                    f"{money(limit, currency)}{how}",
-                    numbers=(plain(fall), plain(limit), currency),
+                    f"equity is {money(use.used, use.unit)} below its highest, max_drawdown is "
+                    f"{money(use.limit, use.unit)}{use.how}",
+                    numbers=use.numbers,
                     on_breach=self.policy.on_breach,
                 )
 

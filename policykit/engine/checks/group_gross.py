@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from policykit.engine.case import Case
 from policykit.engine.exposing import WHY_NOT, Exposing
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.units import Bound
 
 
@@ -22,6 +23,7 @@ class GroupGross(Exposing):
     id = "groups.max_gross_exposure"
     codes = ("GROUP_GROSS_EXPOSURE", *WHY_NOT)
     rank = 84
+    room = RoomOf("exposure", "group")
     total = "gross exposure of group "
 
     @classmethod

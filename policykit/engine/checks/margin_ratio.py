@@ -12,7 +12,8 @@ from policykit.engine.check import Check
 from policykit.engine.contracts import SHOWN, fresh_fact
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
-from policykit.units import Percent, plain
+from policykit.engine.use import RoomOf, Use
+from policykit.units import Percent
 
 
 class MarginRatio(Check):
@@ -25,6 +26,7 @@ class MarginRatio(Check):
     id = "risk.max_margin_ratio"
     codes = ("RISK_MARGIN_RATIO", "FACTS_MISSING", "FACTS_STALE")
     rank = 74
+    room = RoomOf("margin")
 
     def __init__(self, setup: Setup, limit: Percent) -> None:
         super().__init__(setup)
@@ -36,15 +38,19 @@ class MarginRatio(Check):
         limit = risk.max_margin_ratio if risk is not None else None
         return cls(setup, limit) if limit is not None else None
 
+    def uses(self, case: Case) -> Iterator[Use]:
+        ratio = fresh_fact(case, case.facts.margin_ratio, "the margin ratio")
+        yield Use(ratio * 100, self.limit.fraction * 100, "%", not ratio <= self.limit.fraction)
+
     def reasons(self, case: Case) -> Iterator[Reason]:
         if case.places and not case.complaints and not case.long_only:
-            ratio = fresh_fact(case, case.facts.margin_ratio, "the margin ratio")
-            if not ratio <= self.limit.fraction:
-                yield self.reason(
-                    f"maintenance margin takes {Percent(ratio.quantize(SHOWN, ROUND_CEILING))} of the margin balance, "
-                    f"max_margin_ratio is {self.limit}",
-                    numbers=(plain(ratio * 100), plain(self.limit.fraction * 100), "%"),
-                )
+            for use in self.uses(case):
+                if use.reached:
+                    ratio = Percent((use.used / 100).quantize(SHOWN, ROUND_CEILING))
+                    yield self.reason(
+                        f"maintenance margin takes {ratio} of the margin balance, max_margin_ratio is {self.limit}",
+                        numbers=use.numbers,
+                    )
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True  # lanes hold spot that cannot borrow

@@ -10,6 +10,7 @@ from policykit.engine.case import Case
 from policykit.engine.check import Check
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.units import MAX_COUNTER
 
 
@@ -22,6 +23,7 @@ class OpenOrders(Check):
     id = "risk.max_open_orders"
     codes = ("RISK_OPEN_ORDERS",)
     rank = 90
+    room = RoomOf("orders")
 
     def __init__(self, setup: Setup, limit: int) -> None:
         super().__init__(setup)

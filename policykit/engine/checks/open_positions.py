@@ -11,6 +11,7 @@ from policykit.engine.check import Check
 from policykit.engine.exposing import opens, raised
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.units import MAX_COUNTER
 
 
@@ -24,6 +25,7 @@ class OpenPositions(Check):
     id = "risk.max_open_positions"
     codes = ("RISK_OPEN_POSITIONS", "RISK_QUOTE_ASSET", "PRICE_MISSING")
     rank = 87
+    room = RoomOf("exposure")
 
     def __init__(self, setup: Setup, limit: int) -> None:
         super().__init__(setup)
@@ -48,6 +50,9 @@ class OpenPositions(Check):
         if opens(case):
             counter = positions_counter(self.setup.account, case.position_key)
             yield Hold(counter, 1, min(self.limit, MAX_COUNTER), "positions", self.id)
+
+    def claims(self, case: Case) -> Iterator[Hold]:
+        return (hold._replace(counter=positions_counter(self.setup.account, "")) for hold in self.holds(case))
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True  # a lane holds one position

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from policykit.engine.case import Case
 from policykit.engine.counting import Counting
+from policykit.engine.use import RoomOf
 
 
 class OrderRateOfSymbol(Counting):
@@ -15,6 +16,7 @@ class OrderRateOfSymbol(Counting):
     id = "risk.max_orders_per_symbol"
     codes = ("RATE_ORDERS",)
     rank = 96
+    room = RoomOf("rate", "symbol")
 
     def counter(self, case: Case) -> str | None:
         return f"orders|{case.order.symbol}" if case.creates else None

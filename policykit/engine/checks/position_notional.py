@@ -14,6 +14,7 @@ from policykit.engine.facts import Position
 from policykit.engine.lane import INFINITE, Lane
 from policykit.engine.money import DOWN, UP, counter_down, money
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.model.types import BoundsBySymbol
 from policykit.units import MAX_COUNTER, Bound, plain, unscale
 
@@ -33,6 +34,7 @@ class PositionNotional(Check):
     id = "risk.max_position_notional"
     codes = ("RISK_POSITION", "RISK_QUOTE_ASSET", "PRICE_MISSING", "PRICE_STALE", "CONTRACT_SIZE_MISSING")
     rank = 80
+    room = RoomOf("position", "symbol")
 
     def __init__(self, setup: Setup, caps: BoundsBySymbol) -> None:
         super().__init__(setup)

@@ -10,6 +10,7 @@ from policykit.engine.case import Case
 from policykit.engine.check import Check
 from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf
 from policykit.model.rate import RateBudget
 from policykit.traits.base import cost
 from policykit.units import MAX_COUNTER
@@ -36,6 +37,7 @@ class RateBudgets(Check):
     id = "rate_budgets"
     codes = ("RATE_BUDGET",)
     rank = 100
+    room = RoomOf("budget", "budget")
     stops_reductions = True
     stops_reads = True
     counts_cancels = True
@@ -56,9 +58,13 @@ class RateBudgets(Check):
             amount = self._cost(case, budget)
             if amount:
                 limit = budget.for_exits if case.reduces else budget.for_entries
-                if case.cancels:
-                    limit = MAX_COUNTER
-                yield Hold(budget.counter, amount, limit, "window", self.id, budget.policy.per.ms, budget.fixed)
+                yield self._hold(budget, amount, MAX_COUNTER if case.cancels else limit)
+
+    def claims(self, case: Case) -> Iterator[Hold]:
+        return (self._hold(budget, 1, budget.for_entries) for budget in self.budgets)
+
+    def _hold(self, budget: Budget, amount: int, limit: int) -> Hold:
+        return Hold(budget.counter, amount, limit, "window", self.id, budget.policy.per.ms, budget.fixed)
 
     def _cost(self, case: Case, budget: Budget) -> int:
         """Return what the action costs; of a read the order's `type` is the call: `GET /api/v3/account`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from policykit.engine.case import Case
 from policykit.engine.counting import Counting
+from policykit.engine.use import RoomOf
 
 
 class RepeatedExecution(Counting):
@@ -16,6 +17,7 @@ class RepeatedExecution(Counting):
     id = "risk.repeated_execution"
     codes = ("RATE_REPEATED",)
     rank = 99
+    room = RoomOf("rate", "symbol")
 
     def counter(self, case: Case) -> str | None:
         order = case.order

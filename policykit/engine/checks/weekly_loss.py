@@ -9,11 +9,11 @@ from policykit.decision import Reason
 from policykit.engine.case import Case
 from policykit.engine.check import Check, Unknown
 from policykit.engine.lane import Lane
-from policykit.engine.losses import WEEK_MS, day_base, day_transfers, limit_of, lost, running
+from policykit.engine.losses import WEEK_MS, day_base, day_transfers, held, lost, running
 from policykit.engine.money import UP, money
 from policykit.engine.setup import Setup
+from policykit.engine.use import RoomOf, Use
 from policykit.model.loss_limits import WeeklyLoss as WeeklyLossPolicy
-from policykit.units import plain
 
 
 class WeeklyLoss(Check):
@@ -26,6 +26,7 @@ class WeeklyLoss(Check):
     id = "risk.weekly_loss"
     codes = ("WEEKLY_LOSS", "WEEK_BASE_MISSING", "DAY_BASE_MISSING", "FACTS_MISSING")
     rank = 111
+    room = RoomOf("loss")
 
     def __init__(self, setup: Setup, policy: WeeklyLossPolicy) -> None:
         super().__init__(setup)
@@ -37,20 +38,22 @@ class WeeklyLoss(Check):
         policy = risk.weekly_loss if risk is not None else None
         return cls(setup, policy) if policy is not None else None
 
-    def reasons(self, case: Case) -> Iterator[Reason]:
+    def uses(self, case: Case) -> Iterator[Use]:
         base = running(case, case.facts.week_base, WEEK_MS, "WEEK_BASE_MISSING", "week").value
         day_base(case)  # else the newest transfers are of another day
         before = case.facts.week_transfers
         if before is None:
             raise Unknown("FACTS_MISSING", "transfers of this week's earlier days were not observed")
-        currency = case.setup.currency
         loss = lost(base, UP.add(before, day_transfers(case)), case.equity.value)
-        for bound in self.policy.limit:
-            limit, how = limit_of(case, bound, base, "at the week's start")
-            if not loss < limit:
+        return held(case, loss, self.policy.limit, base, "at the week's start")
+
+    def reasons(self, case: Case) -> Iterator[Reason]:
+        for use in self.uses(case):
+            if use.reached:
                 yield self.reason(
-                    f"the week's loss {money(loss, currency)} has reached weekly_loss {money(limit, currency)}{how}",
-                    numbers=(plain(loss), plain(limit), currency),
+                    f"the week's loss {money(use.used, use.unit)} has reached weekly_loss "
+                    f"{money(use.limit, use.unit)}{use.how}",
+                    numbers=use.numbers,
                     on_breach=self.policy.on_breach,
                 )
 

@@ -1,0 +1,205 @@
+"""What is measured now, of a store alone: the rooms under every limit, and each gauge of docs/telemetry.md.
+
+A guard's own gauges, `policykit exporter`, `status` and the page all ask here, so no two of them disagree. What is not
+known is left out, never 0. A bot that died is measured by what it said last: its last heartbeat stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from policykit.engine import Engine, compile_policy
+from policykit.engine.rooms import Room, rooms, symbols_of
+from policykit.errors import PolicykitError
+from policykit.guard.living import beats
+from policykit.guard.settings import choose_key, trading
+from policykit.model import Policy
+from policykit.orders.recovery import silent
+from policykit.policy import EffectivePolicy, load
+from policykit.store import GuardInfo, Store
+from policykit.telemetry import names
+
+#: What a comparison with the exchange finds, by kind.
+DRIFT_KINDS: Final = ("order", "position", "balance")
+
+
+class Sample(NamedTuple):
+    """One value of one gauge of `names.METRICS`."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str]
+
+
+class Watched(NamedTuple):
+    """One policy on one account, as a guard of the store last had it in force."""
+
+    info: GuardInfo
+    live: bool
+    engine: Engine
+
+    @property
+    def policy(self) -> EffectivePolicy:
+        """Return the policy."""
+        return self.engine.effective
+
+
+def watched(store: Store, host: str, now_ms: int) -> tuple[Watched, ...]:
+    """Return the policies that live guards have in force, and of accounts without one the last that was.
+
+    One whose words this version cannot read is left out.
+    """
+    newest: dict[tuple[str, str, str], GuardInfo] = {}
+    for info in sorted(store.guards(), key=lambda guard: guard.beat_ms):
+        newest[(info.account, info.policy_name, info.policy_version)] = info
+    live = {name for name, info in newest.items() if beats(info, host, now_ms)}
+    last = {info.account: name for name, info in newest.items() if not any(one[0] == info.account for one in live)}
+    found = []
+    for name, info in sorted(newest.items()):
+        engine = _engine(info, host) if name in live or last.get(info.account) == name else None
+        if engine is not None:
+            found.append(Watched(info, name in live, engine))
+    return tuple(found)
+
+
+def _engine(info: GuardInfo, host: str) -> Engine | None:
+    return _compiled(info.policy, info.policy_name, info.policy_version, info.policy_file, info.key, info.host == host)
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str, name: str, version: str, file: str, key: str, here: bool) -> Engine | None:
+    """Compile a policy by what its guard told of it; where its file is at hand and unchanged, with its places."""
+    try:
+        policy = _read(text, name, version, file, here)
+        key = choose_key(policy, key or None)
+        served = trading(policy, key)
+        return compile_policy(policy, None if served is None else served[0], key)
+    except (PolicykitError, ValueError, TypeError):  # pydantic's is a ValueError
+        return None
+
+
+def _read(text: str, name: str, version: str, file: str, here: bool) -> EffectivePolicy:
+    if here:
+        try:
+            policy = load(file)
+            if policy.version == version:
+                return policy
+        except PolicykitError:
+            pass  # it is another by now
+    model = Policy.model_validate(json.loads(text))
+    return EffectivePolicy(model, file, name, MappingProxyType({}), MappingProxyType({}), model)
+
+
+def rooms_of(store: Store, engine: Engine, now_ms: int, bot: str = "") -> tuple[Room, ...]:
+    """Return the room under each limit of a policy, as the next decision of its bot would find it.
+
+    Raise StoreUnavailable.
+    """
+    account = engine.effective.account_key
+    facts = store.facts(account, bot)
+    out = dict.fromkeys(intent.order.symbol for intent in store.intents(account))
+    return rooms(engine, facts, symbols_of(engine.setup, facts, out), lambda holds: store.used(holds, now_ms), now_ms)
+
+
+def measure(store: Store, host: str, now_ms: int, of: Iterable[Watched] | None = None) -> list[Sample]:
+    """Return every gauge that a store tells, of all its accounts and guards; `of`: of these policies only.
+
+    Raise StoreUnavailable.
+    """
+    policies = watched(store, host, now_ms) if of is None else tuple(of)
+    accounts = {one.info.account: one for one in policies}
+    samples = _of_guards(store, None if of is None else set(accounts))
+    samples += _halts(store, [one.info for one in policies])
+    for one in policies:
+        if one.live:
+            samples.append(Sample(names.M_POLICY, 1, _in_force(one)))
+        samples += _of_rooms(rooms_of(store, one.engine, now_ms, one.info.bot), one.policy)
+    for account, one in accounts.items():
+        samples += _of_account(store, account, one.policy, now_ms)
+    return _once(samples)
+
+
+def _in_force(one: Watched) -> dict[str, str]:
+    stage = one.policy.model.stage
+    return {
+        names.POLICY_ID: one.info.policy_name,
+        names.POLICY_VERSION: one.info.policy_version,
+        names.STAGE: stage.current if stage else "full-live",
+        names.MODE: one.info.mode,
+    }
+
+
+def _where(policy: EffectivePolicy) -> dict[str, str]:
+    return {names.EXCHANGE: policy.model.exchange, names.ACCOUNT: policy.model.account.name}
+
+
+def _of_guards(store: Store, accounts: set[str] | None) -> list[Sample]:
+    samples = []
+    for info in store.guards():
+        exchange, _, account = info.account.partition("/")
+        if accounts is None or info.account in accounts:
+            labels = {names.EXCHANGE: exchange, names.ACCOUNT: account.partition("@")[0], names.BOT: info.bot}
+            samples.append(Sample(names.M_HEARTBEAT, info.beat_ms / 1000, labels))
+    return samples
+
+
+def _halts(store: Store, guards: Iterable[GuardInfo]) -> list[Sample]:
+    """Return 1 for each scope that is halted, and 0 for what else could be: all, and what each guard is of."""
+    scopes = {"all": 0}
+    for guard in guards:
+        exchange = guard.account.partition("/")[0]
+        scopes |= dict.fromkeys((f"exchange:{exchange}", f"account:{guard.account}", f"bot:{guard.bot}"), 0)
+    scopes |= {halt.scope: 1 for halt in store.halts()}
+    return [Sample(names.M_KILL, engaged, {names.SCOPE_NAME: scope}) for scope, engaged in scopes.items()]
+
+
+def _of_rooms(found: Iterable[Room], policy: EffectivePolicy) -> list[Sample]:
+    samples = []
+    for room in found:
+        labels = _where(policy) | {names.POLICY_ID: policy.name}
+        if room.used is None or room.limit is None or room.share is None:
+            continue
+        used, limit = float(room.used), float(room.limit)
+        if room.kind == "budget":
+            labels |= {names.BUDGET: room.key}
+            samples.append(Sample(names.M_BUDGET_UTILIZATION, float(room.share), labels))
+            samples += [Sample(names.M_BUDGET_USAGE, used, labels), Sample(names.M_BUDGET_LIMIT, limit, labels)]
+        elif room.kind == "loss":
+            labels |= {names.CHECK_ID: room.check, names.CHECK_UNIT: room.unit}
+            samples += [Sample(names.M_LOSS_USAGE, used, labels), Sample(names.M_LOSS_LIMIT, limit, labels)]
+        elif room.kind in ("position", "exposure"):
+            samples.append(Sample(names.M_POSITION, float(room.share), labels | {names.CHECK_ID: room.check}))
+    return samples
+
+
+def _of_account(store: Store, account: str, policy: EffectivePolicy, now_ms: int) -> list[Sample]:
+    facts, where = store.facts(account, ""), _where(policy)
+    unknown = sum(intent.state == "unknown" or silent(intent, now_ms) for intent in store.intents(account))
+    samples = [Sample(names.M_UNKNOWN, unknown, where)]
+    if facts.skew_ms is not None:
+        samples.append(Sample(names.M_SKEW, facts.skew_ms / 1000, where))
+    if facts.reconciled_ms is not None:
+        samples.append(Sample(names.M_RECONCILE_AGE, (now_ms - facts.reconciled_ms) / 1000, where))
+        for kind in DRIFT_KINDS:
+            count = sum(drift.kind == kind for drift in facts.drift)
+            samples.append(Sample(names.M_DRIFT, count, where | {names.DRIFT_KIND: kind}))
+    return samples
+
+
+def _once(samples: Iterable[Sample]) -> list[Sample]:
+    """Return each series once: the fullest, where several versions of a policy or positions share one; all bind."""
+    best: dict[tuple[str, tuple[tuple[str, str], ...]], Sample] = {}
+    for sample in samples:
+        name = (sample.name, tuple(sorted(sample.labels.items())))
+        known = best.get(name)
+        if known is None or (sample.value < known.value if sample.name in _LEAST else sample.value > known.value):
+            best[name] = sample
+    return list(best.values())
+
+
+#: Of these the least is the one that binds.
+_LEAST: Final = frozenset((names.M_BUDGET_LIMIT, names.M_LOSS_LIMIT, names.M_KEY_REMAINING))

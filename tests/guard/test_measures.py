@@ -1,0 +1,122 @@
+"""What a store alone tells: every gauge, for live guards and for those that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policykit.guard.measures import Sample, measure, rooms_of, watched
+from policykit.store import open_store
+from policykit.store.base import GuardInfo
+from policykit.telemetry import names
+from tests.guard.world import SYMBOL, World, world
+
+HOST = "watcher"
+MAIN = {names.EXCHANGE: "binance", names.ACCOUNT: "main"}
+OURS = {**MAIN, names.POLICY_ID: "mm"}
+
+
+@pytest.fixture
+def traded(tmp_path: Path) -> Iterator[tuple[World, Any]]:
+    """Return a world in which one order was sent, with its guard."""
+    with world(tmp_path) as made:
+        guard = made.guard()
+        made.protected(guard).create_order(SYMBOL, "limit", "buy", 0.01, 50_000)
+        guard.maintain()
+        yield made, guard
+
+
+def _values(samples: list[Sample]) -> dict[tuple[str, ...], float]:
+    """Return each value by its name and the values of its labels."""
+    found = {(sample.name, *(sample.labels[key] for key in sorted(sample.labels))): sample.value for sample in samples}
+    assert len(found) == len(samples)
+    return found
+
+
+def test_every_gauge_is_told_from_the_store_alone(traded: tuple[World, Any]) -> None:
+    """Another process on another host measures what the guard did, with nothing but the store's address."""
+    made, _ = traded
+    now = made.clock.now_ms()
+    samples = measure(open_store(made.store), HOST, now)
+    labels = {sample.name: set(sample.labels) for sample in samples}
+    table = {metric.name: set(metric.attributes) for metric in names.METRICS}
+    assert all(labels[name] <= table[name] for name in labels)
+    found = _values(samples)
+    assert found[(names.M_KILL, "all")] == found[(names.M_KILL, "bot:mm")] == 0
+    assert found[(names.M_UNKNOWN, "main", "binance")] == 0
+    assert found[(names.M_HEARTBEAT, "main", "mm", "binance")] == now / 1000
+
+
+def test_what_the_rooms_say_is_what_the_gauges_say(traded: tuple[World, Any]) -> None:
+    """Budgets, losses and positions have the numbers of their rooms."""
+    made, guard = traded
+    now = made.clock.now_ms()
+    by_name = {(room.check, room.key): room for room in rooms_of(guard.store, guard.engine, now, guard.bot)}
+    position = by_name[("risk.max_position_notional", SYMBOL)]
+    assert (position.used, position.unit) == (600, "USDT")
+    budget = by_name[("rate_budgets.request-weight", "request-weight")]
+    found = {sample.name: sample for sample in measure(guard.store, guard.host, now)}
+    assert budget.used is not None
+    assert found[names.M_BUDGET_USAGE] == (names.M_BUDGET_USAGE, float(budget.used), {**OURS, names.BUDGET: budget.key})
+    assert found[names.M_BUDGET_LIMIT].value == 4_200
+    assert found[names.M_BUDGET_UTILIZATION].value == float(budget.used) / 4_200
+    assert found[names.M_POSITION].value == float(position.share or 0)
+    loss = by_name[("risk.daily_loss", "")]
+    assert found[names.M_LOSS_USAGE].labels == {**OURS, names.CHECK_ID: "risk.daily_loss", names.CHECK_UNIT: "USDT"}
+    assert (found[names.M_LOSS_USAGE].value, found[names.M_LOSS_LIMIT].value) == (loss.used, loss.limit)
+
+
+def test_a_dead_bots_last_heartbeat_and_rooms_stay(traded: tuple[World, Any]) -> None:
+    """A bot that is gone is in force no more, and its heartbeat, its losses and its position are still told."""
+    made, guard = traded
+    beat = made.clock.now_ms()
+    made.clock.advance(3_600)
+    now = made.clock.now_ms()
+    (one,) = watched(guard.store, HOST, now)
+    assert (one.live, one.info.bot) == (False, "mm")
+    found = {sample.name: sample for sample in measure(guard.store, HOST, now)}
+    assert found[names.M_HEARTBEAT] == (names.M_HEARTBEAT, beat / 1000, {**MAIN, names.BOT: "mm"})
+    assert names.M_POLICY not in found
+    assert {names.M_LOSS_USAGE, names.M_BUDGET_USAGE, names.M_UNKNOWN} <= found.keys()
+    assert names.M_POSITION not in found  # the price is too old for it
+
+
+def test_a_halt_of_another_process_is_told_and_0_after_it_was_lifted(traded: tuple[World, Any]) -> None:
+    """The gauge follows the store, not what this process did."""
+    made, guard = traded
+    other, now = open_store(made.store), made.clock.now_ms()
+    other.halt("account:binance/main", "HALTED", "ops", "test", now)
+    engaged = (names.M_KILL, "account:binance/main")
+    assert _values(measure(guard.store, guard.host, now))[engaged] == 1
+    other.resume("account:binance/main", "ops", "over", now)
+    assert _values(measure(guard.store, guard.host, now))[engaged] == 0
+
+
+def test_a_policy_that_cannot_be_read_is_left_out(traded: tuple[World, Any], tmp_path: Path) -> None:
+    """A guard of a later version, whose policy has words that this one does not know, keeps nobody from measuring."""
+    made, guard = traded
+    now = made.clock.now_ms()
+    odd = GuardInfo("x", "h", 1, "binance/other", "odd", "sha256:1", "/nowhere.yaml", "enforce", now, '{"new": 1}')
+    guard.store.beat(odd)
+    assert [one.info.bot for one in watched(guard.store, HOST, now)] == ["mm"]
+    assert _values(measure(guard.store, HOST, now))[(names.M_HEARTBEAT, "other", "x", "binance")] == now / 1000
+
+
+def test_a_file_that_was_changed_is_not_taken_for_the_policy_in_force(traded: tuple[World, Any]) -> None:
+    """What a guard told of its policy counts, with the file's places only while the file still says the same."""
+    made, guard = traded
+    now = made.clock.now_ms()
+    (one,) = watched(guard.store, guard.host, now)
+    assert one.policy.place("risk.max_open_orders").line > 1
+    text = made.policy.read_text(encoding="utf-8")
+    made.policy.write_text(text.replace("max_open_orders: 20", "max_open_orders: 7"), encoding="utf-8")
+    from policykit.guard import measures
+
+    measures._compiled.cache_clear()
+    (one,) = watched(guard.store, guard.host, now)
+    assert one.policy.model.risk is not None
+    assert one.policy.model.risk.max_open_orders == 20
+    assert one.policy.place("risk.max_open_orders").line == 1
