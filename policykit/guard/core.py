@@ -172,6 +172,7 @@ class Guard(Deciding):
         """Write down that this policy is in force in this process, and `more` that is to be known of it."""
         policy = self.policy
         loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot}
+        loaded["environment"] = policy.model.environment
         loaded |= {"key": self.key, "stage": self.scope.stage, "mode": self.mode, "backend": self.store.backend, **more}
         loaded |= counted(policy, *([self.shadow.engine.effective] if self.shadow is not None else []))
         self.store.announce(self.account, policy.model.account.currency, loaded, self.now())
