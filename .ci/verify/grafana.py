@@ -1,0 +1,210 @@
+"""Ask a real Prometheus every query of the dashboards, after it scraped a real run; name each panel and what it found.
+
+Prometheus scrapes two sources of one desk (`desk.py`): the bots, through OpenTelemetry's own Prometheus exporter, and
+`policykit exporter`. A query that finds nothing in either fails, unless EMPTY says why it must. `promtool` checks each
+expression as a rule; variables and intervals are put in as Grafana does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from desk import Desk, free_port
+
+TOP = Path(__file__).resolve().parent.parent.parent
+DASHBOARDS = TOP / "dashboards" / "grafana"
+REQUIREMENTS = Path(__file__).resolve().parent / "prometheus.txt"
+#: Where OpenTelemetry's Prometheus exporter is put.
+LIBRARY = TOP / ".make" / "prometheus"
+#: How long the desk trades before and after what befalls it, and how long a server may take to begin, seconds.
+BEFORE_S, AFTER_S, PATIENCE_S = 12, 18, 30
+BOTS, EXPORTER = "bots", "exporter"
+HTTP_BAD_REQUEST = 400
+#: What Grafana puts in: `All` of each variable, a window of four scrapes, the range that is shown.
+GRAFANA = {"$job": ".*", "$account": ".*", "$bot": ".*", "$policy": ".*", "$__rate_interval": "20s", "$__range": "1m"}
+#: Panels that show nothing after a run without the trouble they are for, and why.
+EMPTY: dict[str, str] = {}
+
+
+class Panel(NamedTuple):
+    """One query of one panel."""
+
+    name: str
+    expr: str
+
+
+def panels() -> Iterator[Panel]:
+    """Give every PromQL query of the dashboards, marks and choices included, as Prometheus gets it."""
+    for path in sorted(DASHBOARDS.glob("*.json")):
+        board = json.loads(path.read_text(encoding="utf-8"))
+        for mark in board["annotations"]["list"]:
+            yield Panel(f"{path.stem}: mark {mark['name']}", _filled(mark["expr"]))
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                if "expr" in target:
+                    more = f" ({target['refId']})" if len(panel["targets"]) > 1 else ""
+                    yield Panel(f"{path.stem}: {panel['title']}{more}", _filled(target["expr"]))
+        for choice in board["templating"]["list"]:
+            if choice["type"] == "query":
+                selector, _, label = choice["query"]["query"][len("label_values(") : -1].rpartition(", ")
+                yield Panel(f"{path.stem}: choice {choice['name']}", f"count by ({label}) ({_filled(selector)})")
+
+
+def _filled(expr: str) -> str:
+    for name in sorted(GRAFANA, key=len, reverse=True):
+        expr = expr.replace(name, GRAFANA[name])
+    return expr
+
+
+def library() -> bool:
+    """Install OpenTelemetry's Prometheus exporter, pinned and checked by hash; nothing to do when it stands."""
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    stamp = LIBRARY / "policykit.stamp"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return True
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps", "--require-hashes"]
+    command = [*pip, "--upgrade", "--target", str(LIBRARY), "-r", str(REQUIREMENTS)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        print("grafana: pip did not end well; is an index reachable?", file=sys.stderr)
+        return False
+    stamp.write_text(wanted)
+    return True
+
+
+class Prometheus:
+    """A real Prometheus on loopback that scrapes what it is told, once a second."""
+
+    def __init__(self, folder: Path, targets: dict[str, list[int]]) -> None:
+        self.port = free_port()
+        jobs = [
+            {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
+            for job, ports in targets.items()
+        ]
+        config = folder / "prometheus.yml"
+        config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}), encoding="utf-8")
+        self._log = (folder / "prometheus.log").open("w", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={config}",
+                f"--storage.tsdb.path={folder}/tsdb",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--log.level=warn",
+            ],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def ask(self, expr: str, job: str | None = None) -> list[Any]:
+        """Return the series that a query finds now; `job` keeps it to one source. Raise ValueError for a bad one."""
+        asked = expr if job is None else expr.replace('job=~".*"', f'job="{job}"')
+        query = urllib.parse.urlencode({"query": asked})
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query?{query}", timeout=10) as answer:
+                return list(json.load(answer)["data"]["result"])
+        except urllib.error.HTTPError as refused:
+            if refused.code != HTTP_BAD_REQUEST:
+                raise  # it is not ready
+            raise ValueError(json.load(refused)["error"]) from None
+
+    def wait(self, count: int) -> None:
+        """Wait until so many targets are scraped. Raise RuntimeError when they are not."""
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            try:
+                if len(self.ask("up == 1")) >= count:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.2)
+        raise RuntimeError(f"Prometheus scrapes {len(self.ask('up == 1'))} of {count} targets")
+
+    def close(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+        self._log.close()
+
+
+def exporter(desk: Desk, port: int) -> subprocess.Popen[bytes]:
+    """Start `policykit exporter` on the desk's store."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "policykit.cli", "exporter", "--port", str(port)],
+        env=desk.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=(desk.folder / "exporter.log").open("wb"),
+    )
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(PATIENCE_S)
+
+
+def rules(folder: Path) -> str:
+    """Check every expression with promtool, as a recording rule each; return what it says against them."""
+    made = [{"record": f"panel:n{number}:x", "expr": panel.expr} for number, panel in enumerate(panels())]
+    path = folder / "rules.json"
+    path.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": made}]}), encoding="utf-8")
+    done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False)
+    print(f"grafana: promtool: {len(made)} expressions checked: {'yes' if done.returncode == 0 else 'NO'}")
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def found(prometheus: Prometheus) -> int:
+    """Ask every query of both sources; print what each found; return how many found nothing."""
+    empty = 0
+    for panel in panels():
+        counts = {job: len(prometheus.ask(panel.expr, job)) for job in (BOTS, EXPORTER)}
+        said = ", ".join(f"{count} of {job}" for job, count in counts.items())
+        if any(counts.values()):
+            verdict = "stale entry of EMPTY" if panel.name in EMPTY else "yes"
+        else:
+            verdict = f"none: {EMPTY[panel.name]}" if panel.name in EMPTY else "NO DATA"
+        empty += verdict in ("NO DATA", "stale entry of EMPTY")
+        print(f"grafana: {panel.name}: {verdict} ({said} series)", flush=True)
+    return empty
+
+
+def main() -> int:
+    """Run the desk, scrape it, ask; 0 when every panel has data."""
+    if not library():
+        return 1
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="policykit-grafana-")))
+        said = rules(folder)
+        if said:
+            print(said, file=sys.stderr)
+            return 1
+        desk = stack.enter_context(Desk(folder, {"PYTHONPATH": str(LIBRARY)}))
+        ports = [free_port(), free_port(), free_port()]
+        desk.start("mm-1", first=True, DESK_METRICS=str(ports[0]))
+        desk.start("mm-2", POLICYKIT_MODE="shadow", DESK_METRICS=str(ports[1]))
+        desk.start("mm-3", DESK_METRICS=str(ports[2]), DESK_CAREFUL="1", POLICYKIT_STORE="memory:")
+        served = free_port()
+        stack.callback(_ended, exporter(desk, served))
+        prometheus = Prometheus(folder, {BOTS: ports, EXPORTER: [served]})
+        stack.callback(prometheus.close)
+        prometheus.wait(3)
+        time.sleep(BEFORE_S)
+        desk.befall()
+        time.sleep(AFTER_S)
+        empty = found(prometheus)
+    print(f"grafana: {empty} queries without data" if empty else "grafana: every panel has data, or says why not")
+    return 1 if empty else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
