@@ -25,6 +25,8 @@ MAX_DECISIONS: Final = 4_096
 MAX_POLICIES: Final = 1_000
 #: What an account of a sandbox is called after its name in the policy.
 SANDBOX: Final = "@sandbox"
+#: What is kept of the row of a policy.
+_SCOPE: Final = ("name", "version", "account", "currency", "stage", "key", "backend")
 _MS: Final = 1_000_000
 
 
@@ -65,7 +67,7 @@ class Rebuild:
     """Rows in, spans out, in order. Bounded; a row that cannot be understood gives none and is counted."""
 
     def __init__(self, policies: Iterable[Mapping[str, Any]] = ()) -> None:
-        #: Rows that say which policy is in force, by its name and version: what scopes are made of.
+        #: What the rows say of policies in force, by name and version: what scopes are made of.
         self.policies: dict[tuple[str, str], Mapping[str, Any]] = {}
         #: Rows that could not be understood (another version's, or not ours).
         self.unreadable = 0
@@ -95,7 +97,8 @@ class Rebuild:
         return []
 
     def _policy(self, body: Mapping[str, Any]) -> None:
-        _keep(self.policies, (body["name"], body["version"]), body, MAX_POLICIES)
+        said = {name: body[name] for name in _SCOPE if body.get(name) is not None}
+        _keep(self.policies, (body["name"], body["version"]), said, MAX_POLICIES)
 
     def _decided(self, row: Row) -> JournalSpan:
         body = row.body
@@ -104,8 +107,9 @@ class Rebuild:
         intent = intent_from_dict(body["intent"]) if "intent" in body else None
         scope = self._scope(decision, intent)
         said = attributes.of_decision(decision, scope, intent)
-        trace = body.get("trace") or {}
-        own = Ref(trace.get("trace_id") or ids.trace_id(decision.id).hex(), ids.span_id(decision.id, "decide").hex())
+        trace, above = (None, None) if decision.trace is None else decision.trace
+        trace_id = ids.trace_id(decision.id) if trace is None else trace.to_bytes(16)
+        own = Ref(trace_id.hex(), ids.span_id(decision.id, "decide").hex())
         before = self._known.get(intent.replaces or "") if intent is not None else None
         links = []
         if before is not None:
@@ -120,7 +124,7 @@ class Rebuild:
             f"{names.DECIDE} {decision.action}",
             "INTERNAL",
             *own,
-            trace.get("span_id"),
+            None if above is None else above.to_bytes(8).hex(),
             row.at_ms * _MS,
             row.at_ms * _MS,
             said,
