@@ -119,6 +119,24 @@ def verify(uri: str | None, output_format: str) -> None:
         leave(Exit.NO)
 
 
+@command.command(epilog=example("policykit journal export --otlp http://127.0.0.1:4318 --follow"))
+@store_option
+@click.option("--otlp", metavar="URL", required=True, help="Send spans to this OpenTelemetry collector (OTLP/HTTP).")
+@click.option("-f", "--follow", is_flag=True, help="With --otlp: go on with each new row, until interrupted.")
+@click.option("--from", "start", metavar="SEQ", type=click.IntRange(1), help="With --otlp: from this row on.")
+@click.option("--cursor", metavar="FILE", help="With --otlp: where it is kept up to which row the collector has all.")
+def export(uri: str | None, otlp: str, *, follow: bool, start: int | None, cursor: str | None) -> None:
+    """Send every span of the journal to a collector, at least once; a restart goes on where the collector has all.
+
+    The journal is read as a file, so a bot that is dead, or has no exporter, is no hindrance. A span that is sent twice
+    has the same ids. Headers (a token) come from OTEL_EXPORTER_OTLP_HEADERS.
+    """
+    from policykit.cli._otlp import export as send
+
+    with closing(_opened(uri)) as journal:
+        send(journal, otlp, follow=follow, start=start, cursor=cursor)
+
+
 @command.command(epilog=example("policykit journal backup store-2026-11-21.db"))
 @click.argument("file", metavar="FILE", type=click.Path())
 @store_option

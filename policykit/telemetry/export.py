@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, NamedTuple, Protocol
@@ -37,6 +38,9 @@ class Rows(Protocol):
     """What is read of a journal; `policykit.store.reader.JournalReader` has it."""
 
     epoch: str
+
+    def first(self) -> int:
+        """Return the number of the first row; 0: there is none."""
 
     def newest(self) -> Row | None:
         """Return the newest row."""
@@ -79,11 +83,11 @@ class Cursor:
             raise PolicykitError(f"{path}: the cursor cannot be read ({type(error).__name__})") from None
         try:
             said = json.loads(text)
-            known = said["version"] == VERSION
+            ours = said["version"] == VERSION
             self.seq, self.epoch, self.policies = int(said["seq"]), str(said["journal"]), list(said["policies"])
         except (ValueError, LookupError, TypeError):
-            known = False
-        if not known:
+            ours = False
+        if not ours:
             raise PolicykitError(f"{path}: is no cursor of this version; give another --cursor, or --from a row")
         self.found = True
 
@@ -100,7 +104,8 @@ class Cursor:
                 os.fsync(file.fileno())
             beside.replace(self.path)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             raise PolicykitError(f"{self.path}: the cursor cannot be written ({error.strerror})") from None
 
 
@@ -138,7 +143,8 @@ class Export:
             after = 0 if start is None else max(0, start - 1)
         self._rebuild = Rebuild(cursor.policies)
         # Of decisions just before the cursor the sends may still come; without a cursor the policies lie there too.
-        known = max(0, after - MAX_DECISIONS) if cursor.found and start is None else 0
+        known = after - MAX_DECISIONS if cursor.found and start is None else 0
+        known = max(known, self._reader.first() - 1, 0)
         for row in self._read(known, after):
             self._rebuild.take(row)
         self._rebuild.unreadable = 0
@@ -147,7 +153,7 @@ class Export:
     def _read(self, after: int, last: int) -> Iterator[Row]:
         while after < last and not self._stop.is_set():
             page = list(self._reader.rows(after, min(PAGE, last - after)))
-            yield from (row for row in page if row.seq <= last)
+            yield from page
             if not page:
                 return
             after = page[-1].seq

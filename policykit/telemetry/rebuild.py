@@ -16,7 +16,7 @@ from policykit.decision import Decision
 from policykit.orders.intent import Intent, advance
 from policykit.store.base import Row
 from policykit.store.codec import decision_from_body, intent_from_dict, outcome_from_dict
-from policykit.store.journal import UNREADABLE
+from policykit.store.failures import UNREADABLE
 from policykit.telemetry import attributes, ids, names
 from policykit.telemetry.attributes import AttributeValue, Scope
 

@@ -26,6 +26,9 @@ class Answer:
 
     def __init__(self, status: int = 200, body: bytes = b"", **headers: str) -> None:
         self.status, self.body = status, body
+        #: Clear it, and the answer waits until it is set.
+        self.held = threading.Event()
+        self.held.set()
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
@@ -36,6 +39,18 @@ class Tap:
         self.answers = answers
         self.requests: list[tuple[int, bytes, dict[str, str]]] = []
         self.url = ""
+        self._came = threading.Condition()
+
+    def came(self, request: tuple[int, bytes, dict[str, str]]) -> None:
+        """Keep a request."""
+        with self._came:
+            self.requests.append(request)
+            self._came.notify_all()
+
+    def wait(self, count: int) -> bool:
+        """Wait until so many requests came."""
+        with self._came:
+            return self._came.wait_for(lambda: len(self.requests) >= count, 30)
 
     @property
     def taken(self) -> list[Span]:
@@ -60,7 +75,8 @@ def tap(*answers: Answer) -> Iterator[Tap]:
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
             answer = made.answers.pop(0) if made.answers else Answer()
-            made.requests.append((answer.status, body, {k.lower(): v for k, v in self.headers.items()}))
+            made.came((answer.status, body, {k.lower(): v for k, v in self.headers.items()}))
+            answer.held.wait(30)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

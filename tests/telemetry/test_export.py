@@ -37,6 +37,10 @@ class Journal:
         self.all = list(store.rows(0, 100_000))
         self.broken_after = 10**9
 
+    def first(self) -> int:
+        """Return the number of the first row."""
+        return 1 if self.all else 0
+
     def newest(self) -> Row | None:
         """Return the newest row."""
         return self.all[-1] if self.all else None
