@@ -25,6 +25,7 @@ from policykit.guard.admission import DRIVING
 from policykit.guard.given import day_start_ms, week_start_ms
 from policykit.guard.halt import cancel_entries, concerns
 from policykit.guard.jump import Jump
+from policykit.guard.measures import Watched, measure
 from policykit.guard.own import asking
 from policykit.guard.pricing import contract_sizes, needs_quotes, prices, settings
 from policykit.guard.reconcile import Reconciler
@@ -167,19 +168,15 @@ class Maintenance:
 
     def _gauges(self) -> None:
         guard = self.guard
-        tell = guard.telemetry.gauge
-        exchange = {names.EXCHANGE: guard.traits.id}
-        unknown = sum(intent.state == "unknown" for intent in guard.store.intents(guard.account))
-        tell(names.M_UNKNOWN, unknown, exchange | {names.ACCOUNT: guard.policy.model.account.name})
-        tell(names.M_HEARTBEAT, guard.now() / 1000, {names.BOT: guard.bot})
+        own = Watched(guard.in_force.info(), True, guard.engine)
+        samples = measure(guard.store, guard.host, guard.now(), own, counted=guard.telemetry.read)
+        # Which policy is in force was told when it was put there, with what other guards add to it.
+        guard.telemetry.gauges(own.owner, (sample for sample in samples if sample.name != names.M_POLICY))
         guard.streams.tell()
         if guard.shadow is not None:
             candidate = guard.shadow.engine.effective
             labels = {names.POLICY_ID: candidate.name, names.POLICY_VERSION: candidate.version}
-            tell(names.M_SHADOW, guard.shadow.differed, labels)
-        skew = guard.facts().skew_ms
-        if skew is not None:
-            tell(names.M_SKEW, skew / 1000, exchange)
+            guard.telemetry.gauge(names.M_SHADOW, guard.shadow.differed, labels)
 
     def _own_client(self) -> Any:
         if self._client is None:

@@ -43,6 +43,11 @@ class Watched(NamedTuple):
     engine: Engine
 
     @property
+    def owner(self) -> str:
+        """Name who tells of it in this process."""
+        return f"{self.info.account} {self.info.bot}"
+
+    @property
     def policy(self) -> EffectivePolicy:
         """Return the policy."""
         return self.engine.effective
@@ -105,19 +110,20 @@ def rooms_of(store: Store, engine: Engine, now_ms: int, bot: str = "") -> tuple[
     return rooms(engine, facts, symbols_of(engine.setup, facts, out), lambda holds: store.used(holds, now_ms), now_ms)
 
 
-def measure(store: Store, host: str, now_ms: int, of: Iterable[Watched] | None = None) -> list[Sample]:
-    """Return every gauge that a store tells, of all its accounts and guards; `of`: of these policies only.
+def measure(store: Store, host: str, now_ms: int, own: Watched | None = None, *, counted: bool = True) -> list[Sample]:
+    """Return every gauge that a store tells, of all its accounts and guards; of `own` alone, as that guard tells it.
 
-    Raise StoreUnavailable.
+    `counted` False leaves out what is counted against limits: it costs the most. Raise StoreUnavailable.
     """
-    policies = watched(store, host, now_ms) if of is None else tuple(of)
+    policies = watched(store, host, now_ms) if own is None else (own,)
     accounts = {one.info.account: one for one in policies}
-    samples = _of_guards(store, None if of is None else set(accounts))
+    samples = _of_guards(store.guards() if own is None else (own.info,))
     samples += _halts(store, [one.info for one in policies])
     for one in policies:
         if one.live:
             samples.append(Sample(names.M_POLICY, 1, _in_force(one)))
-        samples += _of_rooms(rooms_of(store, one.engine, now_ms, one.info.bot), one.policy)
+        if counted:
+            samples += _of_rooms(rooms_of(store, one.engine, now_ms, one.info.bot), one.policy)
     for account, one in accounts.items():
         samples += _of_account(store, account, one.policy, now_ms)
     return _once(samples)
@@ -137,13 +143,12 @@ def _where(policy: EffectivePolicy) -> dict[str, str]:
     return {names.EXCHANGE: policy.model.exchange, names.ACCOUNT: policy.model.account.name}
 
 
-def _of_guards(store: Store, accounts: set[str] | None) -> list[Sample]:
+def _of_guards(guards: Iterable[GuardInfo]) -> list[Sample]:
     samples = []
-    for info in store.guards():
+    for info in guards:
         exchange, _, account = info.account.partition("/")
-        if accounts is None or info.account in accounts:
-            labels = {names.EXCHANGE: exchange, names.ACCOUNT: account.partition("@")[0], names.BOT: info.bot}
-            samples.append(Sample(names.M_HEARTBEAT, info.beat_ms / 1000, labels))
+        labels = {names.EXCHANGE: exchange, names.ACCOUNT: account.partition("@")[0], names.BOT: info.bot}
+        samples.append(Sample(names.M_HEARTBEAT, info.beat_ms / 1000, labels))
     return samples
 
 

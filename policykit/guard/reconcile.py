@@ -21,7 +21,6 @@ from policykit.guard.living import undecided
 from policykit.model import Reconciliation
 from policykit.orders.reconcile import DUST, FILL, UNKNOWN, Judged, Known, Line, Window, accept, explained_lines, judge
 from policykit.store.codec import drift_to_list
-from policykit.telemetry import names
 from policykit.traits.base import product_of
 from policykit.units import exact, plain, scale_up
 
@@ -136,7 +135,6 @@ class Reconciler:
                 _log.warning("%s could not be compared: %s", guard.account, failed)
         if self._lines is not None and self._orders is not None and not self._anew:
             guard.reconciled = True
-        self._gauges(now)
 
     def _held(self, client: Any, account: LiveAccount, now: int) -> None:
         """Judge what is held: at once where it agrees, else by the list of this round in one of the next."""
@@ -325,17 +323,6 @@ class Reconciler:
         for check in guard.engine.checks:
             if isinstance(check, Check):
                 guard.trip(tuple(check.found(guard.facts())), None)
-
-    def _gauges(self, now: int) -> None:
-        guard = self.guard
-        where = {names.EXCHANGE: guard.traits.id, names.ACCOUNT: guard.policy.model.account.name}
-        counts = dict.fromkeys(("order", "position", "balance"), 0)
-        for kind, _, _ in self._told:
-            counts[kind] += 1
-        for kind, count in counts.items():
-            guard.telemetry.gauge(names.M_DRIFT, count, where | {names.DRIFT_KIND: kind})
-        if self._done_ms:
-            guard.telemetry.gauge(names.M_RECONCILE_AGE, (now - self._done_ms) / 1000, where)
 
 
 def seen_of(account: LiveAccount) -> Seen:

@@ -30,6 +30,8 @@ class Counters:
         self._decisions: dict[Key, list[int]] = {}
         self._allowed: dict[tuple[str, str, str], list[int]] = {}
         self.gauges: dict[str, dict[Labels, float]] = {}
+        #: What each owner told last.
+        self._told: dict[str, set[tuple[str, Labels]]] = {}
         self._totals: dict[str, Callable[[], int]] = {}
         self.histogram: Histogram | None = None
         #: True once somebody reads metrics: durations are worth recording only then.
@@ -58,10 +60,25 @@ class Counters:
     def gauge(self, name: str, value: float, labels: Mapping[str, str]) -> None:
         """Set a gauge."""
         with self._lock:
-            series = self.gauges.setdefault(name, {})
-            key = tuple(sorted(labels.items()))
-            if key in series or len(series) < MAX_SERIES:
-                series[key] = value
+            self._set(name, value, tuple(sorted(labels.items())))
+
+    def tell(self, owner: str, samples: Iterable[tuple[str, float, Mapping[str, str]]]) -> None:
+        """Set all gauges of an owner: what it told before and tells no more is gone, a halt that is lifted is 0."""
+        told = {(name, tuple(sorted(labels.items()))): value for name, value, labels in samples}
+        with self._lock:
+            for name, key in self._told.get(owner, set()) - told.keys():
+                if name == names.M_KILL:
+                    told[(name, key)] = 0
+                else:
+                    self.gauges[name].pop(key, None)
+            for (name, key), value in told.items():
+                self._set(name, value, key)
+            self._told[owner] = set(told)
+
+    def _set(self, name: str, value: float, key: Labels) -> None:
+        series = self.gauges.setdefault(name, {})
+        if key in series or len(series) < MAX_SERIES:
+            series[key] = value
 
     def total(self, name: str, read: Callable[[], int]) -> None:
         """Have a counter read from elsewhere."""

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.decision import Decision
@@ -152,7 +152,7 @@ class Telemetry:
         """Say which policy is in force."""
         labels = {names.POLICY_ID: name, names.POLICY_VERSION: version, names.STAGE: stage, names.MODE: mode}
         try:
-            self.counters.gauge(names.M_POLICY, 1, labels)
+            self.counters.tell(f"policy {file}", [(names.M_POLICY, 1, labels)])  # in place of an earlier version
             message = f"policy {name} {version} is in force ({mode}, stage {stage})"
             self._event(names.E_LOADED, logging.INFO, message, {**labels, names.POLICY_FILE: file})
         except Exception as error:  # noqa: BLE001 - as above
@@ -187,6 +187,15 @@ class Telemetry:
     def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
         """Set a gauge of names.METRICS."""
         self.counters.gauge(name, value, labels or {})
+
+    def gauges(self, owner: str, samples: Iterable[tuple[str, float, Mapping[str, str]]]) -> None:
+        """Set every gauge that `owner` tells; what it told before and tells no more is gone."""
+        self.counters.tell(owner, samples)
+
+    @property
+    def read(self) -> bool:
+        """Tell whether somebody reads the metrics of this process."""
+        return self.counters.read
 
     def flush(self) -> bool:
         """Make every span that waits; exporting is the provider's own matter."""

@@ -11,7 +11,8 @@ import pytest
 from policykit.guard.measures import Sample, measure, rooms_of, watched
 from policykit.store import open_store
 from policykit.store.base import GuardInfo
-from policykit.telemetry import names
+from policykit.telemetry import Telemetry, names
+from policykit.telemetry.relay import Relay
 from tests.guard.world import SYMBOL, World, world
 
 HOST = "watcher"
@@ -120,3 +121,26 @@ def test_a_file_that_was_changed_is_not_taken_for_the_policy_in_force(traded: tu
     assert one.policy.model.risk is not None
     assert one.policy.model.risk.max_open_orders == 20
     assert one.policy.place("risk.max_open_orders").line == 1
+
+
+def test_a_guards_own_gauges_are_those_of_the_store(traded: tuple[World, Any]) -> None:
+    """What a bot's own process exports is what the exporter says of it, once somebody reads metrics."""
+    made, guard = traded
+    guard.telemetry = telemetry = Telemetry(relay=Relay(deferred=False))
+    guard.maintain()
+    assert telemetry.counters.series(names.M_LOSS_USAGE) == []
+    telemetry.counters.read = True
+    guard.maintain()
+    told = {
+        (name, value, tuple(sorted(labels.items())))
+        for name in telemetry.counters.gauges
+        for value, labels in telemetry.counters.series(name)
+        if name != names.M_STREAM_GAP
+    }
+    samples = measure(guard.store, guard.host, made.clock.now_ms())
+    assert told == {(s.name, s.value, tuple(sorted(s.labels.items()))) for s in samples if s.name != names.M_POLICY}
+    open_store(made.store).halt("symbol:ETH/USDT", "HALTED", "ops", "test", made.clock.now_ms())
+    for engaged in (1, 0):
+        guard.maintain()
+        assert (engaged, {names.SCOPE_NAME: "symbol:ETH/USDT"}) in telemetry.counters.series(names.M_KILL)
+        open_store(made.store).resume("symbol:ETH/USDT", "ops", "over", made.clock.now_ms())

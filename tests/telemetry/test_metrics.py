@@ -125,3 +125,27 @@ def test_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         counted.gauge(names.M_SKEW, number, {names.EXCHANGE: str(number)})
     assert [n for n, _ in counted.series(names.M_DECISIONS)] == [3, 1, 1]
     assert len(counted.series(names.M_SKEW)) == 2
+
+
+def test_what_an_owner_tells_no_more_is_gone_and_a_lifted_halt_is_0() -> None:
+    """A gauge that nothing stands behind any more would be taken for the truth; a halt that is over reads 0."""
+    told = Counters()
+    told.tell("a", [(names.M_LOSS_USAGE, 5, {"x": "1"}), (names.M_KILL, 1, {names.SCOPE_NAME: "bot:a"})])
+    told.tell("b", [(names.M_LOSS_USAGE, 7, {"x": "2"})])
+    told.tell("a", [(names.M_LOSS_LIMIT, 9, {"x": "1"})])
+    assert told.series(names.M_LOSS_USAGE) == [(7, {"x": "2"})]
+    assert told.series(names.M_LOSS_LIMIT) == [(9, {"x": "1"})]
+    assert told.series(names.M_KILL) == [(0, {names.SCOPE_NAME: "bot:a"})]
+    told.tell("a", [])
+    assert told.series(names.M_KILL) == [(0, {names.SCOPE_NAME: "bot:a"})]
+    assert told.series(names.M_LOSS_LIMIT) == []
+
+
+def test_a_version_of_a_policy_that_was_replaced_is_in_force_no_more() -> None:
+    """One file has one version in force in a process."""
+    telemetry = Telemetry(relay=Relay(deferred=False))
+    for version in ("sha256:1", "sha256:2"):
+        telemetry.policy_loaded("mm", version, "mm.yaml", stage="paper", mode="enforce")
+    telemetry.policy_loaded("other", "sha256:9", "other.yaml", stage="paper", mode="enforce")
+    found = [labels[names.POLICY_VERSION] for _, labels in telemetry.counters.series(names.M_POLICY)]
+    assert found == ["sha256:2", "sha256:9"]
