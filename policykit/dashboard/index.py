@@ -167,11 +167,14 @@ class Index(Queries):
 
     def _aligned(self) -> int:
         """Return the row to go on after; begin anew where the journal is not the one that was read so far."""
-        epoch, after, row_hash = self._ask(lambda db: (_get(db, "epoch", ""), _get(db, "seq", 0), _get(db, "hash", "")))
+        epoch, after, row_hash = self._ask(
+            lambda db: (_get(db, "epoch", None), _get(db, "seq", 0), _get(db, "hash", ""))
+        )
         first = self._asked(self.reader.first)
-        if not epoch:
+        if epoch is None:
             return self._begin(first)
-        if epoch != self._asked(lambda: self.reader.epoch):
+        now = self._asked(lambda: self.reader.epoch)
+        if epoch != now and now:  # a damaged journal may not tell
             return self._begin(first, "another journal is where the one before was")
         if not after:
             return 0

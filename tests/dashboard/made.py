@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from policykit.decision import Reason
-from policykit.errors import StoreUnavailable
 from policykit.order import Order
 from policykit.orders.intent import Outcome
 from policykit.store.base import Row
@@ -97,10 +96,10 @@ def rows_of(path: Path) -> list[Row]:
 
 
 class Reader:
-    """The least that an index reads of a journal; `broken_from` is a row that cannot be read."""
+    """The least that an index reads of a journal: its rows as they are, held against nothing."""
 
-    def __init__(self, path: Path, broken_from: int | None = None) -> None:
-        self.path, self.broken_from = str(path), broken_from
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
         self._db = sqlite3.connect(path, check_same_thread=False)
 
     @property
@@ -121,9 +120,7 @@ class Reader:
         return next((row for row in self.rows(seq - 1, 1) if row.seq == seq), None)
 
     def rows(self, after: int = 0, limit: int = 1_000) -> Iterator[Row]:
-        """Yield rows; raise StoreUnavailable at the one that is broken."""
+        """Yield rows in order."""
         found = "SELECT seq, at_ms, kind, body, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
         for seq, at_ms, kind, text, row_hash in self._db.execute(found, (after, limit)).fetchall():
-            if self.broken_from is not None and seq >= self.broken_from:
-                raise StoreUnavailable(f"row {seq} of the journal cannot be read", "STORE_DAMAGED")
             yield Row(seq, at_ms, kind, json.loads(text), row_hash)

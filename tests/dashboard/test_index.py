@@ -16,6 +16,7 @@ from policykit.dashboard.intake import lowered
 from policykit.dashboard.queries import Found, Latency, Outcome, Several
 from policykit.orders.intent import Outcome as Known
 from policykit.store.codec import decision_body, outcome_to_dict
+from policykit.store.reader import JournalReader
 from tests.dashboard.made import Reader, Said, ident, life, policy, rows_of, write
 from tests.telemetry.nouns import AT_MS, NOTIONAL, POSITION, decision, intent
 
@@ -36,7 +37,7 @@ def journal(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(journal: Path, tmp_path: Path) -> Iterator[Index]:
     """Return the index of it, all rows taken in."""
-    made = Index(Reader(journal), tmp_path / "index.db")
+    made = Index(JournalReader(journal), tmp_path / "index.db")
     while made.advance():
         pass
     yield made
@@ -83,7 +84,7 @@ def test_checks_count_denials_over_hours_and_the_minutes_beside_them(tmp_path: P
     write(path, life(3))
     long = [row._replace(at_ms=row.at_ms + n * 7 * 60_000) for n in range(60) for row in life(40, seed=n)]
     write(path, long)
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     assert index.advance(50_000) == len(rows_of(path))
     since, until = AT_MS + 5 * 60_000, AT_MS + 5 * HOUR + 7 * 60_000
     wanted = Counter(
@@ -121,7 +122,7 @@ def test_denials_of_a_time_are_found_though_a_clock_stepped(tmp_path: Path) -> N
     path = tmp_path / "journal.db"
     steps = [0, 5 * HOUR, HOUR, 9 * HOUR, 2 * HOUR]
     write(path, [row._replace(at_ms=row.at_ms + step) for step in steps for row in life(30)])
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     index.advance()
     since, until = AT_MS + HOUR, AT_MS + 3 * HOUR
     wanted = [seq for seq, at, said in _decided(path) if since <= at < until and said["outcome"] == "deny"][::-1]
@@ -140,7 +141,7 @@ def test_orders_say_what_became_of_them(tmp_path: Path) -> None:
         Said(AT_MS + 3_000, "outcome", outcome_to_dict(ident(2), Known("unknown", AT_MS + 3_000, signed_ms=AT_MS + 2))),
     ]
     write(path, rows)
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     index.advance()
     unknown, settled = index.orders()
     assert (unknown.ident, unknown.state, unknown.order_id) == (ident(2), "unknown", None)
@@ -191,7 +192,7 @@ def test_a_story_is_every_row_of_an_order(tmp_path: Path) -> None:
         Said(AT_MS + 6, "outcome", outcome_to_dict(ident(2), Known("acknowledged", AT_MS + 6, "881723"))),
     ]
     write(path, rows)
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     index.advance()
     whole = Found((ident(1), ident(2)), (1, 2, 4, 5, 6, 7))
     for part in (ident(1), ident(2), "pk" + ident(2), "881723", ident(1)[-5:], "pk" + ident(1)[:-1] + "1"):
@@ -206,7 +207,7 @@ def test_states_are_halts_resumes_and_policies(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     kinds = ["policy", "observe", "halt", "resume", "reconcile", "ban"]
     write(path, [policy(AT_MS + n)._replace(kind=kind) for n, kind in enumerate(kinds)])
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     index.advance()
     assert [row.kind for row in index.states()] == ["ban", "resume", "halt", "policy"]
     assert [row.seq for row in index.states(AT_MS + 1, AT_MS + 4, limit=1)] == [4]
@@ -217,7 +218,7 @@ def test_drills_and_sandboxes_are_marked(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     denied = decision_body(decision(ident(1), (NOTIONAL,)), None, ())
     write(path, [policy(environment="sandbox"), Said(AT_MS, "decision", {**denied, "drill": True})])
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     index.advance()
     (total,) = index.totals()
     assert (total.drill, total.sandbox, total.decisions) == (True, True, 1)
@@ -229,11 +230,11 @@ def test_drills_and_sandboxes_are_marked(tmp_path: Path) -> None:
 
 def test_it_goes_on_where_it_was(journal: Path, tmp_path: Path) -> None:
     """A second process, or the next day, reads only what is new; a part at a time where that is asked."""
-    first = Index(Reader(journal), tmp_path / "index.db")
+    first = Index(JournalReader(journal), tmp_path / "index.db")
     newest = rows_of(journal)[-1].seq
     assert first.advance(CHUNK + 1) == CHUNK + 1
     assert first.progress() == (CHUNK + 1, newest)
-    second = Index(Reader(journal), tmp_path / "index.db")
+    second = Index(JournalReader(journal), tmp_path / "index.db")
     assert second.advance() == newest - CHUNK - 1
     assert second.advance() == 0
     assert first.totals() == second.totals()
@@ -243,7 +244,7 @@ def test_it_goes_on_where_it_was(journal: Path, tmp_path: Path) -> None:
 
 def test_only_one_takes_rows_in_and_all_read(journal: Path, tmp_path: Path) -> None:
     """While another process holds the lock nothing is counted twice, and questions are answered."""
-    first, second = (Index(Reader(journal), tmp_path / "index.db") for _ in range(2))
+    first, second = (Index(JournalReader(journal), tmp_path / "index.db") for _ in range(2))
     first.advance(CHUNK)
     with first._file.only_writer() as mine:
         assert mine
@@ -257,7 +258,7 @@ def test_only_one_takes_rows_in_and_all_read(journal: Path, tmp_path: Path) -> N
 def test_a_damaged_index_is_made_anew(journal: Path, tmp_path: Path, damage: str) -> None:
     """Whatever is wrong with its file: it is thrown away, read again, and says the same."""
     path = tmp_path / "index.db"
-    index = Index(Reader(journal), path)
+    index = Index(JournalReader(journal), path)
     while index.advance():
         pass
     before = index.totals()
@@ -274,7 +275,7 @@ def test_a_damaged_index_is_made_anew(journal: Path, tmp_path: Path, damage: str
     else:
         with closing(sqlite3.connect(path)) as db:
             db.execute("DROP TABLE tally" if damage == "table" else "PRAGMA user_version=99")
-    index = Index(Reader(journal), path)
+    index = Index(JournalReader(journal), path)
     assert index.totals() in ([], before)
     while index.advance():
         pass
@@ -284,33 +285,37 @@ def test_a_damaged_index_is_made_anew(journal: Path, tmp_path: Path, damage: str
 
 def test_a_file_that_is_thrown_away_by_another_is_noticed(journal: Path, tmp_path: Path) -> None:
     """Who has the old file open goes over to the new one."""
-    first = Index(Reader(journal), tmp_path / "index.db")
+    first = Index(JournalReader(journal), tmp_path / "index.db")
     while first.advance():
         pass
     before = first.totals()
     for end in ("", "-wal", "-shm"):
         (tmp_path / f"index.db{end}").unlink()
-    second = Index(Reader(journal), tmp_path / "index.db")
+    second = Index(JournalReader(journal), tmp_path / "index.db")
     while second.advance():
         pass
     assert first.totals() == second.totals() == before
 
 
-@pytest.mark.parametrize("what", ["epoch", "restored", "changed"])
+@pytest.mark.parametrize("what", ["epoch", "restored", "rewritten"])
 def test_another_journal_in_the_same_place_is_noticed(journal: Path, tmp_path: Path, what: str) -> None:
     """Replaced, or restored from a backup: what was counted of the other one is forgotten."""
-    index = Index(Reader(journal), tmp_path / "index.db")
+    index = Index(JournalReader(journal), tmp_path / "index.db")
     while index.advance():
         pass
     last = rows_of(journal)[-1].seq
-    with closing(sqlite3.connect(journal, isolation_level=None)) as db:
-        if what == "epoch":
-            db.execute("UPDATE meta SET value = 'fedcba9876543210' WHERE name = 'epoch'")
-        elif what == "restored":
-            db.execute("DELETE FROM journal WHERE seq > 100")
-        else:
-            db.execute("UPDATE journal SET hash = 'f' WHERE seq = ?", (last,))
-    index.advance()
+    if what == "rewritten":
+        journal.unlink()
+        write(journal, [policy(), *life(DECISIONS, seed=8)])
+    else:
+        with closing(sqlite3.connect(journal, isolation_level=None)) as db:
+            if what == "epoch":
+                db.execute("UPDATE meta SET value = 'fedcba9876543210' WHERE name = 'epoch'")
+            else:
+                db.execute("DELETE FROM journal WHERE seq > 100")
+    index = Index(JournalReader(journal), tmp_path / "index.db")
+    while index.advance():
+        pass
     rows = rows_of(journal)
     assert index.progress() == (len(rows), len(rows))
     assert sum(t.decisions for t in index.totals()) == sum(row.kind == "decision" for row in rows)
@@ -319,6 +324,17 @@ def test_another_journal_in_the_same_place_is_noticed(journal: Path, tmp_path: P
         if what == "epoch"
         else f"row {last} is not the one that was read: the journal was restored or replaced"
     )
+
+
+def test_a_journal_that_is_taken_away_is_said(journal: Path, tmp_path: Path) -> None:
+    """What was known stays known; why nothing new comes is told."""
+    index = Index(JournalReader(journal), tmp_path / "index.db")
+    index.advance(CHUNK)
+    before = index.totals()
+    journal.unlink()
+    assert index.advance() == 0
+    assert index.health().problem == f"{journal}: the file was removed or replaced while in use; restart"
+    assert index.totals() == before
 
 
 def test_a_pruned_journal_keeps_its_counts(journal: Path, tmp_path: Path) -> None:
@@ -343,13 +359,23 @@ def test_a_pruned_journal_keeps_its_counts(journal: Path, tmp_path: Path) -> Non
 
 
 def test_a_damaged_journal_is_read_up_to_the_damage(journal: Path, tmp_path: Path) -> None:
-    """What is good is shown, and where it ends is said."""
-    index = Index(Reader(journal, broken_from=501), tmp_path / "index.db")
-    assert index.advance() == 500
-    assert index.health().problem == "row 501 of the journal cannot be read"
-    good = [row for row in rows_of(journal) if row.seq <= 500 and row.kind == "decision"]
-    assert sum(t.decisions for t in index.totals()) == len(good)
-    assert index.advance() == 0
+    """What is good is shown, and where it ends is said; mended, it is read on."""
+    with closing(sqlite3.connect(journal, isolation_level=None)) as db:
+        (text,) = db.execute("SELECT body FROM journal WHERE seq = 501").fetchone()
+        db.execute("UPDATE journal SET body = ? WHERE seq = 501", (text.replace("mm", "nn"),))
+        index = Index(JournalReader(journal), tmp_path / "index.db")
+        assert index.advance() == 500
+        assert str(index.health().problem).startswith(
+            f"{journal}: row 501 does not carry the hash of its content and the row before: it was changed; keep a copy"
+        )
+        good = [row for row in rows_of(journal) if row.seq <= 500 and row.kind == "decision"]
+        assert sum(t.decisions for t in index.totals()) == len(good)
+        assert index.advance() == 0
+        db.execute("UPDATE journal SET body = ? WHERE seq = 501", (text,))
+    while index.advance():
+        pass
+    assert index.health() == WELL
+    assert sum(t.decisions for t in index.totals()) == DECISIONS
 
 
 STRANGE: list[Any] = [
@@ -367,7 +393,7 @@ def test_a_row_that_is_not_understood_is_counted_and_changes_nothing(tmp_path: P
     path = tmp_path / "journal.db"
     bodies = [*STRANGE, {"intent": 5, "state": "sent"}, {"intent": ident(1), "state": []}, {"version": []}]
     write(path, [policy(), *life(2), *(Said(AT_MS, kind, body) for body in bodies), *life(2, start=3)])
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     index.advance()
     health, rows = index.health(), rows_of(path)
     assert index.progress() == (len(rows), len(rows))
@@ -387,7 +413,7 @@ def test_hostile_texts_are_kept_as_texts(tmp_path: Path) -> None:
         body["decision"]["order"]["client_order_id"] = name
         rows.append(Said(AT_MS, "decision", body))
     write(path, rows)
-    index = Index(Reader(path), tmp_path / "index.db")
+    index = Index(JournalReader(path), tmp_path / "index.db")
     index.advance()
     assert index.health() == WELL
     assert [d.bot for d in index.denials()] == [row.body["decision"]["bot"] for row in rows_of(path)][::-1]
@@ -400,7 +426,7 @@ def test_hostile_texts_are_kept_as_texts(tmp_path: Path) -> None:
 def test_where_no_file_can_be_kept_it_is_in_memory(journal: Path, tmp_path: Path) -> None:
     """A service without a home directory still answers, and says so."""
     (tmp_path / "file").write_text("in the way")
-    index = Index(Reader(journal), tmp_path / "file" / "sub" / "index.db")
+    index = Index(JournalReader(journal), tmp_path / "file" / "sub" / "index.db")
     while index.advance():
         pass
     assert sum(t.decisions for t in index.totals()) == DECISIONS
@@ -413,7 +439,7 @@ def test_its_file_is_the_users_own(journal: Path, monkeypatch: pytest.MonkeyPatc
     link = tmp_path / "link.db"
     link.symlink_to(journal)
     for path in (journal, link):
-        Index(Reader(path)).advance()
+        Index(JournalReader(path)).advance()
     (made,) = (tmp_path / "cache" / "policykit").glob("index-*.db")
     assert made.stat().st_mode & 0o777 == 0o600
     assert made.parent.stat().st_mode & 0o777 == 0o700
