@@ -74,7 +74,7 @@ def _halts() -> dashboard.AnnotationQuery:
         .datasource(PROMETHEUS)
         .enable(True)
         .icon_color(BAD)
-        .expr(f"{series(names.M_KILL)} == 1")
+        .expr(f"max by ({prometheus_label(names.SCOPE_NAME)}) ({series(names.M_KILL)}) == 1")
     )
 
 

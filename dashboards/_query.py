@@ -69,6 +69,11 @@ def worst(metric: str, *attributes: str, where: Mapping[str, str] | None = None)
     return f"max {by(metric, *attributes)} ({series(metric, where)})"
 
 
+def least(metric: str, *attributes: str) -> str:
+    """Return the smallest value of a gauge for each of `attributes`: of two limits the one that binds."""
+    return f"min {by(metric, *attributes)} ({series(metric)})"
+
+
 def quantile(share: float, metric: str, *attributes: str, where: Mapping[str, str] | None = None) -> str:
     """Return a quantile of a histogram."""
     labels = ", ".join(["le", *(prometheus_label(each) for each in attributes)])

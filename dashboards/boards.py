@@ -7,11 +7,11 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import denials, keys, latency, overview
+from dashboards import denials, keys, latency, overview, risk
 from dashboards._board import build
 
 FOLDER: Final = Path(__file__).resolve().parent / "grafana"
-BOARDS: Final = (overview.BOARD, denials.BOARD, keys.BOARD, latency.BOARD)
+BOARDS: Final = (overview.BOARD, denials.BOARD, risk.BOARD, keys.BOARD, latency.BOARD)
 
 
 def files() -> dict[str, str]:

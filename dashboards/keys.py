@@ -6,11 +6,44 @@ from typing import Final
 
 from dashboards import traceql
 from dashboards._board import Board, Row
-from dashboards._panels import BAD, figure, lines, spans, to_order
-from dashboards._query import Query, legend, worst
+from dashboards._panels import BAD, WARN, bars, figure, lines, rows, spans, to_order
+from dashboards._query import Query, least, legend, worst
 from policykit.telemetry import names
 
 WHERE: Final = (names.EXCHANGE, names.ACCOUNT)
+KEY: Final = (*WHERE, names.KEY)
+AGE: Final = worst(names.M_KEY_AGE, *KEY)
+KEYS: Final = Row(
+    "Keys and lint",
+    (
+        bars(
+            "Keys: life that is used",
+            "Age of each key as a part of its time until rotation. A key of unknown age is not shown.",
+            Query(
+                f"{AGE} / ({AGE} + {least(names.M_KEY_REMAINING, *KEY)})",
+                legend(*KEY),
+            ),
+            steps=((0.8, WARN), (1.0, BAD)),
+            width=8,
+        ),
+        lines(
+            "Keys: time until rotation",
+            "Below 0: overdue. `policykit keys` lists them.",
+            Query(least(names.M_KEY_REMAINING, *KEY), legend(*KEY)),
+            unit="s",
+            width=8,
+            signed=True,
+        ),
+        rows(
+            "Findings of the last lint",
+            "Of the last `policykit lint --live` with this store; `policykit explain RULE` says what to do.",
+            Query(worst(names.M_LINT, names.POLICY_ID, names.SEVERITY, names.RULE)),
+            {names.POLICY_ID: "Policy", names.SEVERITY: "Severity", names.RULE: "Rule"},
+            value="Findings",
+            width=8,
+        ),
+    ),
+)
 DRIFT: Final = Row(
     "Reconciliation",
     (
@@ -57,7 +90,7 @@ CONNECTION: Final = Row(
         lines(
             "Clock ahead of the exchange",
             "Local clock minus the exchange's. Orders are refused past the policy's clock.max_skew.",
-            Query(worst(names.M_SKEW, names.EXCHANGE), legend(names.EXCHANGE)),
+            Query(worst(names.M_SKEW, *WHERE), legend(*WHERE)),
             unit="s",
             signed=True,
         ),
@@ -67,5 +100,5 @@ BOARD: Final = Board(
     "keys-and-drift",
     "keys and drift",
     "What decays: keys against their rotation, findings of the last lint, the account against the journal.",
-    (DRIFT, CONNECTION),
+    (KEYS, DRIFT, CONNECTION),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards import traceql
+from dashboards import overview, traceql
 from dashboards._board import Board, Row
-from dashboards._panels import figure, lines, spans, to_order
+from dashboards._panels import BAD, WARN, figure, lines, spans, to_order
 from dashboards._query import Query, each, legend, series, worst
 from policykit.telemetry import names
 
@@ -42,22 +42,22 @@ HEALTH: Final = Row(
             "Spans and events dropped in this range",
             "Dropped because a queue was full. The journal has them: policykit journal export --otlp.",
             Query(f"sum(increase({series(names.M_DROPPED)}[$__range]))"),
-            steps=((1, "orange"),),
+            steps=((1, WARN),),
             width=6,
         ),
         figure(
             "Lost to errors in telemetry in this range",
             "Spans and events that an error in telemetry lost; no decision is touched by it.",
             Query(f"sum(increase({series(names.M_FAILURES)}[$__range]))"),
-            steps=((1, "orange"),),
+            steps=((1, WARN),),
             width=6,
         ),
         figure(
             "Guards: silent for",
             "Time since each bot's guard last ran its maintenance.",
-            Query(f"time() - {worst(names.M_HEARTBEAT, names.BOT)}", legend(names.BOT)),
+            Query(f"time() - {worst(names.M_HEARTBEAT, *overview.GUARD)}", legend(*overview.GUARD)),
             unit="s",
-            steps=((60, "red"),),
+            steps=((overview.SILENT_S, BAD),),
             width=12,
         ),
     ),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards import traceql
+from dashboards import risk, traceql
 from dashboards._board import Board, Row
-from dashboards._panels import BAD, CALM, FULL, WARN, figure, lines, rows, spans, to_order, to_traces
-from dashboards._query import Query, grown, legend, per_minute, series, worst
+from dashboards._panels import BAD, CALM, FULL, WARN, bars, figure, lines, rows, spans, to_order, to_traces
+from dashboards._query import Query, grown, least, legend, per_minute, series, worst
 from policykit.telemetry import names
 
 #: A guard's maintenance runs every few seconds; `policykit status --check` takes a minute's silence for a dead bot.
 SILENT_S: Final = 60
+GUARD: Final = (names.ACCOUNT, names.BOT)
 DENIED: Final = {names.OUTCOME: "deny", names.MODE: "enforce"}
 
 STATE: Final = Row(
@@ -21,14 +22,14 @@ STATE: Final = Row(
             "Trading",
             "HALTED or REDUCING while any scope is; ACTIVE needs a policy in force, else it is unknown. "
             "`policykit status` says who halted it and why, `policykit resume` lifts it.",
-            Query(f"max({series(names.M_KILL)} or 0 * {series(names.M_POLICY)})"),
+            Query(f"max({series(names.M_KILL, {names.DRILL: '!=true'})} or 0 * {series(names.M_POLICY)})"),
             steps=((1, BAD),),
             words={"0": "ACTIVE", "1": "HALTED or REDUCING"},
         ),
         figure(
             "Guards: silent for",
             "Time since each bot's guard last ran its maintenance; that of a dead bot grows.",
-            Query(f"time() - {worst(names.M_HEARTBEAT, names.BOT)}", legend(names.BOT)),
+            Query(f"time() - {worst(names.M_HEARTBEAT, *GUARD)}", legend(*GUARD)),
             unit="s",
             width=8,
             steps=((SILENT_S, BAD),),
@@ -67,7 +68,7 @@ POLICIES: Final = Row(
         lines(
             "Halts by scope",
             "1 while a scope is halted or reducing.",
-            Query(worst(names.M_KILL, names.SCOPE_NAME), legend(names.SCOPE_NAME)),
+            Query(worst(names.M_KILL, names.SCOPE_NAME, names.DRILL), legend(names.SCOPE_NAME)),
             most=1,
         ),
     ),
@@ -93,6 +94,35 @@ DECISIONS: Final = Row(
         ),
     ),
 )
+LIMITS: Final = Row(
+    "How close the limits are",
+    (
+        bars(
+            "Loss: used part of each limit",
+            "Of the limits on losses; budgets and risk draws it with a forecast.",
+            Query(
+                f"{worst(names.M_LOSS_USAGE, *risk.LOSS)} / {least(names.M_LOSS_LIMIT, *risk.LOSS)}",
+                legend(*risk.CHECK),
+            ),
+            steps=risk.STEPS,
+            width=8,
+        ),
+        bars(
+            "Rate budgets: used",
+            "Of what entries may use of each budget.",
+            Query(worst(names.M_BUDGET_UTILIZATION, *risk.BUDGET), legend(*risk.BUDGET)),
+            steps=risk.STEPS,
+            width=8,
+        ),
+        bars(
+            "Positions and exposure: used",
+            "Used part of each cap, of the position with the least room.",
+            Query(worst(names.M_POSITION, *risk.CHECK), legend(*risk.CHECK)),
+            steps=risk.STEPS,
+            width=8,
+        ),
+    ),
+)
 LATEST: Final = Row(
     "Latest denials",
     (
@@ -109,5 +139,5 @@ BOARD: Final = Board(
     "overview",
     "overview",
     "Is trading on, under which policy, what is denied, how close are the limits.",
-    (STATE, POLICIES, DECISIONS, LATEST),
+    (STATE, LIMITS, DECISIONS, POLICIES, LATEST),
 )
