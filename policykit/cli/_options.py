@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
@@ -79,10 +79,7 @@ def output_option(function: F) -> F:
 
 
 def write_output(text: str, output: Path | None = None) -> None:
-    """Write to the file, whole or not at all, or to standard output; a file that cannot be written is a wrong call.
-
-    A link is followed; what is no regular file (/dev/null, a pipe) is written to, never replaced.
-    """
+    """Write to the file, whole or not at all, or to standard output; a file that cannot be written is a wrong call."""
     if not text.endswith("\n"):
         text += "\n"
     if output is None:
@@ -95,21 +92,33 @@ def write_output(text: str, output: Path | None = None) -> None:
                 f"standard output: cannot be written ({error.strerror}); a place with room is needed; give --output"
             ) from None
         return
+    with whole(output) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole(output: Path) -> Iterator[Path]:
+    """Give the path to write to: it becomes the file at the end, so that nobody ever finds half of it there.
+
+    A link is followed; what is no regular file (/dev/null, a pipe) is written to, never replaced.
+    """
     beside: Path | None = None
     try:
         target = output.resolve()
         if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+            yield target
             return
         beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-        beside.write_text(text, encoding="utf-8")
+        yield beside
         beside.replace(target)
     except OSError as error:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
         raise click.ClickException(
             f"{output}: cannot be written ({error.strerror}); a writable place is needed; give another --output"
         ) from None
+    finally:
+        if beside is not None:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 def progress(what: str, items: str) -> Callable[[int, int], None]:

@@ -7,25 +7,16 @@ import shutil
 import sys
 import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from policykit.cli._export import export
+from policykit.cli._journal import damage_said, named, outcome_option, store_option
 from policykit.cli._options import Exit, example, format_option, leave
-
-if TYPE_CHECKING:
-    from policykit.store.reader import JournalReader
 
 #: How often `--follow` looks for new rows, seconds.
 POLL_S = 0.5
-OUTCOMES = ("allow", "deny", "acknowledged", "rejected", "unknown", "found", "absent", "expired", "not_sent", "settled")
-
-store_option = click.option(
-    "--store",
-    "uri",
-    metavar="URI",
-    help="Which store (default: POLICYKIT_STORE, else the one in the user's state directory).",
-)
 
 
 @click.group(name="journal", epilog=example("policykit journal tail --follow\npolicykit journal show 01JD3V7K2M"))
@@ -39,7 +30,7 @@ def command() -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on with each new row, until interrupted.")
 @click.option("--bot", help="Only this bot.")
 @click.option("--symbol", help="Only this symbol (BTC/USDT).")
-@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only decisions, or outcomes of sends, of this kind.")
+@outcome_option
 @click.option("--all", "everything", is_flag=True, help="Also rows that only keep facts and permits fresh.")
 @format_option()
 def tail(
@@ -54,20 +45,21 @@ def tail(
     output_format: str,
 ) -> None:
     """Show the newest rows, one a line (JSON: one object a line); times are UTC."""
+    from policykit.store import open_journal
     from policykit.store.reader import JournalDamaged
     from policykit.telemetry import tail as views
 
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     view = views.Tail if output_format == "text" else views.JsonTail
     chosen = view(bot=bot, symbol=symbol, outcome=outcome, quiet=not everything, width=columns)
-    with closing(_opened(uri)) as journal:
+    with closing(open_journal(uri)) as journal:
         shown, newest = views.recent(journal, chosen, lines)
         for line in shown:
             click.echo(line)
         with suppress(JournalDamaged):  # said behind what could be read
             for line in views.follow(journal, chosen, newest, _wait if follow else _no_wait):
                 click.echo(line)
-        _damage_said(journal)
+        damage_said(journal)
 
 
 @command.command(epilog=example("policykit journal show 01JD3V7K2M0000000000000001"))
@@ -80,13 +72,14 @@ def show(ident: str, uri: str | None, output_format: str) -> None:
     ID is a decision's id, a client order id or the exchange's order id; the beginning or the end of it will do.
     """
     from policykit.redact import scrub
+    from policykit.store import open_journal
     from policykit.telemetry import timeline
 
-    with closing(_opened(uri)) as journal:
+    with closing(open_journal(uri)) as journal:
         found = timeline.find(journal, ident)
     if found is None:
-        click.echo(f"{ident}: not in the journal of {_named(uri)}; policykit journal tail lists the newest", err=True)
-        _damage_said(journal)
+        click.echo(f"{ident}: not in the journal of {named(uri)}; policykit journal tail lists the newest", err=True)
+        damage_said(journal)
         leave(Exit.NO)
     elif isinstance(found, timeline.Ambiguous):
         click.echo(f"{ident}: fits {found.total} orders; give more of the id, or its end. The newest:", err=True)
@@ -96,7 +89,7 @@ def show(ident: str, uri: str | None, output_format: str) -> None:
     else:
         text = timeline.render(found) if output_format == "text" else scrub(json.dumps(found.to_dict(), indent=2))
         click.echo(text)
-        _damage_said(journal)
+        damage_said(journal)
 
 
 @command.command(epilog=example("policykit journal verify --store sqlite:///var/lib/policykit/store.db"))
@@ -107,34 +100,17 @@ def verify(uri: str | None, output_format: str) -> None:
 
     What the chain cannot show is a journal whose newest rows were cut off: compare the newest row with one you know.
     """
+    from policykit.store import open_journal
     from policykit.store.verify import verify_file
     from policykit.telemetry import words
 
-    with closing(_opened(uri)) as journal:
+    with closing(open_journal(uri)) as journal:
         rows, problem = verify_file(journal.path)
         head = None if problem is not None else journal.newest()
-    said = words.verdict(_named(uri), rows, problem, head)
+    said = words.verdict(named(uri), rows, problem, head)
     click.echo(json.dumps(said, indent=2) if output_format == "json" else words.verdict_text(said))
     if problem is not None:
         leave(Exit.NO)
-
-
-@command.command(epilog=example("policykit journal export --otlp http://127.0.0.1:4318 --follow"))
-@store_option
-@click.option("--otlp", metavar="URL", required=True, help="Send spans to this OpenTelemetry collector (OTLP/HTTP).")
-@click.option("-f", "--follow", is_flag=True, help="With --otlp: go on with each new row, until interrupted.")
-@click.option("--from", "start", metavar="SEQ", type=click.IntRange(1), help="With --otlp: from this row on.")
-@click.option("--cursor", metavar="FILE", help="With --otlp: where it is kept up to which row the collector has all.")
-def export(uri: str | None, otlp: str, *, follow: bool, start: int | None, cursor: str | None) -> None:
-    """Send every span of the journal to a collector, at least once; a restart goes on where the collector has all.
-
-    The journal is read as a file, so a bot that is dead, or has no exporter, is no hindrance. A span that is sent twice
-    has the same ids. Headers (a token) come from OTEL_EXPORTER_OTLP_HEADERS.
-    """
-    from policykit.cli._otlp import export as send
-
-    with closing(_opened(uri)) as journal:
-        send(journal, otlp, follow=follow, start=start, cursor=cursor)
 
 
 @command.command(epilog=example("policykit journal backup store-2026-11-21.db"))
@@ -146,14 +122,14 @@ def backup(file: str, uri: str | None) -> None:
     FILE must be new. A store that is restored from it refuses increases until `policykit resume --scope all`: it knows
     nothing of what was granted since.
     """
-    from policykit.store import open_store
+    from policykit.store import open_journal, open_store
     from policykit.store.verify import verify_file
 
-    with closing(_opened(uri)):
+    with closing(open_journal(uri)):
         store: Any = open_store(uri)
     try:
         if not hasattr(store, "backup"):
-            click.echo(f"{_named(uri)}: has no file; a sqlite or valkey store may be", err=True)
+            click.echo(f"{named(uri)}: has no file; a sqlite or valkey store may be", err=True)
             leave(Exit.CALL)
         store.backup(file)
     except OSError as error:
@@ -176,24 +152,4 @@ def _wait() -> bool:
     return True
 
 
-def _named(uri: str | None) -> str:
-    from policykit.redact import scrub
-    from policykit.store import default_uri
-
-    return scrub(uri or default_uri())
-
-
-def _opened(uri: str | None) -> JournalReader:
-    """Open the journal; reading makes no store."""
-    from policykit.store import open_journal
-
-    return open_journal(uri)
-
-
-def _damage_said(journal: JournalReader) -> None:
-    """Say behind what was shown where the journal is damaged, if that was met; exit 1 then."""
-    from policykit.redact import scrub
-
-    if journal.damage is not None:
-        click.echo(f"policykit: {scrub(str(journal.damage))}", err=True)
-        leave(Exit.NO)
+command.add_command(export)

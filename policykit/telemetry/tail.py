@@ -42,6 +42,28 @@ def every(store: Rows, after: int = 0) -> Iterator[Row]:
             return
 
 
+class Orders:
+    """What rows are about: later rows of an order name its intent, and the decision alone says bot and symbol."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def about(self, row: Row) -> dict[str, Any]:
+        """Return bot, account, order and ids of what a row is about; of a row of no known order {}."""
+        if row.kind != "decision":
+            return self._known.get(str(row.body.get("intent", "")), {})
+        decision = row.body.get("decision", {})
+        about = {"bot": decision.get("bot", ""), **decision.get("order", {}), "action": decision.get("action", "")}
+        about["decision"] = decision.get("id", "")
+        intent = row.body.get("intent")
+        if intent is not None:
+            about.update(client_order_id=intent["client_order_id"], account=intent["account"])
+            if len(self._known) >= MAX_REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[intent["id"]] = about
+        return about
+
+
 @dataclass
 class Tail:
     """One line a row. Filters: a bot, a symbol, an outcome (allow, deny, or a state: unknown, rejected, ...)."""
@@ -52,12 +74,12 @@ class Tail:
     quiet: bool = True
     #: Columns; a longer line is cut; 0: never.
     width: int = 0
-    _orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _orders: Orders = field(default_factory=Orders)
     _found: dict[str, list[Any]] = field(default_factory=dict)
 
     def take(self, row: Row) -> str | None:
         """Return the row's line, or None when a filter leaves it out."""
-        about = self._about(row)
+        about = self._orders.about(row)
         if not self.wants(row, about):
             return None
         what, rest = _WORDS[row.kind](row.body, about) if row.kind in _WORDS else (row.kind, _other(row.body))
@@ -85,27 +107,13 @@ class Tail:
         self._found[account] = found
         return found != before or "by" in compared
 
-    def _about(self, row: Row) -> dict[str, Any]:
-        """Return bot, order and id of what a row is about, {} when it is about no order."""
-        if row.kind == "decision":
-            decision = row.body.get("decision", {})
-            about = {"bot": decision.get("bot", ""), **decision.get("order", {}), "action": decision.get("action", "")}
-            intent = row.body.get("intent")
-            if intent is not None:
-                about["client_order_id"] = intent["client_order_id"]
-                if len(self._orders) >= MAX_REMEMBERED:
-                    del self._orders[next(iter(self._orders))]
-                self._orders[intent["id"]] = about
-            return about
-        return self._orders.get(str(row.body.get("intent", "")), {})
-
 
 class JsonTail(Tail):
     """One JSON object a row; the same filters."""
 
     def take(self, row: Row) -> str | None:
         """Return the row as JSON, or None when a filter leaves it out."""
-        if not self.wants(row, self._about(row)):
+        if not self.wants(row, self._orders.about(row)):
             return None
         return scrub(json.dumps({"seq": row.seq, "at": iso(row.at_ms), "kind": row.kind, "body": row.body}))
 

@@ -129,7 +129,7 @@ def test_orders_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -
     view = Tail()
     for row in every(store):
         view.take(row)
-    assert list(view._orders) == ["A002", "A003"]
+    assert list(view._orders._known) == ["A002", "A003"]
 
 
 def test_a_comparison_is_a_line_when_it_found_something_else(empty: Writable) -> None:
