@@ -136,12 +136,13 @@ class Desk:
         return done.stdout + done.stderr
 
     def befall(self) -> None:
-        """Halt two scopes and resume one; let the price fall, a stranger trade, and the exchange ban the address."""
+        """Halt two scopes and resume one, lint; the price falls, a stranger trades, the exchange bans the address."""
         for scope in ("symbol:ETH/USDT", "bot:nobody"):
             self.command("kill", "--scope", scope, "--by", "desk-head", "--why", "verify")
         self.command(
             "resume", "--scope", "symbol:ETH/USDT", "--by", "desk-head", "--why", "verify", "--policy", str(self.policy)
         )
+        self.command("lint", "--live", str(self.policy), "--endpoint", self.sim.url)
         stranger = self.sim.client()
         ask = stranger.fetch_ticker("ETH/USDT")["ask"]
         stranger.create_order("ETH/USDT", "limit", "buy", 0.5, ask * 1.01)

@@ -26,7 +26,7 @@ class Attribute(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A metric; `unit` is UCUM."""
+    """A metric; `unit` is UCUM. A share is `{share}`: of `1` a Collector makes `_ratio`, the SDK's exporter nothing."""
 
     name: str
     instrument: Instrument
@@ -251,7 +251,7 @@ METRICS: Final = (
     Metric(
         M_BUDGET_UTILIZATION,
         "gauge",
-        "1",
+        "{share}",
         _BUDGET,
         "the part of a rate budget that is used, of what entries may use; over 1 while exits use their reserve",
     ),
@@ -268,7 +268,7 @@ METRICS: Final = (
     Metric(
         M_POSITION,
         "gauge",
-        "1",
+        "{share}",
         (EXCHANGE, ACCOUNT, POLICY_ID, CHECK_ID),
         "the used part of a limit on positions or exposure: of the position with the least room",
     ),
