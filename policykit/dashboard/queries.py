@@ -204,6 +204,12 @@ class Queries:
         seqs = self._ask(partial(page.find, "decided", "seq", "denied", check_id=check, symbol=symbol, bot=bot))
         return list(_told(self._look_up(seq for (seq,) in seqs), _denial))
 
+    def newer_denial(self, seq: int) -> str | None:
+        """Return the id of the next denial after a row; None for the newest."""
+        after = "SELECT ident FROM decided WHERE denied AND seq > ? ORDER BY seq LIMIT 1"
+        found = self._ask(lambda db: db.execute(after, (seq,)).fetchone())
+        return None if found is None else str(found[0])
+
     def orders(
         self,
         since_ms: int = 0,
