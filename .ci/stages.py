@@ -79,6 +79,7 @@ VERIFY = (
     (Stage("two versions, one store", tool("python", ".ci/verify/versions.py")), ("git",)),
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),
     (Stage("freqtrade's handlers", tool("python", ".ci/verify/handlers.py")), ()),
+    (Stage("TraceQL", tool("python", ".ci/verify/traceql.py"), (("PYTHONPATH", str(TOP)),)), ("node", "npm")),
     (Stage("Grafana's queries", tool("python", ".ci/verify/grafana.py")), ("prometheus", "promtool")),
 )
 #: What has no stage yet.

@@ -203,4 +203,4 @@ def to_traces(title: str, traceql: str) -> dashboard.DashboardLink:
 
 def to_order() -> str:
     """Return the address of an order on the local page; the cell's own value is the decision's id."""
-    return "${page}/orders/${__value.raw}"
+    return "${page}/order/${__value.raw}"

@@ -158,9 +158,15 @@ def rules(folder: Path) -> str:
     made = [{"record": f"panel:n{number}:x", "expr": panel.expr} for number, panel in enumerate(panels())]
     path = folder / "rules.json"
     path.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": made}]}), encoding="utf-8")
-    done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False)
-    print(f"grafana: promtool: {len(made)} expressions checked: {'yes' if done.returncode == 0 else 'NO'}")
-    return "" if done.returncode == 0 else done.stdout + done.stderr
+    said = ""
+    for what, command in (
+        (f"{len(made)} expressions", ("rules", str(path))),
+        ("dashboards/prometheus.yaml", ("config", str(DASHBOARDS.parent / "prometheus.yaml"))),
+    ):
+        done = subprocess.run(["promtool", "check", *command], capture_output=True, text=True, check=False)
+        print(f"grafana: promtool checks {what}: {'yes' if done.returncode == 0 else 'NO'}", flush=True)
+        said += "" if done.returncode == 0 else done.stdout + done.stderr
+    return said
 
 
 def found(prometheus: Prometheus) -> int:

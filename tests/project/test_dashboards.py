@@ -61,6 +61,12 @@ def test_every_attribute_of_a_traceql_query_is_sent(query: str) -> None:
     assert [each for each in asked if each not in known] == []
 
 
+def test_the_page_asks_the_recipes() -> None:
+    """docs/dashboards.md has each recipe of `dashboards.traceql` under its question, and no other query."""
+    page = (TOP / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    assert re.findall(r"\n([^\n]+)\n\n```traceql\n(.*?)\n```", page, re.DOTALL) == list(traceql.RECIPES.items())
+
+
 def test_a_panel_cannot_name_what_is_not_sent() -> None:
     """The control: a metric or a label that is not in names.py is refused where the query is written."""
     with pytest.raises(KeyError, match=r"policykit\.decisons"):
