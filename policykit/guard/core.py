@@ -122,6 +122,8 @@ class Guard(Deciding):
         #: Whether the policy asks for a dead man's switch.
         self.switched = policy.model.dead_man_switch is not None
         self.streams = Streams(self)
+        #: Whether the maintenance loop runs, so that silence is a fault.
+        self.looping = False
         self._maintenance: Any = None
         #: The client of `place`; maintenance has another, since a sync client is not for two threads at once.
         self._placing: Any = None

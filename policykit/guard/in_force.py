@@ -50,6 +50,8 @@ class InForce:
         self.own = guard.policy
         self._mark = _mark(self.own)
         self._others: dict[str, str] = {}
+        #: Why what the file says now is not in force; empty: it is.
+        self.refused = ""
 
     def refresh(self) -> None:
         """Read the file again if it was written, and take in the versions that other live guards have now."""
@@ -70,6 +72,7 @@ class InForce:
             return self._refused(str(error))
         except PolicykitError as error:
             return self._refused(str(error))
+        self.refused = ""
         if new.version == old.version:
             self.own = new
             self._mark = _mark(new)
@@ -91,6 +94,7 @@ class InForce:
     def _refused(self, why: str, looser: tuple[str, ...] = (), tighter: tuple[str, ...] = ()) -> Reloaded:
         old = self.own
         message = f"{old.file}: what was written is not taken, and {old.name} {old.version} stays in force: {why}"
+        self.refused = message
         said = {"name": old.name, "version": old.version, "why": why, "looser": list(looser), "tighter": list(tighter)}
         self.guard.store.event("policy.refused", said, self.guard.now())
         return Reloaded(False, message, looser, tighter)
@@ -128,7 +132,8 @@ class InForce:
         text = json.dumps(said, separators=(",", ":"))
         who = (guard.bot, guard.host, os.getpid(), guard.account)
         at, to = guard.now(), guard.endpoint or ""
-        return GuardInfo(*who, own.name, own.version, file, guard.mode, at, text, to, guard.key)
+        what = (own.name, own.version, file, guard.mode)
+        return GuardInfo(*who, *what, at, text, to, guard.key, guard.looping)
 
 
 def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:

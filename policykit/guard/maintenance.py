@@ -30,6 +30,7 @@ from policykit.guard.own import asking
 from policykit.guard.pricing import contract_sizes, needs_quotes, prices, settings
 from policykit.guard.reconcile import Reconciler
 from policykit.guard.transfers import Transfers
+from policykit.guard.watching import Watching
 from policykit.guard.worth import debt_of, equity_of
 from policykit.orders.cancels import DOUBTS, doubt_ends
 from policykit.orders.intent import Intent, Outcome
@@ -75,9 +76,12 @@ class Maintenance:
         self._complaint = ""
         #: Why what is borrowed could not be read, when that was logged last.
         self._unread = ""
+        self._watching = Watching(guard)
 
     def start(self) -> None:
         """Repeat rounds on a thread; with a simulated clock rounds are the caller's, since waiting would move time."""
+        self.guard.looping = True
+        self._safely(self.guard.beat)
         if isinstance(self.guard.clock, SystemClock) and self._thread is None:
             self._stop.clear()
             self._thread = threading.Thread(target=self._loop, name="policykit-maintenance", daemon=True)
@@ -93,6 +97,10 @@ class Maintenance:
             self._safely(lambda: self.guard.dead_man.release(self._own_client()))
         with suppress(PolicykitError):  # else the next poller waits for the lease to run out
             self._lead(0)
+        self.guard.looping = False
+        with suppress(PolicykitError):  # else it counts as silent in a minute
+            self.guard.beat()
+        self._watching.close()
 
     def _tend(self) -> None:
         if self.guard.switched or self.guard.dead_man.armed:
@@ -115,6 +123,7 @@ class Maintenance:
     def round(self) -> None:
         """Ask and take in, once. What fails is logged and leaves facts to grow old, which denies increases."""
         self._safely(self._round)
+        self._watching.round()
 
     def _safely(self, work: Callable[[], None]) -> None:
         try:

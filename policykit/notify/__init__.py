@@ -23,6 +23,9 @@ _LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 MAX_WORDS: Final = 300
 
 _lock = threading.Lock()
+#: How many messages are being sent now, and how apprise's logger was before the first of them.
+_sending = 0
+_before: tuple[int, bool, list[logging.Handler]] = (logging.NOTSET, True, [])
 
 
 class Sent(NamedTuple):
@@ -37,15 +40,33 @@ def send(address: Secret, title: str, body: str, tone: Tone) -> Sent:
 
     Takes up to some ten seconds (apprise's time-outs are 4 s to connect and 4 s to read): never on the order path.
     """
-    with _lock, quiet(), _heard() as heard:
+    heard: list[str] = []
+    with quiet(), _unlogged():
         try:
             found = _service(address)
             if isinstance(found, Sent):
                 return found
-            done = found.notify(body=body, title=title, notify_type=_TONES[tone], body_format="text")
+            done = found.notify(
+                body=body,
+                title=title,
+                notify_type=_TONES[tone],
+                body_format="text",
+                log_callback=lambda entry, _: heard.append(entry.message),
+                log_level=logging.WARNING,
+            )
         except Exception as error:  # noqa: BLE001 - a service's own bug must not reach a guard; its text may be the URL
             return Sent(False, f"{type(error).__name__} in the message service")
     return Sent(True) if done else Sent(False, scrub("; ".join(heard) or "the service took nothing")[:MAX_WORDS])
+
+
+def problem(address: Secret) -> Sent | None:
+    """Return why nothing can be sent to an address, None if it looks right; nothing is sent."""
+    with quiet(), _unlogged():
+        try:
+            found = _service(address)
+        except Exception as error:  # noqa: BLE001 - as in `send`
+            return Sent(False, f"{type(error).__name__} in the message service")
+    return found if isinstance(found, Sent) else None
 
 
 def _service(address: Secret) -> Any | Sent:
@@ -68,20 +89,21 @@ def _service(address: Secret) -> Any | Sent:
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
-    """Take what apprise says of a failure, and let its log say nothing else: at DEBUG it has addresses in it."""
-    heard: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            heard.append(record.getMessage())
-
+def _unlogged() -> Iterator[None]:
+    """Let apprise's log reach nobody meanwhile: at DEBUG it has addresses in it. What it says is asked for by call."""
+    global _sending, _before  # noqa: PLW0603 - one logger for the process
     logger = logging.getLogger("apprise")
-    before = (logger.level, logger.propagate, logger.handlers[:])
-    logger.setLevel(logging.WARNING)
-    logger.propagate, logger.handlers = False, [Listener()]
+    with _lock:
+        _sending += 1
+        if _sending == 1:
+            _before = (logger.level, logger.propagate, logger.handlers)
+            logger.setLevel(logging.WARNING)
+            logger.propagate, logger.handlers = False, []
     try:
-        yield heard
+        yield
     finally:
-        logger.level, logger.propagate, logger.handlers = before
-        logger.setLevel(before[0])
+        with _lock:
+            _sending -= 1
+            if _sending == 0:
+                logger.propagate, logger.handlers = _before[1], _before[2]
+                logger.setLevel(_before[0])

@@ -99,6 +99,8 @@ class GuardInfo(NamedTuple):
     endpoint: str = ""
     #: The key that it trades with, by its name in the policy; empty: not told.
     key: str = ""
+    #: Whether its maintenance loop runs: then silence means that it died. False again once it ended.
+    loop: bool = False
 
 
 class Store(Protocol):

@@ -232,6 +232,7 @@ M_RECONCILE_AGE: Final = "policykit.reconcile.age"
 M_SHADOW: Final = "policykit.shadow.differences"
 M_DROPPED: Final = "policykit.telemetry.dropped"
 M_FAILURES: Final = "policykit.telemetry.failures"
+M_MESSAGES_LOST: Final = "policykit.notify.lost"
 
 _BUDGET: Final = (EXCHANGE, ACCOUNT, POLICY_ID, BUDGET)
 _LOSS: Final = (EXCHANGE, ACCOUNT, POLICY_ID, CHECK_ID, CHECK_UNIT)
@@ -297,6 +298,7 @@ METRICS: Final = (
     ),
     Metric(M_DROPPED, "counter", "{item}", (), "spans and log events dropped because the queue was full"),
     Metric(M_FAILURES, "counter", "{item}", (), "spans and log events lost to an error in telemetry"),
+    Metric(M_MESSAGES_LOST, "counter", "{message}", (), "messages to people that nobody got"),
 )
 #: Upper bounds of the buckets of policykit.decision.duration, seconds: 1 us to 1 s.
 DURATION_BUCKETS: Final = (

@@ -82,6 +82,8 @@ class Telemetry:
             trace.get_tracer_provider()  # loads and sets the provider that the variable names
         self.counters.total(names.M_DROPPED, lambda: self.relay.dropped)
         self.counters.total(names.M_FAILURES, lambda: self.relay.failures)
+        self._lost: list[Callable[[], int]] = []
+        self.counters.total(names.M_MESSAGES_LOST, lambda: sum(lost() for lost in self._lost))
         provider = meter_provider or metrics.get_meter_provider()
         self.counters.read = type(provider).__module__.startswith("opentelemetry.sdk")
         self.counters.bind(provider.get_meter(names.SCOPE, self._version))
@@ -196,6 +198,10 @@ class Telemetry:
     def read(self) -> bool:
         """Tell whether somebody reads the metrics of this process."""
         return self.counters.read
+
+    def messages(self, lost: Callable[[], int]) -> None:
+        """Count the messages to people that `lost` tells nobody got."""
+        self._lost.append(lost)
 
     def flush(self) -> bool:
         """Make every span that waits; exporting is the provider's own matter."""

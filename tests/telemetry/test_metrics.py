@@ -73,6 +73,7 @@ def test_a_reader_gets_every_metric_that_has_data() -> None:
         "policykit.policy.info": [(1, in_force)],
         "policykit.telemetry.dropped": [(0, {})],
         "policykit.telemetry.failures": [(0, {})],
+        "policykit.notify.lost": [(0, {})],
     }
 
 

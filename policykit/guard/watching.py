@@ -1,0 +1,79 @@
+"""A guard's part in telling people: what only it can see, beside what everybody reads in the store."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from policykit.guard.notices import Notice, defused
+from policykit.guard.telling import Watch
+
+if TYPE_CHECKING:
+    from policykit.guard.core import Guard
+
+#: How old facts are before people are told: so many times what denies increases, and at least so much, ms.
+OLD_TIMES: Final = 6
+OLD_MS: Final = 60_000
+
+_log = logging.getLogger("policykit.notify")
+
+
+class Watching:
+    """What the maintenance of one guard calls in each round. Makes nothing, and costs nothing, without `notify:`."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._watch: Watch | None = None
+        self._complaint = ""
+
+    def round(self) -> None:
+        """Tell what is wrong; nothing is raised: messages are beside trading."""
+        guard = self._guard
+        section = guard.policy.model.notify
+        if section is None or not section.targets:
+            return
+        try:
+            if self._watch is None:
+                self._watch = Watch(guard.store, guard.now, who=guard.bot)
+                guard.telemetry.messages(self._watch.outbox.lost)
+            self._watch.round(guard.engine, own(guard), own_keys(guard))
+            self._complaint = ""
+        except Exception as error:  # noqa: BLE001 - maintenance must go on; the text is not ours
+            if type(error).__name__ != self._complaint:
+                self._complaint = type(error).__name__
+                _log.error("what is wrong with %s cannot be told: %s", guard.account, self._complaint)
+
+    def close(self) -> None:
+        """Let what waits be sent, for a few seconds at most."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+
+def own_keys(guard: Guard) -> list[str]:
+    """Return the keys of what only this guard sees."""
+    return [f"{cause}|{guard.bot}@{guard.account}" for cause in ("cannot_decide", "policy_rejected")]
+
+
+def own(guard: Guard) -> list[Notice]:
+    """Return what only this guard sees: why it denies every increase, and that it refused its policy's file."""
+    found, subject = [], f"{guard.bot}@{guard.account}"
+    why = _undecidable(guard)
+    if why:
+        found.append(Notice("cannot_decide", subject, why, "policykit doctor; policykit status"))
+    if guard.in_force.refused:
+        told = defused(guard.in_force.refused)
+        found.append(Notice("policy_rejected", subject, told, f"policykit lint {guard.in_force.own.file}"))
+    return found
+
+
+def _undecidable(guard: Guard) -> str:
+    facts, max_age = guard.facts(), guard.policy.model.account.max_age
+    if facts.store_problem is not None:
+        code, words = facts.store_problem
+        return f"{code}: {defused(words)}"
+    old_ms = max(OLD_MS, OLD_TIMES * max_age.ms) if max_age is not None else OLD_MS
+    if facts.equity is None:
+        return "the account's equity is not known: it was never read, or nothing explains it"
+    age_ms = guard.now() - facts.equity.as_of_ms
+    return f"the account was last read {age_ms // 1000} s ago" if age_ms > old_ms else ""
