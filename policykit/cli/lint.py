@@ -136,7 +136,8 @@ def command(paths: tuple[str, ...], output: Path | None, output_format: str, **a
         ended = lint(call, options)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    for line in (*ended.problems, *ended.notes):
+    notes = [*ended.notes, *_noted(call, options, ended.report)]
+    for line in (*ended.problems, *notes):
         click.echo(f"policykit: {line}", err=True)
     if ended.baseline is not None:
         write_output(ended.baseline, Path(asked["write_baseline"]))
@@ -185,6 +186,14 @@ def _asked(paths: tuple[str, ...], asked: dict[str, Any]) -> tuple[Any, Any]:
     call = Call(paths, asked["states"], take, wanted, asked["diff"], _baseline(asked), asked["write_baseline"])
     call = call._replace(signers=_signers(asked["verify_keys"]))
     return call._replace(history=_history() if asked["git_history"] else None), options
+
+
+def _noted(call: Any, options: Any, report: Any) -> list[str]:
+    """Note a whole lint of live state in the bots' store: dashboards and alerts tell of the last one."""
+    if call.take is None or options.select or options.ignore:
+        return []
+    problem = call.take.note(report.findings)
+    return [problem] if problem else []
 
 
 def _signers(files: tuple[str, ...]) -> tuple[Any, ...]:

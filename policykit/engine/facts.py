@@ -179,6 +179,8 @@ class Facts:
     banned_until_ms: Mapping[str, int] = field(default_factory=dict)
     #: False until open intents are settled or listed and positions reconciled in this store's epoch.
     recovered: bool = True
+    #: What that waits for and until when, a sentence each; the guard says it, no store does.
+    waits: tuple[str, ...] = ()
     #: What the last comparison with the exchange could not explain, and when the last one was made (UTC ms).
     drift: tuple[Drift, ...] = ()
     reconciled_ms: int | None = None

@@ -41,6 +41,7 @@ from policykit.guard.settings import (
 from policykit.guard.shadow import Shadow
 from policykit.guard.stream import Stream
 from policykit.guard.streams import Streams
+from policykit.guard.waiting import waits
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED
@@ -223,7 +224,8 @@ class Guard(Deciding):
         try:
             facts = self.store.facts(self.account, self.bot, symbol)
         except StoreUnavailable as error:
-            return Facts(store_problem=(error.code, str(error)), recovered=self.recovered and self.reconciled)
+            down = (error.code, str(error))
+            return Facts(store_problem=down, recovered=self.recovered and self.reconciled, waits=waits(self))
         # What the store says of itself comes first: a reset is mended by a person, and nothing else is until then.
         problem = facts.store_problem or self._problem or self.account_problem
         if problem is None and self.switched:
@@ -232,7 +234,9 @@ class Guard(Deciding):
         recovered = self.recovered and self.reconciled
         if recovered and problem is facts.store_problem and not streams:
             return facts
-        return replace(facts, recovered=recovered, store_problem=problem, streams=streams)
+        return replace(
+            facts, recovered=recovered, waits=() if recovered else waits(self), store_problem=problem, streams=streams
+        )
 
     # ---- life
 
@@ -252,6 +256,9 @@ class Guard(Deciding):
         fresh = type(self)(
             policy, key=self.key, store=self.store, clock=self.clock, mode=self.mode, testing=self.testing
         )
+        before, after = self.scope.stage, fresh.scope.stage
+        if after != before:
+            self.telemetry.stage_changed(policy.name, policy.version, before, after)
         for name in (
             "traits",
             "adapter",
@@ -346,6 +353,11 @@ class Guard(Deciding):
             if self._maintenance is None:
                 self._maintenance = Maintenance(self, client)
         self._maintenance.round()
+
+    @property
+    def next_round_ms(self) -> int | None:
+        """Return when the next round of maintenance is due (UTC ms); None: none is, unless somebody asks for it."""
+        return None if self._maintenance is None else self._maintenance.due_ms
 
     def reconcile(self) -> None:
         """Have the account compared with what it should have before the next increase: after a stream was blind, say.

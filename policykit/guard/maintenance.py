@@ -73,6 +73,8 @@ class Maintenance:
         guard.reconciled = section is None or section.on_start != "required"
         self._handled_ms = 0
         self._rounds = 0
+        #: When the thread's next round is due, UTC ms; None: no thread runs.
+        self.due_ms: int | None = None
         self._complaint = ""
         #: Why what is borrowed could not be read, when that was logged last.
         self._unread = ""
@@ -84,6 +86,7 @@ class Maintenance:
         self._safely(self.guard.beat)
         if isinstance(self.guard.clock, SystemClock) and self._thread is None:
             self._stop.clear()
+            self.due_ms = self.guard.now()
             self._thread = threading.Thread(target=self._loop, name="policykit-maintenance", daemon=True)
             self._thread.start()
 
@@ -92,7 +95,7 @@ class Maintenance:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=ROUND_S * 2)
-            self._thread = None
+            self._thread = self.due_ms = None
         if self.guard.dead_man.armed:
             self._safely(lambda: self.guard.dead_man.release(self._own_client()))
         with suppress(PolicykitError):  # else the next poller waits for the lease to run out
@@ -111,6 +114,7 @@ class Maintenance:
         while not self._stop.wait(min(self._every_s(), self.guard.dead_man.every_s)):
             if clock.monotonic_ms() >= due_ms:
                 due_ms = clock.monotonic_ms() + self._every_s() * 1000
+                self.due_ms = clock.now_ms() + round(self._every_s() * 1000)
                 self.round()
             else:
                 self._safely(self._tend)

@@ -18,6 +18,7 @@ from policykit.errors import PolicykitError
 from policykit.guard.living import beats
 from policykit.guard.settings import choose_key, trading
 from policykit.model import Policy
+from policykit.model.types import date_ms
 from policykit.orders.recovery import silent
 from policykit.policy import EffectivePolicy, load
 from policykit.store import GuardInfo, Store
@@ -124,9 +125,35 @@ def measure(store: Store, host: str, now_ms: int, own: Watched | None = None, *,
             samples.append(Sample(names.M_POLICY, 1, _in_force(one)))
         if counted:
             samples += _of_rooms(rooms_of(store, one.engine, now_ms, one.info.bot), one.policy)
+        samples += _of_keys(store, one.policy, now_ms)
     for account, one in accounts.items():
         samples += _of_account(store, account, one.policy, now_ms)
     return _once(samples)
+
+
+class KeyAge(NamedTuple):
+    """When a key was made (UTC ms), whether the exchange said so, and when it is to be rotated; None: no rule of it."""
+
+    key: str
+    made_ms: int
+    observed: bool
+    due_ms: int | None
+
+
+def key_ages(store: Store, policy: EffectivePolicy) -> tuple[KeyAge, ...]:
+    """Return the age of each key of a policy that is known: as the last `lint --live` read it, else as declared.
+
+    Raise StoreUnavailable.
+    """
+    read = store.lints(policy.account_key).get(policy.name, {}).get("keys", {})
+    found = []
+    for name, key in (policy.model.keys or {}).items():
+        said = key.declared.created if key.declared else None
+        made_ms = read.get(name, None if said is None else date_ms(said))
+        every = key.rotation.every if key.rotation else None
+        if made_ms is not None:
+            found.append(KeyAge(name, made_ms, name in read, None if every is None else made_ms + every.ms))
+    return tuple(found)
 
 
 def _in_force(one: Watched) -> dict[str, str]:
@@ -192,6 +219,20 @@ def _of_account(store: Store, account: str, policy: EffectivePolicy, now_ms: int
         for kind in DRIFT_KINDS:
             count = sum(drift.kind == kind for drift in facts.drift)
             samples.append(Sample(names.M_DRIFT, count, where | {names.DRIFT_KIND: kind}))
+    return samples
+
+
+def _of_keys(store: Store, policy: EffectivePolicy, now_ms: int) -> list[Sample]:
+    samples = []
+    for age in key_ages(store, policy):
+        labels = _where(policy) | {names.KEY: age.key}
+        samples.append(Sample(names.M_KEY_AGE, (now_ms - age.made_ms) / 1000, labels))
+        if age.due_ms is not None:
+            samples.append(Sample(names.M_KEY_REMAINING, (age.due_ms - now_ms) / 1000, labels))
+    found = store.lints(policy.account_key).get(policy.name, {}).get("findings", ())
+    for severity, rule, count in found:
+        labels = {names.POLICY_ID: policy.name, names.SEVERITY: severity, names.RULE: rule}
+        samples.append(Sample(names.M_LINT, count, labels))
     return samples
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from policykit.clock import iso
 from policykit.lint.state import State
+from policykit.rules.base import iso_ms
 
 if TYPE_CHECKING:
     from policykit.exchanges.session import Session
+    from policykit.finding import Finding
     from policykit.policy import EffectivePolicy
 
 #: Told how many of how many policies were read.
@@ -37,6 +40,7 @@ class Taker:
         self._announce = announce
         self._progress = progress
         self._taken: dict[str, tuple[State, tuple[str, ...]]] = {}
+        self._policies: dict[str, EffectivePolicy] = {}
 
     def __call__(self, policy: EffectivePolicy) -> tuple[State, tuple[str, ...]]:
         """Return the live state of a policy, and in a line each what could not be read."""
@@ -67,12 +71,31 @@ class Taker:
             if store is not None:
                 store.close()
 
+    def note(self, findings: Sequence[Finding]) -> str:
+        """Write what was found of each policy into its bots' store, if there is one; return why that cannot be."""
+        from policykit.errors import StoreUnavailable
+        from policykit.exchanges.budget import running_store
+
+        store, problem = running_store() if self._policies else (None, "")
+        if store is None:
+            return f"what was found is not noted: {problem}" if problem else ""
+        try:
+            for policy in self._policies.values():
+                found = _noted(policy, self._taken[policy.file][0], findings, self._now_ms)
+                store.linted(policy.account_key, found, self._now_ms)
+        except StoreUnavailable as error:
+            return f"what was found is not noted in the bots' store: {error}"
+        finally:
+            store.close()
+        return ""
+
     def _take(self, session: Session, policies: Sequence[EffectivePolicy]) -> None:
         from policykit.errors import ExchangeUnavailable
         from policykit.exchanges import snapshot as live
         from policykit.snapshot import Snapshot
 
         done = _Count(len(policies), self._progress)
+        self._policies |= {policy.file: policy for policy in policies if policy.model.exchange}
         for policy, taken in zip(policies, live.take_all(session, policies, done), strict=True):
             if isinstance(taken, ExchangeUnavailable):
                 message = str(taken).removeprefix(f"{policy.place('exchange')}: ")
@@ -98,6 +121,24 @@ class _Count:
             self._done += 1
             if self._progress is not None:
                 self._progress(self._done, self._of)
+
+
+def _noted(policy: EffectivePolicy, state: State, findings: Sequence[Finding], now_ms: int) -> dict[str, Any]:
+    """Return what the store keeps of a lint: how many findings of each severity and rule; when each key was made.
+
+    What could not be observed has the severity `unknown`; what is waived or was there before is not counted.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        if finding.primary.file in policy.files and finding.status in ("open", "unknown"):
+            found[(finding.severity if finding.status == "open" else "unknown", finding.rule)] += 1
+    made = {key.name: iso_ms(key.created_at) for key in state.snapshot.keys}
+    return {
+        "policy": policy.name,
+        "version": policy.version,
+        "findings": [[severity, rule, count] for (severity, rule), count in sorted(found.items())],
+        "keys": {name: at_ms for name, at_ms in made.items() if at_ms is not None and at_ms <= now_ms},
+    }
 
 
 def taker(

@@ -19,6 +19,8 @@ from policykit.store.trades import Trades
 _MINUTE_MS: Final = 60_000
 #: So many minutes of marks are kept: an hour, wherever in a minute it starts.
 MOVES: Final = 61
+#: What lint found is kept of so many policies of one account.
+MAX_LINTS: Final = 100
 
 
 class LivePositions(Mapping[str, Position]):
@@ -75,6 +77,8 @@ class AccountState:
         self.bans: dict[str, int] = {}
         #: The last comparison with the exchange, as it stands in its row; empty: there was none.
         self.reconciled: dict[str, Any] = {}
+        #: What the last `lint --live` of each policy found, as it stands in its row, by the policy's name.
+        self.lints: dict[str, dict[str, Any]] = {}
 
     def position(self, key: str) -> PositionState:
         """Return a position, flat if nothing is known of it."""
@@ -144,6 +148,11 @@ class AccountState:
             state.claim(old[1] - new[1], buy=False)
             self.counted(key, state)
         self.reconciled = compared
+
+    def lint(self, found: dict[str, Any]) -> None:
+        """Keep what lint found of a policy until it is linted again; of MAX_LINTS policies, those linted last."""
+        others = [(name, old) for name, old in self.lints.items() if name != found["policy"]]
+        self.lints = dict((*others, (found["policy"], found))[-MAX_LINTS:])
 
     def prove(self, host: str, key: str, at_ms: int) -> None:
         """Remember that a key was proved to work from a host."""
@@ -236,6 +245,7 @@ class AccountState:
             "skew_ms": self.skew_ms,
             "bans": dict(self.bans),
             "reconciled": self.reconciled,
+            "lints": self.lints,
         }
 
     def load(self, data: dict[str, Any]) -> None:
@@ -274,6 +284,7 @@ class AccountState:
             self.entries.load(entries)
         self.address_proofs = dict(data.get("address_proofs", {}))
         self.reconciled = data.get("reconciled", {})
+        self.lints = data.get("lints", {})
 
 
 def _newer(seen: Observation, fact: Fact | Setting | None) -> bool:

@@ -209,6 +209,14 @@ class LedgerStore(ABC):
     def prove(self, proof: Mapping[str, Any], now_ms: int) -> int:
         return self._written("address.proof", dict(proof), now_ms)
 
+    def linted(self, account: str, found: Mapping[str, Any], now_ms: int) -> int:
+        return self._written("lint", {**found, "account": account}, now_ms)
+
+    def lints(self, account: str) -> Mapping[str, Mapping[str, Any]]:
+        with self._lock:
+            state = self._current().accounts.get(account)
+            return {} if state is None else dict(state.lints)
+
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
         if Ledger.changes(kind):
             raise ValueError(f'an event is of the kind "{kind}"; that is a change of state, which has its own method')

@@ -213,6 +213,14 @@ class Store(Protocol):
         """Write that a key works from a host's address: exchange, environment, endpoint, account, key, host."""
         ...
 
+    def linted(self, account: str, found: Mapping[str, Any], now_ms: int) -> int:
+        """Write what `lint --live` found of a policy: its name and version, findings, when its keys were made."""
+        ...
+
+    def lints(self, account: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return what the last `lint --live` of each policy of an account found, by name, with its `at_ms`."""
+        ...
+
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
         """Write a journal row that changes no counter (reconciliation, drill).
 

@@ -466,6 +466,10 @@ def _proof(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
         ledger.moved()
 
 
+def _lint(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+    ledger.account(body["account"]).lint({**body, "at_ms": at_ms})
+
+
 def _reconcile(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     ledger.account(body["account"]).reconcile({**body, "at_ms": at_ms})
     ledger.moved()
@@ -488,6 +492,7 @@ _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
     "resume": _resume,
     "ban": _ban,
     "reconcile": _reconcile,
+    "lint": _lint,
     "policy": _policy,
     "address.proof": _proof,
 }

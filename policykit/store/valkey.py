@@ -250,6 +250,13 @@ class ValkeyStore(Link):
     def prove(self, proof: Mapping[str, Any], now_ms: int) -> int:
         return self._change("address.proof", f"{proof['exchange']}/{proof['account']}", dict(proof), now_ms)
 
+    def linted(self, account: str, found: Mapping[str, Any], now_ms: int) -> int:
+        return self._change("lint", account, {**found, "account": account}, now_ms)
+
+    def lints(self, account: str) -> Mapping[str, Mapping[str, Any]]:
+        with self._lock:
+            return dict(self._view(account).account(account).lints)
+
     def _change(self, kind: str, account: str, body: dict[str, Any], now_ms: int) -> int:
         """Apply a row to an account, as long as others do not change the same of it meanwhile."""
         with self._lock:

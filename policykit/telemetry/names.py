@@ -112,6 +112,7 @@ BUDGET: Final = "policykit.rate_budget.name"
 SEVERITY: Final = "policykit.lint.severity"
 RULE: Final = "policykit.lint.rule"
 DRILL: Final = "policykit.drill"
+STAGE_BEFORE: Final = "policykit.stage.before"
 DRIFT_KIND: Final = "policykit.reconcile.kind"
 DRIFT_KEY: Final = "policykit.reconcile.key"
 DRIFT_QUANTITY: Final = "policykit.reconcile.quantity"
@@ -207,6 +208,7 @@ ATTRIBUTES: Final = (
     Attribute(
         DRILL, "string", "gauge", "true on what a drill caused; every generated alert leaves it out", metric=True
     ),
+    Attribute(STAGE_BEFORE, "string", "log event", "the stage that was in force before"),
 )
 
 # --- metrics ----------------------------------------------------------------------------------------------------------
@@ -330,6 +332,7 @@ E_KILL: Final = "policykit.kill_switch.changed"
 E_DRIFT: Final = "policykit.reconcile.drift_detected"
 E_LOADED: Final = "policykit.policy.loaded"
 E_REJECTED: Final = "policykit.policy.rejected"
+E_STAGE: Final = "policykit.stage.changed"
 E_DEAD_MAN: Final = "policykit.dead_man.changed"
 
 EVENTS: Final = (
@@ -338,6 +341,7 @@ EVENTS: Final = (
     Named(E_KILL, "A halt was set or lifted; warning."),
     Named(E_DRIFT, "The account differs from what it should have, and nothing explains it; warning. Once each."),
     Named(E_LOADED, "A guard has loaded a policy; info."),
+    Named(E_STAGE, "A running guard is at another stage, for its policy was changed; warning."),
     Named(E_REJECTED, "A policy cannot be loaded; error."),
     Named(E_DEAD_MAN, "A dead man's switch was armed or taken off; error: it failed, or fired."),
 )

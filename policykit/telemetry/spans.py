@@ -160,6 +160,15 @@ class Telemetry:
         except Exception as error:  # noqa: BLE001 - as above
             self.relay.failed(error)
 
+    def stage_changed(self, name: str, version: str, before: str, stage: str) -> None:
+        """Say that a policy is in force at another stage than it was."""
+        try:
+            said = {names.POLICY_ID: name, names.POLICY_VERSION: version, names.STAGE: stage}
+            message = f"policy {name} {version} is at stage {stage}; it was at {before}"
+            self._event(names.E_STAGE, logging.WARNING, message, said | {names.STAGE_BEFORE: before})
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
     def policy_rejected(self, file: str, codes: tuple[str, ...]) -> None:
         """Say that a policy cannot be loaded, and which findings keep it from it."""
         try:

@@ -88,7 +88,12 @@ DENIALS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[tuple[s
         {},
         {"recovered": False},
         {},
-        [("RECOVERY_PENDING", "open orders of an earlier run are not settled, or positions not reconciled, yet")],
+        [
+            (
+                "RECOVERY_PENDING",
+                "increases wait: open orders of an earlier run are not settled, or positions not reconciled",
+            )
+        ],
     ),
     (
         {},

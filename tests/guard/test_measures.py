@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from policykit.guard.measures import Sample, measure, rooms_of, watched
+from policykit.engine.losses import DAY_MS
+from policykit.guard.measures import KeyAge, Sample, key_ages, measure, rooms_of, watched
+from policykit.model.types import date_ms
 from policykit.store import open_store
 from policykit.store.base import GuardInfo
 from policykit.telemetry import Telemetry, names
 from policykit.telemetry.relay import Relay
-from tests.guard.world import SYMBOL, World, world
+from tests.guard.world import SYMBOL, World, policy_text, world
 
 HOST = "watcher"
 MAIN = {names.EXCHANGE: "binance", names.ACCOUNT: "main"}
@@ -144,3 +146,44 @@ def test_a_guards_own_gauges_are_those_of_the_store(traded: tuple[World, Any]) -
         guard.maintain()
         assert (engaged, {names.SCOPE_NAME: "symbol:ETH/USDT"}) in telemetry.counters.series(names.M_KILL)
         open_store(made.store).resume("symbol:ETH/USDT", "ops", "over", made.clock.now_ms())
+
+
+def test_the_age_of_a_key_is_what_was_read_else_what_was_declared_else_absent(tmp_path: Path) -> None:
+    """Only a key whose age somebody knows has one; it is due when the policy's interval has passed since."""
+    declared = 'rotation: {every: 90d}, declared: {created: 2026-11-01, by: desk-head, at: 2026-11-20}, secret: "env://MM_EXEC"'
+    old = "  old: {purpose: tracking, scopes: [read], rotation: {every: 90d}}\n"
+    text = policy_text().replace('secret: "env://MM_EXEC"', declared).replace("clock: {", f"{old}clock: {{", 1)
+    with world(tmp_path, text=text) as made:
+        guard, now = made.guard(), made.clock.now_ms()
+        said = date_ms("2026-11-01")
+        assert said is not None
+        assert key_ages(guard.store, guard.policy) == (KeyAge("mm-exec", said, False, said + 90 * DAY_MS),)
+        found = {"policy": "mm", "version": "x", "findings": [["high", "PK603", 2]], "keys": {"mm-exec": now - DAY_MS}}
+        guard.store.linted("binance/main", found, now)
+        assert key_ages(guard.store, guard.policy) == (KeyAge("mm-exec", now - DAY_MS, True, now + 89 * DAY_MS),)
+        told = {sample.name: sample for sample in measure(guard.store, guard.host, now)}
+        labels = {**MAIN, names.KEY: "mm-exec"}
+        assert told[names.M_KEY_AGE] == (names.M_KEY_AGE, 86_400, labels)
+        assert told[names.M_KEY_REMAINING] == (names.M_KEY_REMAINING, 89 * 86_400, labels)
+        assert told[names.M_LINT] == (
+            names.M_LINT,
+            2,
+            {names.POLICY_ID: "mm", names.SEVERITY: "high", names.RULE: "PK603"},
+        )
+
+
+def test_a_stage_that_changes_while_a_guard_runs_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A reload that puts another stage in force is an event of its own, with both."""
+    text = policy_text() + "stage: {current: full-live, since: 2026-11-01}\n"
+    with world(tmp_path, text=text) as made, caplog.at_level("INFO", "policykit.events"):
+        guard = made.guard()
+        made.policy.write_text(text.replace("full-live", "small-live"), encoding="utf-8")
+        assert guard.reload().taken
+        guard.telemetry.flush()
+        (said,) = [record for record in caplog.records if getattr(record, "event_name", "") == names.E_STAGE]
+        assert said.attributes == {  # type: ignore[attr-defined]
+            names.POLICY_ID: "mm",
+            names.POLICY_VERSION: guard.policy.version,
+            names.STAGE: "small-live",
+            names.STAGE_BEFORE: "full-live",
+        }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from policykit.cli.__main__ import main
 from policykit.policy import EffectivePolicy
 from policykit.sim import SimServer
 from policykit.sim.keys import SimKey
+from policykit.store import open_store
 from tests.lint.conftest import Said
 
 Run = Callable[..., Said]
@@ -354,3 +357,43 @@ def test_a_key_of_which_no_snapshot_was_given_is_unknown(
     ]
     main(asked)
     assert json.loads(capsys.readouterr().out)["findings"] == []
+
+
+def test_a_live_lint_is_noted_in_the_bots_store(
+    run: Run, sims: Mapping[str, SimServer], use: Callable[[str, SimKey], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Findings by severity and rule and when the key was made, of a whole lint, and only where bots have a store."""
+    uri = f"sqlite:///{Path.cwd()}/bots.db"
+    monkeypatch.setenv("POLICYKIT_STORE", uri)
+    one = _policy("one", "binance")
+    use("ONE", sims["binance"].add_key(enableWithdrawals=True))
+    asked = ("lint", one, "--live", *_endpoints(sims), "--format", "json")
+    run(*asked)
+    assert not Path("bots.db").exists()
+    with closing(open_store(uri)) as store:
+        store.announce("binance/main", "USDT", {}, 1)
+        run(*asked, "--select", "PK101")
+        assert store.lints("binance/main") == {}
+        found = json.loads(run(*asked).out)["findings"]
+        noted = store.lints("binance/main")["one"]
+        counted = Counter((f["severity"] if f["status"] == "open" else "unknown", f["rule"]) for f in found)
+        assert noted["findings"] == [[*name, count] for name, count in sorted(counted.items())]
+        assert ["critical", "PK101", 1] in noted["findings"]
+        (made,) = noted["keys"].values()
+        assert list(noted["keys"]) == ["exec"]
+        assert 0 < made < noted["at_ms"]
+
+
+def test_a_store_that_cannot_be_written_changes_no_lint(
+    run: Run, sims: Mapping[str, SimServer], use: Callable[[str, SimKey], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be noted is said in a line; findings and exit code stay what they are."""
+    one = _policy("one", "binance")
+    use("ONE", sims["binance"].add_key(enableWithdrawals=True))
+    asked = ("lint", one, "--live", *_endpoints(sims), "--format", "json")
+    usual = run(*asked)
+    Path("bots.db").write_text("no store", encoding="utf-8")
+    monkeypatch.setenv("POLICYKIT_STORE", f"sqlite:///{Path.cwd()}/bots.db")
+    said = run(*asked)
+    assert said.code == usual.code
+    assert "policykit: what was found is not noted: the bots' store cannot be used" in said.err

@@ -103,3 +103,23 @@ def test_a_proof_is_of_the_live_exchange(
     expected = {"h|mm-exec": NOW} if proved else {}
     assert store.facts(ACCOUNT, "bot").address_proofs == expected
     assert reopened(store).facts(ACCOUNT, "bot").address_proofs == expected
+
+
+def test_the_last_lint_of_each_policy_is_kept(
+    store: LedgerStore, reopened: Again, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `lint --live` found is told by every process until the policy is linted again; the oldest go first."""
+    monkeypatch.setattr("policykit.store.account.MAX_LINTS", 2)
+    assert store.lints(ACCOUNT) == {}
+    first = {"policy": "mm", "version": "sha256:1", "findings": [["high", "PK603", 2]], "keys": {"mm-exec": NOW - 1}}
+    store.linted(ACCOUNT, first, NOW)
+    assert store.lints(ACCOUNT) == {"mm": {**first, "account": ACCOUNT, "at_ms": NOW}}
+    for name in ("b", "mm", "c"):
+        store.linted(ACCOUNT, {**first, "policy": name, "findings": []}, NOW + 1)
+    expected = {
+        name: {**first, "policy": name, "findings": [], "account": ACCOUNT, "at_ms": NOW + 1} for name in ("mm", "c")
+    }
+    assert store.lints(ACCOUNT) == expected
+    store.checkpoint()
+    assert reopened(store).lints(ACCOUNT) == expected
+    assert next(iter(store.rows())).kind == "lint"

@@ -25,9 +25,8 @@ class StoreState(Check):
         if problem is not None:
             yield self.reason(problem[1], problem[0])
         if not case.facts.recovered:
-            yield self.reason(
-                "open orders of an earlier run are not settled, or positions not reconciled, yet", "RECOVERY_PENDING"
-            )
+            waits = case.facts.waits or ("open orders of an earlier run are not settled, or positions not reconciled",)
+            yield self.reason(f"increases wait: {'; '.join(waits)}", "RECOVERY_PENDING")
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True
