@@ -182,7 +182,7 @@ class Maintenance:
     def _gauges(self) -> None:
         guard = self.guard
         own = Watched(guard.in_force.info(), True, guard.engine)
-        samples = measure(guard.store, guard.host, guard.now(), own, counted=guard.telemetry.read)
+        samples = measure(guard.store, guard.host, guard.now(), (own,), counted=guard.telemetry.read)
         # Which policy is in force was told when it was put there, with what other guards add to it.
         guard.telemetry.gauges(own.owner, (sample for sample in samples if sample.name != names.M_POLICY))
         guard.streams.tell()

@@ -111,14 +111,16 @@ def rooms_of(store: Store, engine: Engine, now_ms: int, bot: str = "") -> tuple[
     return rooms(engine, facts, symbols_of(engine.setup, facts, out), lambda holds: store.used(holds, now_ms), now_ms)
 
 
-def measure(store: Store, host: str, now_ms: int, own: Watched | None = None, *, counted: bool = True) -> list[Sample]:
-    """Return every gauge that a store tells, of all its accounts and guards; of `own` alone, as that guard tells it.
+def measure(
+    store: Store, host: str, now_ms: int, of: tuple[Watched, ...] | None = None, *, counted: bool = True
+) -> list[Sample]:
+    """Return every gauge that a store tells, of all its accounts and guards; `of`: of these only.
 
     `counted` False leaves out what is counted against limits: it costs the most. Raise StoreUnavailable.
     """
-    policies = watched(store, host, now_ms) if own is None else (own,)
+    policies = watched(store, host, now_ms) if of is None else of
     accounts = {one.info.account: one for one in policies}
-    samples = _of_guards(store.guards() if own is None else (own.info,))
+    samples = _of_guards(store.guards() if of is None else (one.info for one in policies))
     samples += _halts(store, [one.info for one in policies])
     for one in policies:
         if one.live:

@@ -127,6 +127,7 @@ HARMLESS = {
     "contract_sizes",
     "banned_until_ms",
     "recovered",
+    "waits",
     "store_problem",
     "streams",
     "drift",
