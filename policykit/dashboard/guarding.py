@@ -36,8 +36,9 @@ MAX_ADDRESS: Final = 4_096
 class Guarding:
     """Let through what this machine's own browser asks of the page itself, to read."""
 
-    def __init__(self, app: App, port: int) -> None:
-        self._app = app
+    def __init__(self, app: App, port: int, also: Callable[[str], bool] = lambda _: False) -> None:
+        """`also` says of a Host that it is ours too, where other machines may ask."""
+        self._app, self._also = app, also
         self._hosts = {f"{name}:{port}" for name in NAMES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,10 +68,10 @@ class Guarding:
         for name, value in scope["headers"]:
             told.setdefault(name.lower(), []).append(value.decode("latin-1"))
         hosts = told.get(b"host", [])
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return 421, "this page answers on 127.0.0.1 and localhost only\n"
+        if len(hosts) != 1 or not (hosts[0].lower() in self._hosts or self._also(hosts[0].lower())):
+            return 421, "this is asked by its own names only: 127.0.0.1 and localhost\n"
         if scope["method"] not in ("GET", "HEAD"):
-            return 405, "this page is read-only\n"
+            return 405, "this is read-only\n"
         if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > MAX_ADDRESS:
             return 414, "the address is too long\n"
         own = {f"http://{host}" for host in self._hosts}

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from policykit.dashboard.tables import DECIDED_TO_SENT, DECISION, HOUR_MS, MINUTE_MS, SENT_TO_ANSWERED, WIDTHS
+from policykit.dashboard.tables import DECIDED_TO_SENT, DECISION, HOUR_MS, MINUTE_MS, SENT_TO_ANSWERED, SUM, WIDTHS
 from policykit.store.base import Row
 
 #: Different label sets of decisions at most, as of the metric; more are counted together under no labels.
@@ -75,14 +75,14 @@ class Intake:
         self.db.executemany(_HOUR, [(hour, *bounds) for hour, bounds in self._hours.items()])
         return strange
 
-    def _count(self, kind: int, labels: str, at_ms: int) -> int:
-        """Count one more of a series; return its number."""
+    def _count(self, kind: int, labels: str, at_ms: int, more: int = 1) -> int:
+        """Count more of a series; return its number."""
         found = self._series.get((kind, labels))
         if found is None:
             found = self.db.execute("INSERT INTO series VALUES (NULL,?,?)", (kind, labels)).lastrowid
             assert found is not None
             self._series[kind, labels] = found
-        self._counted[kind, at_ms - at_ms % MINUTE_MS, found] += 1
+        self._counted[kind, at_ms - at_ms % MINUTE_MS, found] += more
         return found
 
     def _decision(self, row: Row) -> None:
@@ -133,6 +133,7 @@ class Intake:
     def _latency(self, kind: int, at_ms: int, took_ms: int) -> None:
         if 0 <= took_ms <= MAX_LATENCY_MS:
             self._count(kind, str(lowered(took_ms)), at_ms)
+            self._count(SUM, str(kind), at_ms, took_ms)
 
     def _step(self, row: Row) -> tuple[int, int, int | None, int | None] | None:
         """Keep that a row is about an order; return what is known of it."""
@@ -162,6 +163,11 @@ def lowered(took_ms: int) -> int:
     """Return the lower end of the bucket that a latency falls into: its LATENCY_BITS leading bits."""
     shift = max(0, took_ms.bit_length() - LATENCY_BITS)
     return took_ms >> shift << shift
+
+
+def longest(low: int) -> int:
+    """Return the longest latency that is kept as `low`."""
+    return low + (1 << max(0, low.bit_length() - LATENCY_BITS)) - 1
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from policykit.dashboard.intake import MAX_ID, NOT_UNDERSTOOD
-from policykit.dashboard.tables import DECIDED_TO_SENT, DECISION, HOUR_MS, MINUTE_MS, SENT_TO_ANSWERED
+from policykit.dashboard.tables import DECIDED_TO_SENT, DECISION, HOUR_MS, MINUTE_MS, SENT_TO_ANSWERED, SUM
 from policykit.store.base import Row
 
 #: Buckets of time that one answer has at most.
@@ -113,6 +113,14 @@ class Latency(NamedTuple):
     max_ms: int | None
 
 
+class Delay(NamedTuple):
+    """How often a delay lasted how long, ms, to 1/32 (at least so long), and what they came to together, exactly."""
+
+    kind: str
+    counts: dict[int, int]
+    sum_ms: int
+
+
 class Found(NamedTuple):
     """Every decision of one order, re-sends included, and every row of it, oldest first."""
 
@@ -187,6 +195,16 @@ class Queries:
         pieces = _pieces(since_ms, until_ms)
         kinds = ((DECIDED_TO_SENT, "decided_to_sent"), (SENT_TO_ANSWERED, "sent_to_answered"))
         return [_latency(name, self._ask(partial(_counts, kind, pieces))) for kind, name in kinds]
+
+    def delays(self) -> list[Delay]:
+        """Return every delay of an order since the journal begins: to its sending, and from there to the answer."""
+        always = [(0, 0, 1)]
+        sums = {int(kind): total for kind, total in self._ask(partial(_counts, SUM, always))}
+        found = []
+        for kind, name in ((DECIDED_TO_SENT, "decided_to_sent"), (SENT_TO_ANSWERED, "sent_to_answered")):
+            counted = {int(text): count for text, count in self._ask(partial(_counts, kind, always))}
+            found.append(Delay(name, counted, sums.get(kind, 0)))
+        return found
 
     def denials(
         self,

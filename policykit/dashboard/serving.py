@@ -25,7 +25,7 @@ def serve(uri: str | None, port: int, said: Callable[[str], None], *, show: bool
     import uvicorn
 
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    listening = _listen(port)
+    listening = listen(port)
     port = listening.getsockname()[1]
     address = f"http://{HOST}:{port}/"
     config = uvicorn.Config(
@@ -47,14 +47,14 @@ def serve(uri: str | None, port: int, said: Callable[[str], None], *, show: bool
         listening.close()
 
 
-def _listen(port: int) -> socket.socket:
-    """Take the port before anything is said, so that a second page ends with one line."""
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """Take the port before anything is said, so that a second process ends with one line. Raise PortTaken."""
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((HOST, port))
+        found.bind((host, port))
         found.listen(64)
     except OSError as error:
         found.close()
-        raise PortTaken(f"port {port} of {HOST} cannot be used ({error.strerror}); give another by --port") from None
+        raise PortTaken(f"port {port} of {host} cannot be used ({error.strerror}); give another by --port") from None
     return found

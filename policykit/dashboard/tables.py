@@ -15,6 +15,8 @@ WIDTHS: Final = (0, MINUTE_MS, HOUR_MS)
 DECISION: Final = 0
 DECIDED_TO_SENT: Final = 1
 SENT_TO_ANSWERED: Final = 2
+#: Of the two delays: their sums, ms, under the number of the delay.
+SUM: Final = 3
 
 LAY_OUT: Final = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;

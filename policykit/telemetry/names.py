@@ -113,6 +113,8 @@ SEVERITY: Final = "policykit.lint.severity"
 RULE: Final = "policykit.lint.rule"
 DRILL: Final = "policykit.drill"
 STAGE_BEFORE: Final = "policykit.stage.before"
+ENVIRONMENT: Final = "policykit.environment"
+SOURCE: Final = "policykit.exporter.source"
 DRIFT_KIND: Final = "policykit.reconcile.kind"
 DRIFT_KEY: Final = "policykit.reconcile.key"
 DRIFT_QUANTITY: Final = "policykit.reconcile.quantity"
@@ -209,6 +211,8 @@ ATTRIBUTES: Final = (
         DRILL, "string", "gauge", "true on what a drill caused; every generated alert leaves it out", metric=True
     ),
     Attribute(STAGE_BEFORE, "string", "log event", "the stage that was in force before"),
+    Attribute(ENVIRONMENT, "string", "exporter", "sandbox, where the policy says so; else absent", metric=True),
+    Attribute(SOURCE, "string", "exporter", "store or journal", metric=True),
 )
 
 # --- metrics ----------------------------------------------------------------------------------------------------------
@@ -236,12 +240,24 @@ M_DROPPED: Final = "policykit.telemetry.dropped"
 M_FAILURES: Final = "policykit.telemetry.failures"
 M_MESSAGES_LOST: Final = "policykit.notify.lost"
 
+#: Of `policykit exporter` only.
+M_UP: Final = "policykit.exporter.up"
+M_STALE: Final = "policykit.exporter.age"
+M_BEHIND: Final = "policykit.exporter.behind"
+M_UNREAD: Final = "policykit.exporter.unread"
+M_TO_SENT: Final = "policykit.order.send.delay"
+M_TO_ANSWER: Final = "policykit.order.answer.delay"
+
 _BUDGET: Final = (EXCHANGE, ACCOUNT, POLICY_ID, BUDGET)
 _LOSS: Final = (EXCHANGE, ACCOUNT, POLICY_ID, CHECK_ID, CHECK_UNIT)
 
 METRICS: Final = (
     Metric(
-        M_DECISIONS, "counter", "{decision}", (OUTCOME, REASON_CODE, CHECK_ID, ACTION, MODE, STAGE), "decisions made"
+        M_DECISIONS,
+        "counter",
+        "{decision}",
+        (OUTCOME, REASON_CODE, CHECK_ID, ACTION, MODE, STAGE, DRILL, ENVIRONMENT),
+        "decisions made",
     ),
     Metric(M_DURATION, "histogram", "s", (OUTCOME, ACTION), "from the call to the decision, the store included"),
     Metric(M_UNKNOWN, "gauge", "{order}", (EXCHANGE, ACCOUNT), "orders whose outcome nobody knows"),
@@ -302,6 +318,17 @@ METRICS: Final = (
     Metric(M_FAILURES, "counter", "{item}", (), "spans and log events lost to an error in telemetry"),
     Metric(M_MESSAGES_LOST, "counter", "{message}", (), "messages to people that nobody got"),
 )
+#: What `policykit exporter` tells beside the gauges of METRICS and policykit.decisions; a guard does not.
+EXPORTED: Final = (
+    Metric(M_UP, "gauge", "{source}", (SOURCE,), "1 while the exporter can read the source, else 0"),
+    Metric(M_STALE, "gauge", "s", (SOURCE,), "since the source was last read; absent before it first was"),
+    Metric(M_BEHIND, "gauge", "{row}", (), "journal rows that are not counted yet"),
+    Metric(M_UNREAD, "gauge", "{row}", (), "journal rows that are not counted: not understood, or pruned before"),
+    Metric(M_TO_SENT, "histogram", "s", (), "from an order's decision to its signing, to 1/32, from the journal"),
+    Metric(M_TO_ANSWER, "histogram", "s", (), "from an order's signing to the exchange's answer, to 1/32"),
+)
+#: Upper bounds of the buckets of the delays of orders, seconds: 1 ms to 1 min.
+DELAY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 #: Upper bounds of the buckets of policykit.decision.duration, seconds: 1 us to 1 s.
 DURATION_BUCKETS: Final = (
     1e-6,

@@ -29,21 +29,10 @@ def page() -> str:
     )
     rows = [(_code(a.name), a.type, a.on + (", metric" if a.metric else ""), a.meaning) for a in names.ATTRIBUTES]
     parts += ["## Attributes\n", _table(("attribute", "type", "on", "meaning"), rows)]
-    metrics = [
-        (
-            _code(m.name),
-            m.instrument,
-            m.unit,
-            _code(prometheus_name(m)),
-            ", ".join(_code(a) for a in m.attributes),
-            m.meaning,
-        )
-        for m in names.METRICS
-    ]
-    parts += [
-        "## Metrics\n",
-        _table(("metric", "instrument", "unit", "in Prometheus", "attributes", "meaning"), metrics),
-    ]
+    head = ("metric", "instrument", "unit", "in Prometheus", "attributes", "meaning")
+    parts += ["## Metrics\n", _table(head, [_row(metric) for metric in names.METRICS])]
+    parts.append("`policykit exporter` tells these too, and of itself and of the journal:\n")
+    parts.append(_table(head, [_row(metric) for metric in names.EXPORTED]))
     buckets = ", ".join(f"{bound:g}" for bound in names.DURATION_BUCKETS)
     parts.append(f"Buckets of `{names.M_DURATION}`, seconds: {buckets}. Symbols are never on metrics.\n")
     parts += ["## Log events\n", _table(("event_name", "when"), [(_code(e.name), e.meaning) for e in names.EVENTS])]
@@ -53,6 +42,12 @@ def page() -> str:
         "event_name, message, attributes.\n"
     )
     return "\n".join(parts)
+
+
+def _row(metric: names.Metric) -> tuple[str, ...]:
+    labels = ", ".join(_code(name) for name in metric.attributes)
+    name, in_prometheus = _code(metric.name), _code(prometheus_name(metric))
+    return name, metric.instrument, metric.unit, in_prometheus, labels, metric.meaning
 
 
 def _code(text: str) -> str:

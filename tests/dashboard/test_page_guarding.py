@@ -50,7 +50,7 @@ def test_no_answer_lets_the_browser_load_run_or_frame_what_is_not_ours(client: C
 def test_a_name_that_is_not_ours_is_not_answered(client: Client, host: str) -> None:
     """DNS rebinding: a name of somebody else that leads here gets nothing of the page."""
     answer = client.get("/", headers={"host": host})
-    assert (answer.status_code, answer.text) == (421, "this page answers on 127.0.0.1 and localhost only\n")
+    assert (answer.status_code, answer.text) == (421, "this is asked by its own names only: 127.0.0.1 and localhost\n")
 
 
 @pytest.mark.parametrize("host", [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"LOCALHOST:{PORT}", f"[::1]:{PORT}"])
@@ -82,7 +82,7 @@ def test_a_link_from_elsewhere_opens_the_page(client: Client) -> None:
 def test_nothing_but_reading_is_answered(client: Client, method: str, path: str) -> None:
     """There is no way to change anything by the page."""
     answer = client.request(method, path)
-    assert (answer.status_code, answer.text, answer.headers["allow"]) == (405, "this page is read-only\n", "GET, HEAD")
+    assert (answer.status_code, answer.text, answer.headers["allow"]) == (405, "this is read-only\n", "GET, HEAD")
 
 
 def test_an_endless_address_is_not_answered(client: Client) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from policykit.telemetry import names
 from policykit.telemetry.page import page
 
+METRICS = (*names.METRICS, *names.EXPORTED)
+
 ROOT = Path(__file__).parents[2]
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 UNITS = re.compile(r"(?:_|\.)(?:total|seconds|s|ms|bytes|ratio|percent)$")
@@ -20,7 +22,7 @@ def test_the_page_is_what_the_constants_say() -> None:
 
 def test_names_follow_opentelemetrys_rules() -> None:
     """Lower case, dots for namespaces, no unit and no total in a name, none twice."""
-    listed = [a.name for a in names.ATTRIBUTES] + [m.name for m in names.METRICS] + [e.name for e in names.EVENTS]
+    listed = [a.name for a in names.ATTRIBUTES] + [m.name for m in METRICS] + [e.name for e in names.EVENTS]
     assert [name for name in listed if not NAME.fullmatch(name) or UNITS.search(name)] == []
     assert sorted(set(listed)) == sorted(listed)
 
@@ -30,7 +32,7 @@ def test_every_constant_is_in_its_table() -> None:
     constants = {value for key, value in vars(names).items() if key.isupper() and isinstance(value, str)}
     documented = {
         *(a.name for a in names.ATTRIBUTES),
-        *(m.name for m in names.METRICS),
+        *(m.name for m in METRICS),
         *(e.name for e in names.EVENTS),
         *(s.name.removesuffix(" {action}") for s in names.SPANS),
         names.SCOPE,
@@ -40,7 +42,7 @@ def test_every_constant_is_in_its_table() -> None:
 
 def test_symbols_are_never_on_metrics() -> None:
     """A dimension of a metric is an attribute with few values; symbols, ids and messages are none."""
-    dimensions = {name for metric in names.METRICS for name in metric.attributes}
+    dimensions = {name for metric in METRICS for name in metric.attributes}
     assert [name for name in dimensions if name.startswith("trading.") or name.endswith((".id", ".message"))] == [
         name for name in dimensions if name in (names.CHECK_ID, names.POLICY_ID)
     ]
@@ -54,6 +56,8 @@ def test_symbols_are_never_on_metrics() -> None:
         names.SEVERITY,
         names.RULE,
         names.DRILL,
+        names.ENVIRONMENT,
+        names.SOURCE,
     }
 
 

@@ -10,6 +10,8 @@ from policykit.telemetry import names
 from policykit.telemetry.names import Metric
 from policykit.telemetry.prometheus import prometheus_label, prometheus_name
 
+METRICS = (*names.METRICS, *names.EXPORTED)
+
 
 def test_names_are_those_that_a_collector_makes() -> None:
     """The cases of the translators' own table: words joined, the unit in words, annotations dropped, the suffixes."""
@@ -26,7 +28,7 @@ def test_names_are_those_that_a_collector_makes() -> None:
 
 def test_every_metric_and_attribute_has_a_name_of_its_own() -> None:
     """Prometheus takes each name, and no two of ours become one."""
-    metrics = [prometheus_name(metric) for metric in names.METRICS]
+    metrics = [prometheus_name(metric) for metric in METRICS]
     labels = [prometheus_label(attribute.name) for attribute in names.ATTRIBUTES]
     for found in (metrics, labels):
         assert [name for name in found if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name)] == []
@@ -35,12 +37,12 @@ def test_every_metric_and_attribute_has_a_name_of_its_own() -> None:
 
 def test_no_name_depends_on_the_road_that_a_metric_takes() -> None:
     """A gauge of unit "1" is `_ratio` behind a Collector and not by the SDK's own exporter: ours carry annotations."""
-    assert [metric.name for metric in names.METRICS if metric.unit == "1"] == []
+    assert [metric.name for metric in METRICS if metric.unit == "1"] == []
 
 
 def test_the_client_library_adds_nothing_to_them() -> None:
     """What prometheus-client writes for a family of that name is that name."""
-    for metric in names.METRICS:
+    for metric in METRICS:
         name = prometheus_name(metric)
         if metric.instrument == "counter":
             counter = CounterMetricFamily(name, "")

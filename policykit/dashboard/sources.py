@@ -1,0 +1,165 @@
+"""What the exporter knows of store and journal: each read in a thread of its own, so that one that hangs stops no
+answer and not the other.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from policykit.clock import Clock, SystemClock
+from policykit.dashboard.index import Health, Index
+from policykit.dashboard.queries import Delay, Total
+from policykit.errors import StoreUnavailable
+from policykit.guard.measures import Sample, measure
+from policykit.redact import scrub
+from policykit.store import Store, open_journal, open_store
+from policykit.store.reader import JournalReader
+
+#: How often a source is read, seconds.
+EVERY_S: Final = 2.0
+T = TypeVar("T")
+
+
+class Known(NamedTuple, Generic[T]):
+    """What a source said last, how long ago (seconds; None: never), and why it says no more (None: it does)."""
+
+    value: T | None
+    age_s: float | None
+    problem: str | None
+
+
+class Source(Generic[T]):
+    """Something that is read again and again; what it said last is always at hand."""
+
+    def __init__(self, name: str, read: Callable[[], T], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.name, self._read, self._monotonic = name, read, monotonic
+        self._lock = threading.Lock()
+        self._value: T | None = None
+        self._at: float | None = None
+        self._problem: str | None = "was not read yet"
+
+    def refresh(self) -> T | None:
+        """Read it once; return what it said, None when it could not be read."""
+        try:
+            value = self._read()
+        except StoreUnavailable as error:
+            problem = scrub(str(error))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not end the thread; its text may hold anything
+            problem = f"internal error {type(error).__name__}; please report it"
+        else:
+            with self._lock:
+                self._value, self._at, self._problem = value, self._monotonic(), None
+            return value
+        with self._lock:
+            self._problem = problem
+        return None
+
+    def known(self) -> Known[T]:
+        """Return what is known now, at once."""
+        with self._lock:
+            age = None if self._at is None else self._monotonic() - self._at
+            return Known(self._value, age, self._problem)
+
+
+class JournalView(NamedTuple):
+    """What the journal says, as far as it was read."""
+
+    totals: list[Total]
+    delays: list[Delay]
+    done: int
+    newest: int
+    health: Health
+
+    @property
+    def behind(self) -> int:
+        """Return how many rows are not counted yet."""
+        return max(0, self.newest - self.done)
+
+
+class JournalSource:
+    """The journal through its index; opened anew when it could not be read on."""
+
+    def __init__(self, uri: str | None) -> None:
+        self._uri = uri
+        self._open: tuple[JournalReader, Index] | None = None
+
+    def read(self) -> JournalView:
+        """Take new rows in, a bounded number, and return what is counted."""
+        if self._open is None:
+            reader = open_journal(self._uri)
+            self._open = (reader, Index(reader))
+        _, index = self._open
+        try:
+            index.advance()
+            done, newest = index.progress()
+            view = JournalView(index.totals(), index.delays(), done, newest, index.health())
+        except StoreUnavailable:
+            self.close()
+            raise
+        if view.health.problem is not None:
+            self.close()  # a file that was replaced is there under its name
+        return view
+
+    def close(self) -> None:
+        """Let go of both files."""
+        if self._open is not None:
+            reader, index = self._open
+            self._open = None
+            index.close()
+            reader.close()
+
+
+class StoreSource:
+    """The gauges of a store; opened anew when it could not be read."""
+
+    def __init__(self, uri: str | None, host: str, clock: Clock | None = None) -> None:
+        self._uri, self._host, self._clock = uri, host, clock or SystemClock()
+        self._store: Store | None = None
+
+    def read(self) -> list[Sample]:
+        """Return every gauge of the store."""
+        if self._store is None:
+            self._store = _existing(self._uri)
+        try:
+            return measure(self._store, self._host, self._clock.now_ms())
+        except StoreUnavailable:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the store."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+
+def _existing(uri: str | None) -> Store:
+    """Open a store that is there: who only looks makes none."""
+    from policykit.store import default_uri
+
+    chosen = uri or default_uri()
+    if chosen.startswith("sqlite:") or chosen == "memory:":
+        open_journal(chosen).close()
+    return open_store(chosen)
+
+
+def watch(
+    source: Source[Any], stop: threading.Event, more: Callable[[Any], bool] = lambda _: False
+) -> threading.Thread:
+    """Read a source every EVERY_S until `stop`, at once again while `more` says that there is more; return the thread.
+
+    A daemon: a source that hangs keeps no process from ending.
+    """
+
+    def run() -> None:
+        while not stop.is_set():
+            value = source.refresh()
+            if value is None or not more(value):
+                stop.wait(EVERY_S)
+
+    thread = threading.Thread(target=run, name=f"policykit-{source.name}", daemon=True)
+    thread.start()
+    return thread
