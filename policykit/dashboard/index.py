@@ -194,7 +194,7 @@ class Index(Queries):
 
         def emptied(db: sqlite3.Connection) -> None:
             for table in TABLES:
-                db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 # nosec B608 - names of ours
             for name, value in (("epoch", epoch), ("seq", start), ("hash", ""), ("missed", start), ("anew", why)):
                 _put(db, name, value)
 

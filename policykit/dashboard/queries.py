@@ -278,7 +278,7 @@ class _Page(NamedTuple):
         low, high = _numbers(db, self.since_ms, self.until_ms)
         fits = "".join(f" AND {name} = ?" for name in asked)
         statement = (
-            f"SELECT {columns} FROM {table} WHERE {condition} AND seq BETWEEN ? AND ? "  # noqa: S608 - words of ours
+            f"SELECT {columns} FROM {table} WHERE {condition} AND seq BETWEEN ? AND ? "  # noqa: S608 # nosec B608 - words of ours
             f"AND at_ms >= ? AND at_ms < ?{fits} ORDER BY seq DESC LIMIT ?"
         )
         bounds = (low, min(high, self.before_seq - 1), self.since_ms, self.until_ms)
@@ -389,13 +389,13 @@ def _ordered(row: Row, state: str, order_id: str | None, signed_ms: int | None, 
 def _story(part: str, db: sqlite3.Connection) -> Found | Several | None:
     roots: list[int] = []
     for fits, values in _fits(part):
-        statement = f"SELECT DISTINCT coalesce(root, seq) FROM decided WHERE seq IN ({fits}) ORDER BY 1 DESC"  # noqa: S608 - words of ours
+        statement = f"SELECT DISTINCT coalesce(root, seq) FROM decided WHERE seq IN ({fits}) ORDER BY 1 DESC"  # noqa: S608 # nosec B608 - words of ours
         roots = roots or [root for (root,) in db.execute(statement, values)]
     if not roots:
         return None
     if len(roots) > 1:
         named = ",".join(str(int(root)) for root in roots[:MAX_CANDIDATES])
-        some = f"SELECT ident FROM decided WHERE seq IN ({named}) ORDER BY seq"  # noqa: S608 - numbers
+        some = f"SELECT ident FROM decided WHERE seq IN ({named}) ORDER BY seq"  # noqa: S608 # nosec B608 - numbers
         return Several(tuple(ident for (ident,) in db.execute(some)), len(roots))
     sends = db.execute(
         "SELECT seq, ident FROM decided WHERE seq = ?1 OR root = ?1 ORDER BY seq LIMIT ?2", (roots[0], MAX_STEPS)
