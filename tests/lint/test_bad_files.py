@@ -18,6 +18,7 @@ import pytest
 from policykit.lint import Call, Options, lint
 from policykit.lint.report import Style, write
 from tests.lint.conftest import NOW_MS, RULES
+from tests.policy.documents import put
 
 SOURCE = (
     "import ccxt\nx = ccxt.binance({'options': {'maxRetriesOnFailure': 3}})\n\n\ndef buy(s):\n    x.create_order(s)\n"
@@ -107,14 +108,14 @@ def test_I20_mutants_end_in_findings_or_one_line(
     for seed in range(tier(3_000, 300_000)):
         rng = random.Random(seed)
         name = ("p.yaml", "b.py", "s.json")[seed % 3]
-        Path(name).write_bytes(_mutant(rng, SEEDS[name]))
+        put(Path(name), _mutant(rng, SEEDS[name]))
         started = time.process_time()
         try:
             _lint(*(("p.yaml",) if name == "s.json" else (name,)), states=("s.json",) if name == "s.json" else ())
         except Exception as error:
             raise AssertionError(f"seed {seed} ({name}): {type(error).__name__}") from error
         assert time.process_time() - started < second, f"seed {seed} ({name})"
-        Path(name).write_bytes(SEEDS[name])
+        put(Path(name), SEEDS[name])
 
 
 CORPUS: dict[str, bytes] = {

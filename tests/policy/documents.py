@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -158,6 +159,12 @@ def changed(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
     return copy
 
 
+def put(file: Path, text: bytes) -> None:
+    """Write a file anew. Emptying the old one first would wait for the disk each time (ext4), 1 ms a file."""
+    file.unlink(missing_ok=True)
+    file.write_bytes(text)
+
+
 def mutant(draw: random.Random, text: bytes) -> bytes:
     """Return a text with one to four small harms: bytes flipped, taken out, doubled, lines moved, words swapped."""
     out = bytearray(text)
@@ -193,13 +200,17 @@ def random_section(draw: random.Random, section: type[Section], values: dict[str
     """Return a random section as a document; `values` gives what a field may say, by its name or its kind."""
     out: dict[str, Any] = {}
     for name, shape in shapes(section).items():
-        required = section.model_fields[name].is_required()
-        if not required and draw.random() > p:
+        if not _required(section, name) and draw.random() > p:
             continue
         made = _random_value(draw, name, shape, values, p, section)
         if made is not None:
             out[name] = made
     return out
+
+
+@cache
+def _required(section: type[Section], name: str) -> bool:
+    return bool(section.model_fields[name].is_required())
 
 
 def _random_value(
@@ -217,8 +228,7 @@ def _random_value(
     for said in (f"{owner.__name__}.{name}", name):
         if said in values:
             return draw.choice(values[said])
-    text = str(owner.model_fields[name].annotation)
-    words = _words(owner.model_fields[name].annotation)
+    text, words = _annotation(owner, name)
     if words:
         return draw.sample(words, draw.randint(1, len(words))) if shape.kind == "list" else draw.choice(words)
     for mark, kind in (("Amount", "cap"), ("Duration", "duration"), ("Percent", "percent"), ("Decimal", "number")):
@@ -230,6 +240,13 @@ def _random_value(
 def _cap(draw: random.Random, values: dict[str, tuple[Any, ...]]) -> list[str]:
     by_dimension = draw.sample(("cap", "cap2", "cap3"), draw.randint(1, 3))
     return [draw.choice(values[kind]) for kind in by_dimension]
+
+
+@cache
+def _annotation(owner: type[Section], name: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a field is declared as, and the words that it may say."""
+    annotation = owner.model_fields[name].annotation
+    return str(annotation), _words(annotation)
 
 
 def _words(annotation: Any) -> tuple[str, ...]:

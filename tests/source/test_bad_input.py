@@ -14,7 +14,7 @@ import pytest
 from policykit.errors import PolicyError
 from policykit.policy import load
 from policykit.source import read_file
-from tests.policy.documents import BASELINE, CORPUS, EXAMPLE, mutant
+from tests.policy.documents import BASELINE, CORPUS, EXAMPLE, mutant, put
 
 SECONDS = 1.0
 MEBIBYTES = 200
@@ -43,12 +43,12 @@ def test_I20_no_file_makes_a_traceback(tmp_path: Path, tier: Callable[[int, int]
     bad: dict[str, bytes] = {}
     for index in range(tier(3_000, 100_000)):
         text = mutant(draw, seeds[0] if index % 2 else draw.choice(seeds))
-        file.write_bytes(text)
+        put(file, text)
         wrong = ends_well(file, load)
         if wrong:
             bad[wrong] = text
     for text in CORPUS:
-        file.write_bytes(text)
+        put(file, text)
         wrong = ends_well(file, load)
         if wrong:
             bad[wrong] = text[:60]
@@ -64,7 +64,7 @@ def test_I20_the_check_can_fail(tmp_path: Path) -> None:
     for text in CORPUS:
         if len(text) > 2_000:
             continue  # a hundred thousand brackets end that process
-        file.write_bytes(text)
+        put(file, text)
         wrong.add(ends_well(file, lambda path: YAML(typ="safe", pure=True).load(path.read_text())))
     assert {"ScannerError", "ParserError", "UnicodeDecodeError"} <= wrong
 
