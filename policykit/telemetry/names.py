@@ -314,7 +314,13 @@ METRICS: Final = (
     Metric(
         M_SHADOW, "gauge", "{decision}", (POLICY_ID, POLICY_VERSION), "orders that a candidate would decide otherwise"
     ),
-    Metric(M_DROPPED, "counter", "{item}", (), "spans and log events dropped because the queue was full"),
+    Metric(
+        M_DROPPED,
+        "counter",
+        "{item}",
+        (),
+        "spans and log events dropped: a queue was full, or the collector of POLICYKIT_OTLP did not take them",
+    ),
     Metric(M_FAILURES, "counter", "{item}", (), "spans and log events lost to an error in telemetry"),
     Metric(M_MESSAGES_LOST, "counter", "{message}", (), "messages to people that nobody got"),
 )

@@ -80,7 +80,7 @@ class Telemetry:
             self._take(tracer_provider)
         elif "OTEL_PYTHON_TRACER_PROVIDER" in os.environ:
             trace.get_tracer_provider()  # loads and sets the provider that the variable names
-        self.counters.total(names.M_DROPPED, lambda: self.relay.dropped)
+        self.counters.total(names.M_DROPPED, lambda: self.relay.dropped + setup.lost())
         self.counters.total(names.M_FAILURES, lambda: self.relay.failures)
         self._lost: list[Callable[[], int]] = []
         self.counters.total(names.M_MESSAGES_LOST, lambda: sum(lost() for lost in self._lost))

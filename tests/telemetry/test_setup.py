@@ -44,7 +44,7 @@ def test_an_exit_is_bounded() -> None:
 
     provider = setup.configure(processors=[Hanging()], install=False)
     started = time.monotonic()
-    assert setup.shutdown(provider, 0.01) is False
+    assert setup.shutdown(provider, timeout_s=0.01) is False
     assert time.monotonic() - started < 5
     hang.set()
 
