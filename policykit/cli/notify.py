@@ -58,10 +58,7 @@ def show_command(policy: str, output_format: str) -> None:
         leave(Exit.NO)
     for name, target in said["targets"].items():
         click.echo(f"{name} ({target['secret']}): {', '.join(target['causes'])}")
-    if said["targets"]:
-        click.echo(
-            f"each at most once in {said['repeat']} while it lasts, and once when it is over; drills: {said['drills']}"
-        )
+    click.echo(f"each once in {said['repeat']} while it lasts, and when it is over; drills: {said['drills']}")
     if any("(" in cause for target in said["targets"].values() for cause in target["causes"]):
         click.echo("in brackets: only when it is past its limit or due date")
 
