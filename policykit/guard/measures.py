@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 from policykit.engine import Engine, compile_policy
 from policykit.engine.rooms import Room, rooms, symbols_of
 from policykit.errors import PolicykitError
-from policykit.guard.living import beats
+from policykit.guard.living import beats, drill
 from policykit.guard.settings import choose_key, trading
 from policykit.model import Policy
 from policykit.model.types import date_ms
-from policykit.orders.recovery import silent
+from policykit.orders.recovery import SILENT_MS, silent
 from policykit.policy import EffectivePolicy, load
 from policykit.store import GuardInfo, Store
 from policykit.telemetry import names
@@ -120,7 +120,7 @@ def measure(
     """
     policies = watched(store, host, now_ms) if of is None else of
     accounts = {one.info.account: one for one in policies}
-    samples = _of_guards(store.guards() if of is None else (one.info for one in policies))
+    samples = _of_guards(store.guards() if of is None else (one.info for one in policies), now_ms)
     samples += _halts(store, [one.info for one in policies])
     for one in policies:
         if one.live:
@@ -172,9 +172,12 @@ def _where(policy: EffectivePolicy) -> dict[str, str]:
     return {names.EXCHANGE: policy.model.exchange, names.ACCOUNT: policy.model.account.name}
 
 
-def _of_guards(guards: Iterable[GuardInfo]) -> list[Sample]:
+def _of_guards(guards: Iterable[GuardInfo], now_ms: int) -> list[Sample]:
+    """Return when each guard was heard; of one without a loop, or that ended, silence is no fault and goes untold."""
     samples = []
     for info in guards:
+        if not info.loop and now_ms - info.beat_ms >= SILENT_MS:
+            continue
         exchange, _, account = info.account.partition("/")
         labels = {names.EXCHANGE: exchange, names.ACCOUNT: account.partition("@")[0], names.BOT: info.bot}
         samples.append(Sample(names.M_HEARTBEAT, info.beat_ms / 1000, labels))
@@ -183,12 +186,16 @@ def _of_guards(guards: Iterable[GuardInfo]) -> list[Sample]:
 
 def _halts(store: Store, guards: Iterable[GuardInfo]) -> list[Sample]:
     """Return 1 for each scope that is halted, and 0 for what else could be: all, and what each guard is of."""
-    scopes = {"all": 0}
+    scopes = {"all"}
     for guard in guards:
         exchange = guard.account.partition("/")[0]
-        scopes |= dict.fromkeys((f"exchange:{exchange}", f"account:{guard.account}", f"bot:{guard.bot}"), 0)
-    scopes |= {halt.scope: 1 for halt in store.halts()}
-    return [Sample(names.M_KILL, engaged, {names.SCOPE_NAME: scope}) for scope, engaged in scopes.items()]
+        scopes |= {f"exchange:{exchange}", f"account:{guard.account}", f"bot:{guard.bot}"}
+    halts = {halt.scope: halt for halt in store.halts()}
+    samples = [Sample(names.M_KILL, 0, {names.SCOPE_NAME: scope}) for scope in sorted(scopes) if scope not in halts]
+    for scope, halt in halts.items():
+        exercise = {names.DRILL: "true"} if drill(halt) else {}
+        samples.append(Sample(names.M_KILL, 1, {names.SCOPE_NAME: scope} | exercise))
+    return samples
 
 
 def _of_rooms(found: Iterable[Room], policy: EffectivePolicy) -> list[Sample]:

@@ -13,9 +13,8 @@ from policykit.engine import Engine
 from policykit.engine.facts import Facts
 from policykit.engine.money import money
 from policykit.guard.halt import concerns_policy
-from policykit.guard.living import undecided
-from policykit.guard.measures import rooms_of
-from policykit.model import date_ms
+from policykit.guard.living import drill, undecided
+from policykit.guard.measures import key_ages, rooms_of
 from policykit.model.notify import Cause
 from policykit.policy import EffectivePolicy
 from policykit.redact import scrub
@@ -23,8 +22,6 @@ from policykit.store import Store
 from policykit.telemetry.causes import BY_ID, LOSS_SHARE, MISSED, SILENT_S, Severity
 from policykit.units import plain
 
-#: The start of a reason by which a halt counts as a drill.
-DRILL: Final = "drill"
 #: How often the account is compared where the policy does not say, ms (guard/reconcile.py).
 _EVERY_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
@@ -78,7 +75,7 @@ def notices(engine: Engine, store: Store, host: str, now_ms: int) -> list[Notice
         *_drift(policy, facts),
         *_stale(policy, facts, now_ms),
         *_loss(engine, store, now_ms),
-        *_keys(policy, now_ms),
+        *_keys(policy, store, now_ms),
         *_clock(policy, facts),
     ]
 
@@ -101,7 +98,7 @@ def possible(policy: EffectivePolicy, store: Store) -> list[str]:
 def _halts(policy: EffectivePolicy, store: Store) -> Iterator[Notice]:
     tells = policy.model.notify is not None and policy.model.notify.drills == "tell"
     for halt in store.halts():
-        if not concerns_policy(policy, halt.scope) or (not tells and halt.why.lower().startswith(DRILL)):
+        if not concerns_policy(policy, halt.scope) or (not tells and drill(halt)):
             continue
         frozen = ", exits frozen too" if halt.freeze else ""
         yield Notice(
@@ -203,24 +200,27 @@ def _loss(engine: Engine, store: Store, now_ms: int) -> Iterator[Notice]:
             )
 
 
-def _keys(policy: EffectivePolicy, now_ms: int) -> Iterator[Notice]:
-    for name, key in (policy.model.keys or {}).items():
-        rotation, declared = key.rotation, key.declared
-        made = date_ms(declared.created) if declared is not None and declared.created else None
-        if rotation is None or rotation.every is None or made is None:
+def _keys(policy: EffectivePolicy, store: Store, now_ms: int) -> Iterator[Notice]:
+    for age in key_ages(store, policy):
+        warned_ms = warn_ms(policy, age.key)
+        if age.due_ms is None or now_ms < age.due_ms - warned_ms:
             continue
-        left = made + rotation.every.ms - now_ms
-        if left <= (rotation.warn_before.ms if rotation.warn_before else 0):
-            days = abs(left) // _DAY_MS
-            yield Notice(
-                "key_due",
-                f"{policy.account_key}/{name}",
-                f"key {name} is {(now_ms - made) // _DAY_MS} days old and "
-                + (f"due in {days} days" if left > 0 else f"{days} days past {rotation.every}"),
-                f"policykit keys plan {name}",
-                made + rotation.every.ms - (rotation.warn_before.ms if rotation.warn_before else 0),
-                worse=left <= 0,
-            )
+        left_ms = age.due_ms - now_ms
+        when = f"due in {left_ms // _DAY_MS} days" if left_ms > 0 else f"overdue by {-left_ms // _DAY_MS} days"
+        yield Notice(
+            "key_due",
+            f"{policy.account_key}/{age.key}",
+            f"key {age.key} is {(now_ms - age.made_ms) // _DAY_MS} days old and {when}",
+            f"policykit keys plan {age.key}",
+            age.due_ms - warned_ms,
+            worse=left_ms <= 0,
+        )
+
+
+def warn_ms(policy: EffectivePolicy, key: str) -> int:
+    """Return how long before a key is due people are told."""
+    rotation = (policy.model.keys or {})[key].rotation
+    return rotation.warn_before.ms if rotation is not None and rotation.warn_before is not None else 0
 
 
 def _clock(policy: EffectivePolicy, facts: Facts) -> Iterator[Notice]:

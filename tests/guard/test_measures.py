@@ -75,7 +75,8 @@ def test_what_the_rooms_say_is_what_the_gauges_say(traded: tuple[World, Any]) ->
 def test_a_dead_bots_last_heartbeat_and_rooms_stay(traded: tuple[World, Any]) -> None:
     """A bot that is gone is in force no more, and its heartbeat, its losses and its position are still told."""
     made, guard = traded
-    beat = made.clock.now_ms()
+    beat, guard.looping = made.clock.now_ms(), True
+    guard.beat()
     made.clock.advance(3_600)
     now = made.clock.now_ms()
     (one,) = watched(guard.store, HOST, now)
@@ -96,6 +97,16 @@ def test_a_halt_of_another_process_is_told_and_0_after_it_was_lifted(traded: tup
     assert _values(measure(guard.store, guard.host, now))[engaged] == 1
     other.resume("account:binance/main", "ops", "over", now)
     assert _values(measure(guard.store, guard.host, now))[engaged] == 0
+
+
+def test_a_drill_is_marked_and_a_guard_that_ended_is_not_missed(traded: tuple[World, Any]) -> None:
+    """Alerts leave out what a drill causes, and no heartbeat is told of a guard whose silence is no fault."""
+    made, guard = traded
+    guard.store.halt("all", "HALTED", "ops", "Drill of November", guard.now())
+    made.clock.advance(30)
+    samples = measure(guard.store, HOST, made.clock.now_ms())
+    assert Sample(names.M_KILL, 1, {names.SCOPE_NAME: "all", names.DRILL: "true"}) in samples
+    assert names.M_HEARTBEAT not in {sample.name for sample in samples}
 
 
 def test_a_policy_that_cannot_be_read_is_left_out(traded: tuple[World, Any], tmp_path: Path) -> None:
