@@ -13,6 +13,7 @@ KNOWN = {
     "halts": (),
     "unpriced": (),
     "recovered": True,
+    "waits": (),
     "streams": (),
     "drift": (),
     "foreign_orders": 0,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policykit.engine.losses import DAY_MS
-from policykit.guard.measures import KeyAge, Sample, key_ages, measure, rooms_of, watched
+from policykit.guard.measures import KeyAge, Sample, _compiled, key_ages, measure, rooms_of, watched
 from policykit.model.types import date_ms
 from policykit.store import open_store
 from policykit.store.base import GuardInfo
@@ -119,6 +119,34 @@ def test_a_policy_that_cannot_be_read_is_left_out(traded: tuple[World, Any], tmp
     assert _values(measure(guard.store, HOST, now))[(names.M_HEARTBEAT, "other", "x", "binance")] == now / 1000
 
 
+def test_what_is_not_known_is_left_out_and_what_is_compared_is_told(tmp_path: Path) -> None:
+    """Before the first round there is neither skew nor comparison; after it each kind of difference has its number."""
+    text = (
+        policy_text()
+        + "reconciliation: {on_start: required, orders_every: 30s, positions_every: 60s, tolerance: 5 USDT}\n"
+    )
+    told = {names.M_SKEW, names.M_RECONCILE_AGE, names.M_DRIFT}
+    with world(tmp_path, text=text) as made:
+        guard = made.guard(ready=False)
+        assert not told & {sample.name for sample in measure(guard.store, guard.host, made.clock.now_ms())}
+        guard.maintain(made.sim.client())
+        made.clock.advance(61)
+        guard.maintain()
+        samples = measure(guard.store, guard.host, made.clock.now_ms())
+        assert told <= {sample.name for sample in samples}
+        drift = {s.labels[names.DRIFT_KIND]: s.value for s in samples if s.name == names.M_DRIFT}
+        assert drift == {"order": 0, "position": 0, "balance": 0}
+
+
+def test_a_file_that_is_gone_leaves_what_its_guard_told(traded: tuple[World, Any]) -> None:
+    """A policy that cannot be read any more is in force all the same."""
+    made, guard = traded
+    made.policy.unlink()
+    _compiled.cache_clear()
+    (one,) = watched(guard.store, guard.host, made.clock.now_ms())
+    assert one.policy.name == "mm"
+
+
 def test_a_file_that_was_changed_is_not_taken_for_the_policy_in_force(traded: tuple[World, Any]) -> None:
     """What a guard told of its policy counts, with the file's places only while the file still says the same."""
     made, guard = traded
@@ -127,9 +155,7 @@ def test_a_file_that_was_changed_is_not_taken_for_the_policy_in_force(traded: tu
     assert one.policy.place("risk.max_open_orders").line > 1
     text = made.policy.read_text(encoding="utf-8")
     made.policy.write_text(text.replace("max_open_orders: 20", "max_open_orders: 7"), encoding="utf-8")
-    from policykit.guard import measures
-
-    measures._compiled.cache_clear()
+    _compiled.cache_clear()
     (one,) = watched(guard.store, guard.host, now)
     assert one.policy.model.risk is not None
     assert one.policy.model.risk.max_open_orders == 20
