@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[2]
 #: and the threads of a busy machine.
 P99_NS = 1_000_000
 END_S = relay.EXIT_S + setup.EXIT_S + 1.0
-KINDS = ("errors", "none", "refused", "well", "slow", "garbage", "dns", "tls", "logs")
+KINDS = ("refusing", "none", "errors", "refused", "well", "slow", "garbage", "dns", "tls", "logs")
 #: Where spans are lost while the bot runs; where they may still wait when it ends.
-FAILS_SOON = ("refused", "errors", "garbage", "tls")
+FAILS_SOON = ("refusing", "refused", "errors", "garbage", "tls")
 FAILS_LATE = ("slow", "dns")
 
 
@@ -70,8 +70,9 @@ def _collector(kind: str) -> Iterator[dict[str, str]]:
         elif kind == "none":
             yield {}
             return
-        elif kind == "errors":
-            url = stack.enter_context(tap(*[Answer(500)] * 100_000)).url
+        elif kind in ("errors", "refusing"):
+            answer = Answer(500 if kind == "errors" else 400)
+            url = stack.enter_context(tap(*[answer] * 100_000)).url
         elif kind == "tls":
             url = stack.enter_context(tap()).url.replace("http:", "https:")
         elif kind == "garbage":

@@ -18,6 +18,7 @@ from policykit.telemetry.exporting import Counted
 from policykit.telemetry.spans import Telemetry
 from tests.telemetry.nouns import decision, scope
 
+HOW = "policykit journal export --otlp"
 URL = "http://me:hunter2hunter2@collector:4318/v1/traces"
 
 
@@ -72,8 +73,7 @@ def test_what_it_does_not_take_is_counted_and_said_once(answer: Any, caplog: pyt
     assert processor.lost == 70
     where = "http://[redacted]@collector:4318/v1/traces"
     assert [record.getMessage() for record in caplog.records if record.name == "policykit.telemetry"] == [
-        f"telemetry: {where}: it does not answer; spans are lost, the journal has them "
-        "(policykit journal export --otlp)",
+        f"telemetry: {where}: it does not answer; spans are lost, the journal has them ({HOW})",
         f"telemetry: {where}: 70 spans did not get there; policykit journal export --otlp sends them",
     ]
 
