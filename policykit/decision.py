@@ -137,6 +137,9 @@ class Decision:
     checks: int = 0
     #: Trace id and span id of the span that was current where the bot asked; None where it had none.
     trace: tuple[int, int] | None = None
+    #: The journal row that its facts stood at (`Facts.seq`), and that in which its policy came into force.
+    facts_seq: int = -1
+    in_force: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -156,11 +156,11 @@ class Order:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], action: str = "order.create") -> Order:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote; what was no number stays as it is."""
         said: dict[str, Any] = {
             name: data[name] for name in (*_FIRST, *WORDS, *FLAGS, "client_order_id") if name in data
         }
-        said |= {name: Decimal(data[name]) for name in NUMBERS if name in data}
+        said |= {name: _number(data[name]) for name in NUMBERS if name in data}
         if "amends" in data:
             said["amends"] = cls.from_dict(data["amends"])
         return cls(action=action, **said)
@@ -172,3 +172,10 @@ class Order:
         return isinstance(other, Order) and all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _number(value: Any) -> Any:
+    try:
+        return Decimal(value)
+    except (ArithmeticError, TypeError, ValueError):
+        return value

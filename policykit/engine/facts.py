@@ -190,3 +190,5 @@ class Facts:
     store_problem: tuple[str, str] | None = None
     #: What is wrong with the streams that this bot trades by: (reason code, message). The guard adds it, no store does.
     streams: tuple[tuple[str, str], ...] = ()
+    #: The journal row that the store stood at when it made this; -1: no store did.
+    seq: int = field(default=-1, compare=False)

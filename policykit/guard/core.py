@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from policykit import exchanges, secrets
+from policykit import __version__, exchanges, secrets
 from policykit.clock import Clock, SystemClock
 from policykit.decision import Reason
 from policykit.engine import Engine, compile_policy, denial_message
@@ -30,8 +30,8 @@ from policykit.guard.settings import (
     Mode,
     choose_key,
     clock_bound_ms,
-    counted,
     currency_problem,
+    in_words,
     mode_named,
     request_validity_ms,
     retry_plan,
@@ -47,6 +47,7 @@ from policykit.orders.intent import Intent, Outcome
 from policykit.orders.life import UNDECIDED
 from policykit.orders.recovery import abandoned, silent
 from policykit.policy import EffectivePolicy, load
+from policykit.redact import texts
 from policykit.store import Observation, Store, open_store
 from policykit.telemetry import Scope, Telemetry, shared
 
@@ -174,11 +175,11 @@ class Guard(Deciding):
     def announce(self, **more: Any) -> None:
         """Write down that this policy is in force in this process, and `more` that is to be known of it."""
         policy = self.policy
-        loaded = {"name": policy.name, "version": policy.version, "file": policy.file, "bot": self.bot}
-        loaded["environment"] = policy.model.environment
-        loaded |= {"key": self.key, "stage": self.scope.stage, "mode": self.mode, "backend": self.store.backend, **more}
-        loaded |= counted(policy, *([self.shadow.engine.effective] if self.shadow is not None else []))
-        self.store.announce(self.account, policy.model.account.currency, loaded, self.now())
+        loaded: dict[str, Any] = {"bot": self.bot, "key": self.key, "host": self.host, "mode": self.mode}
+        loaded |= {"stage": self.scope.stage, "environment": policy.model.environment}
+        loaded |= {"backend": self.store.backend, "library": __version__, **more}
+        loaded |= in_words(policy, self.shadow.engine.effective if self.shadow is not None else None, self.now())
+        self.announced = self.store.announce(self.account, policy.model.account.currency, texts(loaded), self.now())
         stage = self.scope.stage
         self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=self.mode)
         self.beat()

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from policykit.clock import Clock
 from policykit.decision import Assessment, Decision, Hold, Reason
@@ -56,6 +56,8 @@ class Deciding(ABC):
     key: str
     #: The policy has other keys: each decision says which is this guard's.
     several_keys: bool
+    #: The journal row in which its policy came into force.
+    announced: int | None = None
     validity_ms: int
     wanted: Wanted
     clock_bound_ms: int
@@ -103,7 +105,7 @@ class Deciding(ABC):
                 assessment = refusals.sent_again(assessment, attempts, now + self.clock_bound_ms)
                 assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now, engine)
-            self._beside(decision, facts, assessment)
+            self._beside(decision, facts, assessment, replaces)
             unfit = refusals.unfit(order, assessment, self.adapter, amends)
             if unfit:
                 return self._refuse(decision, unfit, started, gated)
@@ -149,7 +151,9 @@ class Deciding(ABC):
                 yield attempt
                 latest = attempt.replaces
 
-    def _beside(self, decision: Decision, facts: Facts, active: Assessment) -> None:
+    def _beside(self, decision: Decision, facts: Facts, active: Assessment, replaces: str | None) -> None:
+        if replaces is not None:
+            decision.extra["replaces"] = replaces
         if self.shadow is not None:
             decision.extra |= self.shadow.differs(decision.order, facts, decision.at_ms, active)
 
@@ -192,7 +196,8 @@ class Deciding(ABC):
     def _let_through(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
         """Record what would be denied, and send it all the same: it holds nothing, and what becomes of it is kept."""
         decision.outcome, decision.reasons = "deny", reasons
-        intent = self._intent(decision, (), gated, None)
+        # Of an order whose numbers are none nothing can be counted, by this process or another.
+        intent = None if reasons[0].code == "ORDER_INVALID" else self._intent(decision, (), gated, None)
         generation = self.facts(decision.order.symbol).generation
         try:
             if intent is not None:
@@ -289,8 +294,25 @@ class Deciding(ABC):
             None if equity is None else (now - equity.as_of_ms) / 1000,
             len(engine.checks),
             self.telemetry.caller(),
-            {"key": self.key} if self.several_keys else {},
+            facts.seq,
+            self.announced,
+            self._said_beside(facts),
         )
+
+    def _said_beside(self, facts: Facts) -> dict[str, Any]:
+        """Return what its row says of a decision that no other row does: it is judged again on that (replay.py)."""
+        said: dict[str, Any] = {"key": self.key} if self.several_keys else {}
+        if facts.recovered and facts.store_problem is None and not facts.streams:
+            return said
+        added: dict[str, Any] = {} if facts.seq >= 0 else {"none": True}
+        if not facts.recovered:
+            added["recovered"] = False
+        if facts.store_problem is not None:
+            added["store_problem"] = list(facts.store_problem)
+        if facts.streams:
+            added["streams"] = [list(problem) for problem in facts.streams]
+        said["facts"] = added
+        return said
 
     def _intent(
         self,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from policykit.errors import PolicyError, PolicykitError
 from policykit.guard.living import beats
-from policykit.guard.settings import choose_key
+from policykit.guard.settings import choose_key, told
 from policykit.model import Policy
-from policykit.policy import EffectivePolicy, Layer, compare, compose, dump, load
+from policykit.policy import EffectivePolicy, Layer, compare, compose, load
 from policykit.store import GuardInfo
 
 if TYPE_CHECKING:
@@ -125,11 +125,7 @@ class InForce:
     def info(self) -> GuardInfo:
         """Return what is told of this guard: its own version, since what others add is not its word."""
         guard, own = self.guard, self.own
-        file, said = os.path.abspath(own.file), dump(own.model)
-        said.pop("notify", None)  # who is told of what bounds nothing, and the addresses are this host's matter
-        for key in said.get("keys", {}).values():
-            key.pop("secret", None)  # where it lives is this host's matter
-        text = json.dumps(said, separators=(",", ":"))
+        file, text = os.path.abspath(own.file), json.dumps(told(own), separators=(",", ":"))
         who = (guard.bot, guard.host, os.getpid(), guard.account)
         at, to = guard.now(), guard.endpoint or ""
         what = (own.name, own.version, file, guard.mode)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from policykit.errors import PolicykitError
 from policykit.exchanges import load_trading
 from policykit.exchanges.adapter import TradingAdapter
+from policykit.model import Policy
 from policykit.orders.backoff import Backoff
 from policykit.orders.life import RetryPlan
-from policykit.policy import EffectivePolicy
+from policykit.policy import EffectivePolicy, dump, expired
 from policykit.store import Store
 from policykit.traits import load
 from policykit.traits.base import Exchange, product_of
@@ -75,6 +78,32 @@ def mode_named() -> Mode:
     if named == "shadow":
         return "shadow"
     raise PolicykitError(f'POLICYKIT_MODE is "{named}"; enforce or shadow may be; set one of them, or unset it')
+
+
+def told(policy: EffectivePolicy) -> dict[str, Any]:
+    """Return what is in force, for other guards and for the journal; where secrets live is this host's matter."""
+    said: dict[str, Any] = dump(policy.model)
+    said.pop("notify", None)  # who is told of what bounds nothing, and the addresses are this host's matter
+    for key in said.get("keys", {}).values():
+        key.pop("secret", None)
+    return said
+
+
+def in_words(policy: EffectivePolicy, candidate: EffectivePolicy | None, now_ms: int) -> dict[str, Any]:
+    """Return what its row says of a policy that comes into force: itself, its waivers, and a candidate beside it."""
+    said = {"name": policy.name, "version": policy.version, "file": policy.file, "policy": told(policy)}
+    waived = [dump(waiver) for waiver in policy.model.waivers if not expired(waiver, now_ms)]
+    if waived:
+        said["waived"] = waived
+    if candidate is not None:
+        said["candidate"] = {"name": candidate.name, "version": candidate.version, "policy": told(candidate)}
+    return said | counted(policy, *([] if candidate is None else [candidate]))
+
+
+def read_back(said: Mapping[str, Any], name: str, file: str) -> EffectivePolicy:
+    """Return the policy that `told` wrote. Raise ValueError where it is of another version of this library."""
+    model = Policy.model_validate(said)
+    return EffectivePolicy(model, file, name, MappingProxyType({}), MappingProxyType({}), model)
 
 
 def counted(policy: EffectivePolicy, *beside: EffectivePolicy) -> dict[str, Any]:

@@ -189,7 +189,7 @@ class AccountState:
         held = (key for key, state in self.positions.items() if not state.unit and state.bounds() != (0, 0))
         return tuple(sorted(key for key in held if key != self.currency and key not in self.unlisted))
 
-    def facts(self, generation: int) -> Facts:
+    def facts(self, generation: int, seq: int = -1) -> Facts:
         """Return the account's facts; the object stands until something other than a hold or a fill changes."""
         return Facts(
             generation=generation,
@@ -220,6 +220,7 @@ class AccountState:
             drift=tuple(map(drift_from_list, self.reconciled.get("drift", ()))),
             reconciled_ms=self.reconciled.get("at_ms"),
             foreign_orders=self.reconciled.get("foreign_orders", 0),
+            seq=seq,
         )
 
     def dump(self) -> dict[str, Any]:

@@ -104,12 +104,16 @@ class LedgerStore(ABC):
                     return Grant(False, False, (), (), ledger.seq, taken)
                 self._take(intent)
             # INVARIANT I3: the intent is durable before the grant is returned, and only a grant lets an order be sent.
+            if 0 <= decision.facts_seq < ledger.moved_seq:
+                decision.extra["facts_seq"] = decision.facts_seq
             seq = self._write("decision", now_ms, decision_body, decision, intent, holds)
             ledger.granted(intent, holds, now_ms)
         return _tuple(Grant, (True, False, grant[2], (), seq, None))
 
     def record(self, decision: Decision, now_ms: int) -> int:
-        with self._step:
+        with self._step as ledger:
+            if 0 <= decision.facts_seq < ledger.moved_seq:
+                decision.extra["facts_seq"] = decision.facts_seq
             return self._write("decision", now_ms, decision_body, decision, None, ())
 
     def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:

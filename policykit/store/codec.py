@@ -36,7 +36,7 @@ _INTENT_PLAIN = (
     "error",
 )
 #: What a guard may add to the row of a decision.
-_EXTRA = ("shadow", "without_store", "key")
+_EXTRA = ("shadow", "without_store", "key", "facts", "facts_seq", "replaces")
 _plain_of = attrgetter(*_INTENT_PLAIN)
 
 
@@ -109,6 +109,8 @@ def decision_body(decision: Decision, intent: Intent | None, holds: tuple[Hold, 
         out["warnings"] = [warning.to_dict() for warning in decision.warnings]
     if decision.checks:
         out["checks"] = decision.checks
+    if decision.in_force is not None:
+        out["in_force"] = decision.in_force
     if decision.trace is not None:
         out["trace"] = {"trace_id": f"{decision.trace[0]:032x}", "span_id": f"{decision.trace[1]:016x}"}
     if decision.extra:
@@ -141,6 +143,7 @@ def decision_from_body(body: dict[str, Any], at_ms: int) -> Decision:
         facts_age_s=body.get("facts_age_s"),
         checks=body.get("checks", 0),
         trace=trace_of(body),
+        in_force=body.get("in_force"),
         extra={name: body[name] for name in _EXTRA if name in body},
     )
 

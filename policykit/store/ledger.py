@@ -52,6 +52,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.seq = 0
+        #: The row that changed what `facts` returns; facts of an earlier one are not the newest.
+        self.moved_seq = 0
         self.generation = 0
         self.halts: dict[str, Halt] = {}
         self.accounts: dict[str, AccountState] = {}
@@ -80,6 +82,7 @@ class Ledger:
         if state is None:
             state = self.accounts[name] = AccountState(name, self.exposure)
             self._facts.pop(name, None)
+            self.moved_seq = self.seq
         return state
 
     def facts(self, account: str, bot: str, symbol: str) -> Facts:
@@ -87,7 +90,7 @@ class Ledger:
         facts = self._facts.get(account)
         if facts is None:
             state = self.accounts.get(account) or AccountState(account, self.exposure)
-            facts = self._facts[account] = state.facts(self.generation)
+            facts = self._facts[account] = state.facts(self.generation, self.seq)
         if not self.halts:
             return facts
         exchange = account.partition("/")[0]
@@ -183,8 +186,9 @@ class Ledger:
 
     # ---- changes: one a row
 
-    def apply(self, kind: str, body: dict[str, Any], at_ms: int) -> None:
+    def apply(self, kind: str, body: dict[str, Any], at_ms: int, seq: int | None = None) -> None:
         """Take one journal row in; kinds that change no state are passed over."""
+        self.seq = self.seq if seq is None else seq
         change = _CHANGES.get(kind)
         if change is not None:
             change(self, body, at_ms)
@@ -347,6 +351,7 @@ class Ledger:
     def moved(self) -> None:
         """Forget cached facts: something other than a hold changed."""
         self._facts.clear()
+        self.moved_seq = self.seq
 
     # ---- checkpoints
 
@@ -391,16 +396,12 @@ class Ledger:
         return ledger
 
 
-def _decision(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
+def _granted(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     if "intent" in body:
         intent = intent_from_dict(body["intent"])
         ledger.granted(intent, intent.holds, at_ms)
     else:
         ledger.granted(None, tuple(Hold(*hold) for hold in body.get("holds", ())), at_ms)
-
-
-def _use(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
-    ledger.granted(None, tuple(Hold(*hold) for hold in body["holds"]), at_ms)
 
 
 def _outcome(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
@@ -483,8 +484,8 @@ def _ban(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 
 #: The kinds of rows that change the ledger. Any other kind is an event.
 _CHANGES: Final[dict[str, Callable[[Ledger, dict[str, Any], int], None]]] = {
-    "decision": _decision,
-    "use": _use,
+    "decision": _granted,
+    "use": _granted,
     "outcome": _outcome,
     "renew": _renew,
     "observe": _observe,

@@ -112,18 +112,19 @@ class SqliteStore(JournalFile, LedgerStore):
                     f"{self.path}: no longer holds the rows that it did; restore it or start anew", "STORE_RESET"
                 )
         for seq, at_ms, kind, text, row_hash in rows:
+            due = ledger.seq + 1
             try:
-                if seq != ledger.seq + 1 or link(self._hash, seq, at_ms, kind, text) != row_hash:
+                if seq != due or link(self._hash, seq, at_ms, kind, text) != row_hash:
                     raise ValueError
-                ledger.apply(kind, json.loads(text), at_ms)
+                ledger.apply(kind, json.loads(text), at_ms, seq)
             except UNREADABLE:
                 self._trusted = False
                 raise StoreUnavailable(
-                    f"{self.path}: row {ledger.seq + 1} of the journal is missing or was changed; "
+                    f"{self.path}: row {due} of the journal is missing or was changed; "
                     "keep a copy, then run `policykit journal verify`",
                     "STORE_DAMAGED",
                 ) from None
-            ledger.seq, self._hash = seq, row_hash
+            self._hash = row_hash
         if self._reset is not None:
             self._reset = self._copied(db)
         self._version = version

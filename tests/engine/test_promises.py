@@ -120,6 +120,7 @@ MISSING = {
 }
 HARMLESS = {
     "generation",
+    "seq",
     "currency",
     "groups",
     "halts",

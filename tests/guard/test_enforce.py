@@ -450,6 +450,8 @@ def test_a_decision_says_what_made_it(start: Callable[..., World]) -> None:
         seq=decision.seq,
         facts_age_s=(now - facts.equity.as_of_ms) / 1000,
         checks=len(engine.checks),
+        facts_seq=facts.seq,
+        in_force=guard.announced,
     )
     assert decision.seq == [row.seq for row in guard.store.rows()][-1]
     assert intent == Intent(

@@ -68,8 +68,7 @@ def replayed(rows: Iterator[Row]) -> Ledger:
     """Make the ledger that the rows tell, from nothing."""
     ledger = Ledger()
     for row in rows:
-        ledger.apply(row.kind, row.body, row.at_ms)
-        ledger.seq = row.seq
+        ledger.apply(row.kind, row.body, row.at_ms, row.seq)
     return ledger
 
 
