@@ -81,6 +81,7 @@ VERIFY = (
     (Stage("freqtrade's handlers", tool("python", ".ci/verify/handlers.py")), ()),
     (Stage("TraceQL", tool("python", ".ci/verify/traceql.py"), (("PYTHONPATH", str(TOP)),)), ("node", "npm")),
     (Stage("Grafana's queries", tool("python", ".ci/verify/grafana.py")), ("prometheus", "promtool")),
+    (Stage("Arize Phoenix", tool("python", ".ci/verify/phoenix.py")), ("chromium",)),
 )
 #: What has no stage yet.
 NOT_BUILT = {

@@ -1,7 +1,8 @@
 """A bot of the desk (`desk.py`): trades, is denied in several ways, and loses sight of one order, until told to end.
 
 Its metrics can be scraped from DESK_METRICS (a port) if OpenTelemetry's Prometheus exporter can be imported; its spans
-go where POLICYKIT_OTLP says. It ends when its standard input does. With DESK_CAREFUL it takes no store that forgets.
+go where POLICYKIT_OTLP says, those of a step in one of the bot's own. It ends when its standard input does. With
+DESK_CAREFUL it takes no store that forgets.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import ccxt
 import websockets.sync.client
+from opentelemetry import trace
 
 from policykit import Guard, OutcomeUnknown
 from policykit.testing import point
@@ -79,16 +81,17 @@ def trade(guard: Guard, url: str, ws_url: str) -> None:
         client = guard.protect(client_of(url))
         client.load_markets()
         if ws_url:
-            with suppress(OutcomeUnknown):
+            with suppress(OutcomeUnknown), trace.get_tracer("desk").start_as_current_span("bot.step"):
                 ask = client.fetch_ticker(LOST)["ask"]
                 client.create_order(LOST, "limit", "buy", 0.1, ask)
             address = f"{ws_url}/ws/btcusdt@bookTicker"
             stream = guard.stream("prices", lambda: websockets.sync.client.connect(address), quiet=True)
             threading.Thread(target=listen, args=(stack.enter_context(stream),), daemon=True).start()
         print("trading", flush=True)
-        number = 0
+        number, tracer = 0, trace.get_tracer("desk")
         while not select.select([sys.stdin], [], [], STEP_S)[0]:
-            step(client, number)
+            with tracer.start_as_current_span("bot.step"):
+                step(client, number)
             number += 1
 
 

@@ -7,7 +7,6 @@ expression as a rule; variables and intervals are put in as Grafana does.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from desk import Desk, free_port
+from pinned import library
 
 TOP = Path(__file__).resolve().parent.parent.parent
 DASHBOARDS = TOP / "dashboards" / "grafana"
@@ -66,21 +66,6 @@ def _filled(expr: str) -> str:
     for name in sorted(GRAFANA, key=len, reverse=True):
         expr = expr.replace(name, GRAFANA[name])
     return expr
-
-
-def library() -> bool:
-    """Install OpenTelemetry's Prometheus exporter, pinned and checked by hash; nothing to do when it stands."""
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    stamp = LIBRARY / "policykit.stamp"
-    if stamp.exists() and stamp.read_text() == wanted:
-        return True
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps", "--require-hashes"]
-    command = [*pip, "--upgrade", "--target", str(LIBRARY), "-r", str(REQUIREMENTS)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        print("grafana: pip did not end well; is an index reachable?", file=sys.stderr)
-        return False
-    stamp.write_text(wanted)
-    return True
 
 
 class Prometheus:
@@ -186,7 +171,7 @@ def found(prometheus: Prometheus) -> int:
 
 def main() -> int:
     """Run the desk, scrape it, ask; 0 when every panel has data."""
-    if not library():
+    if not library(LIBRARY, REQUIREMENTS):
         return 1
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="policykit-grafana-")))
