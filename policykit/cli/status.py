@@ -9,17 +9,24 @@ from typing import Any
 
 import click
 
+from policykit.cli._monitor import check, check_options
 from policykit.cli._options import example, format_option
 
 #: Guards that are gone and still shown, the latest first.
 GONE_SHOWN = 3
 
 
-@click.command(epilog=example("policykit status\npolicykit status --format json"))
+@click.command(
+    epilog=example("policykit status\npolicykit status --format json\npolicykit status --check --max-silent 2m")
+)
 @click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
+@check_options
 @format_option()
-def command(uri: str | None, output_format: str) -> None:
+def command(uri: str | None, output_format: str, **monitor: Any) -> None:
     """Show halts, guards and when each was heard last, and orders whose outcome is unknown."""
+    if monitor.pop("check"):
+        check(uri, output_format, **monitor)
+        return
     from policykit.clock import SystemClock, iso
     from policykit.guard.living import beats, undecided
     from policykit.store import open_store

@@ -127,6 +127,8 @@ class Index(Queries):
             self._problem = problem
             if problem is not None or len(rows) < CHUNK:
                 break
+        if self._ask(lambda db: _get(db, "problem", None)) != self._problem:
+            self._file.change(lambda db: _put(db, "problem", self._problem))  # who only reads it is told
         return done
 
     def _asked(self, read: Callable[[], T]) -> T:
@@ -210,10 +212,10 @@ class Index(Queries):
 
     def health(self) -> Health:
         """Return what the index cannot tell, and why."""
-        names = ("strange", "strange_rows", "missed", "anew")
-        strange, rows, missed, anew = self._ask(lambda db: [_get(db, name, None) for name in names])
+        names = ("strange", "strange_rows", "missed", "anew", "problem")
+        strange, rows, missed, anew, problem = self._ask(lambda db: [_get(db, name, None) for name in names])
         named = tuple(json.loads(rows or "[]"))
-        return Health(self._problem, strange or 0, named, missed or 0, anew, self._file.in_memory)
+        return Health(self._problem or problem, strange or 0, named, missed or 0, anew, self._file.in_memory)
 
     def close(self) -> None:
         """Let go of the index; the reader is whose it was."""

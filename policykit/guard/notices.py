@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from policykit.clock import iso
 from policykit.engine import Engine
-from policykit.engine.facts import Facts
+from policykit.engine.facts import Facts, Halt
 from policykit.engine.money import money
 from policykit.guard.halt import concerns_policy
 from policykit.guard.living import drill, undecided
@@ -24,6 +24,9 @@ from policykit.units import plain
 
 #: How often the account is compared where the policy does not say, ms (guard/reconcile.py).
 _EVERY_MS: Final = 60_000
+#: How old facts are before people are told: so many times what denies increases, and at least so much, ms.
+OLD_TIMES: Final = 6
+OLD_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
 _LOSSES: Final = ("risk.daily_loss", "risk.weekly_loss", "risk.max_drawdown")
 #: The longest foreign word that a message repeats, and how many of a list it names.
@@ -64,14 +67,14 @@ def defused(text: str) -> str:
     return line if len(line) <= MAX_WORD else line[: MAX_WORD - 1] + "…"
 
 
-def notices(engine: Engine, store: Store, host: str, now_ms: int) -> list[Notice]:
+def notices(engine: Engine, store: Store, host: str, now_ms: int, *, silent_ms: int = SILENT_S * 1000) -> list[Notice]:
     """Return what is wrong with an account, and which guards of its store are silent. Raise StoreUnavailable."""
     policy = engine.effective
     facts = store.facts(policy.account_key, "")
     return [
         *_halts(policy, store),
         *_unknown(policy, store, host, now_ms),
-        *_silent(store, now_ms),
+        *_silent(store, now_ms, silent_ms),
         *_drift(policy, facts),
         *_stale(policy, facts, now_ms),
         *_loss(engine, store, now_ms),
@@ -98,18 +101,22 @@ def possible(policy: EffectivePolicy, store: Store) -> list[str]:
 def _halts(policy: EffectivePolicy, store: Store) -> Iterator[Notice]:
     tells = policy.model.notify is not None and policy.model.notify.drills == "tell"
     for halt in store.halts():
-        if not concerns_policy(policy, halt.scope) or (not tells and drill(halt)):
-            continue
-        frozen = ", exits frozen too" if halt.freeze else ""
-        yield Notice(
-            "halt",
-            halt.scope,
-            f'trading is {halt.state} for {defused(halt.scope)}{frozen}, by {defused(halt.by)}: "{defused(halt.why)}"',
-            f"policykit status; when it is mended: policykit resume --scope {defused(shlex.quote(halt.scope))}"
-            " --by NAME --why TEXT",
-            halt.at_ms,
-            level=halt.state,
-        )
+        if concerns_policy(policy, halt.scope) and (tells or not drill(halt)):
+            yield halted(halt)
+
+
+def halted(halt: Halt) -> Notice:
+    """Say that a halt is in force."""
+    frozen = ", exits frozen too" if halt.freeze else ""
+    return Notice(
+        "halt",
+        halt.scope,
+        f'trading is {halt.state} for {defused(halt.scope)}{frozen}, by {defused(halt.by)}: "{defused(halt.why)}"',
+        f"policykit status; when it is mended: policykit resume --scope {defused(shlex.quote(halt.scope))}"
+        " --by NAME --why TEXT",
+        halt.at_ms,
+        level=halt.state,
+    )
 
 
 def _unknown(policy: EffectivePolicy, store: Store, host: str, now_ms: int) -> Iterator[Notice]:
@@ -126,12 +133,12 @@ def _unknown(policy: EffectivePolicy, store: Store, host: str, now_ms: int) -> I
         )
 
 
-def _silent(store: Store, now_ms: int) -> Iterator[Notice]:
+def _silent(store: Store, now_ms: int, silent_ms: int) -> Iterator[Notice]:
     guards = store.guards()
     heard = {(g.bot, g.account): g.beat_ms for g in sorted(guards, key=lambda g: g.beat_ms)}
     for guard in guards:
         newest = heard[guard.bot, guard.account]
-        if guard.loop and guard.beat_ms == newest and now_ms - newest >= SILENT_S * 1000:
+        if guard.loop and guard.beat_ms == newest and now_ms - newest >= silent_ms:
             yield Notice(
                 "guard_silent",
                 f"{guard.bot}@{guard.account}",
@@ -141,6 +148,19 @@ def _silent(store: Store, now_ms: int) -> Iterator[Notice]:
                 f"{defused(shlex.quote(f'bot:{guard.bot}'))} --by NAME --why TEXT",
                 newest,
             )
+
+
+def undecidable(policy: EffectivePolicy, facts: Facts, now_ms: int) -> str:
+    """Say why every increase is denied, with these facts; empty: not for want of them."""
+    if facts.store_problem is not None:
+        code, words = facts.store_problem
+        return f"{code}: {defused(words)}"
+    max_age = policy.model.account.max_age
+    old_ms = max(OLD_MS, OLD_TIMES * max_age.ms) if max_age is not None else OLD_MS
+    if facts.equity is None:
+        return "the account's equity is not known: it was never read, or nothing explains it"
+    age_ms = now_ms - facts.equity.as_of_ms
+    return f"the account was last read {age_ms // 1000} s ago" if age_ms > old_ms else ""
 
 
 def _drift(policy: EffectivePolicy, facts: Facts) -> Iterator[Notice]:

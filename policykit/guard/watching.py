@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from policykit.guard.notices import Notice, defused
+from policykit.guard.notices import Notice, defused, undecidable
 from policykit.guard.telling import Watch
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
-
-#: How old facts are before people are told: so many times what denies increases, and at least so much, ms.
-OLD_TIMES: Final = 6
-OLD_MS: Final = 60_000
 
 _log = logging.getLogger("policykit.notify")
 
@@ -58,22 +54,10 @@ def own_keys(guard: Guard) -> list[str]:
 def own(guard: Guard) -> list[Notice]:
     """Return what only this guard sees: why it denies every increase, and that it refused its policy's file."""
     found, subject = [], f"{guard.bot}@{guard.account}"
-    why = _undecidable(guard)
+    why = undecidable(guard.policy, guard.facts(), guard.now())
     if why:
         found.append(Notice("cannot_decide", subject, why, "policykit doctor; policykit status"))
     if guard.in_force.refused:
         told = defused(guard.in_force.refused)
         found.append(Notice("policy_rejected", subject, told, f"policykit lint {guard.in_force.own.file}"))
     return found
-
-
-def _undecidable(guard: Guard) -> str:
-    facts, max_age = guard.facts(), guard.policy.model.account.max_age
-    if facts.store_problem is not None:
-        code, words = facts.store_problem
-        return f"{code}: {defused(words)}"
-    old_ms = max(OLD_MS, OLD_TIMES * max_age.ms) if max_age is not None else OLD_MS
-    if facts.equity is None:
-        return "the account's equity is not known: it was never read, or nothing explains it"
-    age_ms = guard.now() - facts.equity.as_of_ms
-    return f"the account was last read {age_ms // 1000} s ago" if age_ms > old_ms else ""

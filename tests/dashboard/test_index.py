@@ -371,6 +371,7 @@ def test_a_damaged_journal_is_read_up_to_the_damage(journal: Path, tmp_path: Pat
         good = [row for row in rows_of(journal) if row.seq <= 500 and row.kind == "decision"]
         assert sum(t.decisions for t in index.totals()) == len(good)
         assert index.advance() == 0
+        assert Index(JournalReader(journal), tmp_path / "index.db").health() == index.health()
         db.execute("UPDATE journal SET body = ? WHERE seq = 501", (text,))
     while index.advance():
         pass
