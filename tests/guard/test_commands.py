@@ -220,7 +220,8 @@ def test_status_says_whether_trading_is_on_and_who_guards(live: World, run: Run)
     assert lines[4].startswith(f"  mm  binance/main  enforce  {guard.host} pid ")
     assert lines[4].endswith(" s ago")
     assert lines[5] == f"      policy mm {guard.policy.version}"
-    assert lines[6] == "orders of unknown outcome: 1; see policykit orders --unknown"
+    assert lines[6] == "mm on binance/main, stage full-live"
+    assert lines[-1] == "orders of unknown outcome: 1; see policykit orders --unknown"
     report = json.loads(run(live, "status", "--format", "json")[1])
     assert report["unknown_orders"] == [admitted.decision.id]
     assert (report["halts"][0]["scope"], report["guards"][0]["bot"], report["version"]) == ("bot:mm", "mm", 1)
