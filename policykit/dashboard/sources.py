@@ -4,6 +4,7 @@ answer and not the other.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,13 +15,16 @@ from policykit.dashboard.index import Health, Index
 from policykit.dashboard.queries import Delay, Total
 from policykit.errors import StoreUnavailable
 from policykit.guard.measures import Sample, measure
+from policykit.guard.telling import HostWatch
 from policykit.redact import scrub
 from policykit.store import Store, open_journal, open_store
 from policykit.store.reader import JournalReader
+from policykit.telemetry import names
 
 #: How often a source is read, seconds.
 EVERY_S: Final = 2.0
 T = TypeVar("T")
+_log = logging.getLogger("policykit.notify")
 
 
 class Known(NamedTuple, Generic[T]):
@@ -113,26 +117,47 @@ class JournalSource:
 
 
 class StoreSource:
-    """The gauges of a store; opened anew when it could not be read."""
+    """The gauges of a store, and the messages that its accounts' people are to get; opened anew when it failed.
+
+    A guard that died cannot say so itself: this is the process that lives on.
+    """
 
     def __init__(self, uri: str | None, host: str, clock: Clock | None = None) -> None:
         self._uri, self._host, self._clock = uri, host, clock or SystemClock()
-        self._store: Store | None = None
+        self._open: tuple[Store, HostWatch] | None = None
+        self._lost, self._complaint = 0, ""
 
     def read(self) -> list[Sample]:
-        """Return every gauge of the store."""
-        if self._store is None:
-            self._store = _existing(self._uri)
+        """Return every gauge of the store; tell people what is wrong."""
+        if self._open is None:
+            store = _existing(self._uri)
+            self._open = (store, HostWatch(store, self._clock.now_ms))
+        store, watch = self._open
         try:
-            return measure(self._store, self._host, self._clock.now_ms())
+            samples = measure(store, self._host, self._clock.now_ms())
         except StoreUnavailable:
             self.close()
             raise
+        return [*samples, Sample(names.M_MESSAGES_LOST, self._tell(watch), {})]
+
+    def _tell(self, watch: HostWatch) -> int:
+        """Tell what is wrong, off this thread; return how many messages nobody got. Nothing is raised."""
+        try:
+            watch.round()
+            self._complaint = ""
+        except Exception as error:  # noqa: BLE001 - messages are beside the figures; the text is not ours
+            if type(error).__name__ != self._complaint:
+                self._complaint = type(error).__name__
+                _log.error("what is wrong with the accounts of the store cannot be told: %s", self._complaint)
+        return self._lost + watch.lost()
 
     def close(self) -> None:
-        """Let go of the store."""
-        store, self._store = self._store, None
-        if store is not None:
+        """Let go of the store; what waits to be told is sent first, for some seconds at most."""
+        if self._open is not None:
+            store, watch = self._open
+            self._open = None
+            watch.close()
+            self._lost += watch.lost()
             store.close()
 
 

@@ -25,10 +25,14 @@ from policykit.dashboard.background import Background, loopback, own_host
 from policykit.dashboard.exporter import KEEP_S, LATE_S, MAX_BEHIND, Exporter, application
 from policykit.dashboard.index import Index
 from policykit.dashboard.serving import listen
-from policykit.dashboard.sources import Source
+from policykit.dashboard.sources import Source, StoreSource
+from policykit.guard.telling import HostWatch
 from policykit.redact import Secret
 from policykit.store import GuardInfo, Store, open_store
+from policykit.telemetry import names
 from tests.dashboard.made import life, policy, rows_of, write
+from tests.guard.world import policy_text, world
+from tests.notify.receivers import webhook
 from tests.store.servers import ValkeyServer
 from tests.telemetry.nouns import AT_MS, NOTIONAL, decision, intent
 
@@ -88,7 +92,7 @@ def serve() -> Iterator[Callable[[str], Served]]:
 def fill(store: Store) -> None:
     """Write what a guard does that has died since, and a halt."""
     store.announce("binance/main", "USDT", {"name": "mm", "version": "v1", "stage": "full-live"}, AT_MS)
-    store.beat(GuardInfo("mm-1", "elsewhere", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS))
+    store.beat(GuardInfo("mm-1", "elsewhere", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS, loop=True))
     store.reserve(decision("01JD3V7K2M0000000000000001"), intent(), (), 0, AT_MS)
     store.record(decision("01JD3V7K2M0000000000000002", (NOTIONAL,)), AT_MS)
     store.halt("bot:mm-1", "HALTED", "ops", "a test", AT_MS)
@@ -126,7 +130,9 @@ def test_what_is_new_is_told_at_the_next_reading(served: Served) -> None:
     """Another process decides, resumes, and sends a heartbeat: the same exporter tells of it."""
     store = open_store(served.uri)
     store.resume("bot:mm-1", "ops", "mended", AT_MS)
-    store.beat(GuardInfo("mm-1", "elsewhere", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS + 5_000))
+    store.beat(
+        GuardInfo("mm-1", "elsewhere", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS + 5_000, loop=True)
+    )
     store.record(decision("01JD3V7K2M0000000000000003", (NOTIONAL,)), AT_MS)
     store.close()
     served.refresh()
@@ -308,7 +314,7 @@ def test_I23_no_secret_is_told(serve: Callable[[str], Served], tmp_path: Path) -
     served.refresh()
     assert secret not in httpx.get(f"{served.url}/healthz").text
     store = open_store(uri)
-    store.beat(GuardInfo(secret, "h", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS))
+    store.beat(GuardInfo(secret, "h", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS, loop=True))
     store.halt(f"bot:{secret}", "HALTED", secret, secret, AT_MS)
     store.record(decision("01JD3V7K2M0000000000000003", (NOTIONAL,), bot=secret), AT_MS)
     store.close()
@@ -323,7 +329,7 @@ def test_hostile_labels_are_escaped(serve: Callable[[str], Served], tmp_path: Pa
     """A bot's name with quotes, line ends and braces makes no second line."""
     uri, name = f"sqlite:///{tmp_path}/store.db", 'a"} 1\npolicykit_fake 1\\'
     store = open_store(uri)
-    store.beat(GuardInfo(name, "h", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS))
+    store.beat(GuardInfo(name, "h", 7, "binance/main", "mm", "v1", "mm.yaml", "enforce", DEAD_MS, loop=True))
     store.close()
     served = serve(uri)
     served.refresh()
@@ -377,6 +383,51 @@ def test_with_valkey_the_journal_is_told_when_the_server_is_gone(
         assert sum(served.metrics()["policykit_decisions_total"].values()) == 2
     finally:
         server.kill()
+
+
+NOTIFY = """\
+notify:
+  targets:
+    ops: {secret: "env://OPS"}
+"""
+
+
+def test_people_are_told_by_it_when_a_guard_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dead process sends no message; the exporter of its host does, once, and counts what nobody got."""
+    with world(tmp_path, text=policy_text() + NOTIFY) as made, webhook() as hook:
+        monkeypatch.setenv("OPS_URL", hook.url())
+        guard = made.guard()
+        guard.store.beat(guard.in_force.info()._replace(loop=True))
+        source = StoreSource(made.store, guard.host, made.clock)
+        source.read()
+        source.close()
+        assert hook.got == []
+        made.clock.advance(61)
+        for _ in range(2):
+            samples = {sample.name: sample.value for sample in source.read()}
+        source.close()
+        titles = [got["title"] for got in hook.got]
+        assert titles.count("policykit binance/main: a guard is silent") == 1
+        assert samples[names.M_MESSAGES_LOST] == 0
+
+
+def test_what_cannot_be_told_keeps_no_figure_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Messages are beside the figures: an error of theirs is logged once, by its kind."""
+
+    def broken(_: HostWatch) -> None:
+        raise ValueError("s3cret")
+
+    monkeypatch.setattr(HostWatch, "round", broken)
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    fill(store)
+    store.close()
+    source = StoreSource(f"sqlite:///{tmp_path}/store.db", "fra-1")
+    assert [names.M_HEARTBEAT in {sample.name for sample in source.read()} for _ in range(2)] == [True, True]
+    source.close()
+    said = [record.getMessage() for record in caplog.records if record.name == "policykit.notify"]
+    assert said == ["what is wrong with the accounts of the store cannot be told: ValueError"]
 
 
 # ---- the command
