@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from policykit.dashboard.burn import Equity, outlook
 from policykit.dashboard.view import Head, Key, Loss, level, short
-from policykit.dashboard.words import ago, per_cent
+from policykit.dashboard.words import ago
 from policykit.engine.rooms import Room
-from policykit.guard.measures import Sample, Watched, measure, rooms_of, watched
+from policykit.guard.measures import KeyAge, Watched, key_ages, rooms_of, watched
 from policykit.store import Store
-from policykit.telemetry import names
 
 #: Limits that are shown.
 MAX_ROOMS: Final = 60
 DAILY_LOSS: Final = "risk.daily_loss"
-_DAY_S: Final = 86_400
-_SOON_S: Final = 14 * _DAY_S
+_SOON_MS: Final = 14 * 86_400_000
 
 
 class Limits(NamedTuple):
@@ -27,7 +26,7 @@ class Limits(NamedTuple):
     rooms: tuple[Head, ...] = ()
     losses: tuple[Loss, ...] = ()
     keys: tuple[Key, ...] = ()
-    findings: str = ""
+    lint: str = ""
 
 
 def limits(store: Store, host: str, now_ms: int, equity: Equity) -> Limits:
@@ -37,8 +36,8 @@ def limits(store: Store, host: str, now_ms: int, equity: Equity) -> Limits:
     several = len({one.info.account for one in policies}) > 1
     heads = sorted((_head(one, room, several) for one, room in found), key=lambda head: (not head.unknown, -head.share))
     losses = tuple(_loss(store, one, room, equity) for one, room in found if room.check == DAILY_LOSS and _known(room))
-    samples = measure(store, host, now_ms, policies)
-    return Limits(tuple(heads[:MAX_ROOMS]), losses, keys(samples), findings(samples))
+    ages = keys((age for one in policies for age in key_ages(store, one.policy)), now_ms)
+    return Limits(tuple(heads[:MAX_ROOMS]), losses, ages, _lint(store, policies, now_ms))
 
 
 def _known(room: Room) -> bool:
@@ -64,35 +63,33 @@ def _loss(store: Store, one: Watched, room: Room, equity: Equity) -> Loss:
     return Loss(one.info.account, used, limit, room.unit, share, level(share), place, short(place), says, tuple(points))
 
 
-def keys(samples: Iterable[Sample]) -> tuple[Key, ...]:
+def keys(ages: Iterable[KeyAge], now_ms: int) -> tuple[Key, ...]:
     """Say of each key how old it is and when it must be rotated, those that are due first."""
-    ages: dict[str, float] = {}
-    left: dict[str, float] = {}
-    for sample in samples:
-        name = sample.labels.get(names.KEY, "")
-        if sample.name == names.M_KEY_AGE:
-            ages[name] = sample.value
-        elif sample.name == names.M_KEY_REMAINING:
-            left[name] = min(sample.value, left.get(name, sample.value))
-    found = sorted(ages | left, key=lambda name: left.get(name, _SOON_S))
-    return tuple(_key(name, ages.get(name), left.get(name)) for name in found)
+    found = sorted(set(ages), key=lambda one: (one.due_ms is None, one.due_ms or one.made_ms))
+    return tuple(_key(one, now_ms) for one in found)
 
 
-def _key(name: str, age: float | None, left: float | None) -> Key:
-    said = [] if age is None else [f"{ago(round(age * 1000))} old"]
-    if left is not None:
-        due = ago(round(abs(left) * 1000))
-        said.append(f"due for rotation since {due}" if left <= 0 else f"to be rotated in {due}")
-    return Key(name, ", ".join(said), "" if left is None or left > _SOON_S else "over" if left <= 0 else "near")
+def _key(one: KeyAge, now_ms: int) -> Key:
+    said = f"{ago(now_ms - one.made_ms)} old{'' if one.observed else ', as declared'}"
+    if one.due_ms is None:
+        return Key(one.key, said, "")
+    left_ms = one.due_ms - now_ms
+    if left_ms <= 0:
+        return Key(one.key, f"{said}, due for rotation since {ago(-left_ms)}", "over")
+    return Key(one.key, f"{said}, to be rotated in {ago(left_ms)}", "near" if left_ms < _SOON_MS else "")
 
 
-def findings(samples: Iterable[Sample]) -> str:
-    """Say what lint found last; empty where it never said."""
-    counts = {s.labels.get(names.SEVERITY, ""): s.value for s in samples if s.name == names.M_LINT}
-    return ", ".join(f"{count:.0f} {severity}" for severity, count in counts.items() if count)
-
-
-def tightest(heads: Iterable[Head]) -> str:
-    """Say which limit is the nearest to being reached."""
-    head = next(iter(heads), None)
-    return "" if head is None else f"{head.check} {per_cent(head.share)}"
+def _lint(store: Store, policies: Iterable[Watched], now_ms: int) -> str:
+    """Say what the last live lint of each policy found; empty where there was none."""
+    said = []
+    for one in policies:
+        last = store.lints(one.info.account).get(one.info.policy_name)
+        if last is not None:
+            counts: Counter[str] = Counter()
+            for severity, _, count in last.get("findings", ()):
+                counts[str(severity)] += int(count)
+            found = ", ".join(f"{count} {severity}" for severity, count in counts.items()) or "nothing"
+            said.append(
+                f"The last live lint of {one.info.policy_name}, {ago(now_ms - last['at_ms'])} ago, found {found}."
+            )
+    return " ".join(dict.fromkeys(said))

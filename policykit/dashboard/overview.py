@@ -105,8 +105,8 @@ def view(
         ),
         latency_text="of orders that were sent",
         keys=seen.limits.keys,
-        keys_text="No guard has said yet how old its key is.",
-        lint_text=seen.limits.findings and f"The last lint found: {seen.limits.findings}.",
+        keys_text="No key of a policy in force has a known age: policykit lint --live reads it.",
+        lint_text=seen.limits.lint,
         shadow=seen.candidates,
     )
 

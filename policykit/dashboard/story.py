@@ -139,12 +139,12 @@ def waterfall(spans: list[JournalSpan]) -> tuple[tuple[Bar, ...], float]:
     if not spans:
         return (), 0.0
     start = min(span.start_ns for span in spans)
-    length = max(1, max(span.end_ns for span in spans) - start)
+    length = max(span.end_ns for span in spans) - start
     depths: dict[str, int] = {}
     bars = []
     for span in sorted(spans, key=lambda one: (one.start_ns, one.parent_id in depths)):
         depth = depths[span.span_id] = depths.get(span.parent_id or "", -1) + 1
-        width = max(_LEAST, (span.end_ns - span.start_ns) / length * WIDTH)
-        x = min((span.start_ns - start) / length * WIDTH, WIDTH - width)
+        width = max(_LEAST, (span.end_ns - span.start_ns) * WIDTH / (length or 1))
+        x = min((span.start_ns - start) * WIDTH / (length or 1), WIDTH - width)
         bars.append(Bar(span.name, depth, x, width, (span.end_ns - span.start_ns) / 1e6, span.error))
     return tuple(bars), length / 1e6
