@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -33,11 +33,13 @@ class Bell:
         self._rung = asyncio.Condition()
         self.count = 0
         self.followers = 0
+        self.ended = False
 
-    async def ring(self) -> None:
-        """Wake whoever waits."""
+    async def ring(self, *, last: bool = False) -> None:
+        """Wake whoever waits; `last`: to let go."""
         async with self._rung:
             self.count += 1
+            self.ended = last
             self._rung.notify_all()
 
     async def after(self, count: int) -> bool:
@@ -54,8 +56,8 @@ class Bell:
 class Site:
     """What answers; the desk is asked by one thread at a time, so that the loop stays free."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, ending: Callable[[], bool]) -> None:
+        self._desk, self._ending = desk, ending
         self._bell = Bell()
 
     async def overview(self, request: Request) -> Response:
@@ -101,7 +103,7 @@ class Site:
         try:
             seen = self._bell.count
             yield "retry: 2000\n\n"
-            while True:
+            while not self._bell.ended:
                 if await self._bell.after(seen):
                     seen = self._bell.count
                     yield f"event: change\ndata: {json.dumps({'seq': self._desk.newest})}\n\n"
@@ -112,23 +114,27 @@ class Site:
 
     async def watch(self) -> None:
         """Read what is new, for as long as the server runs; ring when there was something."""
-        while True:
+        while not self._ending():
             moved, behind = await self._desk.ask(self._desk.advance)
             if moved:
                 await self._bell.ring()
             if not behind:
                 await asyncio.sleep(LOOK_S)
+        await self._bell.ring(last=True)
 
 
-def application(desk: Desk, port: int) -> Starlette:
-    """Return the page as an application that answers on this port and to nobody else."""
+def application(desk: Desk, port: int, ending: Callable[[], bool] = lambda: False) -> Starlette:
+    """Return the page as an application that answers on this port and to nobody else.
+
+    `ending` tells that the server is about to end: pages that follow are let go then.
+    """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.responses import HTMLResponse
     from starlette.routing import Mount, Route
     from starlette.staticfiles import StaticFiles
 
-    site = Site(desk)
+    site = Site(desk, ending)
 
     @asynccontextmanager
     async def living(_: Starlette) -> AsyncIterator[None]:

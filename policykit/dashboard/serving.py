@@ -29,18 +29,19 @@ def serve(uri: str | None, port: int, said: Callable[[str], None], *, show: bool
     port = listening.getsockname()[1]
     address = f"http://{HOST}:{port}/"
     config = uvicorn.Config(
-        application(Desk(uri), port),
+        application(Desk(uri), port, lambda: running.should_exit),
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=LEAVE_S,
         lifespan="on",
     )
+    running = uvicorn.Server(config)
     said(address)
     if show:
         webbrowser.open(address)
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        running.run(sockets=[listening])
     except KeyboardInterrupt:
         pass  # uvicorn ended cleanly, and raises it anew
     finally:
