@@ -77,6 +77,7 @@ VERIFY = (
     (Stage("YAML language server", tool("python", ".ci/verify/editor.py")), ("node", "npm")),
     (Stage("files for CI", tool("python", ".ci/verify/ci_files.py")), ("git", "bash")),
     (Stage("two versions, one store", tool("python", ".ci/verify/versions.py")), ("git",)),
+    (Stage("alerts", tool("python", ".ci/verify/alerts.py")), ("promtool", "amtool")),
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),
     (Stage("freqtrade's handlers", tool("python", ".ci/verify/handlers.py")), ()),
     (Stage("TraceQL", tool("python", ".ci/verify/traceql.py"), (("PYTHONPATH", str(TOP)),)), ("node", "npm")),
@@ -85,7 +86,6 @@ VERIFY = (
 )
 #: What has no stage yet.
 NOT_BUILT = {
-    "promtool": "exported Prometheus rules (not exported in this version)",
     "chromium": "the page in a browser (no page in this version)",
 }
 
