@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from policykit.cli.exporter import command as exporter
 from policykit.cli.lint import command as lint
 from policykit.cli.snapshot import command as snapshot
 
@@ -14,24 +15,31 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 OPS = EXAMPLES / "ops"
 
 
+COMMANDS = {"snapshot": snapshot, "exporter": exporter}
+
+
 @pytest.mark.parametrize("file", sorted(OPS.iterdir()), ids=lambda f: f.name)
 def test_commands_for_hosts_can_be_called(file: Path) -> None:
-    """Every option that they name is one of `policykit snapshot`; nothing in them writes to an exchange."""
-    options = {option for parameter in snapshot.params for option in parameter.opts}
-    calls = [line for line in file.read_text().splitlines() if re.search(r"bin/policykit ", line)]
-    assert [re.findall(r"bin/policykit (\w+)", line) for line in calls] == [["snapshot"]] * len(calls)
-    for line in calls:
-        assert set(re.findall(r"(?<= )-{1,2}[a-z][a-z-]*", line.partition("policykit snapshot")[2])) <= options, line
+    """Every option that they name is one of its command; nothing in them writes to an exchange."""
+    for line in (line for line in file.read_text().splitlines() if re.search(r"bin/policykit ", line)):
+        (name,) = re.findall(r"bin/policykit (\w+)", line)
+        options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+        assert set(re.findall(r"(?<= )-{1,2}[a-z][a-z-]*", line.partition(f"policykit {name}")[2])) <= options, line
+
+
+def test_the_exporters_service_waits_for_its_store_and_may_not_harm_the_bots() -> None:
+    """It is restarted when it died, not when the call is wrong or the port taken, and has bounds."""
+    service = (OPS / "policykit-exporter.service").read_text()
+    for line in ("Restart=on-failure", "RestartPreventExitStatus=2 3", "MemoryMax=512M", "UMask=0077"):
+        assert f"{line}\n" in service
+    assert "--allow-remote" not in service
 
 
 def test_there_is_a_timer_and_a_line_for_cron() -> None:
     """One file each; the timer belongs to the service, the service makes room for nothing but its snapshots."""
-    assert sorted(file.name for file in OPS.iterdir()) == [
-        "README.md",
-        "policykit-snapshot@.service",
-        "policykit-snapshot@.timer",
-        "policykit.cron",
-    ]
+    assert {"policykit-snapshot@.service", "policykit-snapshot@.timer", "policykit.cron"} <= {
+        file.name for file in OPS.iterdir()
+    }
     service = (OPS / "policykit-snapshot@.service").read_text()
     assert "SuccessExitStatus=3\n" in service
     assert "UMask=0077\n" in service
