@@ -8,9 +8,12 @@ from typing import Final, NamedTuple
 from policykit.telemetry import names
 from policykit.telemetry.prometheus import prometheus_label, prometheus_name
 
-METRICS: Final = {metric.name: metric for metric in names.METRICS}
+METRICS: Final = {metric.name: metric for metric in (*names.METRICS, *names.EXPORTED)}
 #: What a reader chooses at the top of a dashboard, by the attribute that it filters; a metric without it stays whole.
 CHOICES: Final = {names.ACCOUNT: "account", names.BOT: "bot", names.POLICY_ID: "policy"}
+#: Decisions that count: a drill's are for show, in shadow mode none acted.
+ACTED: Final = {names.MODE: "enforce", names.DRILL: "!=true"}
+DENIED: Final = ACTED | {names.OUTCOME: "deny"}
 #: The window of a rate: four scrapes at least, however short the range that is shown.
 RATE: Final = "$__rate_interval"
 #: Everything that the dashboard shows, for a single figure of it.
@@ -47,31 +50,31 @@ def series(metric: str, where: Mapping[str, str] | None = None, *, part: str = "
 
 
 def by(metric: str, *attributes: str) -> str:
-    """Return `by (labels)`. Raise KeyError for a label that the metric does not have."""
+    """Return ` by (labels) `, nothing for none. Raise KeyError for a label that the metric does not have."""
     strange = [each for each in attributes if each not in METRICS[metric].attributes]
     if strange:
         raise KeyError(f"{metric} has no attribute {', '.join(strange)}")
-    return f"by ({', '.join(prometheus_label(each) for each in attributes)})"
+    return f" by ({', '.join(prometheus_label(each) for each in attributes)}) " if attributes else ""
 
 
 def per_minute(metric: str, *attributes: str, where: Mapping[str, str] | None = None) -> str:
     """Return how often a counter moved a minute, summed over everything but `attributes`."""
-    return f"60 * sum {by(metric, *attributes)} (rate({series(metric, where)}[{RATE}]))"
+    return f"60 * sum{by(metric, *attributes)}(rate({series(metric, where)}[{RATE}]))"
 
 
 def grown(metric: str, *attributes: str, where: Mapping[str, str] | None = None) -> str:
     """Return how much a counter grew in the range that is shown."""
-    return f"sum {by(metric, *attributes)} (increase({series(metric, where)}[{RANGE}]))"
+    return f"sum{by(metric, *attributes)}(increase({series(metric, where)}[{RANGE}]))"
 
 
 def worst(metric: str, *attributes: str, where: Mapping[str, str] | None = None) -> str:
     """Return the largest value of a gauge for each of `attributes`: two sources of one figure do not add up."""
-    return f"max {by(metric, *attributes)} ({series(metric, where)})"
+    return f"max{by(metric, *attributes)}({series(metric, where)})"
 
 
 def least(metric: str, *attributes: str) -> str:
     """Return the smallest value of a gauge for each of `attributes`: of two limits the one that binds."""
-    return f"min {by(metric, *attributes)} ({series(metric)})"
+    return f"min{by(metric, *attributes)}({series(metric)})"
 
 
 def quantile(share: float, metric: str, *attributes: str, where: Mapping[str, str] | None = None) -> str:

@@ -7,10 +7,9 @@ from typing import Final
 from dashboards import traceql
 from dashboards._board import Board, Row
 from dashboards._panels import lines, rows, spans, to_order, to_traces
-from dashboards._query import Query, grown, legend, per_minute, worst
+from dashboards._query import ACTED, DENIED, Query, grown, legend, per_minute, worst
 from policykit.telemetry import names
 
-DENIED: Final = {names.OUTCOME: "deny", names.MODE: "enforce"}
 #: Reason codes that say that a check could not be evaluated; `telemetry.attributes.error_type` has them too.
 FAILED: Final = "=~(STORE|POLICY|CHECK)_.*"
 #: Reasons of the exchange's rate limits: a budget that is used up, a ban after 429 or 418.
@@ -23,10 +22,10 @@ COUNTS: Final = Row(
     (
         lines(
             "Share of decisions denied",
-            "Denied of all decisions, shadow mode left out; by action.",
+            "Denied of all decisions, shadow mode and drills left out; by action.",
             Query(
                 f"{per_minute(names.M_DECISIONS, names.ACTION, where=DENIED)} / "
-                f"{per_minute(names.M_DECISIONS, names.ACTION, where={names.MODE: 'enforce'})}",
+                f"{per_minute(names.M_DECISIONS, names.ACTION, where=ACTED)}",
                 legend(names.ACTION),
             ),
             unit="percentunit",

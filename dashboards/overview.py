@@ -7,13 +7,12 @@ from typing import Final
 from dashboards import risk, traceql
 from dashboards._board import Board, Row
 from dashboards._panels import BAD, CALM, FULL, WARN, bars, figure, lines, rows, spans, to_order, to_traces
-from dashboards._query import Query, grown, least, legend, per_minute, series, worst
+from dashboards._query import ACTED, DENIED, Query, grown, least, legend, per_minute, series, worst
 from policykit.telemetry import names
 
 #: A guard's maintenance runs every few seconds; `policykit status --check` takes a minute's silence for a dead bot.
 SILENT_S: Final = 60
 GUARD: Final = (names.ACCOUNT, names.BOT)
-DENIED: Final = {names.OUTCOME: "deny", names.MODE: "enforce"}
 
 STATE: Final = Row(
     "State",
@@ -48,10 +47,8 @@ STATE: Final = Row(
         ),
         figure(
             "Denied in this range",
-            "Share of decisions that denied, shadow mode left out.",
-            Query(
-                f"{grown(names.M_DECISIONS, where=DENIED)} / {grown(names.M_DECISIONS, where={names.MODE: 'enforce'})}"
-            ),
+            "Share of decisions that denied, shadow mode and drills left out.",
+            Query(f"{grown(names.M_DECISIONS, where=DENIED)} / {grown(names.M_DECISIONS, where=ACTED)}"),
             unit="percentunit",
         ),
     ),

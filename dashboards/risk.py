@@ -17,9 +17,7 @@ CHECK: Final = (*WHERE, names.CHECK_ID)
 LOSS: Final = (*CHECK, names.CHECK_UNIT)
 #: The loss is followed over half an hour, and drawn on for an hour.
 PACE, AHEAD_S = "30m", 3_600
-FORECAST: Final = (
-    f"max {by(names.M_LOSS_USAGE, *LOSS)} (predict_linear({series(names.M_LOSS_USAGE)}[{PACE}], {AHEAD_S}))"
-)
+FORECAST: Final = f"max{by(names.M_LOSS_USAGE, *LOSS)}(predict_linear({series(names.M_LOSS_USAGE)}[{PACE}], {AHEAD_S}))"
 
 NOW: Final = Row(
     "Now",

@@ -1,8 +1,9 @@
 """Ask a real Prometheus every query of the dashboards, after it scraped a real run; name each panel and what it found.
 
 Prometheus scrapes two sources of one desk (`desk.py`): the bots, through OpenTelemetry's own Prometheus exporter, and
-`policykit exporter`. A query that finds nothing in either fails, unless EMPTY says why it must. `promtool` checks each
-expression as a rule; variables and intervals are put in as Grafana does.
+`policykit exporter`. A query that finds nothing in either fails, unless EMPTY says why it must. At the end Prometheus
+must come to the journal's own count of decisions. `promtool` checks each expression as a rule; variables and intervals
+are put in as Grafana does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +24,10 @@ from typing import Any, NamedTuple
 
 from desk import Desk, free_port
 from pinned import library
+
+from policykit.store.reader import JournalReader
+from policykit.telemetry import names
+from policykit.telemetry.prometheus import prometheus_label, prometheus_name
 
 TOP = Path(__file__).resolve().parent.parent.parent
 DASHBOARDS = TOP / "dashboards" / "grafana"
@@ -32,6 +38,8 @@ LIBRARY = TOP / ".make" / "prometheus"
 BEFORE_S, AFTER_S, PATIENCE_S = 12, 18, 30
 BOTS, EXPORTER = "bots", "exporter"
 HTTP_BAD_REQUEST = 400
+#: Rows of the journal of so short a run.
+MOST_ROWS = 1_000_000
 #: What Grafana puts in: `All` of each variable, a window of four scrapes, the range that is shown.
 GRAFANA = {"$job": ".*", "$account": ".*", "$bot": ".*", "$policy": ".*", "$__rate_interval": "20s", "$__range": "1m"}
 #: Panels that show nothing after a run without the trouble they are for, and why.
@@ -93,12 +101,15 @@ class Prometheus:
         )
 
     def ask(self, expr: str, job: str | None = None) -> list[Any]:
-        """Return the series that a query finds now; `job` keeps it to one source. Raise ValueError for a bad one."""
+        """Return the series that a query finds now, each with a number; `job` keeps it to one source.
+
+        Raise ValueError for a query that is none.
+        """
         asked = expr if job is None else expr.replace('job=~".*"', f'job="{job}"')
         query = urllib.parse.urlencode({"query": asked})
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query?{query}", timeout=10) as answer:
-                return list(json.load(answer)["data"]["result"])
+                return [each for each in json.load(answer)["data"]["result"] if each["value"][1] != "NaN"]
         except urllib.error.HTTPError as refused:
             if refused.code != HTTP_BAD_REQUEST:
                 raise  # it is not ready
@@ -169,6 +180,46 @@ def found(prometheus: Prometheus) -> int:
     return empty
 
 
+def counted(store: Path) -> Counter[tuple[str, str]]:
+    """Return how many decisions of each outcome and mode are in the journal."""
+    reader = JournalReader(str(store))
+    try:
+        made = [row.body["decision"] for row in reader.rows(0, MOST_ROWS) if row.kind == "decision"]
+    finally:
+        reader.close()
+    return Counter((decision["outcome"], decision["mode"]) for decision in made)
+
+
+def agrees(prometheus: Prometheus, store: Path) -> bool:
+    """Whether Prometheus comes to the journal's own count of decisions, once the bots have ended."""
+    outcome, mode = prometheus_label(names.OUTCOME), prometheus_label(names.MODE)
+    expr = f'sum by ({outcome}, {mode}) (policykit_decisions_total{{job="{EXPORTER}"}})'
+    meant = dict(counted(store))
+    until = time.monotonic() + PATIENCE_S
+    shown: dict[tuple[str, str], int] = {}
+    while shown != meant and time.monotonic() < until:
+        time.sleep(1)
+        shown = {(s["metric"][outcome], s["metric"][mode]): int(s["value"][1]) for s in prometheus.ask(expr)}
+    print(f"grafana: decisions as the journal counts them, {meant}: {'yes' if shown == meant else f'NO: {shown}'}")
+    return shown == meant
+
+
+def alike(prometheus: Prometheus) -> bool:
+    """Whether what both sources tell has the same labels from both: a panel need not know where it comes from."""
+    of_scrape = {"job", "instance", "__name__", "otel_scope_name", "otel_scope_version", "otel_scope_schema_url"}
+    wrong = []
+    for metric in names.METRICS:
+        name = prometheus_name(metric)
+        labels = [
+            {frozenset(set(each["metric"]) - of_scrape) for each in prometheus.ask(f'{name}{{job="{job}"}}')}
+            for job in (BOTS, EXPORTER)
+        ]
+        if all(labels) and not labels[0] & labels[1]:
+            wrong.append(f"{name}: {labels}")
+    print(f"grafana: both sources say the same with the same labels: {'yes' if not wrong else f'NO: {wrong}'}")
+    return not wrong
+
+
 def main() -> int:
     """Run the desk, scrape it, ask; 0 when every panel has data."""
     if not library(LIBRARY, REQUIREMENTS):
@@ -193,8 +244,11 @@ def main() -> int:
         desk.befall()
         time.sleep(AFTER_S)
         empty = found(prometheus)
+        same = alike(prometheus)
+        desk.end()
+        same = agrees(prometheus, folder / "store.db") and same
     print(f"grafana: {empty} queries without data" if empty else "grafana: every panel has data, or says why not")
-    return 1 if empty else 0
+    return 1 if empty or not same else 0
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def test_the_committed_files_are_what_is_built() -> None:
 
 def test_every_metric_that_is_asked_for_is_sent() -> None:
     """Names that begin with policykit_ are metrics (with a histogram's suffixes) or labels of names.py; none else."""
-    metrics = {prometheus_name(metric) + suffix for metric in names.METRICS for suffix in SUFFIXES}
+    metrics = {prometheus_name(metric) + suffix for metric in (*names.METRICS, *names.EXPORTED) for suffix in SUFFIXES}
     labels = {prometheus_label(attribute.name) for attribute in names.ATTRIBUTES}
     asked = {(where, word) for where, expr in PROMQL for word in re.findall(r"\bpolicykit_\w+", expr)}
     assert len(asked) > 40
