@@ -14,12 +14,7 @@ from typing import Literal
 Which = Literal["decide", "send"]
 
 
-def trace_id(decision_id: str) -> bytes:
-    """Return the trace of a decision that no span of the caller surrounds, 16 bytes."""
-    return sha256(decision_id.encode()).digest()[:16]
-
-
-def span_id(decision_id: str, which: Which) -> bytes:
-    """Return the span of a decision or of its send, 8 bytes."""
+def ids_of(decision_id: str, which: Which = "decide") -> tuple[bytes, bytes]:
+    """Return 16 bytes, the trace of a decision that no span of the caller surrounds, and 8, a span of it."""
     digest = sha256(decision_id.encode()).digest()
-    return digest[16:24] if which == "decide" else digest[24:]
+    return digest[:16], digest[16:24] if which == "decide" else digest[24:]

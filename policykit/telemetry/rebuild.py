@@ -108,8 +108,8 @@ class Rebuild:
         scope = self._scope(decision, intent)
         said = attributes.of_decision(decision, scope, intent)
         trace, above = (None, None) if decision.trace is None else decision.trace
-        trace_id = ids.trace_id(decision.id) if trace is None else trace.to_bytes(16)
-        own = Ref(trace_id.hex(), ids.span_id(decision.id, "decide").hex())
+        trace_id, span_id = ids.ids_of(decision.id)
+        own = Ref((trace_id if trace is None else trace.to_bytes(16)).hex(), span_id.hex())
         before = self._known.get(intent.replaces or "") if intent is not None else None
         links = []
         if before is not None:
@@ -148,7 +148,7 @@ class Rebuild:
                 f"{names.SEND} {intent.order.action}",
                 "CLIENT",
                 known.span.trace_id,
-                ids.span_id(intent.id, "send").hex(),
+                ids.ids_of(intent.id, "send")[1].hex(),
                 known.span.span_id,
                 row.at_ms * _MS - round(took_ms * _MS),
                 row.at_ms * _MS,

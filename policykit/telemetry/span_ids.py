@@ -23,14 +23,14 @@ class SpanIds(IdGenerator):
 
     def meant(self, decision_id: str | None, which: ids.Which = "decide") -> None:
         """Say that this thread starts the span of a decision next; None: any other again."""
-        self._meant.of = None if decision_id is None else (decision_id, which)
+        self._meant.of = None if decision_id is None else ids.ids_of(decision_id, which)
 
     def generate_span_id(self) -> int:
         """Return the id of a span that starts."""
         of = getattr(self._meant, "of", None)
-        return int.from_bytes(os.urandom(8) if of is None else ids.span_id(*of), "big") or 1
+        return int.from_bytes(os.urandom(8) if of is None else of[1], "big") or 1
 
     def generate_trace_id(self) -> int:
         """Return the id of a trace that starts."""
         of = getattr(self._meant, "of", None)
-        return int.from_bytes(os.urandom(16) if of is None else ids.trace_id(of[0]), "big") or 1
+        return int.from_bytes(os.urandom(16) if of is None else of[0], "big") or 1
