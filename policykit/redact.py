@@ -34,9 +34,11 @@ MAX_DEPTH: Final = 12
 _NAME = re.compile(r"secret|key|pass|token|credential|signature|passphrase", re.IGNORECASE)
 #: `name=value` in text nobody registered; bare "key" is left out, our own messages name keys.
 _WORDS: Final = "secret|api[-_]?key|private[-_]?key|pass(?:word|phrase|wd)|token|credential|signature"
-_PAIR_NAME = re.compile(_WORDS, re.IGNORECASE)
+#: The last word of a header or parameter (OK-ACCESS-SIGN, `sign=`); `signed` and `design` are other words.
+_SIGN: Final = "(?<![a-z0-9])sign(?![a-z0-9_-])"
+_PAIR_NAME = re.compile(f"{_WORDS}|{_SIGN}", re.IGNORECASE)
 _PAIR = re.compile(
-    rf"""((?:[\w-]*(?:{_WORDS})[\w-]*)
+    rf"""((?:[\w-]*(?:{_WORDS})[\w-]*|{_SIGN})
         ["']?\s*[=:]\s*["']?)(?!(?:env|vault|aws-sm|azure-kv|keyring)://)(?!\[redacted\])([^\s"'&,;}}\])]+)""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -296,6 +298,10 @@ def clean_record(record: logging.LogRecord) -> None:
         record.exc_text = scrub(record.exc_text)
     if record.stack_info:
         record.stack_info = scrub(record.stack_info)
+    _clean_fields(record)
+
+
+def _clean_fields(record: logging.LogRecord) -> None:
     for name in set(vars(record)) - _STANDARD:
         setattr(record, name, REDACTED if secret_name(name) else fields(getattr(record, name)))
 
@@ -306,8 +312,9 @@ _install_lock = threading.Lock()
 def install(handlers: Iterable[logging.Handler] = ()) -> None:
     """Scrub every record that this process logs from now on, and everything that these handlers write. Idempotent.
 
-    The record factory reaches each logger of the process; fields given by `extra=` are set after it ran, so handlers
-    that write those need the filter as well: the root logger's get it here.
+    The record factory reaches each logger of the process, whenever it is made; fields given by `extra=` are set after
+    it ran, so they are scrubbed where a logger hands its record on. `handlers` are for records that come to them
+    another way. What a library prints (`verbose` of a ccxt client that no guard protects) is no log.
     """
     with _install_lock:
         before = logging.getLogRecordFactory()
@@ -320,6 +327,15 @@ def install(handlers: Iterable[logging.Handler] = ()) -> None:
 
             factory.policykit = True  # type: ignore[attr-defined]
             logging.setLogRecordFactory(factory)
+        hand_on = logging.Logger.handle
+        if not getattr(hand_on, "policykit", False):
+
+            def handle(self: logging.Logger, record: logging.LogRecord) -> None:
+                _clean_fields(record)
+                hand_on(self, record)
+
+            handle.policykit = True  # type: ignore[attr-defined]
+            logging.Logger.handle = handle  # type: ignore[method-assign]
         for handler in (*logging.getLogger().handlers, *handlers):
             if not any(isinstance(one, RedactingFilter) for one in handler.filters):
                 handler.addFilter(RedactingFilter())

@@ -21,10 +21,11 @@ from tests.canary import assert_clean, canaries, leaks
 
 @pytest.fixture
 def factory() -> Iterator[None]:
-    """Give the log record factory back after a test that changes it."""
-    before = logging.getLogRecordFactory()
+    """Give the log record factory, and how a logger hands on, back after a test that changes them."""
+    before, hand_on = logging.getLogRecordFactory(), logging.Logger.handle
     yield
     logging.setLogRecordFactory(before)
+    logging.Logger.handle = hand_on  # type: ignore[method-assign]
 
 
 def _secrets(seed: int, count: int = 1) -> tuple[list[str], list[Secret]]:
@@ -283,6 +284,30 @@ def test_I23_no_log_line_holds_a_secret(factory: None) -> None:
     assert_clean(out.getvalue(), [bird])
     assert "ValueError: bad [redacted]" in out.getvalue()
     assert "'n': 3" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "ccxt.base.exchange", "urllib3.connectionpool", "aiohttp.client", "httpx", "mine"]
+)
+def test_I23_fields_of_a_record_are_clean_for_every_handler(factory: None, name: str) -> None:
+    """Loggers made before and after, a handler that is added later and that `install` never saw, fields by `extra=`."""
+    redact.install()
+    (bird,), _ = _secrets(81)
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_Everything())
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    try:
+        _log_all(logger, bird)
+        headers = {"OK-ACCESS-SIGN": "c2lnbmF0dXJlIG9mIG9uZSByZXF1ZXN0", "Content-Type": "json"}
+        logger.warning("sent %s", headers)
+        logger.warning("GET /v5/order?sign=aabbccddeeff&signed_ms=17, a design: fine")
+    finally:
+        logger.removeHandler(handler)
+    assert_clean(out.getvalue(), [bird])
+    assert "'OK-ACCESS-SIGN': '[redacted]', 'Content-Type': 'json'" in out.getvalue()
+    assert "sign=[redacted]&signed_ms=17, a design: fine" in out.getvalue()
 
 
 def test_a_record_with_ready_exception_text_is_scrubbed() -> None:

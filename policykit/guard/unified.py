@@ -24,6 +24,7 @@ from policykit.guard.steps import OWN_IDS, Placement, order_of
 from policykit.order import Order
 from policykit.orders.intent import Intent
 from policykit.orders.life import Answer, Decide, LookUp, Record, Send, Suspect, Wait
+from policykit.redact import scrub
 
 #: Methods through which every request goes; one put on the object itself may pass the gate by.
 WIRES: Final = ("fetch", "fetch2", "request")
@@ -41,6 +42,10 @@ class Unified:
     _policykit_call: Callable[..., Coroutine[Any, Any, Any]]
     _policykit_sleep: Callable[[float], Coroutine[Any, Any, None]]
     _policykit_read: Callable[[Steps[Any]], Coroutine[Any, Any, Any]]
+
+    def log(self, *args: Any) -> None:
+        """Print what ccxt prints with `verbose`, the headers of every request, without what is secret in it (G21)."""
+        super().log(*(scrub(str(one)) for one in args))  # type: ignore[misc]
 
     def on_rest_response(
         self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
