@@ -34,13 +34,10 @@ def log() -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(out)
     root, factory, hand_on = logging.getLogger(), logging.getLogRecordFactory(), logging.Logger.handle
     level = root.level
-    root.addHandler(handler)
+    root.handlers.insert(0, handler)  # pytest's own may scrub already what they see
     root.setLevel(logging.DEBUG)
     yield out
     root.removeHandler(handler)
-    for other in root.handlers:
-        for one in [one for one in other.filters if isinstance(one, redact.RedactingFilter)]:
-            other.removeFilter(one)
     root.setLevel(level)
     logging.setLogRecordFactory(factory)
     logging.Logger.handle = hand_on  # type: ignore[method-assign]
