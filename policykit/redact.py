@@ -154,6 +154,8 @@ class Redactor:
         self._known: Counter[str] = Counter()
         self._windows: dict[str, set[str]] = {}
         self._sizes: dict[int, frozenset[str]] = {}
+        #: How often what it knows has changed.
+        self.changes = 0
 
     def register(self, value: str) -> None:
         """Make a value known. Values under MIN_SECRET characters are ignored. Raise OverflowError past MAX_SECRETS."""
@@ -164,6 +166,7 @@ class Redactor:
             if self._known[value] == 1:
                 self._windows[value] = _windows(value)
                 self._sizes = _merge(self._sizes, self._windows[value])
+                self.changes += 1
 
     def forget(self, values: Iterable[str]) -> None:
         """Forget values registered before, each once (tests; a rotated key's old value)."""
@@ -174,6 +177,7 @@ class Redactor:
                     del self._known[value]
                     self._windows.pop(value, None)
             self._sizes = _merge({}, set().union(*self._windows.values()))
+            self.changes += 1
 
     def exact(self, text: str) -> str:
         """Remove known secrets from text."""
@@ -220,6 +224,11 @@ def register(value: str) -> None:
 def forget(values: Iterable[str]) -> None:
     """Forget values registered before."""
     _PROCESS.forget(values)
+
+
+def changes() -> int:
+    """Return how often the known secrets have changed: a text that was clean stays so until it grows."""
+    return _PROCESS.changes
 
 
 def scrub(text: str) -> str:

@@ -237,6 +237,10 @@ REASONS: Final[dict[str, ReasonText]] = {
         "sell into the account's currency, or buy that asset in a market of its own",
     ),
     "RISK_SYMBOL": ReasonText("this symbol is not allowed", "trade a symbol that the policy allows, or have it added"),
+    "SECRET_IN_ORDER": ReasonText(
+        "a known secret stands in a symbol, a type or a client order id",
+        "see what the bot puts there; a client order id is sent to the exchange and kept for look-ups",
+    ),
     "STAGE_PAPER": ReasonText(
         "the policy's stage is paper: nothing like an order leaves, exits neither",
         "use a sandbox, or move to the next stage",

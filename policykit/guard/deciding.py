@@ -17,7 +17,7 @@ from policykit.engine.facts import Contract, Facts, TradingState
 from policykit.errors import Denied, StoreUnavailable
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import OrderState, Steps
-from policykit.guard import fallback, refusals
+from policykit.guard import fallback, masking, refusals
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.amends import search, swapped
 from policykit.guard.dead_man import UNARMED, DeadMan
@@ -34,6 +34,8 @@ from policykit.store import SEND_WITHIN_MS, Observation, Store
 from policykit.telemetry import Scope, Telemetry
 from policykit.traits.base import Exchange, Family, product_of
 
+#: What is placed at the exchange under an id of its own.
+PLACED: Final = frozenset(("order.create", "order.amend"))
 #: The trading state that a breached limit asks for.
 _ON_BREACH: Final[dict[str, TradingState]] = {"reduce_only": "REDUCING", "cancel_open": "HALTED", "halt": "HALTED"}
 
@@ -91,6 +93,21 @@ class Deciding(ABC):
         intent that this one is sent in place of; `amends` is that of the order which an amend changes. In shadow mode
         nothing is denied, only recorded as if.
         """
+        if order.action not in PLACED:
+            order = masking.masked(order)
+        # INVARIANT I23: an id that is kept and sent cannot be starred out, so such an order is not placed.
+        elif masking.holds_secret(order):
+            return self._secret(order)
+        return self._decide(order, gated, replaces, amends)
+
+    def _secret(self, order: Order) -> Admitted:
+        """Deny an order that holds a secret; in shadow mode let it pass, and keep nothing of it but that."""
+        denied = self.refuse(order, refusals.secret())
+        if self.mode != "shadow":
+            raise denied
+        return Admitted(denied.decision, None, self.clock.monotonic_ms() + SEND_WITHIN_MS, 0)
+
+    def _decide(self, order: Order, gated: bool, replaces: str | None, amends: Intent | None) -> Admitted:
         started = self.clock.monotonic_ms()
         now = self.now()
         decision_id = new_id()
@@ -159,6 +176,7 @@ class Deciding(ABC):
 
     def refuse(self, order: Order, reason: Reason) -> Denied:
         """Record a denial that no check made (a raw call at the gate, say) and return the error to raise."""
+        order, reason = masking.masked(order), masking.told(reason)
         facts, now = self.facts(order.symbol), self.now()
         decision = self._decision(new_id(), order, Assessment((reason,), (), False), facts, now, self.engine)
         return self._deny(decision, (reason,), self.clock.monotonic_ms())
@@ -178,7 +196,7 @@ class Deciding(ABC):
         raise self._deny(decision, reasons, started)
 
     def _deny(self, decision: Decision, reasons: tuple[Reason, ...], started: float) -> Denied:
-        decision.outcome, decision.reasons = "deny", reasons
+        reasons = self._denied(decision, reasons)
         if any(reason.code in UNPRICED for reason in reasons):
             self.wanted.add(self.policy, decision.order.symbol)
         if any(reason.code == UNARMED for reason in reasons):
@@ -186,6 +204,12 @@ class Deciding(ABC):
         self._write(decision)
         self._tell(decision, started, None)
         return Denied(decision, denial_message(decision, self.policy.file))
+
+    def _denied(self, decision: Decision, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+        if any(reason.code == "ORDER_INVALID" for reason in reasons):  # a number that is none may be anything
+            decision.order, reasons = masking.masked(decision.order), tuple(map(masking.told, reasons))
+        decision.outcome, decision.reasons = "deny", reasons
+        return reasons
 
     def _write(self, decision: Decision) -> None:
         try:
@@ -195,7 +219,7 @@ class Deciding(ABC):
 
     def _let_through(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
         """Record what would be denied, and send it all the same: it holds nothing, and what becomes of it is kept."""
-        decision.outcome, decision.reasons = "deny", reasons
+        reasons = self._denied(decision, reasons)
         # Of an order whose numbers are none nothing can be counted, by this process or another.
         intent = None if reasons[0].code == "ORDER_INVALID" else self._intent(decision, (), gated, None)
         generation = self.facts(decision.order.symbol).generation

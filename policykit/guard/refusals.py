@@ -30,6 +30,12 @@ def reused(order: Order, intent: str) -> tuple[Reason, ...]:
     return (Reason("CLIENT_ORDER_ID_REUSED", "order.client_order_id", message),)
 
 
+def secret() -> Reason:
+    """Say that a secret stands in an order: it would be in the journal, and at the exchange."""
+    message = "a secret that this process knows stands in the order; see what the bot puts into its words and its id"
+    return Reason("SECRET_IN_ORDER", "gate", message)
+
+
 def untraded(order: Order, adapter: TradingAdapter) -> tuple[Reason, ...]:
     """Say that an order is of a product that this guard does not trade: nothing of it would be known or found."""
     product, known = product_of(order.symbol), ", ".join(sorted(adapter.trades)) or "none"

@@ -67,6 +67,11 @@ def error_type(reasons: tuple[Reason, ...]) -> str | None:
     return next((kind for prefix, kind in _ERROR_TYPES if code.startswith(prefix)), code.lower())
 
 
+def _number(value: object) -> str:
+    """Write a number of a bot's; one that is none as text, for the denial of it has a span too."""
+    return plain(value) if isinstance(value, Decimal) else clean(str(value))
+
+
 def of_order(order: Order, out: dict[str, AttributeValue], client_order_id: str | None) -> None:
     """Add the order's own words; numbers are decimal text, absent fields are left out."""
     out[names.SYMBOL] = order.symbol
@@ -75,13 +80,13 @@ def of_order(order: Order, out: dict[str, AttributeValue], client_order_id: str 
     if order.type is not None:
         out[names.TYPE] = order.type
     if order.quantity is not None:
-        out[names.QUANTITY] = plain(order.quantity)
+        out[names.QUANTITY] = _number(order.quantity)
     if order.price is not None:
-        out[names.PRICE] = plain(order.price)
+        out[names.PRICE] = _number(order.price)
     if client_order_id is not None:
         out[names.CLIENT_ID] = client_order_id
     if order.stop_price is not None:
-        out[names.STOP_PRICE] = plain(order.stop_price)
+        out[names.STOP_PRICE] = _number(order.stop_price)
     if order.time_in_force is not None:
         out[names.TIME_IN_FORCE] = order.time_in_force
     if order.reduce_only:

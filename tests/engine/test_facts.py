@@ -17,6 +17,7 @@ KNOWN = {
     "streams": (),
     "drift": (),
     "foreign_orders": 0,
+    "seq": -1,
 }
 
 

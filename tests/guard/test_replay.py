@@ -383,6 +383,23 @@ def test_differences_are_counted_beyond_those_that_are_kept(
     assert done.different > 1
 
 
+def test_I14_a_denial_that_halts_is_decided_again_on_the_facts_before_its_halt(folder: Path) -> None:
+    """The halt's row comes before the denial's, which says which facts it was made on."""
+    history = History(folder, 3)
+    guard = history.guards[0]
+    guard.observe(equity="100000 USDT", positions={}, marks={"BTC/USDT": "60000"}, net_transfers="0 USDT", skew_ms=3)
+    guard.observe(equity="90000 USDT", net_transfers="0 USDT", skew_ms=3)
+    with pytest.raises(Denied):
+        guard.decide(Order("BTC/USDT", "buy", "limit", Decimal("0.01"), Decimal(60_000)))
+    rows = history.rows()
+    done = replay(rows)
+    assert [row.kind for row in rows[-2:]] == ["halt", "decision"]
+    assert (done.equal, done.earlier, done.different) == (1, 1, 0)
+    forgot = _changed(rows, lambda body: {k: v for k, v in body.items() if k != "facts_seq"}, "decision")
+    assert replay(forgot).different == 1
+    history.store.close()
+
+
 def test_I14_a_resend_is_decided_again_as_one(folder: Path) -> None:
     """It counts in the place of the attempt that was proved absent; a row that did not say so would be of a double."""
     history = History(folder, 3)
