@@ -32,6 +32,13 @@ def named(uri: str | None) -> str:
     return scrub(uri or default_uri())
 
 
+def counters_beside(uri: str | None) -> bool:
+    """Tell whether the journal's file holds the store's counters, too: not where they are on a server."""
+    from policykit.store import default_uri
+
+    return (uri or default_uri()).startswith("sqlite:")
+
+
 def damage_said(journal: JournalReader) -> None:
     """Say behind what was shown where the journal is damaged, if that was met; exit 1 then."""
     from policykit.redact import scrub

@@ -1,4 +1,4 @@
-"""`policykit journal tail | show | verify | backup`: the record, for people and as JSON."""
+"""`policykit journal`: the record, for people and as JSON; export, prune and verify have files of their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import click
 from policykit.cli._export import export
 from policykit.cli._journal import damage_said, named, outcome_option, store_option
 from policykit.cli._options import Exit, example, format_option, leave
+from policykit.cli._prune import prune
+from policykit.cli._verify import verify
 
 #: How often `--follow` looks for new rows, seconds.
 POLL_S = 0.5
@@ -73,12 +75,17 @@ def show(ident: str, uri: str | None, output_format: str) -> None:
     """
     from policykit.redact import scrub
     from policykit.store import open_journal
-    from policykit.telemetry import timeline
+    from policykit.telemetry import timeline, words
 
     with closing(open_journal(uri)) as journal:
         found = timeline.find(journal, ident)
+        gone = [] if found is not None else words.pruned(journal)
     if found is None:
         click.echo(f"{ident}: not in the journal of {named(uri)}; policykit journal tail lists the newest", err=True)
+        for one in gone:
+            click.echo(f"  {words.pruned_text(one)}", err=True)
+        if gone:
+            click.echo(f"  look there: policykit journal show {ident} --store sqlite:///FILE", err=True)
         damage_said(journal)
         leave(Exit.NO)
     elif isinstance(found, timeline.Ambiguous):
@@ -90,27 +97,6 @@ def show(ident: str, uri: str | None, output_format: str) -> None:
         text = timeline.render(found) if output_format == "text" else scrub(json.dumps(found.to_dict(), indent=2))
         click.echo(text)
         damage_said(journal)
-
-
-@command.command(epilog=example("policykit journal verify --store sqlite:///var/lib/policykit/store.db"))
-@store_option
-@format_option()
-def verify(uri: str | None, output_format: str) -> None:
-    """Check that no row was changed, taken out or put in: each row carries a hash over itself and the row before.
-
-    What the chain cannot show is a journal whose newest rows were cut off: compare the newest row with one you know.
-    """
-    from policykit.store import open_journal
-    from policykit.store.verify import verify_file
-    from policykit.telemetry import words
-
-    with closing(open_journal(uri)) as journal:
-        rows, problem = verify_file(journal.path)
-        head = None if problem is not None else journal.newest()
-    said = words.verdict(named(uri), rows, problem, head)
-    click.echo(json.dumps(said, indent=2) if output_format == "json" else words.verdict_text(said))
-    if problem is not None:
-        leave(Exit.NO)
 
 
 @command.command(epilog=example("policykit journal backup store-2026-11-21.db"))
@@ -153,3 +139,5 @@ def _wait() -> bool:
 
 
 command.add_command(export)
+command.add_command(prune)
+command.add_command(verify)

@@ -19,7 +19,7 @@ from policykit.errors import StoreUnavailable
 from policykit.store.base import Row
 from policykit.store.chain import GENESIS, link, text_of
 from policykit.store.failures import BUSY_MS, UNREADABLE, busy, damaged, unavailable, unopened
-from policykit.store.layout import ROWS, lay_out, mark_copied
+from policykit.store.layout import LISTED, ROWS, lay_out, mark_copied
 from policykit.store.verify import verify_file
 
 #: How often a waiting write looks again, ms. SQLite itself waits up to 100 ms between two looks, and among eight busy
@@ -141,7 +141,7 @@ class JournalFile:
         done = 0
         while done < limit:
             with self._lock:
-                page = self._asked(FROM + " LIMIT ?", after + 1, min(_PAGE, limit - done))
+                page = self._asked(LISTED, after, min(_PAGE, limit - done))
             for seq, at_ms, kind, text, row_hash in page:
                 try:
                     body = json.loads(text)

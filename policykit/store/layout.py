@@ -18,6 +18,13 @@ _NAMED: Final = 3
 #: The columns of a row, in order.
 ROWS: Final = "SELECT seq, at_ms, kind, body, hash FROM journal"
 
+#: Every row that is left, in order: those that pruning carried on, then those behind what was pruned.
+LISTED: Final = (
+    "SELECT seq, at_ms, kind, body, hash FROM carried WHERE seq > ?1 "
+    "UNION ALL SELECT seq, at_ms, kind, body, hash FROM journal "
+    "WHERE seq > max(?1, coalesce((SELECT seq FROM base), 0)) ORDER BY seq LIMIT ?2"
+)
+
 #: What each layout adds to the one before it, which stands in `meta.layout` (1 where that says nothing). A version that
 #: only adds leaves SCHEMA, so that the version before it goes on working on the same file.
 _ADDED: Final = {
@@ -39,6 +46,15 @@ PRAGMA user_version={SCHEMA};
     # The newest grant of a store elsewhere (valkey) that this host has written down: its epoch and sequence.
     2: "CREATE TABLE IF NOT EXISTS seen (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, seq INTEGER)",
     _NAMED: f"PRAGMA application_id={APPLICATION}",
+    # What is left of rows that were pruned: the number and hash of the last, the state as of it, and which row says so;
+    # and those of them that are still of use. A version that knows of neither finds row 1 missing, and refuses.
+    4: """
+CREATE TABLE IF NOT EXISTS base (
+    one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL, row INTEGER NOT NULL,
+    form TEXT NOT NULL, state TEXT NOT NULL, state_hash TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS carried (
+    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL)
+""",
 }
 LAYOUT: Final = max(_ADDED)
 _STATEMENTS: Final = {layout: text.strip().split(";\n") for layout, text in _ADDED.items()}

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +20,14 @@ from policykit.store.base import Row
 from policykit.store.chain import GENESIS, link
 from policykit.store.failures import BUSY_MS, UNREADABLE, unavailable
 from policykit.store.layout import ROWS, known
+from policykit.store.pruned import WHOLE, Base, Raw, base_of, flaw
 
 #: Rows read at a time: between two pages the file is free, so a slow reader keeps no writer's WAL from shrinking.
 PAGE: Final = 1_000
-_ROW: Final = f"{ROWS} WHERE seq = ?"
 _PAGE: Final = f"{ROWS} WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEWEST: Final = f"{ROWS} ORDER BY seq DESC LIMIT 1"
+_FIRST_AT: Final = "SELECT seq FROM journal WHERE seq > ? AND at_ms >= ? ORDER BY seq LIMIT 1"
+_CARRIED: Final = "SELECT seq, at_ms, kind, body, hash FROM carried WHERE seq > ? AND instr(body, ?) ORDER BY seq"
 _NAMING: Final = (
     "SELECT j.seq, j.at_ms, j.kind, j.body, j.hash, before.hash FROM journal j "
     "LEFT JOIN journal before ON before.seq = j.seq - 1 WHERE j.seq > ? AND instr(j.body, ?) ORDER BY j.seq LIMIT ?"
@@ -34,8 +37,6 @@ _TODO: Final = (
     "keep a copy of the file; restore a backup of it or start on a new store, then run `policykit reconcile` "
     "(`policykit journal verify` says more)"
 )
-
-Raw = tuple[int, int, str, str, str]
 
 
 class JournalDamaged(StoreUnavailable):
@@ -136,13 +137,39 @@ class JournalReader:
     # ---- rows
 
     def first(self) -> int:
-        """Return the number of the first row; 0 for a journal without one."""
+        """Return the number of the first row: 1, or that behind what was pruned; 0 for a journal without one."""
         with self._lock:
             try:
-                found = self._db.execute("SELECT min(seq) FROM journal").fetchone()[0]
+                begins = (base_of(self._db).seq,)
+                found = self._db.execute("SELECT min(seq) FROM journal WHERE seq > ?", begins).fetchone()[0]
             except (sqlite3.Error, UnicodeDecodeError):
                 return 0
         return int(found or 0)
+
+    def first_at(self, at_ms: int) -> int | None:
+        """Return the number of the first row that is not older than a moment; None where all are."""
+        with self._lock:
+            try:
+                found = self._db.execute(_FIRST_AT, (base_of(self._db).seq, at_ms)).fetchone()
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                raise self._broken(0, error) from None
+        return None if found is None else int(found[0])
+
+    def base(self) -> Base:
+        """Return where the journal begins, and what was kept of what was pruned; if that is damaged `rows` says so."""
+        with self._lock, suppress(sqlite3.Error, UnicodeDecodeError):
+            return base_of(self._db)
+        return WHOLE
+
+    def carried(self, after: int = 0, text: str = "") -> list[Row]:
+        """Return the rows, of those that were pruned, that are still of use: of open orders, halts, policies, ..."""
+        with self._lock:
+            try:
+                if base_of(self._db).row == 0:
+                    return []
+                return [_row(raw) for raw in self._db.execute(_CARRIED, (after, text))]
+            except (sqlite3.Error, UnicodeDecodeError, *UNREADABLE) as error:
+                raise self._broken(after, error) from None
 
     def newest(self) -> Row | None:
         """Return the newest row; of a damaged file the last before the damage, which takes reading it all."""
@@ -152,28 +179,26 @@ class JournalReader:
                 return None if raw is None else _row(raw)
             except (sqlite3.Error, UnicodeDecodeError, *UNREADABLE):
                 pass
-        last = None
-        try:
-            for row in self.rows(0, sys.maxsize):
-                last = row
-        except JournalDamaged:
-            pass
-        return last
+        last, rows = None, self.rows(0, sys.maxsize)
+        while True:
+            try:
+                last = next(rows)
+            except (StopIteration, JournalDamaged):
+                return last
 
     def row(self, seq: int) -> Row | None:
         """Return one row by its number; None where there is none. Raise StoreUnavailable for one that is damaged."""
-        with self._lock:
-            try:
-                raw = self._db.execute(_ROW, (seq,)).fetchone()
-                return None if raw is None else _row(raw)
-            except (sqlite3.Error, UnicodeDecodeError, *UNREADABLE) as error:
-                raise self._broken(seq - 1, error) from None
+        return next((row for row in self.rows(seq - 1, 1) if row.seq == seq), None)
 
     def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
         """Yield rows in order, each held against the row before it; then raise StoreUnavailable where it is damaged.
 
-        Behind a damage one can read on: `after` a row that is there, the next are held against that one.
+        Those that pruning carried on come first. Behind a damage one can read on: `after` a row that is there, the next
+        are held against that one.
         """
+        for row in self.carried(after)[:limit]:
+            yield row
+            limit, after = limit - 1, row.seq
         for raw in self.raw(after, limit):
             try:
                 yield _row(raw)
@@ -186,6 +211,7 @@ class JournalReader:
         Raise StoreUnavailable behind those that could be read of a damaged file.
         """
         written = json.dumps(text, ensure_ascii=False)[1:-1]
+        yield from self.carried(0, written)
         good = 0
         while True:
             page: list[Row] = []
@@ -193,7 +219,10 @@ class JournalReader:
             with self._lock:
                 self._same_file()
                 try:
+                    base = base_of(self._db)
+                    good = max(good, base.seq)
                     for *raw, before in self._db.execute(_NAMING, (good, written, PAGE)):
+                        before = base.hash if raw[0] == base.seq + 1 else before
                         if link(before or GENESIS, *raw[:4]) != raw[4]:
                             error = self._damaged(raw[0] - 1, _CHANGED.format(raw[0]))
                             break
@@ -208,7 +237,7 @@ class JournalReader:
             good = page[-1].seq
 
     def raw(self, after: int = 0, limit: int | None = None) -> Iterator[Raw]:
-        """Yield rows as they stand in the file: number, time, kind, text of its data, hash. Else as `rows`."""
+        """Yield rows behind what was pruned as they stand: number, time, kind, data as text, hash. Held like `rows`."""
         left = limit
         while left is None or left > 0:
             page, error = self._page(after, PAGE if left is None else min(PAGE, left))
@@ -230,11 +259,12 @@ class JournalReader:
             try:
                 saved = self._db.execute("SELECT max(seq) FROM checkpoint").fetchone()[0] or 0
                 whole = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                kept = flaw(self._db)
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 return f"the file cannot be read on after row {good}: {_told(error)}"
         if saved > good:
             return f"row {good + 1} is missing, and all after it: there were at least {saved}"
-        return None if whole == "ok" else f"the file is damaged after row {good}: {whole}"
+        return kept if whole == "ok" else f"the file is damaged after row {good}: {whole}"
 
     def _page(self, after: int, count: int) -> tuple[list[Raw], StoreUnavailable | None]:
         """Return rows that hold against the one before them, and what keeps the next from doing so."""
@@ -243,14 +273,15 @@ class JournalReader:
         with self._lock:
             self._same_file()
             try:
-                before = self._hash_of(after)
+                base = base_of(self._db)
+                good = after = max(after, base.seq)
+                before = base.hash if after == base.seq else self._hash_of(after)
                 for raw in self._db.execute(_PAGE, (after, count)):
                     seq, at_ms, kind, text, row_hash = raw
                     if before is None:
                         return page, self._damaged(after - 1, f"row {after} is missing: the next is {seq}")
                     if seq != good + 1:
-                        why = f"row {good + 1} is missing: the next is {seq}"
-                        return page, self._damaged(good, why)
+                        return page, self._damaged(good, f"row {good + 1} is missing: the next is {seq}")
                     if link(before, seq, at_ms, kind, text) != row_hash:
                         return page, self._damaged(good, _CHANGED.format(seq))
                     page.append(raw)
@@ -260,9 +291,7 @@ class JournalReader:
         return page, None
 
     def _hash_of(self, seq: int) -> str | None:
-        """Return the hash that the row after this number follows; None where this one is not there."""
-        if seq <= 0:
-            return GENESIS
+        """Return the hash of a row; None where it is not there."""
         found = self._db.execute("SELECT hash FROM journal WHERE seq = ?", (seq,)).fetchone()
         return None if found is None else str(found[0])
 

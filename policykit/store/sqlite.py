@@ -20,12 +20,13 @@ from policykit.orders.intent import Intent
 from policykit.store import forks
 from policykit.store.backed import Body, LedgerStore
 from policykit.store.base import GUARD_SILENT_MS, GuardInfo
-from policykit.store.chain import GENESIS, link, text_of
+from policykit.store.chain import link, text_of
 from policykit.store.durability import ephemeral
-from policykit.store.failures import BUSY_MS, UNREADABLE, unavailable
+from policykit.store.failures import BUSY_MS, UNREADABLE, damaged, unavailable
 from policykit.store.journal import FROM, INSERT, Connect, JournalFile, connect
 from policykit.store.layout import copied
 from policykit.store.ledger import Ledger
+from policykit.store.pruned import CARRIED, KEEP, base_of, kept, told
 from policykit.store.verify import verify_file
 
 __all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
@@ -35,7 +36,10 @@ CHECKPOINT_ROWS: Final = 1_000
 #: Rows after which whoever writes the next keeps a checkpoint, ms of work: opening never replays more.
 CHECKPOINT_EVERY: Final = 20_000
 _SAVED: Final = "SELECT c.seq, CAST(c.state AS BLOB), c.hash, j.hash FROM checkpoint c JOIN journal j USING (seq)"
-_RESUMED: Final = "SELECT body FROM journal WHERE seq > ? AND kind = 'resume'"
+_RESUMED: Final = (
+    "SELECT body FROM journal WHERE seq > ?1 AND kind = 'resume' "
+    "UNION ALL SELECT body FROM carried WHERE seq > ?1 AND kind = 'resume'"
+)
 
 
 def form() -> str:
@@ -76,20 +80,46 @@ class SqliteStore(JournalFile, LedgerStore):
     # ---- the ledger
 
     def _replay_all(self, db: sqlite3.Connection) -> None:
-        self._ledger, self._hash = Ledger(), GENESIS
+        if db.in_transaction:
+            self._replay(db)
+            return
+        db.execute("BEGIN")  # base, checkpoint and rows as of one moment: another process may be pruning
+        try:
+            self._replay(db)
+        finally:
+            self._roll_back(db)
+
+    def _replay(self, db: sqlite3.Connection) -> None:
+        base = base_of(db)
+        self._ledger, self._hash = Ledger(), base.hash
+        if base.row:
+            try:
+                self._ledger = base.ledger(FORM) or Ledger()
+            except UNREADABLE:
+                raise damaged(self.path) from None
+            self._ledger.seq = base.seq
         for seq, raw, state_hash, row_hash in db.execute(_SAVED):
             try:
                 state = raw.decode()
                 said = json.loads(state)
-                if link(row_hash, seq, 0, "checkpoint", state) == state_hash and said["form"] == FORM:
+                held = link(row_hash, seq, 0, "checkpoint", state) == state_hash and said["form"] == FORM
+                if held and said["seq"] >= base.seq:
                     self._ledger, self._hash = Ledger.load(said), row_hash
             except UNREADABLE:
                 pass  # of another version: the journal has it all
         self._checkpointed = self._ledger.seq
         self._version = -1
-        self._reset = self._copied(db)
+        self._reset = self._why_reset(db)
         self._catch_up(db)
         self._trusted = True
+
+    def _why_reset(self, db: sqlite3.Connection) -> tuple[str, str] | None:
+        """Say why increases wait for a person: what was counted before the first row is not known here."""
+        base = base_of(db)
+        if base.row and base.form != FORM:
+            what = f"{self.path}: what was counted up to row {base.seq}, where it was pruned, another version wrote"
+            return "STORE_RESET", f"{what}; reconcile, then `policykit resume --scope all`"
+        return self._copied(db)
 
     def _copied(self, db: sqlite3.Connection) -> tuple[str, str] | None:
         """Say why increases wait for a person if the file is a backup that took its original's place."""
@@ -108,9 +138,15 @@ class SqliteStore(JournalFile, LedgerStore):
         if ledger.seq:
             newest = rows.fetchone()
             if newest is None or newest[4] != self._hash:
-                raise StoreUnavailable(
-                    f"{self.path}: no longer holds the rows that it did; restore it or start anew", "STORE_RESET"
-                )
+                base = base_of(db)
+                if base.seq > ledger.seq:  # what is known here was pruned meanwhile: the state as of then was kept
+                    self._replay_all(db)
+                    return
+                if (base.seq, base.hash) != (ledger.seq, self._hash):
+                    raise StoreUnavailable(
+                        f"{self.path}: no longer holds the rows that it did; restore it or start anew", "STORE_RESET"
+                    )
+                rows = db.execute(FROM, (ledger.seq + 1,))
         for seq, at_ms, kind, text, row_hash in rows:
             due = ledger.seq + 1
             try:
@@ -126,7 +162,7 @@ class SqliteStore(JournalFile, LedgerStore):
                 ) from None
             self._hash = row_hash
         if self._reset is not None:
-            self._reset = self._copied(db)
+            self._reset = self._why_reset(db)
         self._version = version
 
     # ---- the steps of LedgerStore
@@ -203,9 +239,23 @@ class SqliteStore(JournalFile, LedgerStore):
         lifted, before = super().resume(scope, by, why, now_ms), self._reset
         if before is None:
             return lifted
+        if scope == "all":
+            self._keep_base(by, why, now_ms)
         with self._lock:
-            self._reset = self._copied(self._ready())
+            self._reset = self._why_reset(self._ready())
         return lifted + (self._reset is None)
+
+    def _keep_base(self, by: str, why: str, now_ms: int) -> None:
+        """Take what is known here for the state as of where the journal was pruned, on the word of a person."""
+        with self._step as now:
+            base = base_of(self._ready())
+            if base.row and base.form != FORM:
+                ledger = Ledger()
+                ledger.seq = base.seq
+                new = kept(base.seq, base.hash, now.seq + 1, FORM, ledger.dump())
+                self._asked(KEEP, *new)
+                body = told(new, self._asked(CARRIED), by=by, why=why, archive=None, rows=0)
+                self._write("prune", now_ms, dict, body)
 
     # ---- what is not journaled
 

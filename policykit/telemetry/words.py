@@ -9,6 +9,7 @@ from typing import Any
 from policykit.clock import iso
 from policykit.redact import scrub
 from policykit.store.base import Row
+from policykit.store.reader import JournalDamaged, JournalReader
 
 
 def order_text(order: Mapping[str, Any], *, symbol: bool = True) -> str:
@@ -57,11 +58,40 @@ def moment(at_ms: int) -> str:
     return iso(at_ms)[:19].replace("T", " ")
 
 
-def verdict(store: str, rows: int, problem: str | None, head: Row | None) -> dict[str, Any]:
-    """Return what `journal verify` says, version 1; `rows` are the good ones, `head` the newest row."""
+def pruned(journal: JournalReader) -> list[dict[str, Any]]:
+    """Return each time that rows were pruned: which, when, by whom, and where they are."""
+    return [
+        {"first": row.body.get("first", 1), "last": row.body["through"], "at": iso(row.at_ms)}
+        | {name: row.body.get(name) for name in ("by", "archive", "hash")}
+        for row in _prunings(journal)
+    ]
+
+
+def pruned_text(one: Mapping[str, Any]) -> str:
+    """Return `rows 1 to 9 were pruned at T by WHO, archived in FILE, hash H`."""
+    where = f"archived in {one['archive']}" if one["archive"] else "archived nowhere"
+    which = f"rows {one['first']:,} to {one['last']:,} were pruned at {one['at']} by {one['by']}"
+    return scrub(f"{which}, {where}, hash {one['hash']}")
+
+
+def _prunings(journal: JournalReader) -> list[Row]:
+    """Return the rows of prunings, oldest first: the newest is in the journal, the others were carried on."""
+    base = journal.base()
+    try:
+        carried = journal.carried()
+        newest = journal.row(base.row) if base.row else None
+    except JournalDamaged:
+        return []
+    return [row for row in (*carried, newest) if row is not None and row.kind == "prune"]
+
+
+def verdict(store: str, good: int, problem: str | None, journal: JournalReader) -> dict[str, Any]:
+    """Return what `journal verify` says of one file, version 1; `good` is the last row that holds."""
+    head = journal.newest() if problem is None else None
     newest = None if head is None else {"seq": head.seq, "at": iso(head.at_ms), "hash": head.hash}
-    problem = None if problem is None else scrub(problem)
-    return {"version": 1, "store": store, "intact": problem is None, "rows": rows, "problem": problem, "newest": newest}
+    out = {"version": 1, "store": store, "intact": problem is None, "rows": max(0, good - journal.base().seq)}
+    out |= {"problem": None if problem is None else scrub(problem), "newest": newest}
+    return out | {"first": journal.base().seq + 1, "pruned": pruned(journal)}
 
 
 def verdict_text(said: Mapping[str, Any]) -> str:
@@ -75,7 +105,7 @@ def verdict_text(said: Mapping[str, Any]) -> str:
     if said["newest"] is None:
         return f"{said['store']}: intact, and empty"
     newest = said["newest"]
-    return (
-        f"{said['store']}: intact, {said['rows']:,} rows read, the chain holds\n"
-        f"newest row {newest['seq']:,} of {newest['at']}, hash {newest['hash']}"
-    )
+    begins = "" if said["first"] == 1 else f" from row {said['first']:,} on"
+    lines = [f"{said['store']}: intact, {said['rows']:,} rows read{begins}, the chain holds"]
+    lines += [pruned_text(one) for one in said["pruned"]]
+    return "\n".join([*lines, f"newest row {newest['seq']:,} of {newest['at']}, hash {newest['hash']}"])

@@ -11,7 +11,7 @@ from policykit.store import open_store
 from policykit.store.base import Row
 from policykit.store.reader import JournalReader
 from policykit.telemetry.timeline import Ambiguous, Story, find, render
-from policykit.telemetry.words import grouped, order_text, verdict, verdict_text
+from policykit.telemetry.words import grouped, order_text, verdict_text
 from tests.journal.conftest import FIRST, SECOND, THIRD, Writable
 from tests.telemetry.nouns import AT_MS, decision, order
 
@@ -166,11 +166,16 @@ def test_numbers_are_grouped_and_words_left_alone() -> None:
 
 def test_the_verdict_in_words() -> None:
     """Intact, empty and broken are said plainly, with the newest row or the place where it breaks."""
-    head = Row(13, AT_MS, "policy", {}, "c0ffee")
-    assert verdict_text(verdict("sqlite:///x", 1300, None, head)) == (
+    said = {"store": "sqlite:///x", "intact": True, "rows": 1300, "first": 1, "pruned": [], "problem": None}
+    head = {"seq": 13, "at": "2026-11-21T10:00:00.000Z", "hash": "c0ffee"}
+    assert verdict_text({**said, "newest": head}) == (
         "sqlite:///x: intact, 1,300 rows read, the chain holds\nnewest row 13 of 2026-11-21T10:00:00.000Z, hash c0ffee"
     )
-    assert verdict_text(verdict("sqlite:///x", 0, None, None)) == "sqlite:///x: intact, and empty"
-    broken = verdict("sqlite:///x", 8, "row 9 was changed", None)
-    assert broken["intact"] is False
+    gone = {"first": 1, "last": 9, "at": "T", "by": "ops", "archive": None, "hash": "abc"}
+    assert verdict_text({**said, "newest": head, "first": 10, "pruned": [gone]}).splitlines()[:2] == [
+        "sqlite:///x: intact, 1,300 rows read from row 10 on, the chain holds",
+        "rows 1 to 9 were pruned at T by ops, archived nowhere, hash abc",
+    ]
+    assert verdict_text({**said, "newest": None}) == "sqlite:///x: intact, and empty"
+    broken = {**said, "intact": False, "rows": 8, "problem": "row 9 was changed"}
     assert verdict_text(broken).splitlines()[0] == "sqlite:///x: BROKEN after 8 good rows: row 9 was changed"

@@ -12,7 +12,8 @@ from policykit.errors import StoreUnavailable
 from policykit.store import open_journal
 from policykit.store.reader import JournalDamaged, JournalReader
 from policykit.store.sqlite import SqliteStore
-from tests.store.harm import by_hand, filled, long, refusal
+from policykit.store.verify import verify_file
+from tests.store.harm import by_hand, filled, long, refusal, written
 from tests.store.made import NOW
 
 PAGE = 4_096
@@ -103,15 +104,9 @@ def test_a_row_to_read_on_from_must_be_there(tmp_path: Path) -> None:
 
 def test_a_row_whose_data_is_none_is_said(tmp_path: Path) -> None:
     """Its hash holds, but it is no JSON: `row`, `rows`, `naming` say so, and `newest` is the one before."""
-    from policykit.store.chain import link
-
     path = tmp_path / "store.db"
     filled(path, 3).close()
-    with sqlite3.connect(path) as db:
-        before = db.execute("SELECT hash FROM journal WHERE seq=3").fetchone()[0]
-        bad = '{"intent": "X7'
-        db.execute("INSERT INTO journal VALUES (4,?,'event',?,?)", (NOW, bad, link(before, 4, NOW, "event", bad)))
-    db.close()
+    written(path, "event", '{"intent": "X7')
     reader = JournalReader(path)
     why = "the file cannot be read on after row 3: the data of the next is not JSON"
     assert told(reader) == ([1, 2, 3], why)
@@ -246,6 +241,40 @@ def test_a_file_that_another_keeps_is_locked_and_not_damaged(tmp_path: Path, mon
     assert refusal(lambda: list(reader.rows()))[0] == refusal(lambda: JournalReader(path))[0] == "STORE_LOCKED"
     other.close()
     assert told(reader) == ([1, 2, 3], "")
+
+
+def test_a_file_of_an_earlier_layout_is_read_as_it_is(tmp_path: Path) -> None:
+    """It has no place for what was pruned; reading adds none."""
+    path = tmp_path / "store.db"
+    filled(path, 3).close()
+    by_hand(path, "DROP TABLE base", "DROP TABLE carried", "UPDATE meta SET value='3' WHERE name='layout'")
+    reader = JournalReader(path)
+    assert (told(reader), reader.first(), len(list(reader.naming("BTC")))) == (([1, 2, 3], ""), 1, 3)
+    reader.close()
+    SqliteStore(path).close()
+    assert told(JournalReader(path)) == ([1, 2, 3], "")
+
+
+def test_a_row_that_was_changed_is_not_found_as_if_it_were_the_record(tmp_path: Path) -> None:
+    """Those before it are."""
+    path = tmp_path / "store.db"
+    filled(path, 5).close()
+    by_hand(path, "UPDATE journal SET at_ms=1 WHERE seq=3")
+    found = JournalReader(path).naming("BTC/USDT")
+    assert [next(found).seq, next(found).seq] == [1, 2]
+    assert "row 3 does not carry the hash" in refusal(lambda: next(found))[1]
+
+
+def test_what_is_wrong_beside_the_rows_is_said_by_verify(tmp_path: Path) -> None:
+    """A table that is gone; a file that is none of ours; none at all."""
+    path = tmp_path / "store.db"
+    filled(path, 3).close()
+    by_hand(path, "DROP TABLE checkpoint")
+    assert verify_file(str(path)) == (3, "the file cannot be read on after row 3: no such table: checkpoint")
+    assert (
+        verify_file(str(tmp_path / "x"))[1]
+        == "there is no journal; set POLICYKIT_STORE or --store to the one that bots use"
+    )
 
 
 def test_many_rows_that_hold_a_text(tmp_path: Path) -> None:
