@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 from policykit.dashboard.words import number
+from policykit.engine.burn import SPAN_MS, burn
 from policykit.store.base import Row
 
 #: Points kept of an account, the newest; accounts kept.
@@ -14,8 +15,7 @@ MAX_POINTS: Final = 5_000
 MAX_ACCOUNTS: Final = 100
 #: Points drawn at most.
 DRAWN: Final = 240
-#: The pace is that of the last hour, and is told from so much of it on, ms.
-PACE_MS: Final = 3_600_000
+#: The pace is that of the last hour (engine/burn.py), and is told from so much of it on, ms.
 LEAST_MS: Final = 60_000
 #: A day further off than this is not told, hours.
 FAR_H: Final = 24
@@ -70,12 +70,11 @@ def outlook(points: Points, used: Decimal, limit: Decimal, unit: str) -> str:
         return "No equity was read today."
     now_ms, now = points[-1]
     stands = f"Up {number(-now)} {unit} today." if now < 0 else f"{number(limit - now)} {unit} to the limit."
-    past_ms, past = next((p for p in points if p[0] >= now_ms - PACE_MS), points[-1])
-    if now_ms - past_ms < LEAST_MS or now <= past:
+    past_ms = next((at_ms for at_ms, _ in points if at_ms > now_ms - SPAN_MS), now_ms)
+    found = burn(points, limit, now_ms, now_ms + FAR_H * SPAN_MS)
+    if now_ms - past_ms < LEAST_MS or found is None or found.met_ms is None:
         return stands
-    hours = (limit - now) / (now - past) * (now_ms - past_ms) / PACE_MS
-    if hours > FAR_H:
-        return stands
+    hours = (found.met_ms - now_ms) / SPAN_MS
     length = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.1f} hours"
     return f"{stands} At the pace of the last hour it is reached in {length}."
 
