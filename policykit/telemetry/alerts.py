@@ -22,6 +22,8 @@ BUDGET_SHARE: Final = 0.9
 #: Denials are a spike when they are so many in five minutes, and so much of all decisions.
 SPIKE_COUNT: Final = 10
 SPIKE_SHARE: Final = 0.5
+#: Journal rows that may be uncounted for five minutes.
+MAX_BEHIND: Final = 1_000
 #: How far ahead a loss is drawn out, seconds: at its pace of the last half hour.
 BURN_S: Final = 3600
 #: Reasons of denials that no order is the cause of: nothing can be decided until they are gone.
@@ -43,7 +45,7 @@ FAILURES: Final = (
     "STORE_READ_ONLY",
     "STORE_RESET",
 )
-_METRICS: Final = {metric.name: metric for metric in names.METRICS}
+_METRICS: Final = {metric.name: metric for metric in (*names.METRICS, *names.EXPORTED)}
 _SIGNS: Final = {"": "=", "~": "=~", "!": "!=", "!~": "!~"}
 
 
@@ -60,7 +62,14 @@ class Alert(NamedTuple):
 
 def alerts(policy: EffectivePolicy) -> list[Alert]:
     """Return the alerts of a policy that a guard can run."""
-    return [*_trading(policy), *_account(policy), *_losses(policy), *_keys(policy), *_decisions(), *_telemetry(policy)]
+    return [
+        *_trading(policy),
+        *_account(policy),
+        *_losses(policy),
+        *_keys(policy),
+        *_decisions(policy),
+        *_telemetry(policy),
+    ]
 
 
 def rules(policy: EffectivePolicy) -> str:
@@ -259,12 +268,13 @@ def _keys(policy: EffectivePolicy) -> Iterator[Alert]:
     )
 
 
-def _decisions() -> Iterator[Alert]:
+def _decisions(policy: EffectivePolicy) -> Iterator[Alert]:
     """Yield what is counted over all policies of a process: the same in every file, so Alertmanager tells it once."""
-    enforced, deny = {names.MODE: "enforce"}, {names.OUTCOME: "deny"}
+    real = {names.ENVIRONMENT: "!sandbox"} if policy.model.environment == "live" else {}
+    enforced, deny = {names.MODE: "enforce"} | real, {names.OUTCOME: "deny"}
     denied = f"increase({series(names.M_DECISIONS, deny | enforced)}[5m])"
     made = f"increase({series(names.M_DECISIONS, enforced)}[5m])"
-    failed = series(names.M_DECISIONS, deny | {names.REASON_CODE: "~" + "|".join(FAILURES)})
+    failed = series(names.M_DECISIONS, deny | real | {names.REASON_CODE: "~" + "|".join(FAILURES)})
     yield Alert(
         "PolicykitDenialSpike",
         "warning",
@@ -291,6 +301,22 @@ def _telemetry(policy: EffectivePolicy) -> Iterator[Alert]:
         f"absent({prometheus_name(_METRICS[names.M_KILL])})",
         "no metric of policykit arrives",
         "Neither a guard nor policykit exporter is heard by Prometheus: every other alert is blind.",
+    )
+    yield Alert(
+        "PolicykitExporterBlind",
+        "critical",
+        60,
+        f"{series(names.M_UP)} == 0",
+        f"policykit exporter cannot read its {_label(names.SOURCE)}",
+        "What it serves is old: /healthz says why. Where the store cannot be read, guards deny increases.",
+    )
+    yield Alert(
+        "PolicykitJournalBacklog",
+        "warning",
+        300,
+        f"{series(names.M_BEHIND)} > {MAX_BEHIND}",
+        "{{ $value | humanize }} rows of the journal are not counted yet",
+        "More is written than read: decisions are told late. After a long pause of the exporter it ends by itself.",
     )
     other = series(names.M_POLICY, {names.POLICY_ID: policy.name, names.POLICY_VERSION: f"!{policy.version}"})
     yield Alert(

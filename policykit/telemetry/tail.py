@@ -182,6 +182,12 @@ def _reconcile(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
     return "compared", f"{body.get('account')}: " + (f"unexplained: {found}" if drift else "nothing unexplained") + by
 
 
+def _message(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    done = "was told" if body.get("ok") else f"could not be told ({body.get('words')})"
+    over = "over: " if body.get("what") == "over" else ""
+    return "message", f"{body.get('target')} {done}: {over}{body.get('cause')} {body.get('subject')}"
+
+
 def _other(body: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in body.items() if value is not None)
 
@@ -195,6 +201,7 @@ _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Word
     "ban": _ban,
     "observe": _observe,
     "reconcile": _reconcile,
+    "message": _message,
 }
 
 

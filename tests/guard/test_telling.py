@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from policykit import secrets
 from policykit.engine.facts import Halt
 from policykit.errors import OutcomeUnknown, StoreUnavailable
 from policykit.guard import Guard, outbox
@@ -18,8 +19,10 @@ from policykit.guard.notices import MAX_WORD, Notice, defused, notices
 from policykit.guard.telling import HostWatch, Watch
 from policykit.order import Order
 from policykit.store import open_store
+from policykit.store.valkey import ValkeyStore
 from tests.guard.world import SYMBOL, World, policy_text, world
 from tests.notify.receivers import Webhook, webhook
+from tests.store.servers import ValkeyServer
 
 TOKEN = "0f9b2c7d1e5a4b3c"
 NOTIFY = """\
@@ -429,3 +432,63 @@ def test_an_error_of_ours_stops_no_maintenance(
         "what is wrong with binance/main cannot be told: ValueError"
     ]
     guard._maintenance._watching.close()
+
+
+def test_bots_on_one_valkey_ring_once(made: World, hook: Webhook, tmp_path: Path) -> None:
+    """Three hosts agree through the server: one message, and one when it is over."""
+    server = ValkeyServer(tmp_path / "valkey")
+    try:
+        stores = [ValkeyStore(server.uri(), tmp_path / f"journal{n}.db") for n in range(3)]
+        guards = [made.guard(store=store) for store in stores]
+        for step in ("halt", "resume"):
+            if step == "halt":
+                stores[0].halt("all", "HALTED", "ops", "x", guards[0].now())
+            else:
+                stores[1].resume("all", "desk-head", "x", guards[0].now())
+            for guard in guards * 2:
+                guard._maintenance._watching.round()
+        for guard in guards:
+            guard._maintenance._watching.close()
+        assert sorted(told(hook)) == ["policykit binance/main: over: trading is stopped", HALTED]
+        for store in stores:
+            store.close()
+    finally:
+        server.kill()
+
+
+def test_the_host_watch_counts_what_nobody_got(made: World, hook: Webhook) -> None:
+    """The exporter's part: it tells by the policy's file, and counts what no target took."""
+    hook.status = 500
+    guard = made.guard(ready=False)
+    guard.store.halt("all", "HALTED", "ops", "x", guard.now())
+    watch = HostWatch(open_store(made.store), made.clock.now_ms)
+    watch.round()
+    watch.close()
+    assert (len(hook.got), watch.lost()) == (outbox.TRIES, 1)
+
+
+def test_a_manager_that_fails_in_its_own_way_is_a_word(
+    made: World, hook: Webhook, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a library of secrets raises is not repeated: it may hold the secret."""
+
+    def broken(_: str) -> None:
+        raise RuntimeError(TOKEN)
+
+    monkeypatch.setattr(secrets, "read_url", broken)
+    guard = made.guard()
+    guard._maintenance._watching.close()
+    said = "messages to ops cannot be sent: RuntimeError while its address was read; trading goes on without them"
+    assert said in [record.getMessage() for record in caplog.records]
+    assert TOKEN not in caplog.text
+
+
+def test_facts_that_grow_old_are_told_by_the_guard(made: World, hook: Webhook) -> None:
+    """An exchange that does not answer for a minute is why every increase is denied."""
+    guard = made.guard()
+    watching = guard._maintenance._watching
+    for seconds in (61, 61):
+        pass_by(made, seconds)
+        watching.round()
+    watching.close()
+    assert "policykit binance/main: every increase is denied" in told(hook)

@@ -145,3 +145,16 @@ def test_a_comparison_is_a_line_when_it_found_something_else(empty: Writable) ->
         "      5  compared binance/main: nothing unexplained, accepted by alice: moved by hand",
     ]
     assert len(recent(journal, Tail(quiet=False), 100)[0]) == 5
+
+
+def test_a_message_is_a_line_with_what_came_of_it(empty: Writable) -> None:
+    """Who was told of what, or why not, and that it is over."""
+    store, journal = empty
+    told = {"cause": "halt", "subject": "all", "target": "ops"}
+    store.event("message", {**told, "what": "told", "ok": False, "words": "error=403."}, AT_MS)
+    store.event("message", {**told, "what": "over", "ok": True}, AT_MS)
+    lines, _ = recent(journal, Tail(), 10)
+    assert [line.split(None, 2)[2] for line in lines] == [
+        "message  ops could not be told (error=403.): halt all",
+        "message  ops was told: over: halt all",
+    ]

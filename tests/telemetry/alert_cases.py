@@ -25,7 +25,7 @@ risk:
 reconciliation: {orders_every: 30s, positions_every: 60s}
 incident: {contacts: [desk-head], runbook: "https://wiki.example/run book {{ .x }}"}
 """
-_METRICS = {metric.name: metric for metric in names.METRICS}
+_METRICS = {metric.name: metric for metric in (*names.METRICS, *names.EXPORTED)}
 WHERE = {names.EXCHANGE: "binance", names.ACCOUNT: "main"}
 OURS = {**WHERE, names.POLICY_ID: "mm"}
 
@@ -72,7 +72,9 @@ def decided(values: str, **more: str) -> Series:
     usual = {"outcome": "allow", "code": "", "mode": "enforce"} | more
     labels = {names.OUTCOME: usual["outcome"], names.ACTION: "order.create", names.MODE: usual["mode"]}
     labels |= {names.REASON_CODE: usual["code"], names.STAGE: "full-live"}
-    return line(names.M_DECISIONS, values, labels | ({names.DRILL: "true"} if usual.get("drill") else {}))
+    more_labels = {names.DRILL: usual.get("drill"), names.ENVIRONMENT: usual.get("environment")}
+    labels |= {name: value for name, value in more_labels.items() if value}
+    return line(names.M_DECISIONS, values, labels)
 
 
 _DENIED = {"outcome": "deny", "code": "RISK_ORDER_NOTIONAL"}
@@ -128,6 +130,7 @@ CASES: dict[str, Case] = {
             (decided("0+1x100 100x20", **_DENIED), decided("0+0x120")),
             (decided("0+2x120", **_DENIED, mode="shadow"), decided("0+1x120")),
             (decided("0+2x120", **_DENIED, drill="true"), decided("0+1x120")),
+            (decided("0+2x120", **_DENIED, environment="sandbox"), decided("0+1x120")),
         ),
     ),
     "PolicykitCannotDecide": Case(
@@ -138,6 +141,8 @@ CASES: dict[str, Case] = {
         (line(names.M_KILL, "0x80", _ALL),),
         ((line(names.M_KILL, "0x120", _ALL),), (line(names.M_KILL, "0x110", _ALL),)),
     ),
+    "PolicykitExporterBlind": gauge(names.M_UP, {names.SOURCE: "store"}, "1x100 0x20", "1x120", "1x118 0x2"),
+    "PolicykitJournalBacklog": gauge(names.M_BEHIND, {}, "1001x120", "1000x120", "0x115 5000x5"),
     "PolicykitRulesOutdated": Case(
         (line(names.M_POLICY, "1x120", {names.POLICY_ID: "mm", names.POLICY_VERSION: "sha256:000000000000"}),),
         (

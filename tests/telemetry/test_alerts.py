@@ -41,7 +41,7 @@ def metric_labels() -> dict[str, set[str]]:
     """Return the labels of each metric, as Prometheus has them."""
     return {
         prometheus_name(metric): {prometheus_label(name) for name in (*metric.attributes, names.DRILL)}
-        for metric in names.METRICS
+        for metric in (*names.METRICS, *names.EXPORTED)
     }
 
 
