@@ -82,7 +82,10 @@ VERIFY = (
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),
     (Stage("freqtrade's handlers", tool("python", ".ci/verify/handlers.py")), ()),
     (Stage("TraceQL", tool("python", ".ci/verify/traceql.py"), (("PYTHONPATH", str(TOP)),)), ("node", "npm")),
-    (Stage("Grafana's queries", tool("python", ".ci/verify/grafana.py")), ("prometheus", "promtool")),
+    (
+        Stage("Grafana's queries", tool("python", ".ci/verify/grafana.py"), (("PYTHONPATH", str(TOP)),)),
+        ("prometheus", "promtool"),
+    ),
     (Stage("Arize Phoenix", tool("python", ".ci/verify/phoenix.py")), ("chromium",)),
 )
 #: What has no stage yet.

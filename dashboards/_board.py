@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as parts
 
 from dashboards._panels import BAD, PROMETHEUS
-from dashboards._query import name, series
+from dashboards._query import EXPORTER, name, series
 from policykit.telemetry import names
 from policykit.telemetry.prometheus import prometheus_label
 
@@ -35,19 +35,20 @@ class Board(NamedTuple):
 
 
 def _values(of: str, metric: str, label: str, said: str, why: str) -> dashboard.QueryVariable:
+    chosen = EXPORTER if of == "job" else "All"  # without an exporter Grafana falls back to All
     selector = name(metric) if of == "job" else f'{name(metric)}{{job=~"$job"}}'
     return (
         dashboard.QueryVariable(of)
         .label(said)
         .description(why)
         .datasource(PROMETHEUS)
-        .query({"query": f"label_values({selector}, {label})", "refId": of})
+        .query({"query": f"label_values({selector}, {label})", "refId": "StandardVariableQuery"})
         .refresh(parts.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(parts.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
         .all_value(".*")
-        .current(parts.VariableOption(selected=True, text="All", value="$__all"))
+        .current(parts.VariableOption(selected=True, text=chosen, value="$__all" if chosen == "All" else chosen))
     )
 
 
@@ -59,7 +60,13 @@ def _choices() -> list[Any]:
         .label("Traces")
         .type("tempo")
         .description("A Tempo that takes policykit's spans; may be empty"),
-        _values("job", names.M_POLICY, "job", "Source", "policykit exporter, or bots by a Collector: one of both"),
+        _values(
+            "job",
+            names.M_POLICY,
+            "job",
+            "Source",
+            "policykit exporter, or the bots by a Collector; both tell of the same decisions, so they would add up",
+        ),
         _values("account", names.M_UNKNOWN, prometheus_label(names.ACCOUNT), "Account", "Filters what is an account's"),
         _values("bot", names.M_HEARTBEAT, prometheus_label(names.BOT), "Bot", "Filters what is one bot's"),
         _values("policy", names.M_POLICY, prometheus_label(names.POLICY_ID), "Policy", "Filters what is a policy's"),

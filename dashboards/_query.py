@@ -11,6 +11,22 @@ from policykit.telemetry.prometheus import prometheus_label, prometheus_name
 METRICS: Final = {metric.name: metric for metric in (*names.METRICS, *names.EXPORTED)}
 #: What a reader chooses at the top of a dashboard, by the attribute that it filters; a metric without it stays whole.
 CHOICES: Final = {names.ACCOUNT: "account", names.BOT: "bot", names.POLICY_ID: "policy"}
+#: The job that `policykit exporter` is scraped as (prometheus.yaml): chosen at the top where it is there.
+EXPORTER: Final = "policykit-exporter"
+#: What only bots tell.
+BOTS_ONLY: Final = frozenset(
+    (
+        names.M_DURATION,
+        names.M_STREAM_GAP,
+        names.M_SHADOW,
+        names.M_DROPPED,
+        names.M_FAILURES,
+    )
+)
+#: What one source only tells.
+ONE_SOURCE: Final = BOTS_ONLY | {metric.name for metric in names.EXPORTED}
+#: Shown whatever source is chosen: that, and what each process tells of itself. All else both tell, and it would add up.
+UNFILTERED: Final = ONE_SOURCE | {names.M_MESSAGES_LOST}
 #: Decisions that count: a drill's are for show, in shadow mode none acted.
 ACTED: Final = {names.MODE: "enforce", names.DRILL: "!=true"}
 DENIED: Final = ACTED | {names.OUTCOME: "deny"}
@@ -39,14 +55,14 @@ def series(metric: str, where: Mapping[str, str] | None = None, *, part: str = "
     `part` is `_bucket`, `_sum` or `_count` of a histogram. Raise KeyError for a label that the metric does not have.
     """
     known = METRICS[metric].attributes
-    matchers = ['job=~"$job"']
+    matchers = [] if metric in UNFILTERED else ['job=~"$job"']
     matchers += [f'{prometheus_label(each)}=~"${choice}"' for each, choice in CHOICES.items() if each in known]
     for attribute, said in (where or {}).items():
         if attribute not in known:
             raise KeyError(f"{metric} has no attribute {attribute}")
         sign = said[:2] if said[:2] in ("!=", "=~", "!~") else "="
         matchers.append(f'{prometheus_label(attribute)}{sign}"{said.removeprefix(sign)}"')
-    return f"{name(metric)}{part}{{{', '.join(matchers)}}}"
+    return f"{name(metric)}{part}" + (f"{{{', '.join(matchers)}}}" if matchers else "")
 
 
 def by(metric: str, *attributes: str) -> str:

@@ -17,6 +17,7 @@ from policykit.telemetry.prometheus import prometheus_label, prometheus_name
 
 TOP = Path(__file__).resolve().parent.parent.parent
 SUFFIXES = ("", "_bucket", "_sum", "_count")
+LABELS = {prometheus_label(attribute.name) for attribute in names.ATTRIBUTES}
 
 
 def _targets() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -38,18 +39,29 @@ def test_the_committed_files_are_what_is_built() -> None:
 def test_every_metric_that_is_asked_for_is_sent() -> None:
     """Names that begin with policykit_ are metrics (with a histogram's suffixes) or labels of names.py; none else."""
     metrics = {prometheus_name(metric) + suffix for metric in (*names.METRICS, *names.EXPORTED) for suffix in SUFFIXES}
-    labels = {prometheus_label(attribute.name) for attribute in names.ATTRIBUTES}
     asked = {(where, word) for where, expr in PROMQL for word in re.findall(r"\bpolicykit_\w+", expr)}
     assert len(asked) > 40
-    assert {each for each in asked if each[1] not in metrics | labels} == set()
+    assert {each for each in asked if each[1] not in metrics | LABELS} == set()
+
+
+def test_every_metric_is_on_a_dashboard() -> None:
+    """What is sent is shown: add a panel to `dashboards/`, then run .venv/bin/python -m dashboards."""
+    shown = "\n".join(expr for _, expr in PROMQL)
+    sent = [prometheus_name(metric) for metric in (*names.METRICS, *names.EXPORTED)]
+    assert [name for name in sent if not re.search(rf"\b{name}(_bucket)?\b", shown)] == []
 
 
 def test_every_query_keeps_to_the_source_that_was_chosen() -> None:
-    """Each selector has the job: an exporter and the bots of one store do not add up."""
+    """Each metric that two sources tell has the job, or an exporter and its bots would add up; no other has it."""
+    one = {prometheus_name(_query.METRICS[name]) + suffix for name in _query.UNFILTERED for suffix in SUFFIXES}
+    asked = 0
     for where, expr in PROMQL:
-        selectors = re.findall(r"\bpolicykit_\w+(?=\{)(\{[^}]*\})", expr)
-        assert selectors, where
-        assert all('job=~"$job"' in each for each in selectors), where
+        for metric, matchers in re.findall(r"\b(policykit_\w+)(\{[^}]*\}|(?=[\[)]))", expr):
+            if metric in LABELS:
+                continue
+            asked += 1
+            assert ('job=~"$job"' in matchers) == (metric not in one), (where, metric)
+    assert asked > 60
 
 
 @pytest.mark.parametrize("query", [*(query for _, query in TRACEQL), *traceql.RECIPES.values(), traceql.OF_CHECK])
