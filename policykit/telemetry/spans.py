@@ -240,12 +240,13 @@ class Telemetry:
         self, decision: Decision, scope: Scope, intent: Intent | None, context: Context, end_ns: int, duration_ns: int
     ) -> None:
         said = attributes.of_decision(decision, scope, intent)
-        if self.counters.read and self.counters.histogram is not None:
-            labels = {names.OUTCOME: decision.outcome, names.ACTION: decision.action}
-            self.counters.histogram.record(duration_ns / 1e9, labels)
         try:
             if self._tracer is not None:
-                self._decision_span(decision, intent, said, (context, end_ns - duration_ns, end_ns))
+                made = self._decision_span(decision, intent, said, (context, end_ns - duration_ns, end_ns))
+                context = self._trace.set_span_in_context(self._trace.NonRecordingSpan(made), context)
+            if self.counters.read and self.counters.histogram is not None:
+                labels = {names.OUTCOME: decision.outcome, names.ACTION: decision.action}
+                self.counters.histogram.record(duration_ns / 1e9, labels, context)  # its exemplar is this span
         finally:
             if decision.outcome == "deny":
                 events.emit(names.E_DENIED, logging.WARNING, _denial(decision), said, end_ns // 1_000_000)
@@ -256,7 +257,7 @@ class Telemetry:
         intent: Intent | None,
         said: dict[str, AttributeValue],
         when: tuple[Context, int, int],
-    ) -> None:
+    ) -> SpanContext:
         context, start_ns, end_ns = when
         before = self._known.get(intent.replaces) if intent is not None and intent.replaces is not None else None
         links: list[Link] = []
@@ -272,6 +273,7 @@ class Telemetry:
         known = _Known(made, made if before is None else before.first, client_order_id, decision)
         with self._lock:
             _remember(self._known, decision.id, known, MAX_REMEMBERED)
+        return made
 
     def _was_sent(self, intent: Intent, scope: Scope, context: Context, end_ns: int, duration_ns: int) -> None:
         parent = self._known.get(intent.id)

@@ -150,3 +150,44 @@ def test_a_version_of_a_policy_that_was_replaced_is_in_force_no_more() -> None:
     telemetry.policy_loaded("other", "sha256:9", "other.yaml", stage="paper", mode="enforce")
     found = [labels[names.POLICY_VERSION] for _, labels in telemetry.counters.series(names.M_POLICY)]
     assert found == ["sha256:2", "sha256:9"]
+
+
+def test_an_exemplar_of_a_duration_is_the_decisions_span(make: Callable[..., Any]) -> None:
+    """From a slow bucket one gets to the trace of a decision in it; a decision that is not sampled gives none."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+    from policykit.telemetry import Telemetry
+    from policykit.telemetry.relay import Relay
+
+    reader = InMemoryMetricReader()
+    telemetry, seen = make(meter_provider=MeterProvider([reader]), deferred=True)
+    telemetry.record(decision(), scope(), duration_ns=40_000)
+    telemetry.flush()
+    assert [(one.trace_id, one.span_id) for one in _exemplars(reader)] == [
+        (seen.spans[0].context.trace_id, seen.spans[0].context.span_id)
+    ]
+    other = InMemoryMetricReader()
+    off = Telemetry(
+        tracer_provider=TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False),
+        meter_provider=MeterProvider([other]),
+        relay=Relay(deferred=False),
+    )
+    off.record(decision(), scope(), duration_ns=40_000)
+    assert _exemplars(other) == []
+
+
+def _exemplars(reader: Any) -> list[Any]:
+    data = reader.get_metrics_data()
+    points = [
+        point
+        for resource in data.resource_metrics
+        for scoped in resource.scope_metrics
+        for metric in scoped.metrics
+        if metric.name == names.M_DURATION
+        for point in metric.data.data_points
+    ]
+    assert sum(point.count for point in points) == 1
+    return [one for point in points for one in point.exemplars]
