@@ -101,7 +101,7 @@ class Ways:
             story = find(self.journal, name)
             assert isinstance(story, Story)
             out.append(render(story))
-        out.append(verdict_text(verdict(redact.scrub("sqlite:///x"), 1, text, None)))
+        out.append(verdict_text(verdict(redact.scrub("sqlite:///x"), 1, text, self.journal)))
         out += [self.stream.getvalue(), str(telemetry.counters.gauges)]
         rebuilt = [span for row in rows for span in self.rebuild.take(row)]
         assert len(rebuilt) == 3

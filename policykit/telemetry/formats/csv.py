@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 
 from policykit.telemetry.formats import Entry
-from policykit.telemetry.formats.flat import COLUMNS, named
+from policykit.telemetry.formats.flat import COLUMNS, cells
 
 #: What a spreadsheet may take for a formula (owasp.org/www-community/attacks/CSV_Injection, read 2026-11): a symbol or
 #: a reason can come from anybody. Such a cell gets an apostrophe before it; a negative number is none.
@@ -18,7 +18,7 @@ _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 
 def line(entry: Entry) -> str:
     """Return the row, its cells in quotes where they need them."""
-    return _written([_safe(cell) for cell in named(entry).values()])
+    return _written([_safe(cell) for cell in cells(entry)])
 
 
 def _safe(cell: Any) -> Any:

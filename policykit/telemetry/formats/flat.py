@@ -47,7 +47,7 @@ COLUMNS: Final = {
 
 
 def named(entry: Entry) -> dict[str, Any]:
-    """Return the values by COLUMNS, in order: a number first, then text without secrets; "" where nothing is said."""
+    """Return the values by COLUMNS, in order: a number first, then text; "" where nothing is said. Not scrubbed."""
     row, about = entry
     body = row.body
     decision = body.get("decision") or {}
@@ -79,9 +79,16 @@ def named(entry: Entry) -> dict[str, Any]:
     return {name: row.seq if name == "seq" else _text(said[name]) for name in COLUMNS}
 
 
+def cells(entry: Entry) -> list[Any]:
+    """Return the values of COLUMNS, in order, without secrets."""
+    seq, *texts = named(entry).values()
+    joined = "\n".join(texts)
+    return [seq, *(texts if scrub(joined) == joined else map(scrub, texts))]  # nearly always: one look at all of them
+
+
 _OF_THE_ORDER: Final = ("action", "bot", "symbol", "side", "type", "quantity", "price", "client_order_id")
 _OF_THE_REASON: Final = ("check", "observed", "limit", "unit")
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else scrub(str(value))
+    return "" if value is None else str(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from policykit.telemetry.formats import Entry
-from policykit.telemetry.formats.flat import COLUMNS, named
+from policykit.telemetry.formats.flat import COLUMNS, cells
 
 #: Rows that are held in memory, and that one row group has.
 GROUP: Final = 10_000
@@ -22,7 +22,7 @@ def write(entries: Iterable[Entry], path: Path) -> None:
     schema = pa.schema([(name, pa.int64() if name == "seq" else pa.string()) for name in COLUMNS])
     rest = iter(entries)
     with parquet.ParquetWriter(path, schema, compression="zstd") as file:
-        while rows := [list(named(entry).values()) for entry in islice(rest, GROUP)]:
+        while rows := [cells(entry) for entry in islice(rest, GROUP)]:
             columns = zip(*rows, strict=True)
             arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]
             file.write_table(pa.Table.from_arrays(arrays, schema=schema))
