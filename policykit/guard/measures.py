@@ -119,7 +119,6 @@ def measure(
     `counted` False leaves out what is counted against limits: it costs the most. Raise StoreUnavailable.
     """
     policies = watched(store, host, now_ms) if of is None else of
-    accounts = {one.info.account: one for one in policies}
     samples = _of_guards(store.guards() if of is None else (one.info for one in policies), now_ms)
     samples += _halts(store, [one.info for one in policies])
     for one in policies:
@@ -128,8 +127,8 @@ def measure(
         if counted:
             samples += _of_rooms(rooms_of(store, one.engine, now_ms, one.info.bot), one.policy)
         samples += _of_keys(store, one.policy, now_ms)
-    for account, one in accounts.items():
-        samples += _of_account(store, account, one.policy, now_ms)
+    for account in dict.fromkeys(one.info.account for one in policies):
+        samples += _of_account(store, account, now_ms)
     return _once(samples)
 
 
@@ -168,8 +167,12 @@ def _in_force(one: Watched) -> dict[str, str]:
     }
 
 
-def _where(policy: EffectivePolicy) -> dict[str, str]:
-    return {names.EXCHANGE: policy.model.exchange, names.ACCOUNT: policy.model.account.name}
+def _where(account: str) -> dict[str, str]:
+    """Return the labels of an account: play money never adds up with real, so a sandbox is named."""
+    exchange, _, alias = account.partition("/")
+    name, _, environment = alias.partition("@")
+    where = {names.EXCHANGE: exchange, names.ACCOUNT: name}
+    return where | {names.ENVIRONMENT: environment} if environment else where
 
 
 def _of_guards(guards: Iterable[GuardInfo], now_ms: int) -> list[Sample]:
@@ -178,9 +181,7 @@ def _of_guards(guards: Iterable[GuardInfo], now_ms: int) -> list[Sample]:
     for info in guards:
         if not info.loop and now_ms - info.beat_ms >= SILENT_MS:
             continue
-        exchange, _, account = info.account.partition("/")
-        labels = {names.EXCHANGE: exchange, names.ACCOUNT: account.partition("@")[0], names.BOT: info.bot}
-        samples.append(Sample(names.M_HEARTBEAT, info.beat_ms / 1000, labels))
+        samples.append(Sample(names.M_HEARTBEAT, info.beat_ms / 1000, _where(info.account) | {names.BOT: info.bot}))
     return samples
 
 
@@ -201,7 +202,7 @@ def _halts(store: Store, guards: Iterable[GuardInfo]) -> list[Sample]:
 def _of_rooms(found: Iterable[Room], policy: EffectivePolicy) -> list[Sample]:
     samples = []
     for room in found:
-        labels = _where(policy) | {names.POLICY_ID: policy.name}
+        labels = _where(policy.account_key) | {names.POLICY_ID: policy.name}
         if room.used is None or room.limit is None or room.share is None:
             continue
         used, limit = float(room.used), float(room.limit)
@@ -217,8 +218,8 @@ def _of_rooms(found: Iterable[Room], policy: EffectivePolicy) -> list[Sample]:
     return samples
 
 
-def _of_account(store: Store, account: str, policy: EffectivePolicy, now_ms: int) -> list[Sample]:
-    facts, where = store.facts(account, ""), _where(policy)
+def _of_account(store: Store, account: str, now_ms: int) -> list[Sample]:
+    facts, where = store.facts(account, ""), _where(account)
     unknown = sum(intent.state == "unknown" or silent(intent, now_ms) for intent in store.intents(account))
     samples = [Sample(names.M_UNKNOWN, unknown, where)]
     if facts.skew_ms is not None:
@@ -234,7 +235,7 @@ def _of_account(store: Store, account: str, policy: EffectivePolicy, now_ms: int
 def _of_keys(store: Store, policy: EffectivePolicy, now_ms: int) -> list[Sample]:
     samples = []
     for age in key_ages(store, policy):
-        labels = _where(policy) | {names.KEY: age.key}
+        labels = _where(policy.account_key) | {names.KEY: age.key}
         samples.append(Sample(names.M_KEY_AGE, (now_ms - age.made_ms) / 1000, labels))
         if age.due_ms is not None:
             samples.append(Sample(names.M_KEY_REMAINING, (age.due_ms - now_ms) / 1000, labels))

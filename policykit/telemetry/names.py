@@ -248,8 +248,10 @@ M_UNREAD: Final = "policykit.exporter.unread"
 M_TO_SENT: Final = "policykit.order.send.delay"
 M_TO_ANSWER: Final = "policykit.order.answer.delay"
 
-_BUDGET: Final = (EXCHANGE, ACCOUNT, POLICY_ID, BUDGET)
-_LOSS: Final = (EXCHANGE, ACCOUNT, POLICY_ID, CHECK_ID, CHECK_UNIT)
+#: Which account it is of.
+_WHERE: Final = (EXCHANGE, ACCOUNT, ENVIRONMENT)
+_BUDGET: Final = (*_WHERE, POLICY_ID, BUDGET)
+_LOSS: Final = (*_WHERE, POLICY_ID, CHECK_ID, CHECK_UNIT)
 
 METRICS: Final = (
     Metric(
@@ -260,13 +262,11 @@ METRICS: Final = (
         "decisions made",
     ),
     Metric(M_DURATION, "histogram", "s", (OUTCOME, ACTION), "from the call to the decision, the store included"),
-    Metric(M_UNKNOWN, "gauge", "{order}", (EXCHANGE, ACCOUNT), "orders whose outcome nobody knows"),
+    Metric(M_UNKNOWN, "gauge", "{order}", _WHERE, "orders whose outcome nobody knows"),
     Metric(M_KILL, "gauge", "{halt}", (SCOPE_NAME, DRILL), "1 while the scope is halted or reducing, else 0"),
     Metric(M_POLICY, "gauge", "{policy}", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy in force"),
-    Metric(
-        M_HEARTBEAT, "gauge", "s", (EXCHANGE, ACCOUNT, BOT), "when the guard's loop last ran, UTC seconds since 1970"
-    ),
-    Metric(M_SKEW, "gauge", "s", (EXCHANGE, ACCOUNT), "the clock of the account's poller minus the exchange's"),
+    Metric(M_HEARTBEAT, "gauge", "s", (*_WHERE, BOT), "when the guard's loop last ran, UTC seconds since 1970"),
+    Metric(M_SKEW, "gauge", "s", _WHERE, "the clock of the account's poller minus the exchange's"),
     Metric(
         M_BUDGET_UTILIZATION,
         "gauge",
@@ -288,22 +288,22 @@ METRICS: Final = (
         M_POSITION,
         "gauge",
         "{share}",
-        (EXCHANGE, ACCOUNT, POLICY_ID, CHECK_ID),
+        (*_WHERE, POLICY_ID, CHECK_ID),
         "the used part of a limit on positions or exposure: of the position with the least room",
     ),
-    Metric(M_KEY_AGE, "gauge", "s", (EXCHANGE, ACCOUNT, KEY), "since a key was made; absent where it is not known"),
+    Metric(M_KEY_AGE, "gauge", "s", (*_WHERE, KEY), "since a key was made; absent where it is not known"),
     Metric(
         M_KEY_REMAINING,
         "gauge",
         "s",
-        (EXCHANGE, ACCOUNT, KEY),
+        (*_WHERE, KEY),
         "until a key is to be rotated, below 0 when that is overdue; absent where its age is not known",
     ),
     Metric(
         M_LINT, "gauge", "{finding}", (POLICY_ID, SEVERITY, RULE), "findings of the last `lint --live` with this store"
     ),
-    Metric(M_DRIFT, "gauge", "{mismatch}", (EXCHANGE, ACCOUNT, DRIFT_KIND), "differences that nothing explains"),
-    Metric(M_RECONCILE_AGE, "gauge", "s", (EXCHANGE, ACCOUNT), "since the account was last compared"),
+    Metric(M_DRIFT, "gauge", "{mismatch}", (*_WHERE, DRIFT_KIND), "differences that nothing explains"),
+    Metric(M_RECONCILE_AGE, "gauge", "s", _WHERE, "since the account was last compared"),
     Metric(
         M_STREAM_GAP,
         "gauge",

@@ -224,3 +224,16 @@ def test_a_stage_that_changes_while_a_guard_runs_is_said(tmp_path: Path, caplog:
             names.STAGE: "small-live",
             names.STAGE_BEFORE: "full-live",
         }
+
+
+def test_a_sandbox_never_adds_up_with_the_live_account_of_its_name(tmp_path: Path) -> None:
+    """Both are `main` of one exchange; only the sandbox carries the label that says so."""
+    with world(tmp_path) as made:
+        guard = made.guard()
+        made.policy.write_text(policy_text().replace("environment: live", "environment: sandbox"), encoding="utf-8")
+        made.guard(ready=False).observe(skew_ms=7)
+        samples = measure(guard.store, guard.host, made.clock.now_ms())
+        told = [(s.value, s.labels.get(names.ENVIRONMENT)) for s in samples if s.name == names.M_SKEW]
+        assert sorted(told, key=str) == [(0.0, None), (0.007, "sandbox")]
+        beats = [s.labels.get(names.ENVIRONMENT) for s in samples if s.name == names.M_HEARTBEAT]
+        assert sorted(beats, key=str) == [None, "sandbox"]
