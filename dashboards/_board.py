@@ -70,8 +70,22 @@ def _choices() -> list[Any]:
         _values("account", names.M_UNKNOWN, prometheus_label(names.ACCOUNT), "Account", "Filters what is an account's"),
         _values("bot", names.M_HEARTBEAT, prometheus_label(names.BOT), "Bot", "Filters what is one bot's"),
         _values("policy", names.M_POLICY, prometheus_label(names.POLICY_ID), "Policy", "Filters what is a policy's"),
+        _environment(),
         dashboard.TextBoxVariable("page").label("Local page").default_value(PAGE),
     ]
+
+
+def _environment() -> dashboard.CustomVariable:
+    """Return the choice of real or sandbox decisions; the label is absent on real ones."""
+    options = {"All": ".*", "live": "^$", "sandbox": "sandbox"}
+    return (
+        dashboard.CustomVariable("environment")
+        .label("Environment")
+        .description("Filters decisions; only the exporter tells sandboxes apart")
+        .values(", ".join(f"{text} : {value}" for text, value in options.items()))
+        .options([parts.VariableOption(selected=text == "All", text=text, value=v) for text, v in options.items()])
+        .current(parts.VariableOption(selected=True, text="All", value=".*"))
+    )
 
 
 def _halts() -> dashboard.AnnotationQuery:

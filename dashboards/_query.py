@@ -10,7 +10,12 @@ from policykit.telemetry.prometheus import prometheus_label, prometheus_name
 
 METRICS: Final = {metric.name: metric for metric in (*names.METRICS, *names.EXPORTED)}
 #: What a reader chooses at the top of a dashboard, by the attribute that it filters; a metric without it stays whole.
-CHOICES: Final = {names.ACCOUNT: "account", names.BOT: "bot", names.POLICY_ID: "policy"}
+CHOICES: Final = {
+    names.ACCOUNT: "account",
+    names.BOT: "bot",
+    names.POLICY_ID: "policy",
+    names.ENVIRONMENT: "environment",
+}
 #: The job that `policykit exporter` is scraped as (prometheus.yaml): chosen at the top where it is there.
 EXPORTER: Final = "policykit-exporter"
 #: What only bots tell.
@@ -25,7 +30,7 @@ BOTS_ONLY: Final = frozenset(
 )
 #: What one source only tells.
 ONE_SOURCE: Final = BOTS_ONLY | {metric.name for metric in names.EXPORTED}
-#: Shown whatever source is chosen: that, and what each process tells of itself. All else both tell, and it would add up.
+#: Shown whatever source is chosen: that, and what each process tells of itself. All else both tell, and would add up.
 UNFILTERED: Final = ONE_SOURCE | {names.M_MESSAGES_LOST}
 #: Decisions that count: a drill's are for show, in shadow mode none acted.
 ACTED: Final = {names.MODE: "enforce", names.DRILL: "!=true"}

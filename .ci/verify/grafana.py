@@ -42,7 +42,15 @@ HTTP_BAD_REQUEST = 400
 #: Rows of the journal of so short a run.
 MOST_ROWS = 1_000_000
 #: What Grafana puts in: `All` of each variable, a window of four scrapes, the range that is shown.
-GRAFANA = {"$job": ".*", "$account": ".*", "$bot": ".*", "$policy": ".*", "$__rate_interval": "20s", "$__range": "1m"}
+GRAFANA = {
+    "$job": ".*",
+    "$account": ".*",
+    "$bot": ".*",
+    "$policy": ".*",
+    "$environment": ".*",
+    "$__rate_interval": "20s",
+    "$__range": "1m",
+}
 #: Panels that show nothing after a run without the trouble they are for, and why.
 EMPTY: dict[str, str] = {}
 
