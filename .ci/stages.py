@@ -86,12 +86,9 @@ VERIFY = (
         Stage("Grafana's queries", tool("python", ".ci/verify/grafana.py"), (("PYTHONPATH", str(TOP)),)),
         ("prometheus", "promtool"),
     ),
+    (Stage("the page in a browser", tool("python", ".ci/verify/page.py")), ("chromium", "node", "npm")),
     (Stage("Arize Phoenix", tool("python", ".ci/verify/phoenix.py")), ("chromium",)),
 )
-#: What has no stage yet.
-NOT_BUILT = {
-    "chromium": "the page in a browser (no page in this version)",
-}
 
 
 def run(stages: tuple[Stage, ...]) -> int:
@@ -119,8 +116,6 @@ def verify() -> int:
     for name, programs in missing.items():
         if programs:
             print(f"{name}: {' and '.join(programs)} not installed")
-    for program, purpose in NOT_BUILT.items():
-        print(f"{program}: {purpose}")
     print("SARIF2006 of the Multitool (do addresses answer?): needs the internet")
     print("the upload of action.yml: needs GitHub")
     print("N figures of docs/reliability.md: make prove")

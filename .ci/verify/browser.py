@@ -87,13 +87,14 @@ class Tab:
         self._socket = connect(address, max_size=MAX_MESSAGE, compression=None)
         self._number = 0
         self._session: str | None = None
-        self._told: list[dict[str, Any]] = []
+        self._loaded: set[str] = set()
         self.errors: list[str] = []
         self.fetched: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "Performance"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         self.resize(width, height)
         self.theme(dark=dark)
 
@@ -129,8 +130,8 @@ class Tab:
                 self.errors.append(str([one.get("value") for one in params["args"]]))
             case "Network.requestWillBeSent":
                 self.fetched.append(params["request"]["url"])
-            case "Page.loadEventFired":
-                self._told.append(message)
+            case "Page.lifecycleEvent" if params["name"] == "load":
+                self._loaded.add(params["loaderId"])
         return message
 
     def resize(self, width: int, height: int) -> None:
@@ -146,16 +147,10 @@ class Tab:
 
     def open(self, address: str) -> None:
         """Go to an address, and return when it is loaded."""
-        self._told.clear()
-        self.call("Page.navigate", url=address)
-        self.loaded()
-
-    def loaded(self) -> None:
-        """Wait until the page that is on its way is loaded."""
+        loader = self.call("Page.navigate", url=address)["loaderId"]
         until = time.monotonic() + ANSWER_S
-        while not self._told and time.monotonic() < until:
+        while loader not in self._loaded and time.monotonic() < until:
             self._next(1)
-        self._told.clear()
 
     def ask(self, script: str) -> Any:
         """Return what a script in the page comes to; promises are waited for."""
@@ -169,8 +164,15 @@ class Tab:
         self.call("Runtime.evaluate", expression=source, returnByValue=False)
 
     def until(self, script: str, seconds: float = 20) -> Any:
-        """Wait for a script to come to something true, and return it."""
-        return wait(lambda: self.ask(script), script, seconds)
+        """Wait for a script to come to something true, and return it; on a page that is just being left it may fail."""
+
+        def look() -> Any:
+            try:
+                return self.ask(script)
+            except BrowserGone:
+                return None
+
+        return wait(look, script, seconds)
 
     def key(self, name: str, text: str | None = None) -> None:
         """Press and release a key."""

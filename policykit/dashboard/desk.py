@@ -141,7 +141,7 @@ class Desk:
             notes.append(Note("bad", "The journal is damaged.", text, "policykit journal verify"))
         elif health.problem is not None:
             notes.append(Note("bad", "The journal cannot be read on.", health.problem, "policykit journal verify"))
-        elif done < newest:
+        elif newest - done > CHUNK:
             share = done / newest
             notes.append(
                 Note("info", "Reading the journal.", f"{done:,} of {newest:,} rows; the newest follow.", None, share)

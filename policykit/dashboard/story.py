@@ -131,7 +131,7 @@ def _over(observed: Any, limit: Any, unit: str | None) -> tuple[str | None, floa
     by = f"{number(seen - most)} {unit or ''}".rstrip()
     if not most:
         return f"{by} too much", None
-    return f"{by} too much, {float(seen / most - 1):.1%} over", float(most / seen)
+    return f"{by} too much, {seen / most - 1:,.1%} over", float(most / seen)
 
 
 def waterfall(spans: list[JournalSpan]) -> tuple[tuple[Bar, ...], float]:

@@ -53,7 +53,7 @@ def test_a_denial_says_every_reason_with_its_numbers_and_its_place(tmp_path: Pat
         said = words(client.get(f"/order/{THIRD}").text)
     assert (
         "Why it was denied risk.max_order_notional RISK_ORDER_NOTIONAL order notional 30000 USDT is over "
-        "max_order_notional 1500 USDT 30,000 of 1,500 USDT 28,500 USDT too much, 1900.0% over "
+        "max_order_notional 1500 USDT 30,000 of 1,500 USDT 28,500 USDT too much, 1,900.0% over "
         "set in policies/mm.yaml:31:23 copy more: policykit explain RISK_ORDER_NOTIONAL copy "
         "risk.max_position_notional RISK_POSITION position would be 34500 of 20000 USDT "
         "more: policykit explain RISK_POSITION copy Its life"

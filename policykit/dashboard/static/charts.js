@@ -17,7 +17,7 @@ function stamps(plot, splits, axis, space, step) {
 function axes(ink, line) {
   const base = { stroke: ink, font: "12px system-ui, sans-serif", ticks: { show: false } };
   return [
-    { ...base, values: stamps, grid: { show: false }, size: 26 },
+    { ...base, values: stamps, grid: { show: false }, size: 26, space: 74 },
     { ...base, grid: { stroke: line, width: 1 }, size: 48, space: 36 },
   ];
 }
@@ -66,7 +66,7 @@ export function draw(box) {
   const chosen = (box.dataset.chart === "loss" ? loss : stacked)(table, colour("--soft"), colour("--line"), box);
   const { data, ...options } = chosen;
   const size = () => ({ width: box.clientWidth, height: box.clientHeight });
-  const plot = new uPlot({ ...size(), ...options, cursor: { show: false }, legend: { show: false }, padding: [8, 4, 0, 0] }, data, box);
+  const plot = new uPlot({ ...size(), ...options, cursor: { show: false }, legend: { show: false }, padding: [8, 20, 0, 0] }, data, box);
   if (!made.has(box)) new ResizeObserver(() => made.get(box)?.setSize(size())).observe(box);
   made.set(box, plot);
 }
