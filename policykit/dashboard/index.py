@@ -50,11 +50,25 @@ class Journal(Protocol):
     def newest(self) -> Row | None:
         """Return the newest row."""
 
+    def carried(self) -> list[Row]:
+        """Return the rows that pruning carried on; `rows` yields them first."""
+
     def row(self, seq: int) -> Row | None:
         """Return one row."""
 
     def rows(self, after: int = 0, limit: int = CHUNK) -> Iterator[Row]:
         """Yield rows in order; raise StoreUnavailable where they cannot be read on."""
+
+
+class Pruned(NamedTuple):
+    """What pruning left of a journal: its first row, and the rows before it that were carried on."""
+
+    first: int
+    carried: frozenset[int]
+
+    def gone(self, after: int) -> int:
+        """Return how many rows behind `after` are there no more."""
+        return max(0, self.first - 1 - after - sum(seq > after for seq in self.carried))
 
 
 class Health(NamedTuple):
@@ -117,10 +131,11 @@ class Index(Queries):
 
     def _advance(self, limit: int) -> int:
         self._intake = None  # another process may have taken rows in meanwhile
-        done, after, first = 0, self._aligned(), self._asked(self.reader.first)
+        pruned = self._pruned()
+        done, (after, missed) = 0, self._aligned(pruned)
         while done < limit:
             rows, problem = self._read(after, min(CHUNK, limit - done))
-            if not self._file.change(partial(self._take, rows, after, first)):
+            if not self._file.change(partial(self._take, rows, after, pruned, missed if rows and not done else 0)):
                 break  # the index was thrown away: the next call begins anew
             after = rows[-1].seq if rows else after
             done += len(rows)
@@ -146,11 +161,18 @@ class Index(Queries):
                 return rows, str(error)
         return rows, None
 
-    def _take(self, rows: list[Row], after: int, first: int, db: sqlite3.Connection) -> bool:
+    def _pruned(self) -> Pruned:
+        with self._reading:
+            first = self.reader.first()
+            return Pruned(first, frozenset(row.seq for row in self.reader.carried()) if first > 1 else frozenset())
+
+    def _take(self, rows: list[Row], after: int, pruned: Pruned, missed: int, db: sqlite3.Connection) -> bool:
         """Take rows in that follow `after`; False when that is not where the index is."""
         if _get(db, "seq", 0) != after:
             return False
-        _clear(db, first)
+        _clear(db, pruned)
+        if missed:
+            _put(db, "missed", _get(db, "missed", 0) + missed)
         if rows:
             if self._intake is None or self._intake.db is not db:
                 self._intake = Intake(db)
@@ -167,41 +189,39 @@ class Index(Queries):
             _put(db, "hash", rows[-1].hash)
         return True
 
-    def _aligned(self) -> int:
-        """Return the row to go on after; begin anew where the journal is not the one that was read so far."""
-        epoch, after, row_hash = self._ask(
-            lambda db: (_get(db, "epoch", None), _get(db, "seq", 0), _get(db, "hash", ""))
-        )
-        first = self._asked(self.reader.first)
+    def _aligned(self, pruned: Pruned) -> tuple[int, int]:
+        """Return the row to go on after, and how many rows behind it are gone.
+
+        Begin anew where the journal is not the one that was read so far.
+        """
+        epoch, after, row_hash = self._ask(lambda db: [_get(db, name, None) for name in ("epoch", "seq", "hash")])
         if epoch is None:
-            return self._begin(first)
+            return self._begin(pruned)
         now = self._asked(lambda: self.reader.epoch)
         if epoch != now and now:  # a damaged journal may not tell
-            return self._begin(first, "another journal is where the one before was")
+            return self._begin(pruned, "another journal is where the one before was")
         if not after:
-            return 0
+            return 0, pruned.gone(0)
         row = self._asked(lambda: self.reader.row(after))
-        if row is None and first > after:
-            # Pruned beyond what was taken in: what was counted stays counted, and the gap is said.
-            self._file.change(lambda db: _put(db, "missed", _get(db, "missed", 0) + first - 1 - after))
-            self._file.change(lambda db: _put(db, "seq", first - 1))
-            return first - 1
+        if row is None and pruned.first > after:
+            return int(after), pruned.gone(after)  # what was counted stays counted, and the gap is said
         if row is None or row.hash != row_hash:
-            return self._begin(first, f"row {after} is not the one that was read: the journal was restored or replaced")
-        return int(after)
+            why = f"row {after} is not the one that was read: the journal was restored or replaced"
+            return self._begin(pruned, why)
+        return int(after), 0
 
-    def _begin(self, first: int, why: str | None = None) -> int:
-        """Empty the index; return the row before the first that there is."""
-        epoch, start = self._asked(lambda: self.reader.epoch), max(0, first - 1)
+    def _begin(self, pruned: Pruned, why: str | None = None) -> tuple[int, int]:
+        """Empty the index; return where it is then."""
+        epoch = self._asked(lambda: self.reader.epoch)
 
         def emptied(db: sqlite3.Connection) -> None:
             for table in TABLES:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 # nosec B608 - names of ours
-            for name, value in (("epoch", epoch), ("seq", start), ("hash", ""), ("missed", start), ("anew", why)):
+            for name, value in (("epoch", epoch), ("seq", 0), ("hash", ""), ("cleared", pruned.first), ("anew", why)):
                 _put(db, name, value)
 
         self._file.change(emptied)
-        return start
+        return 0, pruned.gone(0)
 
     # ---- how far it is
 
@@ -231,11 +251,15 @@ def _put(db: sqlite3.Connection, name: str, value: Any) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, value))
 
 
-def _clear(db: sqlite3.Connection, first: int) -> None:
+def _clear(db: sqlite3.Connection, pruned: Pruned) -> None:
     """Take out what finds rows that were pruned, a part at a time; what was counted stays."""
-    lowest = db.execute("SELECT min(seq) FROM decided").fetchone()[0]
-    if lowest is not None and lowest < first:
-        below = min(first, lowest + CLEARED)
-        db.execute("DELETE FROM steps WHERE decision < ?", (below,))
-        db.execute("DELETE FROM decided WHERE seq < ?", (below,))
-        db.execute("DELETE FROM turns WHERE seq < ?", (below,))
+    cleared = _get(db, "cleared", 0)
+    if cleared < pruned.first:
+        below = min(pruned.first, cleared + CLEARED)
+        kept = json.dumps(sorted(pruned.carried))
+        for table, column in (("steps", "decision"), ("decided", "seq"), ("turns", "seq")):
+            db.execute(
+                f"DELETE FROM {table} WHERE {column} < ? AND {column} NOT IN (SELECT value FROM json_each(?))",  # noqa: S608 # nosec B608 - names of ours
+                (below, kept),
+            )
+        _put(db, "cleared", below)

@@ -93,34 +93,3 @@ def rows_of(path: Path) -> list[Row]:
     with closing(sqlite3.connect(path)) as db:
         found = db.execute("SELECT seq, at_ms, kind, body, hash FROM journal ORDER BY seq").fetchall()
     return [Row(seq, at_ms, kind, json.loads(text), row_hash) for seq, at_ms, kind, text, row_hash in found]
-
-
-class Reader:
-    """The least that an index reads of a journal: its rows as they are, held against nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self._db = sqlite3.connect(path, check_same_thread=False)
-
-    @property
-    def epoch(self) -> str:
-        """Return the journal's epoch."""
-        return str(self._db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0])
-
-    def first(self) -> int:
-        """Return the number of the oldest row."""
-        return int(self._db.execute("SELECT coalesce(min(seq), 0) FROM journal").fetchone()[0])
-
-    def newest(self) -> Row | None:
-        """Return the newest row."""
-        return self.row(int(self._db.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]))
-
-    def row(self, seq: int) -> Row | None:
-        """Return one row."""
-        return next((row for row in self.rows(seq - 1, 1) if row.seq == seq), None)
-
-    def rows(self, after: int = 0, limit: int = 1_000) -> Iterator[Row]:
-        """Yield rows in order."""
-        found = "SELECT seq, at_ms, kind, body, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
-        for seq, at_ms, kind, text, row_hash in self._db.execute(found, (after, limit)).fetchall():
-            yield Row(seq, at_ms, kind, json.loads(text), row_hash)

@@ -16,8 +16,9 @@ from policykit.dashboard.intake import lowered
 from policykit.dashboard.queries import Found, Latency, Outcome, Several
 from policykit.orders.intent import Outcome as Known
 from policykit.store.codec import decision_body, outcome_to_dict
+from policykit.store.prune import prune
 from policykit.store.reader import JournalReader
-from tests.dashboard.made import Reader, Said, ident, life, policy, rows_of, write
+from tests.dashboard.made import Said, ident, life, policy, rows_of, write
 from tests.telemetry.nouns import AT_MS, NOTIONAL, POSITION, decision, intent
 
 DECISIONS = 700
@@ -337,25 +338,49 @@ def test_a_journal_that_is_taken_away_is_said(journal: Path, tmp_path: Path) -> 
     assert index.totals() == before
 
 
+def pruned(journal: Path, seq: int) -> None:
+    """Take the rows up to about a row out of a journal, for good."""
+    at_ms = rows_of(journal)[seq - 1].at_ms
+    assert prune(str(journal), at_ms, by="ops", now_ms=AT_MS, folder=None, counters=False) is not None
+
+
 def test_a_pruned_journal_keeps_its_counts(journal: Path, tmp_path: Path) -> None:
     """Counters never go back because old rows were archived; lists show what is still there."""
-    index = Index(Reader(journal), tmp_path / "index.db")
+    index = Index(JournalReader(journal), tmp_path / "index.db")
     index.advance(1_200)
-    with closing(sqlite3.connect(journal, isolation_level=None)) as db:
-        db.execute("DELETE FROM journal WHERE seq <= 900")
+    pruned(journal, 900)
     while index.advance():
         pass
+    first = JournalReader(journal).first()
+    assert 800 < first < 1_000
     assert sum(t.decisions for t in index.totals()) == DECISIONS
-    assert min(d.seq for d in index.denials(limit=5_000)) > 900
+    assert min(d.seq for d in index.denials(limit=5_000)) >= first
     assert index.story(ident(1)) is None
+    assert [row.seq for row in index.states()] == [1]  # the policy in force was carried on
     assert index.health() == WELL
-    gone = rows_of(journal)[-1].seq
-    write(journal, life(50, start=DECISIONS + 1))
-    with closing(sqlite3.connect(journal, isolation_level=None)) as db:
-        db.execute("DELETE FROM journal WHERE seq <= ?", (gone + 5,))
-    index.advance()
-    assert index.health() == WELL._replace(missed=5)
-    assert index.progress()[0] == index.progress()[1]
+
+
+def test_rows_that_were_pruned_unseen_are_said(journal: Path, tmp_path: Path) -> None:
+    """An index that was behind, or begins after, tells how many rows it never saw; the policy's row came along."""
+    index = Index(JournalReader(journal), tmp_path / "index.db")
+    index.advance(100)
+    pruned(journal, 900)
+    reader = JournalReader(journal)
+    first = reader.first()
+    while index.advance():
+        pass
+    assert index.health() == WELL._replace(missed=first - 1 - 100)
+    seen = [*range(1, 101), *range(first, rows_of(journal)[-1].seq)]
+    rows = {row.seq: row for row in rows_of(journal)}
+    left = sum(rows[seq].kind == "decision" for seq in seen if seq in rows)
+    assert sum(t.decisions for t in index.totals()) > left
+    late = Index(JournalReader(journal), tmp_path / "late.db")
+    while late.advance():
+        pass
+    assert late.health() == WELL._replace(missed=first - 1 - len(reader.carried()))
+    assert late.progress() == index.progress()
+    assert {total.stage for total in late.totals()} == {"full-live"}
+    assert sum(t.decisions for t in late.totals()) == left
 
 
 def test_a_damaged_journal_is_read_up_to_the_damage(journal: Path, tmp_path: Path) -> None:
