@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -41,8 +42,10 @@ class Outbox:
 
     def __init__(self, store: Store, now: Callable[[], int], *, wait_s: float = 1.0) -> None:
         self._store, self._now, self._wait_s = store, now, wait_s
+        notify.prepare()  # here, at the start of a guard: beside trading it would take the bot's processor for a second
         self._lock = threading.Lock()
-        self._lines: dict[tuple[str, str], _Line] = {}
+        #: By name, reference and process: a child of a fork has none of its parent's threads.
+        self._lines: dict[tuple[str, str, int], _Line] = {}
         #: Messages that no target took, and that found no room.
         self.failed = 0
         self.dropped = 0
@@ -78,9 +81,10 @@ class Outbox:
 
     def _line(self, name: str, target: Target) -> _Line:
         with self._lock:
-            line = self._lines.get((name, target.secret))
+            key = (name, target.secret, os.getpid())
+            line = self._lines.get(key)
             if line is None:
-                line = self._lines[name, target.secret] = _Line(self, name, target.secret)
+                line = self._lines[key] = _Line(self, name, target.secret)
             return line
 
     def wrote(self, message: Message, name: str, sent: Sent) -> None:

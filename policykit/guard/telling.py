@@ -1,11 +1,13 @@
 """Who is told when: one message per cause and `repeat` over all processes of a store, and one when it is over.
 
-What is agreed lies in leases of the store, with few names: `notify|KEY|LEVEL` is held by whoever told it last, for
-`repeat`; `notify.open|KEY` stands while it was told and is not over; `notify.end|KEY` is held by who tells the end.
+What is agreed lies in leases of the store, few for each target: `notify|KEY|TARGET|LEVEL` is held by whoever told it
+last, for `repeat`; `notify.open|KEY|TARGET` stands while it was told and is not over; `notify.end|KEY|TARGET` is held by
+who tells the end.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import socket
@@ -97,17 +99,35 @@ class Watch:
             self._last[notice.key] = notice
             # What has its own time is as old as that says: a restart must not make it young.
             began = min(since, notice.since_ms if notice.since_ms is not None else since)
-            agreed = f"notify|{notice.key}|{notice.severity}|{notice.level}"
-            if now - began < BY_ID[notice.cause].for_s * 1000 or now < self._due.get(agreed, 0):
+            if now - began < BY_ID[notice.cause].for_s * 1000:
                 continue
-            repeat_ms = section.repeat.ms if section.repeat is not None else REPEAT_MS
-            if self._mine(agreed, repeat_ms, now):
-                self._due[agreed] = now + repeat_ms
-                with suppress(StoreUnavailable):
-                    self._store.lease(f"notify.open|{notice.key}", "open", OPEN_MS, now)
-                self._send(section, notice, self._text(policy, notice, began), now)
-            else:
-                self._due[agreed] = now + AGAIN_MS
+            for name, target in (section.targets or {}).items():
+                if wants(target, notice):
+                    self._tell(policy, section, notice, (name, target), began, now)
+
+    def _tell(
+        self,
+        policy: EffectivePolicy,
+        section: Notify,
+        notice: Notice,
+        to: tuple[str, Target],
+        began: int,
+        now: int,
+    ) -> None:
+        """Tell one target, if it is due and this process's to tell."""
+        told = _told(notice.key, to[1])
+        agreed = f"notify|{told}|{notice.severity}|{notice.level}"
+        if now < self._due.get(agreed, 0):
+            return
+        repeat_ms = section.repeat.ms if section.repeat is not None else REPEAT_MS
+        if not self._mine(agreed, repeat_ms, now):
+            self._due[agreed] = now + AGAIN_MS
+            return
+        self._due[agreed] = now + repeat_ms
+        with suppress(StoreUnavailable):
+            self._store.lease(f"notify.open|{told}", "open", OPEN_MS, now)
+        about = {"cause": notice.cause, "subject": notice.subject, "what": "told", "text": notice.what, "at_ms": now}
+        self.outbox.put(*to, Message(*self._text(policy, notice, began), notice.severity, about))
 
     def _mine(self, name: str, ttl_ms: int, now: int) -> bool:
         """Tell whether it is this process's to tell; of a store that is down each process speaks for itself."""
@@ -130,41 +150,47 @@ class Watch:
             lines.append(f"runbook: {incident.runbook}")
         return f"policykit {policy.account_key}: {cause.title}", "\n".join(lines)
 
-    def _send(self, section: Notify, notice: Notice, text: tuple[str, str], now: int) -> None:
-        about = {"cause": notice.cause, "subject": notice.subject, "what": "told", "text": notice.what, "at_ms": now}
-        message = Message(*text, notice.severity, about)
-        for name, target in (section.targets or {}).items():
-            if wants(target, notice):
-                self.outbox.put(name, target, message)
-
     # ---- what is over
 
     def _over(self, policy: EffectivePolicy, section: Notify, key: str, now: int) -> None:
-        """Tell the end of what was told, once over all processes; forget what was not. Raise StoreUnavailable."""
-        opened, last = f"notify.open|{key}", self._last.pop(key, None)
-        if not self._store.lease(opened, "probe", 0, now):  # refused: it was told, and nobody told its end
-            if not self._mine(f"notify.end|{key}", END_MS, now):
-                return
-            self._store.lease(opened, "open", 0, now)
-            cause, _, subject = key.partition("|")
-            notice = last or Notice(cause, subject, defused(subject))  # type: ignore[arg-type]  # keys are of Notice.key
-            lasted = f"\nit lasted about {(now - self._seen[key]) // 60_000} min as seen here" if last else ""
-            title = f"policykit {policy.account_key}: over: {BY_ID[notice.cause].title}"
-            about = {"cause": notice.cause, "subject": subject, "what": "over", "at_ms": now}
-            message = Message(title, f"over: {notice.what}{lasted}", "resolved", about)
-            for name, target in (section.targets or {}).items():
-                if wants(target, notice):
-                    self.outbox.put(name, target, message)
+        """Tell the end of what was told to whom it was told, and forget it. Raise StoreUnavailable."""
+        left = [to for to in (section.targets or {}).items() if not self._ended(policy, to, key, now)]
+        if left:
+            return  # another process is telling it: the next round sees that it did
         del self._seen[key]
+        self._last.pop(key, None)
         # When it comes back it may be told as soon as the others' word has run out.
         for agreed in [one for one in self._due if one.startswith(f"notify|{key}|")]:
             del self._due[agreed]
+
+    def _ended(self, policy: EffectivePolicy, to: tuple[str, Target], key: str, now: int) -> bool:
+        """Tell one target that a cause is over, if it was told of it; False while that is another process's to do."""
+        told = _told(key, to[1])
+        opened = f"notify.open|{told}"
+        if self._store.lease(opened, "probe", 0, now):
+            return True  # it was not told, or its end was
+        if not self._mine(f"notify.end|{told}", END_MS, now):
+            return False
+        self._store.lease(opened, "open", 0, now)
+        cause, _, subject = key.partition("|")
+        last = self._last.get(key)
+        notice = last or Notice(cause, subject, defused(subject))  # type: ignore[arg-type]  # keys are of Notice.key
+        lasted = f"\nit lasted about {(now - self._seen[key]) // 60_000} min as seen here" if last else ""
+        title = f"policykit {policy.account_key}: over: {BY_ID[notice.cause].title}"
+        about = {"cause": notice.cause, "subject": subject, "what": "over", "at_ms": now}
+        self.outbox.put(*to, Message(title, f"over: {notice.what}{lasted}", "resolved", about))
+        return True
 
 
 def wants(target: Target, notice: Notice) -> bool:
     """Tell whether a target is told of a notice."""
     asked = target.causes is None or notice.cause in target.causes
     return asked and (target.severity == "warning" or notice.severity == "critical")
+
+
+def _told(key: str, target: Target) -> str:
+    """Name a cause told to a target: whoever sends to the same place agrees by it, and nobody else."""
+    return f"{key}|{hashlib.sha256(target.secret.encode()).hexdigest()[:12]}"
 
 
 class HostWatch:

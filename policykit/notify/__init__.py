@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal, NamedTuple
 
 from policykit.redact import Secret, quiet, scrub
@@ -57,6 +57,14 @@ def send(address: Secret, title: str, body: str, tone: Tone) -> Sent:
         except Exception as error:  # noqa: BLE001 - a service's own bug must not reach a guard; its text may be the URL
             return Sent(False, f"{type(error).__name__} in the message service")
     return Sent(True) if done else Sent(False, scrub("; ".join(heard) or "the service took nothing")[:MAX_WORDS])
+
+
+def prepare() -> None:
+    """Load apprise with its services: a second or two of work, which no message should cost a bot that trades."""
+    with suppress(ImportError), quiet(), _unlogged():
+        from apprise import Apprise
+
+        Apprise.instantiate("json://localhost")
 
 
 def problem(address: Secret) -> Sent | None:

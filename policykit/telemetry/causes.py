@@ -80,7 +80,7 @@ CAUSES: Final = (
     Cause(
         "loss",
         0,
-        "the loss nears its limit",
+        "a loss is near its limit, or at it",
         "At least four fifths of a loss that the policy allows are lost.",
         "Decide now whether to go on: at the limit the policy acts by itself (on_breach).",
     ),

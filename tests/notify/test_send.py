@@ -89,3 +89,15 @@ def test_apprise_loads_with_the_first_message_only() -> None:
     """Importing the room loads no apprise: a guard without messages does not pay for it."""
     code = "import sys, policykit.notify; print('apprise' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_what_is_slow_to_load_is_loaded_when_a_guard_starts() -> None:
+    """After `prepare` a message imports nothing of apprise any more."""
+    code = (
+        "import sys, policykit.notify as n; from policykit.redact import SecretUrl; n.prepare();"
+        "before = {m for m in sys.modules if m.startswith('apprise')};"
+        "n.send(SecretUrl('json://127.0.0.1:9/in'), 't', 'b', 'warning');"
+        "print(len(before) > 100, {m for m in sys.modules if m.startswith('apprise')} - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True set()\n"
