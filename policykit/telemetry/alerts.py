@@ -130,7 +130,9 @@ def _seconds(number: float) -> str:
 
 
 def _where(policy: EffectivePolicy) -> dict[str, str]:
-    return {names.EXCHANGE: policy.model.exchange, names.ACCOUNT: policy.model.account.name}
+    environment = "sandbox" if policy.model.environment == "sandbox" else "!sandbox"  # one may have the other's names
+    named = {names.EXCHANGE: policy.model.exchange, names.ACCOUNT: policy.model.account.name}
+    return named | {names.ENVIRONMENT: environment}
 
 
 def _trading(policy: EffectivePolicy) -> Iterator[Alert]:
