@@ -92,6 +92,15 @@ def _which(path: Path) -> tuple[str, int, int, int]:
     return str(path), found.st_ino, found.st_mtime_ns, found.st_size
 
 
+def pending(name: str, epoch: str) -> int:
+    """Return how many rows wait to be merged into the store."""
+    path, rows = path_of(name, epoch), 0
+    for file in (path, path.with_name(path.name + TAKEN)):
+        with suppress(OSError):
+            rows += file.read_bytes().count(b"\n") - _DONE.get(_which(file), 0)
+    return rows
+
+
 def merge(name: str, store: Store, host: str, now_ms: int) -> int:
     """Bring what was written down into the store; return how many rows. Raise StoreUnavailable: it is tried again.
 

@@ -186,6 +186,10 @@ class Maintenance:
         # Which policy is in force was told when it was put there, with what other guards add to it.
         guard.telemetry.gauges(own.owner, (sample for sample in samples if sample.name != names.M_POLICY))
         guard.streams.tell()
+        guard.telemetry.wrote(guard.store.written())
+        pending = fallback.pending(guard.policy.name, guard.store.epoch) + guard.store.waiting()
+        who = {names.EXCHANGE: guard.traits.id, names.ACCOUNT: guard.policy.model.account.name, names.BOT: guard.bot}
+        guard.telemetry.gauge(names.M_PENDING, pending, who)
         if guard.shadow is not None:
             candidate = guard.shadow.engine.effective
             labels = {names.POLICY_ID: candidate.name, names.POLICY_VERSION: candidate.version}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -31,7 +32,11 @@ class _Step:
 
     def __enter__(self) -> Ledger:
         store = self._store
-        store._lock.acquire()
+        store._waiters.append(None)
+        try:
+            store._lock.acquire()
+        finally:
+            store._waiters.pop()
         try:
             return store._begin()
         except BaseException:
@@ -56,6 +61,8 @@ class LedgerStore(ABC):
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)
         self._lock = threading.Lock()
+        #: One for each thread that waits for the lock to write: to append and to pop are atomic, `+= 1` is not.
+        self._waiters: deque[None] = deque()
         self._ledger = Ledger()
         self._step = _Step(self)
 
@@ -82,6 +89,12 @@ class LedgerStore(ABC):
     @abstractmethod
     def _take(self, intent: Intent) -> None:
         """Keep a caller's own client order id for ever, as part of the step's row."""
+
+    def written(self) -> list[float]:
+        return []
+
+    def waiting(self) -> int:
+        return len(self._waiters)
 
     def facts(self, account: str, bot: str, symbol: str = "") -> Facts:
         with self._lock:

@@ -248,6 +248,14 @@ class Store(Protocol):
         """Check the chain; return (rows read, None) or (rows good, what is wrong and where)."""
         ...
 
+    def written(self) -> list[float]:
+        """Return how long each write of a journal row took since this was asked last, seconds; the newest of many."""
+        ...
+
+    def waiting(self) -> int:
+        """Return how many threads of this process wait to write, as of now."""
+        ...
+
     def checkpoint(self) -> None:
         """Keep the state beside the journal, so that the next to open it replays less."""
         ...

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -26,6 +27,8 @@ from policykit.store.verify import verify_file
 #: processes one was then kept out for over five seconds.
 POLL_MS: Final = 2
 _PAGE: Final = 1_000
+#: Writes whose time is kept until somebody asks.
+MAX_TOOK: Final = 16_384
 #: Pages that a backup copies at a time: between two, other processes write.
 _BACKUP_PAGES: Final = 256
 INSERT: Final = "INSERT INTO journal VALUES (?,?,?,?,?)"
@@ -60,6 +63,7 @@ class JournalFile:
         self._file: tuple[int, int] | None = None
         self._hash = GENESIS
         self._version = -1
+        self._took: deque[float] = deque(maxlen=MAX_TOOK)
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             if not os.path.exists(self.path):
@@ -135,6 +139,13 @@ class JournalFile:
             return self._patient(self._ready(), statement, values).fetchall()
         except sqlite3.Error as error:
             raise unavailable(self.path, error, self._busy_ms) from None
+
+    def written(self) -> list[float]:
+        """Return how long each write of a row took since this was asked last, seconds; the newest of many."""
+        took, newest = self._took, []
+        while took:
+            newest.append(took.popleft())
+        return newest
 
     def rows(self, after: int = 0, limit: int = 1000) -> Iterator[Row]:
         """Yield rows in order. Raise StoreUnavailable for one that cannot be read."""
@@ -223,6 +234,7 @@ class Journal(JournalFile):
         """Write a row, with the store's epoch and sequence that it stands for; return its number."""
         text = text_of(body)
         db = self._ready()
+        started = time.perf_counter()
         try:
             self._patient(db, "BEGIN IMMEDIATE")
             self._newest(db)
@@ -239,6 +251,7 @@ class Journal(JournalFile):
             if isinstance(error, sqlite3.Error):
                 raise unavailable(self.path, error, self._busy_ms) from None
             raise
+        self._took.append(time.perf_counter() - started)
         self.seq, self._hash = seq, row_hash
         return seq
 

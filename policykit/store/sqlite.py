@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -201,6 +202,7 @@ class SqliteStore(JournalFile, LedgerStore):
         row_hash = link(self._hash, seq, at_ms, kind, text)
         db = self._db
         assert db is not None
+        started = time.perf_counter()
         try:
             db.execute(INSERT, (seq, at_ms, kind, text, row_hash))
             self._wrote = True
@@ -209,6 +211,7 @@ class SqliteStore(JournalFile, LedgerStore):
         except sqlite3.Error as error:
             self._wrote = False  # or it was, and then it is read back: the ledger has not moved
             raise unavailable(self.path, error, self._busy_ms) from None
+        self._took.append(time.perf_counter() - started)
         self._ledger.seq, self._hash = seq, row_hash
         return seq
 

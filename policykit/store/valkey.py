@@ -389,5 +389,11 @@ class ValkeyStore(Link):
         """Copy this host's journal while it is in use; of the counters the server keeps copies."""
         self._journal.backup(path)
 
+    def written(self) -> list[float]:
+        return self._journal.written()
+
+    def waiting(self) -> int:
+        return 0
+
     def checkpoint(self) -> None:
         """Do nothing: the counters are the state, and nothing is replayed."""

@@ -33,7 +33,8 @@ class Counters:
         #: What each owner told last.
         self._told: dict[str, set[tuple[str, Labels]]] = {}
         self._totals: dict[str, Callable[[], int]] = {}
-        self.histogram: Histogram | None = None
+        #: Durations, by the metric's name; empty until `bind`.
+        self.histograms: dict[str, Histogram] = {}
         #: True once somebody reads metrics: durations are worth recording only then.
         self.read = False
 
@@ -88,7 +89,7 @@ class Counters:
         """Make the instruments; a proxy's meter binds them when a real provider is set."""
         for metric in names.METRICS:
             if metric.instrument == "histogram":
-                self.histogram = meter.create_histogram(
+                self.histograms[metric.name] = meter.create_histogram(
                     metric.name,
                     metric.unit,
                     metric.meaning,

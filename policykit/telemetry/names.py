@@ -218,6 +218,8 @@ ATTRIBUTES: Final = (
 # --- metrics ----------------------------------------------------------------------------------------------------------
 M_DECISIONS: Final = "policykit.decisions"
 M_DURATION: Final = "policykit.decision.duration"
+M_WRITE: Final = "policykit.journal.write.duration"
+M_PENDING: Final = "policykit.journal.pending"
 M_UNKNOWN: Final = "policykit.orders.unknown"
 M_KILL: Final = "policykit.kill_switch.engaged"
 M_POLICY: Final = "policykit.policy.info"
@@ -262,6 +264,14 @@ METRICS: Final = (
         "decisions made",
     ),
     Metric(M_DURATION, "histogram", "s", (OUTCOME, ACTION), "from the call to the decision, the store included"),
+    Metric(M_WRITE, "histogram", "s", (), "a journal row's write, the sync included"),
+    Metric(
+        M_PENDING,
+        "gauge",
+        "{row}",
+        (*_WHERE, BOT),
+        "rows that are not in the journal yet: written beside a store that was down, or waiting for another thread's",
+    ),
     Metric(M_UNKNOWN, "gauge", "{order}", _WHERE, "orders whose outcome nobody knows"),
     Metric(M_KILL, "gauge", "{halt}", (SCOPE_NAME, DRILL), "1 while the scope is halted or reducing, else 0"),
     Metric(M_POLICY, "gauge", "{policy}", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy in force"),

@@ -212,6 +212,15 @@ class Telemetry:
         """Count the messages to people that `lost` tells nobody got."""
         self._lost.append(lost)
 
+    def wrote(self, took: Iterable[float]) -> None:
+        """Count how long writes of the journal took, seconds."""
+        try:
+            histogram = self.counters.histograms.get(names.M_WRITE) if self.counters.read else None
+            for each in took if histogram is not None else ():
+                histogram.record(each)  # type: ignore[union-attr]
+        except Exception as error:  # noqa: BLE001 - as above
+            self.relay.failed(error)
+
     def flush(self) -> bool:
         """Make every span that waits; exporting is the provider's own matter."""
         return self.relay.flush()
@@ -244,9 +253,10 @@ class Telemetry:
             if self._tracer is not None:
                 made = self._decision_span(decision, intent, said, (context, end_ns - duration_ns, end_ns))
                 context = self._trace.set_span_in_context(self._trace.NonRecordingSpan(made), context)
-            if self.counters.read and self.counters.histogram is not None:
+            if self.counters.read and names.M_DURATION in self.counters.histograms:
                 labels = {names.OUTCOME: decision.outcome, names.ACTION: decision.action}
-                self.counters.histogram.record(duration_ns / 1e9, labels, context)  # its exemplar is this span
+                duration = self.counters.histograms[names.M_DURATION]
+                duration.record(duration_ns / 1e9, labels, context)  # its exemplar is this span
         finally:
             if decision.outcome == "deny":
                 events.emit(names.E_DENIED, logging.WARNING, _denial(decision), said, end_ns // 1_000_000)

@@ -15,6 +15,7 @@ from policykit.guard import fallback
 from policykit.order import Order
 from policykit.orders.intent import Outcome
 from policykit.store import open_store
+from policykit.telemetry import names
 from tests.guard.test_closed import BUY, HELD, METHODS, SELL, Failing, outcome
 from tests.guard.world import World, kinds
 
@@ -39,6 +40,8 @@ def test_an_exit_sent_without_the_store_is_looked_up_once_it_is_back(start: Call
     assert outcome(lambda: client.create_order(*SELL)) != "passed"
     assert len(world.sent) == 1
     assert real.intents() == []
+    waiting = len(lines(guard))
+    assert fallback.pending(guard.policy.name, real.epoch) == waiting > 0
     world.sim.strike()
     guard.store = real
     other = world.guard()
@@ -47,6 +50,8 @@ def test_an_exit_sent_without_the_store_is_looked_up_once_it_is_back(start: Call
     assert kinds(other)[:3] == ["decision allow", "unknown", "unknown"]
     assert kinds(other)[-1] == "found"
     assert lines(other) == []
+    pending = other.telemetry.counters.series(names.M_PENDING)
+    assert [value for value, labels in pending if labels[names.BOT] == other.bot] == [0]
     row = next(row for row in other.store.rows(0, 1000) if row.kind == "decision")
     assert row.body["without_store"] is True
     assert len(world.sent) == 1

@@ -53,6 +53,7 @@ def test_a_reader_gets_every_metric_that_has_data() -> None:
     telemetry.kill_switch("bot:x", "HALTED", "ops", "test")
     telemetry.kill_switch("bot:x", "ACTIVE", "ops", "test")
     telemetry.gauge(names.M_UNKNOWN, 2, {names.EXCHANGE: "binance", names.ACCOUNT: "main"})
+    telemetry.wrote([0.0001, 0.002, 0.1])
     in_force = {
         "policykit.policy.id": "mm",
         "policykit.policy.version": "sha256:3f9a01c2d4e5",
@@ -65,6 +66,7 @@ def test_a_reader_gets_every_metric_that_has_data() -> None:
             (2, {"policykit.decision.outcome": "allow", "policykit.action": "order.create"}),
             (1, {"policykit.decision.outcome": "deny", "policykit.action": "order.create"}),
         ],
+        "policykit.journal.write.duration": [(3, {})],
         "policykit.orders.unknown": [(2, {"policykit.exchange.name": "binance", "policykit.account.alias": "main"})],
         "policykit.kill_switch.engaged": [
             (1, {"policykit.kill_switch.scope": "all"}),
@@ -96,8 +98,15 @@ def test_durations_cost_nothing_until_somebody_reads(make: Callable[..., Any]) -
     """Without a provider of metrics no duration is recorded; the first collection starts it."""
     telemetry, _ = make()
     assert telemetry.counters.read is False
+    telemetry.wrote([0.1])
     telemetry.counters._reader(names.M_DECISIONS)(None)
     assert telemetry.counters.read is True
+    telemetry.counters.histograms[names.M_WRITE] = None
+    telemetry.wrote([0.1])
+    assert telemetry.relay.failures == 0
+    telemetry.counters.histograms[names.M_WRITE] = object()
+    telemetry.wrote([0.1])
+    assert telemetry.relay.failures == 1
 
 
 def test_no_count_is_lost_between_threads() -> None:
