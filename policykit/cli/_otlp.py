@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,41 +17,48 @@ from policykit.cli._options import Exit, leave, progress
 
 
 def export(reader: Any, url: str, *, follow: bool, start: int | None, cursor: str | None) -> None:
-    """Send the spans of a journal to a collector; SIGINT and SIGTERM end it at the next row, the cursor says where."""
-    from policykit.telemetry.export import Cursor, Export, Refused, Unreachable
-
+    """Send the spans of a journal to a collector; SIGINT and SIGTERM end it after the batch, the cursor says where."""
     try:
         from policykit.telemetry.otlp import Sender, endpoint
     except ImportError:
         raise click.ClickException(
-            "opentelemetry-exporter-otlp-proto-http is not installed; install the extra: pip install "
-            '"policykit-trading[otel]"'
+            "--otlp: OpenTelemetry's exporter is not installed; the extra `otel` has it; "
+            'pip install "policykit-trading[otel]"'
         ) from None
+    from policykit.telemetry.export import Cursor, Export, Refused, Unreachable
+
+    where = endpoint(url)
+    kept = Cursor(Path(cursor) if cursor is not None else _cursor_of(reader.epoch, where))
+    with _until_asked() as stop:
+        sender = Sender(url, say=_say, stop=stop, forever=follow)
+        going = Export(reader, sender, kept, stop=stop, say=_say, progress=progress("otlp", "rows"), start=start)
+        try:
+            done = going.run(follow=follow)
+        except (Refused, Unreachable) as error:
+            _say(f"{error}; the collector has everything up to row {kept.seq:,}, from there the next run goes on")
+            leave(Exit.NOT_REACHABLE)
+    lost = f", {done.rejected:,} rejected" if done.rejected else ""
+    odd = f", {done.unreadable:,} rows that this version does not know" if done.unreadable else ""
+    click.echo(f"{where}: {done.spans:,} spans of {done.rows:,} rows{lost}{odd}; cursor {kept.path}: row {kept.seq:,}")
+    if stop.is_set() and not follow:
+        leave(Exit.INTERRUPTED)
+
+
+@contextmanager
+def _until_asked() -> Iterator[Event]:
+    """Give an event that SIGINT and SIGTERM set; asked twice is meant at once."""
     stop = Event()
 
     def asked(number: int, _: object) -> None:
         stop.set()
-        signal.signal(number, signal.SIG_DFL)  # asked twice is meant at once
+        signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, asked)
-    kept = Cursor(Path(cursor) if cursor is not None else _cursor_of(reader.epoch, endpoint(url)))
-    sender = Sender(url, say=_say, stop=stop, forever=follow)
-    going = Export(reader, sender, kept, stop=stop, say=_say, progress=progress("otlp", "rows"), start=start)
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        done = going.run(follow=follow)
-    except (Refused, Unreachable) as error:
-        click.echo(
-            f"{error}; everything up to row {kept.seq:,} is there, and the cursor says so: {kept.path}", err=True
-        )
-        leave(Exit.NOT_REACHABLE)
-    lost = f", {done.rejected:,} rejected" if done.rejected else ""
-    odd = f", {done.unreadable:,} rows that this version does not know" if done.unreadable else ""
-    click.echo(
-        f"{sender.url}: {done.spans:,} spans of {done.rows:,} rows{lost}{odd}; cursor {kept.path}: row {kept.seq:,}"
-    )
-    if stop.is_set() and not follow:
-        leave(Exit.INTERRUPTED)
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _cursor_of(epoch: str, url: str) -> Path:

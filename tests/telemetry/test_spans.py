@@ -275,5 +275,7 @@ def test_every_name_that_is_sent_is_in_the_table_with_its_type(make: Callable[..
     sent = {name: value for span in seen.spans for name, value in span.attributes.items()}
     table = {a.name: types[a.type] for a in names.ATTRIBUTES}
     assert {name: type(value) for name, value in sent.items()} == {name: table[name] for name in sent}
-    only_elsewhere = {a.name for a in names.ATTRIBUTES if a.on in ("log event", "metric, log event", "gauge", "exporter")}
+    only_elsewhere = {
+        a.name for a in names.ATTRIBUTES if a.on in ("log event", "metric, log event", "gauge", "exporter")
+    }
     assert set(table) - set(sent) == only_elsewhere
