@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 from policykit.dashboard.background import own_host
 from policykit.dashboard.guarding import Guarding
 from policykit.dashboard.intake import longest
-from policykit.dashboard.queries import Delay, Total
+from policykit.dashboard.queries import Delay, Newest, Total
 from policykit.dashboard.sources import JournalSource, JournalView, Known, Source, StoreSource, watch
 from policykit.guard.measures import Sample
 from policykit.telemetry import names
 from policykit.telemetry.attributes import clean
+from policykit.telemetry.ids import ids_of
 from policykit.telemetry.prometheus import prometheus_label, prometheus_name
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
+    from prometheus_client.samples import Exemplar
 
 #: A source that was read so lately counts as read: two rounds may fail.
 LATE_S: Final = 10.0
@@ -80,14 +82,14 @@ class Exporter:
             if view.health.problem is not None:
                 problems.append(f"journal: {view.health.problem}")
             if view.behind > MAX_BEHIND:
-                problems.append(f"journal: {view.done:,} of {view.newest:,} rows are counted")
+                problems.append(f"journal: {view.done:,} of {view.end:,} rows are counted")
         return {
             "version": 1,
             "healthy": not problems,
             "problems": [clean(problem) for problem in problems],
             "journal": {
                 "age_s": _seconds(journal),
-                "rows": None if view is None else view.newest,
+                "rows": None if view is None else view.end,
                 "behind": None if view is None else view.behind,
                 "in_memory": None if view is None else view.health.in_memory,
             },
@@ -137,10 +139,22 @@ def _of_journal(view: JournalView) -> Iterator[Family]:
     if view.behind > MAX_BEHIND:
         return  # while years of rows are counted, a rate would say that they are being decided now
     decisions = _family(names.M_DECISIONS)
+    last = {one.total[:-1]: _exemplar(one) for one in view.newest}
+    name = prometheus_name(_METRICS[names.M_DECISIONS])
     for total in view.totals:
-        _add(decisions, names.M_DECISIONS, _labels(_decided(total)), total.decisions)
+        labels, exemplar = _labels(_decided(total)), last.get(total[:-1])
+        decisions.add_sample(name, labels, total.decisions, exemplar=exemplar)
     yield decisions
     yield from map(_histogram, view.delays)
+
+
+def _exemplar(one: Newest) -> Exemplar:
+    """Name the newest decision's span, live or rebuilt from the journal: both have these ids."""
+    from prometheus_client.samples import Exemplar
+
+    trace, span = ids_of(one.ident)
+    labels = {"trace_id": one.trace or trace.hex(), "span_id": span.hex()}
+    return Exemplar(labels, 1, one.at_ms / 1000)
 
 
 def _decided(total: Total) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +24,7 @@ MAX_ID: Final = 200
 TURNS: Final = frozenset(("halt", "resume", "policy", "policy.refused", "ban", "resolved", "stage"))
 #: States that an answer of the exchange, or its absence, leaves an order in.
 _ANSWERED: Final = frozenset(("acknowledged", "rejected", "settled"))
+_TRACE: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MAX_MS: Final = 1 << 53
 #: What a row can raise that another version, or another hand, wrote.
 NOT_UNDERSTOOD: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -45,18 +47,21 @@ class Intake:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
-        self._series = {(kind, labels): number for number, kind, labels in db.execute("SELECT * FROM series")}
+        found = db.execute("SELECT id, kind, labels FROM series")
+        self._series = {(kind, labels): number for number, kind, labels in found}
         self._decisions = sum(kind == DECISION for kind, _ in self._series)
         self._policies = {name: (stage, bool(box)) for name, stage, box in db.execute("SELECT * FROM policies")}
         self._takers: Mapping[str, Callable[[Row], None]] = {"decision": self._decision, "outcome": self._outcome}
         self._counted: Counter[tuple[int, int, int]] = Counter()
         self._hours: dict[int, tuple[int, int]] = {}
+        self._newest: dict[int, tuple[int, str | None]] = {}
 
     def take(self, rows: Iterable[Row]) -> list[int]:
         """Take rows in, in order; return the numbers of those that were not understood."""
         strange = []
         self._counted.clear()
         self._hours.clear()
+        self._newest.clear()
         for row in rows:
             try:
                 if row.kind in self._takers:
@@ -72,6 +77,8 @@ class Intake:
             for width in WIDTHS:
                 counted[kind, width, at_ms - at_ms % width if width else 0, series] += count
         self.db.executemany(_TALLY, [(*key, count) for key, count in counted.items()])
+        newest = [(seq, trace, series) for series, (seq, trace) in self._newest.items()]
+        self.db.executemany("UPDATE series SET newest = ?, trace = ? WHERE id = ?", newest)
         self.db.executemany(_HOUR, [(hour, *bounds) for hour, bounds in self._hours.items()])
         return strange
 
@@ -79,7 +86,7 @@ class Intake:
         """Count more of a series; return its number."""
         found = self._series.get((kind, labels))
         if found is None:
-            found = self.db.execute("INSERT INTO series VALUES (NULL,?,?)", (kind, labels)).lastrowid
+            found = self.db.execute("INSERT INTO series (kind, labels) VALUES (?,?)", (kind, labels)).lastrowid
             assert found is not None
             self._series[kind, labels] = found
         self._counted[kind, at_ms - at_ms % MINUTE_MS, found] += more
@@ -108,6 +115,7 @@ class Intake:
         series = self._count(DECISION, labels, row.at_ms)
         values = (row.seq, row.at_ms, series, denied, ident, bot, symbol, check, client, root, state, None, None, None)
         self.db.execute(_DECIDED, values)
+        self._newest[series] = (row.seq, _trace(row.body.get("trace")))
 
     def _root(self, before: str) -> int | None:
         """Return the row of the first decision of the order that `before` was a send of."""
@@ -179,6 +187,12 @@ def _text(value: Any) -> str:
 
 def _ident(value: Any) -> str:
     return _text(value)[:MAX_ID]
+
+
+def _trace(said: Any) -> str | None:
+    """Return a trace id; None for what is none."""
+    found = said.get("trace_id") if isinstance(said, Mapping) else None
+    return found if isinstance(found, str) and _TRACE.fullmatch(found) else None
 
 
 def _moment(value: Any) -> int | None:

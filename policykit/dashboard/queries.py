@@ -42,6 +42,15 @@ class Total(NamedTuple):
     decisions: int
 
 
+class Newest(NamedTuple):
+    """The newest decision of one label set: its id, when it was made, the trace it was asked for in, if any."""
+
+    total: Total
+    ident: str
+    at_ms: int
+    trace: str | None
+
+
 class Outcome(NamedTuple):
     """Decisions of one outcome in one bucket of time that begins at `start_ms`."""
 
@@ -148,6 +157,12 @@ class Queries:
         """Return every decision since the journal begins, counted by its labels."""
         rows = self._ask(partial(_counts, DECISION, [(0, 0, 1)]))
         return sorted(_total(labels, count) for labels, count in rows)
+
+    def newest(self) -> list[Newest]:
+        """Return the newest decision of each label set that the journal still has."""
+        asked = "SELECT labels, ident, at_ms, trace FROM series JOIN decided ON seq = newest WHERE kind = ?"
+        rows = self._ask(lambda db: db.execute(asked, (DECISION,)).fetchall())
+        return [Newest(_total(labels), *rest) for labels, *rest in rows]
 
     def outcomes(self, since_ms: int, until_ms: int, bucket_ms: int) -> list[Outcome]:
         """Return decisions by outcome and mode in each bucket that had any; buckets are aligned to the epoch.

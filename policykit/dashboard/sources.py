@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from policykit.clock import Clock, SystemClock
 from policykit.dashboard.index import Health, Index
-from policykit.dashboard.queries import Delay, Total
+from policykit.dashboard.queries import Delay, Newest, Total
 from policykit.errors import StoreUnavailable
 from policykit.guard.measures import Sample, measure
 from policykit.guard.telling import HostWatch
@@ -72,15 +72,16 @@ class JournalView(NamedTuple):
     """What the journal says, as far as it was read."""
 
     totals: list[Total]
+    newest: list[Newest]
     delays: list[Delay]
     done: int
-    newest: int
+    end: int
     health: Health
 
     @property
     def behind(self) -> int:
         """Return how many rows are not counted yet."""
-        return max(0, self.newest - self.done)
+        return max(0, self.end - self.done)
 
 
 class JournalSource:
@@ -98,8 +99,8 @@ class JournalSource:
         _, index = self._open
         try:
             index.advance()
-            done, newest = index.progress()
-            view = JournalView(index.totals(), index.delays(), done, newest, index.health())
+            done, end = index.progress()
+            view = JournalView(index.totals(), index.newest(), index.delays(), done, end, index.health())
         except StoreUnavailable:
             self.close()
             raise

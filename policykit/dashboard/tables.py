@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Another number makes every index anew.
-FORM: Final = 1
+FORM: Final = 2
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 #: The spans that counts are kept for, ms; 0: since the index begins.
@@ -20,8 +20,10 @@ SUM: Final = 3
 
 LAY_OUT: Final = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
--- What is counted: of a kind, by its labels as JSON.
-CREATE TABLE series (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, labels TEXT NOT NULL, UNIQUE (kind, labels));
+-- What is counted: of a kind, by its labels as JSON; of decisions also the newest, and the trace it was asked for in.
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, labels TEXT NOT NULL, newest INTEGER, trace TEXT,
+    UNIQUE (kind, labels));
 CREATE TABLE tally (
     kind INTEGER, width INTEGER, start INTEGER, series INTEGER, n INTEGER NOT NULL,
     PRIMARY KEY (kind, width, start, series)) WITHOUT ROWID;

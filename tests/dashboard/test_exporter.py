@@ -29,8 +29,10 @@ from policykit.dashboard.sources import Source, StoreSource
 from policykit.guard.telling import HostWatch
 from policykit.redact import Secret
 from policykit.store import GuardInfo, Store, open_store
+from policykit.store.codec import decision_body
 from policykit.telemetry import names
-from tests.dashboard.made import life, policy, rows_of, write
+from policykit.telemetry.ids import ids_of
+from tests.dashboard.made import Said, ident, life, policy, rows_of, write
 from tests.guard.world import policy_text, world
 from tests.notify.receivers import webhook
 from tests.store.servers import ValkeyServer
@@ -202,6 +204,22 @@ def test_both_formats_are_prometheus(served: Served) -> None:
     ages = {key for key in text if key[0] == "policykit_exporter_age_seconds"}
     assert {key: found[key] for key in text if key not in ages} == {k: v for k, v in text.items() if k not in ages}
     assert found.keys() == text.keys()
+
+
+def test_each_count_leads_to_the_trace_of_its_newest_decision(serve: Callable[[str], Served], tmp_path: Path) -> None:
+    """An exemplar has the ids of the decision's span: of the caller's trace where he had one, else its own."""
+    asked = decision(ident(2), (NOTIONAL,), trace=(int("ab" * 16, 16), int("cd" * 8, 16)))
+    rows = [decision_body(one, None, ()) for one in (decision(ident(1)), decision(ident(3)), asked)]
+    write(tmp_path / "store.db", [Said(AT_MS, "decision", body) for body in rows])
+    served = serve(f"sqlite:///{tmp_path}/store.db")
+    served.exporter.journal.refresh()
+    answer = httpx.get(f"{served.url}/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    (family,) = [one for one in read_openmetrics(answer.text) if one.name == "policykit_decisions"]
+    found = {sample.labels["policykit_decision_outcome"]: sample.exemplar for sample in family.samples}
+    trace, span = (part.hex() for part in ids_of(ident(3)))
+    assert found["allow"].labels == {"trace_id": trace, "span_id": span}
+    assert float(found["allow"].timestamp) == AT_MS / 1000
+    assert found["deny"].labels == {"trace_id": "ab" * 16, "span_id": ids_of(ident(2))[1].hex()}
 
 
 def test_a_journal_that_is_not_there_yet_is_said_and_then_read(serve: Callable[[str], Served], tmp_path: Path) -> None:
