@@ -1,4 +1,4 @@
-"""The JSON Schemas of what policykit writes: lint report, snapshot, decision (INTERFACE, version 1 of each).
+"""The JSON Schemas of what policykit writes: lint report, snapshot, decision, journal (version 1 of each).
 
 They are open: a later release may add fields, and a reader ignores those that it does not know.
 """
@@ -6,6 +6,8 @@ They are open: a later release may add fields, and a reader ignores those that i
 from __future__ import annotations
 
 from typing import Any, Final
+
+from policykit.model.journal_contract import journal
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -153,6 +155,6 @@ def _decision() -> dict[str, Any]:
 
 def contracts() -> dict[str, dict[str, Any]]:
     """Return the hand-written schemas by name."""
-    made = {"lint-report": _lint_report(), "snapshot": _snapshot(), "decision": _decision()}
-    titles = {"lint-report": "Lint report", "snapshot": "Snapshot", "decision": "Decision"}
+    made = {"lint-report": _lint_report(), "snapshot": _snapshot(), "decision": _decision(), "journal": journal()}
+    titles = {"lint-report": "Lint report", "snapshot": "Snapshot", "decision": "Decision", "journal": "Journal row"}
     return {name: {"$schema": DIALECT, "title": f"{titles[name]}, version 1", **body} for name, body in made.items()}

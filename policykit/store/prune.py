@@ -36,7 +36,7 @@ MAX_CARRIED: Final = 10_000
 KIND: Final = "prune"
 #: Rows that come with every order or fact: none of them says anything that newer ones do not.
 _FLOW: Final = frozenset(("decision", "outcome", "renew", "use", "lookup", "observe"))
-_SUBJECT: Final = ("account", "scope", "name", "exchange", "host", "key")
+_SUBJECT: Final = ("account", "scope", "name", "exchange", "host", "bot", "key")
 _INSERT_CARRIED: Final = "INSERT INTO carried VALUES (?,?,?,?,?)"
 
 Say = Callable[[int, int], None]

@@ -41,7 +41,7 @@ def lived(path: Path) -> tuple[SqliteStore, str]:
     store.outcome(over.id, Outcome("settled", NOW + 10, "1", Decimal("0.00000005"), closed=True))
     out = reserve(store, hold_sum(2, 10), hold_window(1, 5, 60_000), hold_position(7, 10**9))[0]
     store.outcome(out.id, Outcome("unknown", NOW + 20, error="timed out"))
-    store.event("lookup", {"intent": out.id, "asked": True}, NOW + 21)
+    store.event("lookup", {"intent": out.id, "asked": True, "fence_ms": None}, NOW + 21)
     store.halt("symbol:X", "REDUCING", "ops", "once", NOW + 30)
     store.resume("symbol:X", "ops", "over", NOW + 31)
     store.halt(f"account:{ACCOUNT}", "HALTED", "ops", "lost", NOW + 32)
