@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from policykit.errors import PolicykitError
 from policykit.store.base import Row
+from policykit.store.pruned import Base
 from policykit.telemetry.rebuild import MAX_DECISIONS, JournalSpan, Rebuild
 
 #: Spans of one request, and rows read for it, at most.
@@ -39,8 +40,11 @@ class Rows(Protocol):
 
     epoch: str
 
-    def first(self) -> int:
-        """Return the number of the first row; 0: there is none."""
+    def base(self) -> Base:
+        """Return where the journal begins."""
+
+    def carried(self) -> list[Row]:
+        """Return what is in force of the rows that were pruned."""
 
     def newest(self) -> Row | None:
         """Return the newest row."""
@@ -142,13 +146,25 @@ class Export:
         else:
             after = 0 if start is None else max(0, start - 1)
         self._rebuild = Rebuild(cursor.policies)
+        for row in self._reader.carried():
+            self._rebuild.take(row)
+        after = self._behind_pruned(after)
         # Of decisions just before the cursor the sends may still come; without a cursor the policies lie there too.
         known = after - MAX_DECISIONS if cursor.found and start is None else 0
-        known = max(known, self._reader.first() - 1, 0)
-        for row in self._read(known, after):
+        for row in self._read(max(known, self._reader.base().seq), after):
             self._rebuild.take(row)
         self._rebuild.unreadable = 0
         return after
+
+    def _behind_pruned(self, after: int) -> int:
+        """Return the row to go on after, where the journal begins behind it; that is said, and never passed over."""
+        pruned = self._reader.base().seq
+        if after < pruned:
+            self._say(
+                f"rows {after + 1:,} to {pruned:,} were pruned before they were sent; their archive can be exported: "
+                "--store sqlite:///ARCHIVE"
+            )
+        return max(after, pruned)
 
     def _read(self, after: int, last: int) -> Iterator[Row]:
         while after < last and not self._stop.is_set():
@@ -172,7 +188,7 @@ class Export:
     def _page(self) -> bool:
         """Send the next rows; False when there are none."""
         spans: list[JournalSpan] = []
-        before = last = self._after
+        before = last = self._after = self._behind_pruned(self._after)
         try:
             for row in self._reader.rows(self._after, PAGE):
                 spans += self._rebuild.take(row)

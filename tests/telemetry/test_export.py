@@ -12,6 +12,7 @@ import pytest
 from policykit.errors import PolicykitError, StoreUnavailable
 from policykit.store import open_store
 from policykit.store.base import Row
+from policykit.store.pruned import WHOLE, Base
 from policykit.telemetry import export
 from policykit.telemetry.export import Cursor, Done, Export, Unreachable
 from policykit.telemetry.otlp import Sender
@@ -36,10 +37,15 @@ class Journal:
             store.record(decision(f"D{number:04}", reasons=(NOTIONAL,)), AT_MS + number)
         self.all = list(store.rows(0, 100_000))
         self.broken_after = 10**9
+        self.pruned = 0
 
-    def first(self) -> int:
-        """Return the number of the first row."""
-        return 1 if self.all else 0
+    def base(self) -> Base:
+        """Return what was pruned: nothing, unless a test says so."""
+        return WHOLE._replace(seq=self.pruned)
+
+    def carried(self) -> list[Row]:
+        """Return nothing."""
+        return []
 
     def newest(self) -> Row | None:
         """Return the newest row."""
@@ -164,6 +170,28 @@ def test_a_send_after_the_cursor_knows_its_decision_before_it(tmp_path: Path) ->
         going(journal, there.url, path).run()
         decided, sent = there.taken
     assert (sent.parent_span_id, sent.trace_id) == (decided.span_id, decided.trace_id)
+
+
+def test_pruned_while_it_follows_is_said(tmp_path: Path) -> None:
+    """Somebody prunes rows that were not sent yet, between two looks: it says which, and goes on behind them."""
+    journal, said = Journal(3), list[str]()
+
+    class Stop(Event):
+        looked = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.looked += 1
+            journal.all, journal.pruned = Journal(8).all, 6
+            if self.looked == 2:
+                self.set()
+            return self.is_set()
+
+    with tap() as there:
+        done = going(journal, there.url, tmp_path / "c.json", stop=Stop(), say=said.append).run(follow=True)
+        assert done == Done(7, 6, 0, 0)
+    assert said == [
+        "rows 5 to 6 were pruned before they were sent; their archive can be exported: --store sqlite:///ARCHIVE"
+    ]
 
 
 def test_from_a_row_leaves_the_cursor_aside(tmp_path: Path) -> None:

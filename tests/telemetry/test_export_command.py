@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,30 @@ def test_a_wrong_url_is_a_wrong_call(uri: str, capsys: Out) -> None:
     assert capsys.readouterr().err == (
         "policykit: localhost:4318: is no collector; an origin such as http://127.0.0.1:4318 is needed\n"
     )
+
+
+def test_what_was_pruned_is_said_and_its_archive_can_be_sent(tmp_path: Path, capsys: Out, uri: str) -> None:
+    """Rows that went before they were sent: told, with where they are; what is in force of them is still known."""
+    store, now, old = open_store(f"sqlite:///{tmp_path}/long.db"), time.time_ns() // 1_000_000, 100 * 86_400_000
+    loaded = {"name": "mm", "version": decision().policy_version, "stage": "canary", "file": "mm.yaml", "bot": "mm-1"}
+    store.announce("binance/main", "USDT", loaded, now - old)
+    for number in range(20):
+        store.record(decision(f"D{number:04}", reasons=(NOTIONAL,)), now - (old if number < 12 else 0))
+    store.close()
+    long = f"sqlite:///{tmp_path}/long.db"
+    assert main(["journal", "prune", "--store", long, "--older-than", "30d", "--archive", str(tmp_path / "a")]) == 0
+    capsys.readouterr()
+    with tap() as there:
+        assert export(long, there.url) == 0
+        assert (
+            "rows 1 to 13 were pruned before they were sent; their archive can be exported" in capsys.readouterr().err
+        )
+        assert len(there.taken) == 8
+        (archive,) = (tmp_path / "a").glob("*.db")
+        assert export(f"sqlite:///{archive}", there.url, "--cursor", str(tmp_path / "archive.json")) == 0
+        assert len({span.span_id for span in there.taken}) == 20
+        stages = {pair.value.string_value for span in there.taken for pair in span.attributes if "stage" in pair.key}
+        assert stages == {"canary"}
 
 
 def test_interrupted_it_ends_with_130_and_the_cursor_stays(
