@@ -277,7 +277,7 @@ def paint(tab: Tab, address: str, path: str) -> float:
 def long_tasks(tab: Tab, address: str) -> float:
     """Return the longest task of the page while it is scrolled and typed into, ms; 0: none over 50."""
     tab.open(f"{address}/?span=all")
-    tab.until("document.querySelector('.chart canvas')")
+    tab.until("!!document.querySelector('.chart canvas')")
     tab.ask("window.long = []; new PerformanceObserver((l) => l.getEntries().forEach((e) => long.push(e.duration)))"
             ".observe({entryTypes: ['longtask']})")  # fmt: skip
     for step in range(20):

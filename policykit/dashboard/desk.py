@@ -1,7 +1,7 @@
 """What answers the page's questions: the journal's reader, its index, and the store, each opened only to read.
 
-All of it is used by one thread, one question at a time: no locks, and the server's loop stays free. What cannot be read
-is said on the page, with what can be shown beside it.
+All of it is used by one thread, one question at a time: no locks, and the server's loop stays free. The store is opened
+beside that, as it replays rows; until it stands the page shows what the journal tells. What cannot be read is said.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import socket
 import sqlite3
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -30,7 +30,9 @@ T = TypeVar("T")
 Page = tuple[int, str]
 
 #: Rows taken in between two questions: so long a question waits at most (some tens of ms).
-CHUNK: Final = 1_000
+CHUNK: Final = 500
+#: So long the page waits for the store to be opened, seconds, before it is shown without.
+OPENING_S: Final = 0.2
 #: Policy rows that are read for the spans of an order.
 MAX_POLICIES: Final = 50
 
@@ -38,7 +40,14 @@ MAX_POLICIES: Final = 50
 class Desk:
     """The sources of one store, opened when they are there; `clock` for tests."""
 
-    def __init__(self, uri: str | None = None, *, clock: Clock | None = None, index: Path | None = None) -> None:
+    def __init__(
+        self,
+        uri: str | None = None,
+        *,
+        clock: Clock | None = None,
+        index: Path | None = None,
+        patience_s: float = OPENING_S,
+    ) -> None:
         self.uri = uri or default_uri()
         self._clock, self._index_path = clock or SystemClock(), index
         self._one = ThreadPoolExecutor(1, "policykit-page")
@@ -46,7 +55,11 @@ class Desk:
         #: The index has a reader of its own.
         self._beside: JournalReader | None = None
         self._index: Index | None = None
-        self._store: Store | None = None
+        self._patience_s = patience_s
+        self._opener = ThreadPoolExecutor(1, "policykit-page-store")
+        self._store: Future[Store] | None = None
+        #: The page was shown without the store, and is to be shown again once it stands.
+        self._awaited = False
         self._recent = Recent()
         self._behind = True
         #: The newest row of the journal; -1: there is none yet.
@@ -58,13 +71,16 @@ class Desk:
 
     def close(self) -> None:
         """Let go of everything, after what is being answered."""
+        self._opener.shutdown()
         self._one.submit(self._leave).result()
         self._one.shutdown()
 
     def _leave(self) -> None:
-        for one in (self._index, self._beside, self._reader, self._store):
+        for one in (self._index, self._beside, self._reader):
             if one is not None:
                 one.close()
+        if self._store is not None and self._store.exception() is None:
+            self._store.result().close()
         self._index = self._beside = self._reader = self._store = None
 
     # ---- following
@@ -78,6 +94,8 @@ class Desk:
             return gone, False
         try:
             moved = reader.changed()
+            if self._awaited and self._store is not None and self._store.done():
+                self._awaited, moved = False, True
             if not moved and not self._behind:
                 return False, False
             newest = self._newest(reader)
@@ -101,10 +119,18 @@ class Desk:
             self._recent, self._behind = Recent(), True
         return self._reader, self._index
 
-    def _opened_store(self) -> Store:
+    def _opened_store(self) -> Store | None:
+        """Return the store; None while it is being opened. Raise StoreUnavailable."""
         if self._store is None:
-            self._store = read_only(self.uri)
-        return self._store
+            self._store = self._opener.submit(read_only, self.uri)
+        try:
+            return self._store.result(self._patience_s)
+        except TimeoutError:
+            self._awaited = True
+            return None
+        except StoreUnavailable:
+            self._store = None
+            raise
 
     # ---- answers
 
@@ -125,9 +151,13 @@ class Desk:
         now_ms, notes = self._clock.now_ms(), self._notes(reader, index)
         seen: overview.Store = overview.Store()
         try:
-            seen = overview.of_store(self._opened_store(), socket.gethostname(), now_ms, self._recent)
+            store = self._opened_store()
+            if store is None:
+                notes.append(Note("info", "Opening the store.", "What it tells follows in a moment."))
+                seen = overview.OPENING
+            else:
+                seen = overview.of_store(store, socket.gethostname(), now_ms, self._recent)
         except StoreUnavailable as error:
-            self._store = None
             notes.append(Note("bad", "The store cannot be asked.", f"{error}. What the journal tells is below."))
         view = overview.view(reader, index, seen, query, newest, now_ms, tuple(notes))
         return 200, render(template, **self.frame("Overview"), view=view)

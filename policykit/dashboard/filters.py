@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 HOUR_MS: Final = 3_600_000
 #: Name in the address, length (None: the whole journal), words.
 SPANS: Final = (
+    ("5m", HOUR_MS // 12, "5 minutes"),
     ("15m", HOUR_MS // 4, "15 minutes"),
     ("1h", HOUR_MS, "1 hour"),
     ("6h", 6 * HOUR_MS, "6 hours"),

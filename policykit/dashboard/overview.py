@@ -40,6 +40,10 @@ class Store(NamedTuple):
     candidates: tuple[Candidate, ...] = ()
 
 
+#: While the store is being opened.
+OPENING: Final = Store(Trading("unsure", "…", "The store is being opened."))
+
+
 def of_store(store: AnyStore, host: str, now_ms: int, recent: Recent) -> Store:
     """Ask the store. Raise StoreUnavailable."""
     guards = trading.guards(store.guards(), now_ms)

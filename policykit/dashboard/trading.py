@@ -70,7 +70,7 @@ def trading(halts: list[Halt], live: int) -> Trading:
     if not stopped:
         if live:
             return Trading("active", "ACTIVE", f"{live} {'guard is' if live == 1 else 'guards are'} on duty.")
-        return Trading("unsure", "ACTIVE, nobody on duty", "No guard is alive: no bot trades behind a policy now.")
+        return Trading("unsure", "ACTIVE, no guard", "No guard is alive: no bot trades behind a policy now.")
     level = "halted" if any(h.state == "HALTED" for h in stopped) else "reducing"
     everything = any(h.scope == "all" and h.state.lower() == level for h in stopped)
     scopes = sorted({h.scope for h in stopped})

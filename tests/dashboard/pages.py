@@ -86,7 +86,7 @@ class Client:
 @contextmanager
 def page(uri: str, index: Path) -> Iterator[Client]:
     """Yield the page of a store as a client reaches it, with everything read that there is."""
-    client = Client(Desk(uri, clock=StillClock(), index=index))
+    client = Client(Desk(uri, clock=StillClock(), index=index, patience_s=60))
     try:
         client.catch_up()
         yield client

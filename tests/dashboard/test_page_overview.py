@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
+from policykit.dashboard.desk import Desk
 from policykit.decision import Reason
 from policykit.place import Place
 from policykit.store import open_store
-from tests.dashboard.pages import NOW_MS, deny, guarded, made, page, part, uri_of, words
+from tests.dashboard.pages import NOW_MS, Client, StillClock, deny, guarded, made, page, part, uri_of, words
 from tests.journal.conftest import THIRD
 from tests.telemetry.nouns import AT_MS, NOTIONAL, POSITION, decision, intent
 
@@ -52,7 +54,7 @@ def test_trading_is_said_in_plain_words(tmp_path: Path) -> None:
     """On with a guard; nobody on duty without; a halt says who, when, why and how it is lifted."""
     uri = made(tmp_path)
     with page(uri, tmp_path / "index.db") as client:
-        assert "ACTIVE, nobody on duty No guard is alive" in words(part(client.get("/").text, "trading"))
+        assert "ACTIVE, no guard No guard is alive" in words(part(client.get("/").text, "trading"))
         guarded(uri)
         assert words(part(client.get("/").text, "trading")).startswith("Trading ACTIVE 1 guard is on duty.")
         store = open_store(uri)
@@ -118,7 +120,7 @@ def test_filters_stand_in_the_address_and_narrow_the_denials(tmp_path: Path) -> 
         html = client.get("/?bot=mm-1&check=rate_budgets").text
     assert "No denial fits these filters." in part(html, "denials")
     assert '<option value="rate_budgets" selected>' in html
-    assert 'data-parts="/parts?span=15m&amp;check=rate_budgets&amp;bot=mm-1"' in html
+    assert 'data-parts="/parts?span=5m&amp;check=rate_budgets&amp;bot=mm-1"' in html
 
 
 def test_a_long_list_is_paged_and_no_denial_is_left_out(tmp_path: Path) -> None:
@@ -197,3 +199,27 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
         for path in ("/", "/parts", f"/order/{THIRD}", "/search?q=0001"):
             client.get(path)
     assert (tmp_path / "store.db").read_bytes() == before
+
+
+def test_the_page_does_not_wait_for_a_store_that_takes_long_to_open(tmp_path: Path) -> None:
+    """The journal's part is there at once; the store's follows, and the page is told so."""
+    uri = made(tmp_path)
+    desk = Desk(uri, clock=StillClock(), index=tmp_path / "index.db", patience_s=0)
+    held = threading.Event()
+    desk._opener.submit(held.wait)
+    client = Client(desk)
+    try:
+        client.catch_up()
+        html = client.get("/").text
+        assert "Opening the store." in words(part(html, "notes"))
+        assert words(part(html, "trading")).startswith("Trading … The store is being opened.")
+        assert len(re.findall("data-denial=", html)) == 1
+        assert desk.advance() == (False, False)
+        held.set()
+        assert desk._store is not None
+        desk._store.result(60)
+        assert desk.advance() == (True, False)
+        assert "ACTIVE, no guard" in words(part(client.get("/").text, "trading"))
+    finally:
+        held.set()
+        desk.close()

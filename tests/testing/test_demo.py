@@ -128,3 +128,19 @@ def test_the_demo_command_ends_with_what_came_out(monkeypatch: pytest.MonkeyPatc
     assert ended.exit_code == code
     assert ("trading       NOT AS IT SHOULD BE: the faults did not strike" in ended.output) is (why is not None)
     assert "kill switch   as it should be" in ended.output
+
+
+def test_the_demo_leaves_its_journal_where_it_is_told_to_and_says_how_to_look_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line opens the page on what just happened; a folder in use is not written into."""
+    for name in ("show_lint", "show_halt", "show_trace", "show_comparison", "compare"):
+        monkeypatch.setattr(demo, name, lambda *_: None)
+    monkeypatch.setattr(demo, "Recorder", lambda: None)
+    monkeypatch.setenv("POLICYKIT_STORE", "")
+    said: list[str] = []
+    demo.run(said.append, keep=tmp_path)
+    assert f"policykit dashboard --store sqlite:///{tmp_path}/store.db" in said
+    (tmp_path / "used").touch()
+    ended = CliRunner().invoke(demo_command, ["--keep", str(tmp_path)])
+    assert (ended.exit_code, ended.output) == (1, f"Error: {tmp_path}: is not empty; a new or empty folder is needed\n")

@@ -27,9 +27,12 @@ class Part(NamedTuple):
     why: str | None
 
 
-def run(say: Say, seed: int = 7, progress: Callable[[str], None] | None = None) -> list[Part]:
-    """Run the demo; `progress` gets a short line that replaces the one before (None: no terminal)."""
-    folder = Path(tempfile.mkdtemp(prefix="policykit-demo-"))
+def run(say: Say, seed: int = 7, progress: Callable[[str], None] | None = None, keep: Path | None = None) -> list[Part]:
+    """Run the demo; `progress` gets a short line that replaces the one before (None: no terminal).
+
+    Policies and journals are left in `keep`, a folder that is there and empty, or in a new one.
+    """
+    folder = keep or Path(tempfile.mkdtemp(prefix="policykit-demo-"))
     store = f"sqlite:///{folder}/store.db"
     os.environ["POLICYKIT_STORE"] = store
     recorder = Recorder()
@@ -49,6 +52,8 @@ def run(say: Say, seed: int = 7, progress: Callable[[str], None] | None = None) 
     parts.append(Part("traces", show_trace(recorder, say)))
 
     say(_title("what to type next"))
+    say(f"policykit dashboard --store {store}")
+    say("                                    # look at it: what was denied and why, how close each limit was")
     say(f"export POLICYKIT_STORE={store}    # the journal of this demo")
     say("policykit journal tail              # what was decided, sent and found")
     say("policykit orders --all              # every order and what became of it")
