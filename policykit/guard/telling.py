@@ -1,8 +1,8 @@
 """Who is told when: one message per cause and `repeat` over all processes of a store, and one when it is over.
 
 What is agreed lies in leases of the store, few for each target: `notify|KEY|TARGET|LEVEL` is held by whoever told it
-last, for `repeat`; `notify.open|KEY|TARGET` stands while it was told and is not over; `notify.end|KEY|TARGET` is held by
-who tells the end.
+last, for `repeat`; `notify.open|KEY|TARGET` stands while it was told and is not over; `notify.end|KEY|TARGET` is held
+by who tells the end.
 """
 
 from __future__ import annotations
