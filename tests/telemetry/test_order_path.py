@@ -14,13 +14,12 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 
-from policykit.telemetry import Telemetry, names
+from policykit.telemetry import names
 from policykit.telemetry import relay as relay_module
 from policykit.telemetry.relay import Relay
 from tests.telemetry.nouns import NOTIONAL, STORE_DOWN, decision, intent, scope
 
 DECISIONS = 2_000
-MS = 1_000_000
 
 
 class Raising(SpanProcessor):
@@ -90,27 +89,40 @@ def test_I17_control_a_span_made_in_the_bots_own_way_is_lost_with_its_exporter(m
         telemetry._tracer.start_span("order", attributes={names.DECISION_ID: "2"}).end()
 
 
-def _p99_ns(telemetry: Telemetry, count: int) -> int:
-    took = []
-    for number in range(count):
-        each = _mixed(number)
-        started = time.perf_counter_ns()
-        telemetry.record(each, scope())
-        took.append(time.perf_counter_ns() - started)
-    return sorted(took)[count * 99 // 100]
+class Held(SpanExporter):
+    """An exporter that does not come back before it is let go."""
+
+    def __init__(self) -> None:
+        self.inside, self.go = threading.Event(), threading.Event()
+
+    def export(self, spans: Sequence[Any]) -> SpanExportResult:
+        self.inside.set()
+        self.go.wait(30)
+        return SpanExportResult.SUCCESS
 
 
-def test_I17_a_slow_exporter_delays_no_decision(make: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    """At p99 a decision pays no millisecond more with an exporter of 3 ms a span than with none; at once it does."""
-    caplog.set_level(logging.CRITICAL)
-    well, _ = make(deferred=True)
-    slow, _ = make(SimpleSpanProcessor(Slow()), deferred=True)
-    naive, _ = make(SimpleSpanProcessor(Slow()), deferred=False)
-    base = _p99_ns(well, DECISIONS)
-    slower = _p99_ns(slow, DECISIONS)
-    slow.relay._jobs.clear()
-    assert slower - base <= 1 * MS
-    assert _p99_ns(naive, 100) - base > 1 * MS
+def test_I17_a_slow_exporter_delays_no_decision(make: Callable[..., Any]) -> None:
+    """While an exporter holds its thread every further decision is recorded and returns; made at once it would wait.
+
+    The figure (within 1 ms at p99, for each way of failing) is test_broken_exporters' in `make prove`.
+    """
+    held = Held()
+    telemetry, _ = make(SimpleSpanProcessor(held), deferred=True)
+    telemetry.record(_mixed(0), scope())
+    assert held.inside.wait(10)
+    for number in range(DECISIONS):
+        telemetry.record(_mixed(number), scope())
+    assert len(telemetry.relay._jobs) >= DECISIONS  # all returned, and nothing of them is out
+    telemetry.relay._jobs.clear()
+    held.go.set()
+    naive, _ = make(SimpleSpanProcessor(held := Held()), deferred=False)
+    caller = threading.Thread(target=naive.record, args=(_mixed(0), scope()))
+    caller.start()
+    assert held.inside.wait(10)
+    assert caller.is_alive()  # the control: this decision waits for its exporter
+    held.go.set()
+    caller.join(10)
+    assert not caller.is_alive()
 
 
 def test_I17_a_full_queue_drops_and_counts_and_says_so_once(
