@@ -117,14 +117,13 @@ def plan(reader: JournalReader, last: int, *, counters: bool, archive: Callable[
         archive(raw)
         body = json.loads(raw[3])
         try:
-            chosen.ledger.apply(raw[2], body, raw[1])
+            chosen.ledger.apply(raw[2], body, raw[1], raw[0])
         except UNREADABLE:  # of a host's journal that is normal: the row's intent is another host's
             if counters:
                 raise damaged(reader.path) from None
         chosen.take(raw, body)
         row_hash = raw[4]
         say(raw[0], last)
-    chosen.ledger.seq = last
     return Plan(base, last, row_hash, chosen.ledger.dump() if counters else None, chosen.rows())
 
 

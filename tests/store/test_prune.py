@@ -524,5 +524,5 @@ def test_I4_a_process_that_is_killed_prunes_all_or_nothing(
         again.close()
         pruned(path, LATER + 1, folder=old)
         assert verify_file(str(path))[1] is None, at
-        at += tier(4, 1)
+        at += tier(5, 1)
     assert (none + all_, none > 5, all_ > 0) == (kills, True, True)
