@@ -147,10 +147,11 @@ def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:
 
 
 def _mark(policy: EffectivePolicy) -> _Mark:
-    return tuple(_written(file) for file in policy.files)
+    return tuple(written_at(file) for file in policy.files)
 
 
-def _written(file: str) -> tuple[int, int, int] | None:
+def written_at(file: str) -> tuple[int, int, int] | None:
+    """Return what tells that a file was written: when, how long it is, which one it is; None: it cannot be seen."""
     try:
         told = os.stat(file)
     except OSError:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from policykit.engine import Engine, compile_policy
 from policykit.engine.rooms import Room, rooms, symbols_of
 from policykit.errors import PolicykitError
+from policykit.guard.in_force import written_at
 from policykit.guard.living import beats, drill
 from policykit.guard.settings import choose_key, trading
 from policykit.model import Policy
@@ -61,7 +62,9 @@ def watched(store: Store, host: str, now_ms: int) -> tuple[Watched, ...]:
     """
     newest: dict[tuple[str, str, str], GuardInfo] = {}
     for info in sorted(store.guards(), key=lambda guard: guard.beat_ms):
-        newest[(info.account, info.policy_name, info.policy_version)] = info
+        name = (info.account, info.policy_name, info.policy_version)
+        newest.pop(name, None)  # so that they stay in the order of their last word
+        newest[name] = info
     live = {name for name, info in newest.items() if beats(info, host, now_ms)}
     last = {info.account: name for name, info in newest.items() if not any(one[0] == info.account for one in live)}
     found = []
@@ -73,14 +76,17 @@ def watched(store: Store, host: str, now_ms: int) -> tuple[Watched, ...]:
 
 
 def _engine(info: GuardInfo, host: str) -> Engine | None:
-    return _compiled(info.policy, info.policy_name, info.policy_version, info.policy_file, info.key, info.host == host)
+    written = written_at(info.policy_file) if info.host == host else None
+    return _compiled(info.policy, info.policy_name, info.policy_version, info.policy_file, info.key, written)
 
 
 @lru_cache(maxsize=256)
-def _compiled(text: str, name: str, version: str, file: str, key: str, here: bool) -> Engine | None:
-    """Compile a policy by what its guard told of it; where its file is at hand and unchanged, with its places."""
+def _compiled(
+    text: str, name: str, version: str, file: str, key: str, written: tuple[int, int, int] | None
+) -> Engine | None:
+    """Compile a policy by what its guard told of it; where its file is at hand and says the same, with its places."""
     try:
-        policy = _read(text, name, version, file, here)
+        policy = _read(text, name, version, file, here=written is not None)
         key = choose_key(policy, key or None)
         served = trading(policy, key)
         return compile_policy(policy, None if served is None else served[0], key)
@@ -88,7 +94,7 @@ def _compiled(text: str, name: str, version: str, file: str, key: str, here: boo
         return None
 
 
-def _read(text: str, name: str, version: str, file: str, here: bool) -> EffectivePolicy:
+def _read(text: str, name: str, version: str, file: str, *, here: bool) -> EffectivePolicy:
     if here:
         try:
             policy = load(file)

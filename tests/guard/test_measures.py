@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policykit.engine.losses import DAY_MS
-from policykit.guard.measures import KeyAge, Sample, _compiled, key_ages, measure, rooms_of, watched
+from policykit.guard.measures import KeyAge, Sample, key_ages, measure, rooms_of, watched
 from policykit.model.types import date_ms
 from policykit.store import open_store
 from policykit.store.base import GuardInfo
@@ -138,11 +138,22 @@ def test_what_is_not_known_is_left_out_and_what_is_compared_is_told(tmp_path: Pa
         assert drift == {"order": 0, "position": 0, "balance": 0}
 
 
+def test_of_several_dead_guards_the_last_word_counts(traded: tuple[World, Any]) -> None:
+    """An account without a live guard is measured by the version that was heard last, not the one that came last."""
+    made, guard = traded
+    told = guard.in_force.info()._replace(host="far", pid=1)
+    for version, after_s in (("sha256:a", 1), ("sha256:b", 2), ("sha256:a", 3)):
+        beat = told._replace(policy_version=version, beat_ms=told.beat_ms + after_s * 1_000, pid=after_s)
+        guard.store.beat(beat)
+    made.clock.advance(3_600)
+    (one,) = watched(guard.store, HOST, made.clock.now_ms())
+    assert (one.live, one.info.policy_version, one.info.pid) == (False, "sha256:a", 3)
+
+
 def test_a_file_that_is_gone_leaves_what_its_guard_told(traded: tuple[World, Any]) -> None:
     """A policy that cannot be read any more is in force all the same."""
     made, guard = traded
     made.policy.unlink()
-    _compiled.cache_clear()
     (one,) = watched(guard.store, guard.host, made.clock.now_ms())
     assert one.policy.name == "mm"
 
@@ -155,7 +166,6 @@ def test_a_file_that_was_changed_is_not_taken_for_the_policy_in_force(traded: tu
     assert one.policy.place("risk.max_open_orders").line > 1
     text = made.policy.read_text(encoding="utf-8")
     made.policy.write_text(text.replace("max_open_orders: 20", "max_open_orders: 7"), encoding="utf-8")
-    _compiled.cache_clear()
     (one,) = watched(guard.store, guard.host, now)
     assert one.policy.model.risk is not None
     assert one.policy.model.risk.max_open_orders == 20
