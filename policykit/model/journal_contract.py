@@ -225,6 +225,14 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             dict.fromkeys(("exchange", "environment", "account", "key", "host"), _TEXT), endpoint=_OPTIONAL, how=_TEXT
         ),
     ),
+    "lint": (
+        "what `lint --live` found of a policy: [severity, rule, how many]; when its keys were made",
+        _object(
+            {"account": _TEXT, "policy": _TEXT, "version": _TEXT},
+            findings={"type": "array", "items": {"type": "array"}},
+            keys={"type": "object", "additionalProperties": _MOMENT},
+        ),
+    ),
     "stream": (
         "a stream came back after a gap",
         _object({"stream": _TEXT, "account": _TEXT, "bot": _TEXT, "gap_ms": _WHOLE}),

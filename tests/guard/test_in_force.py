@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from policykit.guard import Guard
 from policykit.guard.run import ALLOW_LOOSEN, KEY, _Process, environment
 from policykit.order import Order
 from policykit.orders.recovery import SILENT_MS
-from policykit.store import GuardInfo
+from policykit.store import GuardInfo, open_journal
 from policykit.telemetry import names, timeline
 from tests.guard.world import SYMBOL, World, policy_text
 
@@ -260,7 +261,8 @@ def test_a_candidate_says_where_it_differs_and_acts_on_nothing(start: Callable[.
     policy = {"name": "mm", "version": guard.shadow.engine.effective.version}
     assert told == [{"policy": policy, "outcome": "deny", "reasons": ["RISK_ORDER_NOTIONAL"]}, None, None]
     assert (guard.shadow.judged, guard.shadow.differed, guard.shadow.failed) == (3, 1, 0)
-    story = timeline.find(guard.store, next(iter(guard.store.intents(guard.account))).id)
+    with closing(open_journal(world.store)) as journal:
+        story = timeline.find(journal, next(iter(guard.store.intents(guard.account))).id)
     assert isinstance(story, timeline.Story)
     assert f"candidate mm {policy['version']} would deny it: RISK_ORDER_NOTIONAL" in timeline.render(story)
     guard.maintain()
