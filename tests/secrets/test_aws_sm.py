@@ -355,3 +355,12 @@ def test_only_a_plain_name_is_asked_for(path: str) -> None:
     form = "the secret reference has no form SCHEME://PATH; env://PREFIX may be"
     needs = "aws-sm:// needs a name of letters, digits and /_+=.- (aws-sm://trading/mm)"
     assert refusal(f"aws-sm://{path}") == (form if len(path) > 512 else needs)
+
+
+def test_an_address_for_messages_is_read(account: Any, name: str) -> None:
+    """`read_url` takes the field `url` alone; a key without one is no address."""
+    account.create_secret(Name=name, SecretString=json.dumps({"url": "tgram://123456789:alphaBravo/1"}))
+    assert secrets.read_url(f"aws-sm://{name}").reveal() == "tgram://123456789:alphaBravo/1"
+    account.put_secret_value(SecretId=name, SecretString=json.dumps(KEY))
+    with pytest.raises(SecretUnavailable, match="url is not there; write it under this name"):
+        secrets.read_url(f"aws-sm://{name}")

@@ -176,3 +176,12 @@ def test_the_token_goes_to_no_other_host(path: str) -> None:
     assert refusal(f"azure-kv://{path}") == (
         "azure-kv:// needs a vault and a name of letters, digits and - (azure-kv://trading/mm)"
     )
+
+
+def test_an_address_for_messages_is_read(cloud: Cloud) -> None:
+    """`read_url` takes the field `url` alone; a key without one is no address."""
+    cloud.stored["mm"] = json.dumps({"url": "tgram://123456789:alphaBravo/1"})
+    assert secrets.read_url("azure-kv://desk/mm").reveal() == "tgram://123456789:alphaBravo/1"
+    cloud.stored["mm"] = json.dumps(KEY)
+    with pytest.raises(SecretUnavailable, match="url is not there; write it under this name"):
+        secrets.read_url("azure-kv://desk/mm")

@@ -207,3 +207,12 @@ def test_only_a_plain_path_is_asked_for(path: str) -> None:
     assert str(caught.value) == (
         "keyring:// needs a service and a user of letters, digits, . _ - (keyring://trading/mm)"
     )
+
+
+def test_an_address_for_messages_is_read(entries: dict[tuple[str, str], str]) -> None:
+    """`read_url` takes the field `url` alone; a key without one is no address."""
+    entries["trading/desk", "mm"] = json.dumps({"url": "tgram://123456789:alphaBravo/1"})
+    assert secrets.read_url(READ).reveal() == "tgram://123456789:alphaBravo/1"
+    entries["trading/desk", "mm"] = json.dumps(KEY)
+    with pytest.raises(SecretUnavailable, match="url is not there; write it under this name"):
+        secrets.read_url(READ)

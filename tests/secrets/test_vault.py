@@ -439,3 +439,12 @@ def test_only_a_plain_path_is_asked_for(path: str) -> None:
 def test_the_message_is_one_line(bao: Bao) -> None:
     """Every message has its form PLACE: what is; what to do."""
     assert re.fullmatch(r"vault://secret/none: [^\n:]+; [^\n]+", refusal("vault://secret/none"))
+
+
+def test_an_address_for_messages_is_read(bao: Bao, place: str) -> None:
+    """`read_url` takes the field `url` alone; a key without one is no address."""
+    bao.call("POST", f"secret/data/{place}", {"data": {"url": "tgram://123456789:alphaBravo/1"}})
+    assert secrets.read_url(f"vault://secret/{place}").reveal() == "tgram://123456789:alphaBravo/1"
+    bao.call("POST", f"secret/data/{place}", {"data": KEY})
+    with pytest.raises(SecretUnavailable, match="url is not there; write it under this name"):
+        secrets.read_url(f"vault://secret/{place}")
