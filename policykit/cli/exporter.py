@@ -40,7 +40,9 @@ def command(uri: str | None, port: int, host: str, *, allow_remote: bool, hosts:
         )
     from policykit.dashboard.exporter import Exporter, application
     from policykit.dashboard.serving import PortTaken, listen
+    from policykit.dashboard.sources import readable
 
+    readable(uri)
     try:
         listening = listen(port, host)
     except PortTaken as error:

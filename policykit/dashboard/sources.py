@@ -17,7 +17,7 @@ from policykit.errors import StoreUnavailable
 from policykit.guard.measures import Sample, measure
 from policykit.guard.telling import HostWatch
 from policykit.redact import scrub
-from policykit.store import Store, open_journal, open_store
+from policykit.store import SERVERS, Store, default_uri, open_journal, open_store
 from policykit.store.reader import JournalReader
 from policykit.telemetry import names
 
@@ -162,12 +162,17 @@ class StoreSource:
             store.close()
 
 
+def readable(uri: str | None) -> None:
+    """Raise StoreUnavailable for a store that no other process can ever read; one that is not there yet may come."""
+    chosen = uri or default_uri()
+    if not chosen.startswith("sqlite:///") and chosen.partition("://")[0] not in SERVERS:
+        open_journal(chosen).close()
+
+
 def _existing(uri: str | None) -> Store:
     """Open a store that is there: who only looks makes none."""
-    from policykit.store import default_uri
-
     chosen = uri or default_uri()
-    if chosen.startswith("sqlite:") or chosen == "memory:":
+    if chosen.partition("://")[0] not in SERVERS:
         open_journal(chosen).close()
     return open_store(chosen)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SEND_WITHIN_MS",
+    "SERVERS",
     "Grant",
     "GuardInfo",
     "Observation",
@@ -23,7 +24,8 @@ __all__ = [
     "open_store",
 ]
 
-_SERVERS = ("valkey", "valkeys", "redis", "rediss")
+#: The schemes of stores on a server: their journal is a file of each host.
+SERVERS = ("valkey", "valkeys", "redis", "rediss")
 
 
 def default_uri() -> str:
@@ -46,7 +48,7 @@ def open_store(uri: str | None = None) -> Store:
         from policykit.store.sqlite import SqliteStore
 
         return SqliteStore(_file_of(uri))
-    if uri.partition("://")[0] in _SERVERS:
+    if uri.partition("://")[0] in SERVERS:
         from policykit.store.valkey import ValkeyStore
 
         return ValkeyStore(uri)
@@ -63,7 +65,7 @@ def open_journal(uri: str | None = None) -> JournalReader:
     uri = uri or default_uri()
     if uri.startswith("sqlite:///"):
         return JournalReader(_file_of(uri))
-    if uri.partition("://")[0] in _SERVERS:
+    if uri.partition("://")[0] in SERVERS:
         from policykit.store.valkey_link import journal_path
 
         return JournalReader(journal_path())
