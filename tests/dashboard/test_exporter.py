@@ -448,6 +448,40 @@ def test_what_cannot_be_told_keeps_no_figure_back(
     assert said == ["what is wrong with the accounts of the store cannot be told: ValueError"]
 
 
+def test_it_reads_by_itself_and_ends_what_it_began(serve: Callable[[str], Served], tmp_path: Path) -> None:
+    """Once started it follows the journal without being asked, a long one at once; stopped, it reads no more."""
+    write(tmp_path / "store.db", [policy(), *life(300)])
+    served = serve(f"sqlite:///{tmp_path}/store.db")
+    served.exporter.start()
+    while httpx.get(f"{served.url}/healthz").status_code != 200:
+        pass
+    assert sum(served.metrics()["policykit_decisions_total"].values()) == 300
+    served.exporter.stop()
+    assert [thread.is_alive() for thread in served.exporter._threads] == [False, False]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_in_order(served: Served, sign: signal.Signals) -> None:
+    """Both end it the same way, and what was set for them before is set again."""
+    listening = listen(0)
+    server = Background(application(served.exporter, listening.getsockname()[1]), listening)
+    before = signal.getsignal(sign)
+
+    def ask_then_end() -> None:
+        while httpx.get(f"{server.url}/").status_code != 200:
+            pass
+        signal.raise_signal(sign)
+
+    ending = threading.Thread(target=ask_then_end)
+    ending.start()
+    server.run()
+    ending.join(20)
+    assert not ending.is_alive()
+    assert signal.getsignal(sign) is before
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{server.url}/")
+
+
 # ---- the command
 
 
@@ -480,3 +514,10 @@ def test_another_address_needs_a_word(capsys: pytest.CaptureFixture[str]) -> Non
         taken.listen()
         port = str(taken.getsockname()[1])
         assert main(["exporter", "--host", "0.0.0.0", "--allow-remote", "--port", port]) == 3
+
+
+def test_a_store_that_no_process_can_read_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, at once: waiting would not help."""
+    assert main(["exporter", "--store", "memory:", "--port", "0"]) == 3
+    wanted = "policykit: memory: has no journal that another process could read; name a store that has a file\n"
+    assert capsys.readouterr().err == wanted
