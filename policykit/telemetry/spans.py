@@ -115,7 +115,7 @@ class Telemetry:
         try:
             if decision.outcome == "allow":
                 self.counters.allowed(decision.action, decision.mode, scope.stage)
-                if self._tracer is None and not self.counters.read and self._find() is None:
+                if self._tracer is None and self._find() is None and not self.counters.read:
                     return
             else:
                 self.counters.decided(attributes.metric_key(decision, scope.stage))
@@ -128,7 +128,7 @@ class Telemetry:
     def sent(self, intent: Intent, scope: Scope, *, duration_ns: int = 0) -> None:
         """Make the span of a send once its outcome is known (or known to be unknown): a child of the decision's."""
         try:
-            if intent.state != "unknown" and (self._tracer or self._find()) is None:
+            if (self._tracer or self._find()) is None and intent.state != "unknown":
                 return
             self.relay.put(self._was_sent, intent, scope, self._current(), self._now_ns(), duration_ns)
         except Exception as error:  # noqa: BLE001 - as above

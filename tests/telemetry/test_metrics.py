@@ -7,13 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from policykit.telemetry import Telemetry, counters, names
+from policykit.telemetry import Telemetry, counters, names, setup
 from policykit.telemetry.counters import Counters
 from policykit.telemetry.relay import Relay
-from tests.telemetry.nouns import NOTIONAL, decision, scope
+from policykit.telemetry.setup import Collector
+from tests.telemetry.nouns import NOTIONAL, decision, intent, scope
 
 ALLOWED = {
     "policykit.decision.outcome": "allow",
@@ -200,3 +202,16 @@ def _exemplars(reader: Any) -> list[Any]:
     ]
     assert sum(point.count for point in points) == 1
     return [one for point in points for one in point.exemplars]
+
+
+@pytest.mark.parametrize("first", ["allowed", "unknown"])
+def test_a_reader_of_metrics_keeps_no_span_back(monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    """With metrics read and a provider set later, the very first span is made, whatever it is of."""
+    telemetry = Telemetry(meter_provider=MeterProvider([InMemoryMetricReader()]), relay=Relay(deferred=False))
+    collector = Collector()
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", setup.configure(processors=(collector,), install=False))
+    if first == "allowed":
+        telemetry.record(decision(), scope())
+    else:
+        telemetry.sent(intent(state="unknown"), scope())
+    assert len(collector.spans) == 1
