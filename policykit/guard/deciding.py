@@ -22,6 +22,7 @@ from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.amends import search, swapped
 from policykit.guard.dead_man import UNARMED, DeadMan
 from policykit.guard.pricing import UNPRICED, Wanted
+from policykit.guard.refusals import PLACED
 from policykit.guard.settings import Mode
 from policykit.guard.shadow import Shadow
 from policykit.order import CANCELS, Order
@@ -34,8 +35,8 @@ from policykit.store import SEND_WITHIN_MS, Observation, Store
 from policykit.telemetry import Scope, Telemetry
 from policykit.traits.base import Exchange, Family, product_of
 
-#: What is placed at the exchange under an id of its own.
-PLACED: Final = frozenset(("order.create", "order.amend"))
+#: Denials of orders that may hold anything: a number that is none, a secret.
+MASKED: Final = frozenset(("ORDER_INVALID", "SECRET_IN_ORDER"))
 #: The trading state that a breached limit asks for.
 _ON_BREACH: Final[dict[str, TradingState]] = {"reduce_only": "REDUCING", "cancel_open": "HALTED", "halt": "HALTED"}
 
@@ -93,21 +94,6 @@ class Deciding(ABC):
         intent that this one is sent in place of; `amends` is that of the order which an amend changes. In shadow mode
         nothing is denied, only recorded as if.
         """
-        if order.action not in PLACED:
-            order = masking.masked(order)
-        # INVARIANT I23: an id that is kept and sent cannot be starred out, so such an order is not placed.
-        elif masking.holds_secret(order):
-            return self._secret(order)
-        return self._decide(order, gated, replaces, amends)
-
-    def _secret(self, order: Order) -> Admitted:
-        """Deny an order that holds a secret; in shadow mode let it pass, and keep nothing of it but that."""
-        denied = self.refuse(order, refusals.secret())
-        if self.mode != "shadow":
-            raise denied
-        return Admitted(denied.decision, None, self.clock.monotonic_ms() + SEND_WITHIN_MS, 0)
-
-    def _decide(self, order: Order, gated: bool, replaces: str | None, amends: Intent | None) -> Admitted:
         started = self.clock.monotonic_ms()
         now = self.now()
         decision_id = new_id()
@@ -206,7 +192,7 @@ class Deciding(ABC):
         return Denied(decision, denial_message(decision, self.policy.file))
 
     def _denied(self, decision: Decision, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-        if any(reason.code == "ORDER_INVALID" for reason in reasons):  # a number that is none may be anything
+        if decision.action not in PLACED or any(reason.code in MASKED for reason in reasons):
             decision.order, reasons = masking.masked(decision.order), tuple(map(masking.told, reasons))
         decision.outcome, decision.reasons = "deny", reasons
         return reasons
@@ -220,8 +206,8 @@ class Deciding(ABC):
     def _let_through(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
         """Record what would be denied, and send it all the same: it holds nothing, and what becomes of it is kept."""
         reasons = self._denied(decision, reasons)
-        # Of an order whose numbers are none nothing can be counted, by this process or another.
-        intent = None if reasons[0].code == "ORDER_INVALID" else self._intent(decision, (), gated, None)
+        # Of an order whose numbers are none nothing can be counted, of one that holds a secret nothing be kept.
+        intent = None if reasons[0].code in MASKED else self._intent(decision, (), gated, None)
         generation = self.facts(decision.order.symbol).generation
         try:
             if intent is not None:
@@ -300,6 +286,11 @@ class Deciding(ABC):
         self, decision_id: str, order: Order, a: Assessment, facts: Facts, now: int, engine: Engine
     ) -> Decision:
         equity, effective = facts.equity, engine.effective
+        beside: dict[str, Any] = {"key": self.key} if self.several_keys else {}
+        if not facts.recovered or facts.store_problem is not None or facts.streams:
+            beside["facts"] = _known_beside(facts)
+        if order.action not in PLACED:
+            order = masking.masked(order)
         return Decision(  # by position, which is the quickest; `test_a_decision_says_what_made_it` holds the order
             decision_id,
             "deny" if a.reasons else "allow",
@@ -320,23 +311,8 @@ class Deciding(ABC):
             self.telemetry.caller(),
             facts.seq,
             self.announced,
-            self._said_beside(facts),
+            beside,
         )
-
-    def _said_beside(self, facts: Facts) -> dict[str, Any]:
-        """Return what its row says of a decision that no other row does: it is judged again on that (replay.py)."""
-        said: dict[str, Any] = {"key": self.key} if self.several_keys else {}
-        if facts.recovered and facts.store_problem is None and not facts.streams:
-            return said
-        added: dict[str, Any] = {} if facts.seq >= 0 else {"none": True}
-        if not facts.recovered:
-            added["recovered"] = False
-        if facts.store_problem is not None:
-            added["store_problem"] = list(facts.store_problem)
-        if facts.streams:
-            added["streams"] = [list(problem) for problem in facts.streams]
-        said["facts"] = added
-        return said
 
     def _intent(
         self,
@@ -482,3 +458,15 @@ class Deciding(ABC):
         """Write down that a look-up proved nothing, and when one will, for `policykit journal show`."""
         with suppress(StoreUnavailable):
             self.store.event("lookup", {"intent": intent.id, "asked": asked, "fence_ms": fence}, self.now())
+
+
+def _known_beside(facts: Facts) -> dict[str, Any]:
+    """Return what a decision was made on that no other row holds: it is judged again on that (replay.py)."""
+    said: dict[str, Any] = {} if facts.seq >= 0 else {"none": True}
+    if not facts.recovered:
+        said["recovered"] = False
+    if facts.store_problem is not None:
+        said["store_problem"] = list(facts.store_problem)
+    if facts.streams:
+        said["streams"] = [list(problem) for problem in facts.streams]
+    return said

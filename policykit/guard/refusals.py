@@ -9,11 +9,14 @@ from typing import Final
 from policykit.decision import Assessment, Reason
 from policykit.errors import StoreUnavailable
 from policykit.exchanges.adapter import TradingAdapter
+from policykit.guard.masking import holds_secret
 from policykit.order import Order
 from policykit.orders.intent import Intent
 from policykit.traits.base import Family, product_of
 from policykit.units import MAX_COUNTER
 
+#: What is placed at the exchange under an id of its own.
+PLACED: Final = frozenset(("order.create", "order.amend"))
 #: A decision is assessed again on newer facts at most this often.
 ASSESS_AGAIN: Final = 2
 #: The same for what can only reduce: an exit is not kept from the exchange because others trade.
@@ -58,6 +61,9 @@ def without_store(error: StoreUnavailable) -> tuple[Reason, ...]:
 
 def unfit(order: Order, assessment: Assessment, adapter: TradingAdapter, amends: Intent | None) -> tuple[Reason, ...]:
     """Return why an order cannot be sent whatever the checks say; empty: it can."""
+    # INVARIANT I23: an id that is kept and sent cannot be starred out, so such an order is not placed.
+    if order.action in PLACED and holds_secret(order):
+        return (secret(),)
     asks = order.action == "order.create" or (order.action == "account.configure" and order.symbol)
     if asks and not adapter.takes(order.symbol):
         return untraded(order, adapter)
