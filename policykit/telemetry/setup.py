@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from policykit.redact import scrub
 from policykit.telemetry.names import SCOPE
 
 if TYPE_CHECKING:
@@ -105,11 +106,17 @@ def configure_metrics(endpoint: str, *, service: str = SCOPE, install: bool = Tr
 def configure_from_environment() -> TracerProvider | None:
     """Set up export when POLICYKIT_OTLP names a collector; a provider that is set already stays as it is.
 
-    The SDK's own counters of what it drops are switched on with it, unless the environment says otherwise.
+    The SDK's own counters of what it drops are switched on with it, unless the environment says otherwise. Raise
+    ValueError for what is no URL.
     """
     endpoint = os.environ.get(VARIABLE)
     if not endpoint:
         return None
+    if not endpoint.startswith(("http://", "https://")):
+        raise ValueError(
+            f'{VARIABLE} is "{scrub(endpoint[:80])}"; the origin of a collector is needed, such as '
+            "http://127.0.0.1:4318; nothing is sent"
+        )
     from opentelemetry import metrics, trace
 
     os.environ.setdefault("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")

@@ -166,6 +166,31 @@ def test_the_first_guard_does_what_the_environment_asks_for() -> None:
     assert warned.startswith('[\'policykit: POLICYKIT_LOG is "xml";')
 
 
+def test_a_collector_without_a_scheme_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no URL would lose every span later on; it is said at the start, and without what it may hold."""
+    monkeypatch.setenv("POLICYKIT_OTLP", "grpc://me:hunter2hunter2@localhost:4317")
+    with pytest.raises(ValueError, match="POLICYKIT_OTLP is") as said:
+        setup.configure_from_environment()
+    assert str(said.value) == (
+        'POLICYKIT_OTLP is "grpc://[redacted]@localhost:4317"; the origin of a collector is needed, such as '
+        "http://127.0.0.1:4318; nothing is sent"
+    )
+
+
+def test_spans_and_metrics_are_set_up_together() -> None:
+    """POLICYKIT_OTLP alone gives both providers, unless the bot has its own; losses are counted from then on."""
+    code = PRELUDE + (
+        "import logging, os; logging.getLogger('opentelemetry').setLevel(logging.CRITICAL)\n"
+        "from opentelemetry import metrics, trace\n"
+        "setup.configure_from_environment()\n"
+        "print(type(trace.get_tracer_provider()).__name__, type(metrics.get_meter_provider()).__name__,"
+        " os.environ['OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED'], setup.lost())\n"
+        "first = metrics.get_meter_provider()\n"
+        "print(setup.configure_from_environment(), metrics.get_meter_provider() is first)\n"
+    )
+    assert _run(code, POLICYKIT_OTLP="http://127.0.0.1:9") == "TracerProvider MeterProvider true 0\nNone True\n"
+
+
 def test_a_provider_named_for_opentelemetry_is_loaded() -> None:
     """OTEL_PYTHON_TRACER_PROVIDER, the standard way to choose a provider, is honoured."""
     code = PRELUDE + "print(Telemetry()._find() is not None)\n"
