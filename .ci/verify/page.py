@@ -41,7 +41,6 @@ SYMBOL = "BTC/USDT"
 MOST_PAINT_MS = 1_000
 LONG_TASK_MS = 50
 SIZES = ((1400, False), (1400, True), (400, False), (400, True))
-PAGES = TOP / "docs" / "img"
 HOSTILE = "<img src=x onerror=\"window.ran='yes'\"><script>window.ran='yes'</script>\u202e'\"--></td>{{7*7}}"
 #: Enough decisions that the list is paged, few enough for a picture.
 ORDERS = 12
