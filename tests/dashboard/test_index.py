@@ -16,6 +16,7 @@ from policykit.dashboard.index import CHUNK, Health, Index
 from policykit.dashboard.intake import lowered
 from policykit.dashboard.queries import Found, Latency, Outcome, Several
 from policykit.orders.intent import Outcome as Known
+from policykit.store.base import Row
 from policykit.store.codec import decision_body, outcome_to_dict
 from policykit.store.prune import prune
 from policykit.store.reader import JournalReader
@@ -302,6 +303,26 @@ def test_a_file_that_is_thrown_away_by_another_is_noticed(journal: Path, tmp_pat
     while second.advance():
         pass
     assert first.totals() == second.totals() == before
+    write(journal, life(5, start=DECISIONS + 1))
+    second.advance()
+    assert sum(t.decisions for t in first.totals()) == DECISIONS + 5
+
+
+def test_a_file_that_goes_while_rows_are_taken_in_loses_none(journal: Path, tmp_path: Path) -> None:
+    """Somebody deletes the index in the middle: what follows is not taken for all there is."""
+
+    class Deleting(JournalReader):
+        def rows(self, after: int = 0, limit: int = 1_000) -> Iterator[Row]:
+            if after:
+                (tmp_path / "index.db").unlink(missing_ok=True)
+            return super().rows(after, limit)
+
+    index = Index(Deleting(journal), tmp_path / "index.db")
+    assert index.advance() == CHUNK
+    index = Index(JournalReader(journal), tmp_path / "index.db")
+    while index.advance():
+        pass
+    assert sum(t.decisions for t in index.totals()) == DECISIONS
 
 
 @pytest.mark.parametrize("what", ["epoch", "restored", "rewritten"])
