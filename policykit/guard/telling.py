@@ -95,10 +95,8 @@ class Watch:
         for notice in found:
             if notice.key not in self._last:
                 self._seen[notice.key] = now
-            since = self._seen[notice.key]
             self._last[notice.key] = notice
-            # What has its own time is as old as that says: a restart must not make it young.
-            began = min(since, notice.since_ms if notice.since_ms is not None else since)
+            began = _began(notice, self._seen[notice.key])
             if now - began < BY_ID[notice.cause].for_s * 1000:
                 continue
             for name, target in (section.targets or {}).items():
@@ -174,11 +172,12 @@ class Watch:
         self._store.lease(opened, "open", 0, now)
         cause, _, subject = key.partition("|")
         last = self._last.get(key)
-        notice = last or Notice(cause, subject, defused(subject))  # type: ignore[arg-type]  # keys are of Notice.key
-        lasted = f"\nit lasted about {(now - self._seen[key]) // 60_000} min as seen here" if last else ""
-        title = f"policykit {policy.account_key}: over: {BY_ID[notice.cause].title}"
+        what = BY_ID[cause].title  # type: ignore[index]  # keys are of Notice.key
+        notice = last or Notice(cause, subject, f"{what}: {defused(subject)}")  # type: ignore[arg-type]  # as above
+        title = f"policykit {policy.account_key}: over: {what}"
         about = {"cause": notice.cause, "subject": subject, "what": "over", "at_ms": now}
-        self.outbox.put(*to, Message(title, f"over: {notice.what}{lasted}", "resolved", about))
+        lasted = f"\nlasted: {_span(now - _began(last, self._seen[key]))}" if last else ""
+        self.outbox.put(*to, Message(title, f"was: {notice.what}{lasted}", "resolved", about))
         return True
 
 
@@ -186,6 +185,15 @@ def wants(target: Target, notice: Notice) -> bool:
     """Tell whether a target is told of a notice."""
     asked = target.causes is None or notice.cause in target.causes
     return asked and (target.severity == "warning" or notice.severity == "critical")
+
+
+def _began(notice: Notice, seen_ms: int) -> int:
+    """Return since when it lasts: what has its own time is as old as that says, so a restart does not make it young."""
+    return seen_ms if notice.since_ms is None else min(seen_ms, notice.since_ms)
+
+
+def _span(ms: int) -> str:
+    return f"{ms // 1000} s" if ms < 120_000 else f"{ms // 60_000} min"
 
 
 def _told(key: str, target: Target) -> str:

@@ -79,7 +79,7 @@ def test_a_halt_is_told_and_its_end(made: World, hook: Webhook) -> None:
     at = guard.now()
     guard.maintain()
     guard.maintain()
-    guard._maintenance._watching.close()
+    guard._maintenance._watching._watch.outbox.close()
     (got,) = hook.got
     assert (got["title"], got["type"]) == (HALTED, "failure")
     assert got["message"].splitlines()[0] == 'trading is HALTED for all, by ops: "leak ‹b›"'
@@ -95,6 +95,7 @@ def test_a_halt_is_told_and_its_end(made: World, hook: Webhook) -> None:
     guard._maintenance._watching.close()
     (got,) = hook.got
     assert (got["title"], got["type"]) == ("policykit binance/main: over: trading is stopped", "success")
+    assert got["message"] == 'was: trading is HALTED for all, by ops: "leak ‹b›"\nlasted: 2 min'
     assert [(row["what"], row["cause"], row["subject"], row["target"], row["ok"]) for row in rows(guard)] == [
         ("told", "halt", "all", "ops", True),
         ("over", "halt", "all", "ops", True),
@@ -127,6 +128,8 @@ def test_the_end_is_told_once_and_by_one_that_came_later(made: World, hook: Webh
         guard.maintain()
     for guard in [*others, first]:
         guard._maintenance._watching.close()
+    (got,) = hook.got
+    assert got["message"] == "was: trading is stopped: account:binance/main"
     assert told(hook) == ["policykit binance/main: over: trading is stopped"]
 
 
