@@ -7,12 +7,12 @@ two fields that every document must have.
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from policykit import __version__
 from policykit.clock import iso
 from policykit.redact import scrub
+from policykit.store.chain import text_of
 from policykit.telemetry.formats import Entry
 from policykit.telemetry.formats.flat import named
 
@@ -39,7 +39,7 @@ _KINDS: Final = {
 
 def line(entry: Entry) -> str:
     """Return the document as JSON."""
-    return scrub(json.dumps(document(entry)))
+    return scrub(text_of(document(entry)))
 
 
 def document(entry: Entry) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from policykit.clock import iso
 from policykit.redact import scrub
+from policykit.store.chain import text_of
 from policykit.telemetry.formats import Entry
 
 #: Column -> what it says. All but `seq` are text, numbers as they were written; empty: the row does not say.
@@ -73,7 +73,7 @@ def named(entry: Entry) -> dict[str, Any]:
         "account": about.get("account") or body.get("account"),
         "trace_id": (body.get("trace") or {}).get("trace_id"),
         "hash": row.hash,
-        "body": json.dumps(body, separators=(",", ":")),
+        "body": text_of(body),
     }
     said |= {name: about.get(name) for name in _OF_THE_ORDER} | {name: reason.get(name) for name in _OF_THE_REASON}
     return {name: row.seq if name == "seq" else _text(said[name]) for name in COLUMNS}

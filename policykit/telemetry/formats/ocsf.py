@@ -8,12 +8,12 @@ no attribute there stands in `unmapped`, the whole row in `raw_data`.
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from policykit import __version__
 from policykit.clock import iso
 from policykit.redact import scrub
+from policykit.store.chain import text_of
 from policykit.telemetry.formats import Entry
 from policykit.telemetry.formats.flat import named
 
@@ -46,7 +46,7 @@ _FAILURE: Final = frozenset(("rejected", "absent", "expired", "not_sent"))
 
 def line(entry: Entry) -> str:
     """Return the event as JSON."""
-    return scrub(json.dumps(event(entry)))
+    return scrub(text_of(event(entry)))
 
 
 def event(entry: Entry) -> dict[str, Any]:
