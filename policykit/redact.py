@@ -36,8 +36,12 @@ _NAME = re.compile(r"secret|key|pass|token|credential|signature|passphrase", re.
 _WORDS: Final = "secret|api[-_]?key|private[-_]?key|pass(?:word|phrase|wd)|token|credential|signature"
 #: The last word of a header or parameter (OK-ACCESS-SIGN, `sign=`); `signed` and `design` are other words.
 _SIGN: Final = "(?<![a-z0-9])sign(?![a-z0-9_-])"
-#: Each name that `_PAIR` looks for has one of these in it.
-_PARTS: Final = ("secret", "api", "private", "pass", "token", "credential", "sign")
+#: Each name that `_PAIR` looks for has one of these in it, and is found by `_PAIR_NAME`.
+_PARTS: Final = (
+    *("secret", "token", "credential", "sign", "password", "passphrase", "passwd"),
+    *(f"{word}{between}key" for word in ("api", "private") for between in ("", "-", "_")),
+)
+_PAIR_NAME = re.compile(f"{_WORDS}|{_SIGN}", re.IGNORECASE)
 _PAIR = re.compile(
     rf"""((?:[\w-]*(?:{_WORDS})[\w-]*|{_SIGN})
         ["']?\s*[=:]\s*["']?)(?!(?:env|vault|aws-sm|azure-kv|keyring)://)(?!\[redacted\])([^\s"'&,;}}\])]+)""",
@@ -239,7 +243,7 @@ def scrub(text: str) -> str:
     text = _USERINFO.sub(rf"\1{REDACTED}@", text)
     # Most text names nothing secret, which is told in a hundredth of the time that looking for its value takes.
     folded = text.casefold()
-    if not any(part in folded for part in _PARTS):
+    if not any(part in folded for part in _PARTS) or not _PAIR_NAME.search(text):
         return text
     return _PAIR.sub(lambda match: match[1] + REDACTED, text)
 
