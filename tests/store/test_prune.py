@@ -367,7 +367,7 @@ def test_an_idle_process_goes_on_from_what_was_kept(tmp_path: Path) -> None:
     idle, _ = lived(path)
     other = SqliteStore(path)
     for _ in range(3):
-        reserve(other, hold_sum(1, 100))
+        other.event("drill", {"name": "kill"}, NOW + 40)
     pruned(path, NOW + 500_000)
     other.event("drill", {}, LATER)
     assert dump(idle) == dump(other) == dump(SqliteStore(path))
