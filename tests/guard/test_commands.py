@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from policykit.guard.kill import kill
 from policykit.guard.resolve import resolve
 from policykit.order import Order
 from policykit.orders.intent import Outcome
+from policykit.store import open_journal
 from policykit.store.codec import drift_to_list
 from policykit.telemetry.timeline import Story, find, render
 from tests.guard.world import SYMBOL, World, policy_text
@@ -290,7 +292,8 @@ def test_orders_lists_and_resolves(live: World, run: Run) -> None:
     assert f"{first} may still execute, unseen, until " in said
     assert end(first, "--as", "executed", "--filled", "0.004")[0] == 0
     assert end(second, "--as", "absent")[0] == 0
-    story = find(guard.store, second)
+    with closing(open_journal(live.store)) as journal:
+        story = find(journal, second)
     assert isinstance(story, Story)
     told = render(story).splitlines()[-1]
     assert told.endswith("ended      ABSENT     resolved by alice; no look-up proved it; reservation given back")
