@@ -94,7 +94,7 @@ def in_words(policy: EffectivePolicy, candidate: EffectivePolicy | None, now_ms:
     said = {"name": policy.name, "version": policy.version, "file": policy.file, "policy": told(policy)}
     waived = [dump(waiver) for waiver in policy.model.waivers if not expired(waiver, now_ms)]
     if waived:
-        said["waived"] = waived
+        said["waivers"] = waived
     if candidate is not None:
         said["candidate"] = {"name": candidate.name, "version": candidate.version, "policy": told(candidate)}
     return said | counted(policy, *([] if candidate is None else [candidate]))

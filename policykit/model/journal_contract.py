@@ -52,6 +52,7 @@ _REASON: Final = _object(
     limit=_TEXT,
     unit=_TEXT,
     place=_TEXT,
+    failure=_YES,
 )
 #: What a bot asked for, as it asked: an order that is denied for a size that is no number has that size.
 _ORDER: Final = _object(
@@ -212,6 +213,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             reloaded=_object({"was": _TEXT, "looser": _TEXTS, "tighter": _TEXTS}),
             policy=_MAP,
             place=_ANY,
+            candidate=_object({"name": _TEXT, "version": _TEXT, "policy": _MAP}),
             waivers={"type": "array"},
         ),
     ),

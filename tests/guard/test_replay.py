@@ -26,6 +26,7 @@ from policykit.store import Row, open_store
 from policykit.store.ledger import Ledger
 from policykit.telemetry.tail import every
 from tests.guard.world import World
+from tests.journal.test_schema import wrong
 
 Tier = Callable[[int, int], int]
 POLICY = """\
@@ -416,3 +417,8 @@ def test_I14_a_resend_is_decided_again_as_one(folder: Path) -> None:
     forgot = _changed(rows, lambda body: {k: v for k, v in body.items() if k != "replaces"}, "decision")
     assert {difference.field for difference in replay(forgot).differences} == {"warnings", "holds"}
     history.store.close()
+
+
+def test_every_row_of_a_history_is_as_published(journal: list[Row]) -> None:
+    """schemas/journal.schema.json names all that these rows hold."""
+    assert [found for row in journal for found in wrong(row)] == []
