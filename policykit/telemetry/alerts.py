@@ -316,9 +316,9 @@ def _telemetry(policy: EffectivePolicy) -> Iterator[Alert]:
         "PolicykitJournalBacklog",
         "warning",
         300,
-        f"{series(names.M_BEHIND)} > {MAX_BEHIND}",
-        "{{ $value | humanize }} rows of the journal are not counted yet",
-        "More is written than read: decisions are told late. After a long pause of the exporter it ends by itself.",
+        f"({series(names.M_BEHIND)} > {MAX_BEHIND}) or ({series(names.M_PENDING, _where(policy))} > 0)",
+        "{{ $value | humanize }} rows wait to be in the journal, or to be counted",
+        "Rows that wait were written beside it while the store was down; rows that are not counted are told late.",
     )
     other = series(names.M_POLICY, {names.POLICY_ID: policy.name, names.POLICY_VERSION: f"!{policy.version}"})
     yield Alert(

@@ -142,7 +142,13 @@ CASES: dict[str, Case] = {
         ((line(names.M_KILL, "0x120", _ALL),), (line(names.M_KILL, "0x110", _ALL),)),
     ),
     "PolicykitExporterBlind": gauge(names.M_UP, {names.SOURCE: "store"}, "1x100 0x20", "1x120", "1x118 0x2"),
-    "PolicykitJournalBacklog": gauge(names.M_BEHIND, {}, "1001x120", "1000x120", "0x115 5000x5"),
+    "PolicykitJournalBacklog": Case(
+        (line(names.M_BEHIND, "1000x120", {}), line(names.M_PENDING, "3x120", {**WHERE, names.BOT: "a"})),
+        (
+            (line(names.M_BEHIND, "1000x120", {}), line(names.M_PENDING, "0x120", {**WHERE, names.BOT: "a"})),
+            (line(names.M_BEHIND, "0x115 5000x5", {}),),
+        ),
+    ),
     "PolicykitRulesOutdated": Case(
         (line(names.M_POLICY, "1x120", {names.POLICY_ID: "mm", names.POLICY_VERSION: "sha256:000000000000"}),),
         (
