@@ -422,3 +422,17 @@ def test_I14_a_resend_is_decided_again_as_one(folder: Path) -> None:
 def test_every_row_of_a_history_is_as_published(journal: list[Row]) -> None:
     """schemas/journal.schema.json names all that these rows hold."""
     assert [found for row in journal for found in wrong(row)] == []
+
+
+def test_a_policy_comes_into_force_with_the_waivers_that_are_accepted_then(tmp_path: Path) -> None:
+    """Its row has the whole policy, without where its secrets live, and of its waivers those that hold that day."""
+    waiver = "rule: PK204, at: keys.mm-exec, owner: desk-a, reason: later, expires: "
+    path, text = tmp_path / "mm.yaml", POLICY.format(name="mm", order="1500 USDT", open=6, orders=60)
+    path.write_text(f"{text}waivers:\n  - {{{waiver}2099-01-01}}\n  - {{{waiver}2020-01-01}}\n", encoding="utf-8")
+    store = open_store("memory:")
+    guard = Guard.load(path, store=store, clock=SimClock(), testing=True)
+    (row,) = store.rows()
+    assert [said["expires"] for said in row.body["waivers"]] == ["2099-01-01"]
+    assert row.body["policy"]["risk"]["max_order_notional"] == "1500 USDT"
+    assert row.body["policy"]["keys"]["mm-exec"] == {"purpose": "execution", "scopes": ["read", "trade.spot"]}
+    assert (guard.announced, wrong(row)) == (1, [])
