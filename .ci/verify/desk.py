@@ -85,7 +85,8 @@ class Desk:
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.store = f"sqlite:///{folder}/store.db"
-        self.environment = {**os.environ, "POLICYKIT_STORE": self.store, **(environment or {})}
+        kept = {name: str(folder) for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME")}  # nothing of it stays
+        self.environment = {**os.environ, "POLICYKIT_STORE": self.store, **kept, **(environment or {})}
         self.policy = folder / "mm.yaml"
         self.policy.write_text(POLICY.format(name="mm", order="1% of equity"), encoding="utf-8")
         self._candidate = folder / "candidate.yaml"

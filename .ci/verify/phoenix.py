@@ -1,9 +1,10 @@
 """Send a real bot's spans to Arize Phoenix (PyPI) and find them there by what they say: software we did not write.
 
-The bot of `desk.py` trades, is denied and loses an order; its spans go to Phoenix by OTLP. Then Phoenix is asked, by
-attribute: every denial of the journal must be there once, with its check, observed and limit; a denied order's tree
-hangs on the bot's own span; a send hangs on its decision; the lost order is an error. No secret is in any of it.
-Chromium opens the denied order's trace and must show its numbers; the picture is left in .make/phoenix.png.
+The bot of `desk.py` trades, is denied and loses an order; its spans go to Phoenix by OTLP, then once more from its
+journal by `policykit journal export --otlp`. Then Phoenix is asked, by attribute: every decision of the journal must be
+there once, with its check, observed and limit; a denied order's tree hangs on the bot's own span; a send hangs on its
+decision; the lost order is an error. No secret is in any of it. Chromium opens the denied order's trace and must show
+its numbers; the picture is left in .make/phoenix.png.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ VENV = TOP / ".make" / "phoenix"
 REQUIREMENTS = Path(__file__).resolve().parent / "phoenix.txt"
 PICTURE = TOP / ".make" / "phoenix.png"
 #: How long the bot trades, and how long Phoenix or the browser may take, seconds.
-TRADING_S, PATIENCE_S = 8, 120
+TRADING_S, PATIENCE_S, SETTLING_S = 8, 120, 15
 #: Spans asked for at a time; rows of the journal of so short a run.
 PAGE, MOST_ROWS = 500, 100_000
 BOT = "mm-1"
@@ -77,7 +78,7 @@ class Phoenix:
                     return
             except OSError:
                 time.sleep(0.5)
-        raise RuntimeError(f"Phoenix does not begin:\n{self._log.read_text()[-2000:]}")
+        raise RuntimeError(f"Phoenix does not begin:\n{self.said()}")
 
     def ask(self, path: str, **query: str) -> Any:
         """Return what its API answers."""
@@ -94,6 +95,20 @@ class Phoenix:
             cursor = page["next_cursor"]
         return found
 
+    def said(self) -> str:
+        """Return the end of its log."""
+        return self._log.read_text(encoding="utf-8")[-3000:]
+
+    def ids(self) -> set[str]:
+        """Return the decisions that it has a span of."""
+        return {one["attributes"][names.DECISION_ID] for one in self.spans() if one["name"].startswith(names.DECIDE)}
+
+    def settled(self, wanted: set[str]) -> None:
+        """Wait, but not for ever, until it shows what it took: it writes some time after it answers."""
+        until = time.monotonic() + SETTLING_S
+        while not wanted <= self.ids() and time.monotonic() < until:
+            time.sleep(0.5)
+
     def close(self) -> None:
         """End it."""
         self._process.terminate()
@@ -104,27 +119,32 @@ class Phoenix:
             self._process.wait()
 
 
-def denials(store: Path) -> set[tuple[str, ...]]:
-    """Return of each denial in the journal: decision id, check, observed, limit, journal row."""
+def decided(store: Path) -> list[tuple[str, ...]]:
+    """Return of each decision in the journal: id, outcome, deciding check, observed, limit, journal row."""
     reader = JournalReader(str(store))
     try:
         rows = [row for row in reader.rows(0, MOST_ROWS) if row.kind == "decision"]
     finally:
         reader.close()
-    found = set()
+    found = []
     for row in rows:
         decision = row.body["decision"]
-        if decision["outcome"] == "deny":
-            first = decision["reasons"][0]
-            found.add(
-                (decision["id"], first["check"], first.get("observed") or "", first.get("limit") or "", str(row.seq))
-            )
-    return found
+        first = decision["reasons"][0] if decision["outcome"] == "deny" else {}
+        said = (first.get(name) or "" for name in ("check", "observed", "limit"))
+        found.append((decision["id"], decision["outcome"], *said, str(row.seq)))
+    return sorted(found)
 
 
-def _denial(span: dict[str, Any]) -> tuple[str, ...]:
+def _decision(span: dict[str, Any]) -> tuple[str, ...]:
     said = span["attributes"]
-    shown = (names.DECISION_ID, names.CHECK_ID, names.CHECK_OBSERVED, names.CHECK_LIMIT, names.JOURNAL_SEQ)
+    shown = (
+        names.DECISION_ID,
+        names.OUTCOME,
+        names.CHECK_ID,
+        names.CHECK_OBSERVED,
+        names.CHECK_LIMIT,
+        names.JOURNAL_SEQ,
+    )
     return tuple(str(said.get(name, "")) for name in shown)
 
 
@@ -135,21 +155,35 @@ def _say(what: str, right: bool, more: object = "") -> int:
 
 def look(phoenix: Phoenix, desk: Desk) -> int:
     """Ask Phoenix; return how much is not as the journal says."""
-    wrong = 0
-    meant = denials(desk.folder / "store.db")
-    found = phoenix.spans(f"{names.OUTCOME}:deny")
-    shown = [_denial(span) for span in found]
+    wrong, meant = 0, decided(desk.folder / "store.db")
+    phoenix.settled({each[0] for each in meant})
+    live = phoenix.ids()
+    said = "spans are lost" in (desk.folder / f"{BOT}.log").read_text(encoding="utf-8")
     wrong += _say(
-        f"{len(meant)} denials of the journal found by {names.OUTCOME} == deny, each once, with its numbers",
-        len(meant) > 0 and sorted(shown) == sorted(meant),
-        f"{len(shown)} found; {sorted(set(shown) ^ meant)[:4]}",
+        f"{len(live)} of {len(meant)} decisions came live; the bot says so where one was lost",
+        said or live == {each[0] for each in meant},
+        f"it says nothing; {sorted({each[0] for each in meant} - live)}; {phoenix.said()}",
     )
+    told = desk.command("journal", "export", "--otlp", phoenix.url)
+    phoenix.settled({each[0] for each in meant})
+    for outcome in ("allow", "deny"):
+        wanted = [each for each in meant if each[1] == outcome]
+        shown = sorted(_decision(span) for span in phoenix.spans(f"{names.OUTCOME}:{outcome}"))
+        wrong += _say(
+            f"after the journal's own export: {len(wanted)} decisions found by {names.OUTCOME} == {outcome}, each once",
+            bool(wanted) and shown == wanted,
+            f"{len(shown)} found; {sorted(set(shown) ^ set(wanted))[:4]}; {told[-300:]}",
+        )
     spans = {span["context"]["span_id"]: span for span in phoenix.spans()}
 
     def parent(span: dict[str, Any]) -> dict[str, Any]:
         return spans.get(span["parent_id"] or "", {"name": "", "attributes": {}})
 
-    capped = [span for span in found if span["attributes"][names.CHECK_ID] == "risk.max_order_notional"]
+    capped = [
+        span
+        for span in phoenix.spans(f"{names.OUTCOME}:deny")
+        if span["attributes"][names.CHECK_ID] == "risk.max_order_notional"
+    ]
     wrong += _say(
         f"the tree of {len(capped)} orders over the cap hangs on the bot's own step; status Unset: the decision worked",
         bool(capped) and all((parent(s)["name"], s["status_code"]) == ("bot.step", "UNSET") for s in capped),
