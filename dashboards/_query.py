@@ -22,6 +22,8 @@ EXPORTER: Final = "policykit-exporter"
 BOTS_ONLY: Final = frozenset(
     (
         names.M_DURATION,
+        names.M_WRITE,
+        names.M_PENDING,
         names.M_STREAM_GAP,
         names.M_SHADOW,
         names.M_DROPPED,

@@ -52,6 +52,22 @@ ORDERS: Final = Row(
         ),
     ),
 )
+JOURNAL: Final = Row(
+    "Journal",
+    (
+        lines(
+            "Time of a journal row's write",
+            "The disk's sync included; most of what a decision costs. Only bots send it.",
+            *each(QUANTILES, names.M_WRITE),
+            unit="s",
+        ),
+        lines(
+            "Rows that are not in the journal yet",
+            "Written beside a store that was down, or waiting for another thread's sync. Only bots send it.",
+            Query(worst(names.M_PENDING, *overview.GUARD), legend(*overview.GUARD)),
+        ),
+    ),
+)
 HEALTH: Final = Row(
     "Health",
     (
@@ -124,5 +140,5 @@ BOARD: Final = Board(
     "latency-and-health",
     "latency and health",
     "What policykit costs, and whether its journal, guards and telemetry keep up.",
-    (DECISIONS, ORDERS, HEALTH, EXPORTER),
+    (DECISIONS, ORDERS, JOURNAL, HEALTH, EXPORTER),
 )
