@@ -81,7 +81,7 @@ def _environment() -> dashboard.CustomVariable:
     return (
         dashboard.CustomVariable("environment")
         .label("Environment")
-        .description("Filters decisions; only the exporter tells sandboxes apart")
+        .description("Real accounts or sandboxes; decisions are told apart by the exporter only")
         .values(", ".join(f"{text} : {value}" for text, value in options.items()))
         .options([parts.VariableOption(selected=text == "All", text=text, value=v) for text, v in options.items()])
         .current(parts.VariableOption(selected=True, text="All", value=".*"))
