@@ -304,7 +304,7 @@ def main() -> int:
     """Look; 0 when all is as it should be."""
     said = argparse.ArgumentParser(description=__doc__)
     said.add_argument("--keep", type=Path, help="keep the pictures in this folder")
-    said.add_argument("--decisions", type=int, nargs="*", default=[100_000, 600_000], help="lengths of long journals")
+    said.add_argument("--decisions", type=int, nargs="*", default=[100_000, 360_000], help="lengths of long journals")
     chosen = said.parse_args()
     try:
         install()
