@@ -26,6 +26,8 @@ SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
 REASONS: tuple[Reason, ...] = (NOTIONAL, POSITION, Reason("RATE_BUDGET", "rate.orders", "9 of 8 orders in 10 s"))
 #: Between two decisions, ms.
 STEP_MS = 1_000
+#: Decisions of the journal that most tests share.
+DECISIONS = 500
 
 
 class Said(NamedTuple):

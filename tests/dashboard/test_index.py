@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -20,36 +19,11 @@ from policykit.store.base import Row
 from policykit.store.codec import decision_body, outcome_to_dict
 from policykit.store.prune import prune
 from policykit.store.reader import JournalReader
-from tests.dashboard.made import Said, ident, life, policy, rows_of, write
+from tests.dashboard.made import DECISIONS, Said, ident, life, policy, rows_of, write
 from tests.telemetry.nouns import AT_MS, NOTIONAL, POSITION, decision, intent
 
-DECISIONS = 500
 HOUR = 3_600_000
 WELL = Health(None, 0, (), 0, None, None)
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a journal of a policy and DECISIONS decisions, a second apart; each test has a copy."""
-    path = tmp_path_factory.mktemp("written") / "journal.db"
-    write(path, [policy(), *life(DECISIONS)])
-    return path
-
-
-@pytest.fixture
-def journal(written: Path, tmp_path: Path) -> Path:
-    """Return a journal that a test may spoil."""
-    return Path(shutil.copy(written, tmp_path / "journal.db"))
-
-
-@pytest.fixture
-def index(journal: Path, tmp_path: Path) -> Iterator[Index]:
-    """Return the index of it, all rows taken in."""
-    made = Index(JournalReader(journal), tmp_path / "index.db")
-    while made.advance():
-        pass
-    yield made
-    made.close()
 
 
 def _decided(journal: Path) -> list[tuple[int, int, dict[str, Any]]]:
@@ -486,25 +460,3 @@ def test_hostile_texts_are_kept_as_texts(tmp_path: Path) -> None:
         if name != "\ud800":
             assert index.story(name) == Found((ident(seq - 1),), (seq,))
             assert [d.seq for d in index.denials(bot=name)] == [seq]
-
-
-def test_where_no_file_can_be_kept_it_is_in_memory(journal: Path, tmp_path: Path) -> None:
-    """A service without a home directory still answers, and says so."""
-    (tmp_path / "file").write_text("in the way")
-    index = Index(JournalReader(journal), tmp_path / "file" / "sub" / "index.db")
-    while index.advance():
-        pass
-    assert sum(t.decisions for t in index.totals()) == DECISIONS
-    assert index.health() == WELL._replace(in_memory="Not a directory")
-
-
-def test_its_file_is_the_users_own(journal: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It is made in the cache directory, for nobody else to read; two names of one journal share it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    link = tmp_path / "link.db"
-    link.symlink_to(journal)
-    for path in (journal, link):
-        Index(JournalReader(path)).advance()
-    (made,) = (tmp_path / "cache" / "policykit").glob("index-*.db")
-    assert made.stat().st_mode & 0o777 == 0o600
-    assert made.parent.stat().st_mode & 0o777 == 0o700

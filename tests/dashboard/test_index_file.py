@@ -12,7 +12,10 @@ import pytest
 
 from policykit.dashboard import file
 from policykit.dashboard.file import IndexFile
+from policykit.dashboard.index import Health, Index
 from policykit.errors import StoreUnavailable
+from policykit.store.reader import JournalReader
+from tests.dashboard.made import DECISIONS
 
 NOW = "the index cannot be used now"
 DELETE = "it can be deleted, the journal has it all"
@@ -108,3 +111,25 @@ def test_without_a_lock_file_there_is_nobody_to_share_with(tmp_path: Path) -> No
     (tmp_path / "file").write_text("in the way")
     with IndexFile(tmp_path / "file" / "index.db").only_writer() as mine:
         assert mine
+
+
+def test_where_no_file_can_be_kept_it_is_in_memory(journal: Path, tmp_path: Path) -> None:
+    """A service without a home directory still answers, and says so."""
+    (tmp_path / "file").write_text("in the way")
+    index = Index(JournalReader(journal), tmp_path / "file" / "sub" / "index.db")
+    while index.advance():
+        pass
+    assert sum(t.decisions for t in index.totals()) == DECISIONS
+    assert index.health() == Health(None, 0, (), 0, None, "Not a directory")
+
+
+def test_its_file_is_the_users_own(journal: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is made in the cache directory, for nobody else to read; two names of one journal share it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    link = tmp_path / "link.db"
+    link.symlink_to(journal)
+    for path in (journal, link):
+        Index(JournalReader(path)).advance()
+    (made,) = (tmp_path / "cache" / "policykit").glob("index-*.db")
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert made.parent.stat().st_mode & 0o777 == 0o700
