@@ -20,6 +20,8 @@ from policykit.telemetry.words import filled, grouped, looked_up, moment, order_
 PAGE: Final = 1_000
 #: Rows that only keep facts and permits fresh; `tail` leaves them out unless told otherwise.
 QUIET: Final = frozenset(("observe", "renew", "use"))
+#: Characters of one value of a row that has no words of its own; `--format json` has all of it.
+MAX_VALUE: Final = 80
 #: Intents whose bot and symbol are remembered for their later rows.
 MAX_REMEMBERED: Final = 10_000
 
@@ -188,8 +190,20 @@ def _message(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
     return "message", f"{body.get('target')} {done}: {over}{body.get('cause')} {body.get('subject')}"
 
 
+_IN_FORCE: Final = {"mode": "", "stage": "stage ", "bot": "bot ", "file": ""}
+
+
+def _policy(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
+    said = [f"{body.get('name')} {body.get('version')} in force for {body.get('account')}"]
+    said += [f"{word}{body[name]}" for name, word in _IN_FORCE.items() if body.get(name)]
+    return "policy", ", ".join(said)
+
+
 def _other(body: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in body.items() if value is not None)
+    said = ((name, str(value)) for name, value in body.items() if value is not None)
+    return " ".join(
+        f"{name}={value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + '…'}" for name, value in said
+    )
 
 
 _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Words]]] = {
@@ -202,6 +216,7 @@ _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Word
     "observe": _observe,
     "reconcile": _reconcile,
     "message": _message,
+    "policy": _policy,
 }
 
 

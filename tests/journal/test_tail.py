@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ RISK_ORDER_NOTIONAL 30,000 of 1,500 USDT and 1 more
 10:00:20.000      10  HALTED   all, by ops: testing the switch
 10:00:20.001      11  banned   binance/main (ip): nothing is sent before 2026-11-21 10:01:30
 10:00:21.000      12  ACTIVE   all, by ops: fine again
-10:00:22.000      13  policy   account=binance/main currency=USDT name=mm version=sha256:3f9a01c2d4e5""".splitlines()
+10:00:22.000      13  policy   mm sha256:3f9a01c2d4e5 in force for binance/main""".splitlines()
 
 
 def test_every_kind_of_row_has_its_line(journal: JournalReader) -> None:
@@ -34,6 +35,19 @@ def test_every_kind_of_row_has_its_line(journal: JournalReader) -> None:
     lines, newest = recent(journal, Tail(), 100)
     assert newest == 13
     assert lines == LINES
+
+
+def test_the_row_of_a_policy_is_a_line_and_not_the_policy(tmp_path: Path) -> None:
+    """What is in force, how, and for which bot; of a row without words of its own each value is cut."""
+    path = tmp_path / "journal.db"
+    store = open_store(f"sqlite:///{path}")
+    loaded = {"name": "mm", "version": "v1", "mode": "shadow", "stage": "paper", "bot": "a", "policy": {"x": "y" * 999}}
+    store.announce("binance/main", "USDT", loaded, AT_MS)
+    store.event("drill", {"what": "z" * 999, "of": "a"}, AT_MS)
+    store.close()
+    lines, _ = recent(JournalReader(path), Tail(), 9)
+    assert lines[0].split("  ")[-1].strip() == "mm v1 in force for binance/main, shadow, stage paper, bot a"
+    assert lines[1].endswith(f"what={'z' * 79}… of=a")
 
 
 def test_only_the_newest_are_shown(journal: JournalReader) -> None:
@@ -64,7 +78,7 @@ def test_a_line_is_cut_at_the_terminals_width_and_only_there(journal: JournalRea
     """On a terminal of 100 columns no line is longer; into a pipe nothing is cut."""
     cut, _ = recent(journal, Tail(width=100), 100)
     assert max(map(len, cut)) == 100
-    assert [line for line in cut if line.endswith("…")] == [line[:99] + "…" for line in (LINES[7], LINES[11])]
+    assert [line for line in cut if line.endswith("…")] == [LINES[7][:99] + "…"]
 
 
 def test_json_is_the_row_itself(journal: JournalReader) -> None:
