@@ -95,6 +95,10 @@ class Partial(NamedTuple):
     least: Decimal | None = None
 
 
+#: The start of a reason by which a halt counts as a drill: `policykit kill --why "drill of November"`.
+DRILL: Final = "drill"
+
+
 class Halt(NamedTuple):
     """Why the trading state is not ACTIVE. `scope` as INTERFACE: all, exchange:X, account:X/NAME, bot:X, symbol:X."""
 
@@ -106,6 +110,11 @@ class Halt(NamedTuple):
     freeze: bool = False
     #: False: ends with its cause (REDUCING for stale reconciliation, say); True: only a named person re-arms it.
     latched: bool = True
+
+    @property
+    def drill(self) -> bool:
+        """Tell whether this is an exercise: its reason says so."""
+        return self.why.lower().startswith(DRILL)
 
 
 class Drift(NamedTuple):

@@ -251,11 +251,11 @@ class Deciding(ABC):
             self.halt_once(f"account:{self.account}", state, reason.check, reason.message, decision_id=decision_id)
 
     def halt_once(self, scope: str, state: TradingState, by: str, why: str, *, decision_id: str | None = None) -> None:
-        """Set the trading state of a scope, unless it is as strict already.
+        """Set the trading state of a scope, unless it is as strict already, and not for a drill, which ends.
 
         A store that is down denies anyway, and what breached says so again once it is there.
         """
-        if not any(h.scope == scope and h.state in (state, "HALTED") for h in self.facts().halts):
+        if not any(h.scope == scope and h.state in (state, "HALTED") and not h.drill for h in self.facts().halts):
             with suppress(StoreUnavailable):
                 self.halt(scope, state, by, why, decision_id=decision_id)
 

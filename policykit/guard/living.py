@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Final
 
-from policykit.engine.facts import Halt
 from policykit.orders.intent import Intent
 from policykit.orders.life import UNDECIDED
 from policykit.orders.recovery import SILENT_MS, abandoned
 from policykit.store import GuardInfo, Store
-
-#: The start of a reason by which a halt counts as a drill: `policykit kill --why "drill of November"`.
-DRILL: Final = "drill"
-
-
-def drill(halt: Halt) -> bool:
-    """Tell whether a halt is an exercise: its reason says so."""
-    return halt.why.lower().startswith(DRILL)
 
 
 def beats(guard: GuardInfo, host: str, now_ms: int) -> bool:

@@ -16,7 +16,7 @@ from policykit.engine import Engine, compile_policy
 from policykit.engine.rooms import Room, rooms, symbols_of
 from policykit.errors import PolicykitError
 from policykit.guard.in_force import written_at
-from policykit.guard.living import beats, drill
+from policykit.guard.living import beats
 from policykit.guard.settings import choose_key, trading
 from policykit.model import Policy
 from policykit.model.types import date_ms
@@ -200,7 +200,7 @@ def _halts(store: Store, guards: Iterable[GuardInfo]) -> list[Sample]:
     halts = {halt.scope: halt for halt in store.halts()}
     samples = [Sample(names.M_KILL, 0, {names.SCOPE_NAME: scope}) for scope in sorted(scopes) if scope not in halts]
     for scope, halt in halts.items():
-        exercise = {names.DRILL: "true"} if drill(halt) else {}
+        exercise = {names.DRILL: "true"} if halt.drill else {}
         samples.append(Sample(names.M_KILL, 1, {names.SCOPE_NAME: scope} | exercise))
     return samples
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from policykit.guard.living import beats, drill, undecided
+from policykit.guard.living import beats, undecided
 from policykit.guard.measures import watched
 from policykit.guard.notices import Notice, halted, notices, undecidable
 from policykit.redact import scrub
@@ -63,7 +63,7 @@ def inspect(store: Store, host: str, now_ms: int, bounds: Bounds, damage: str | 
 
     `damage` is what is wrong with its journal.
     """
-    found = [halted(halt) for halt in store.halts() if not drill(halt)]
+    found = [halted(halt) for halt in store.halts() if not halt.drill]
     for one in watched(store, host, now_ms):
         found += notices(one.engine, store, host, now_ms, silent_ms=bounds.silent_ms)
         if one.live and one.info.loop:

@@ -13,7 +13,7 @@ from policykit.engine import Engine
 from policykit.engine.facts import Facts, Halt
 from policykit.engine.money import money
 from policykit.guard.halt import concerns_policy
-from policykit.guard.living import drill, undecided
+from policykit.guard.living import undecided
 from policykit.guard.measures import key_ages, rooms_of
 from policykit.model.notify import Cause
 from policykit.policy import EffectivePolicy
@@ -101,7 +101,7 @@ def possible(policy: EffectivePolicy, store: Store) -> list[str]:
 def _halts(policy: EffectivePolicy, store: Store) -> Iterator[Notice]:
     tells = policy.model.notify is not None and policy.model.notify.drills == "tell"
     for halt in store.halts():
-        if concerns_policy(policy, halt.scope) and (tells or not drill(halt)):
+        if concerns_policy(policy, halt.scope) and (tells or not halt.drill):
             yield halted(halt)
 
 

@@ -421,10 +421,11 @@ def _observe(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
 def _halt(ledger: Ledger, body: dict[str, Any], at_ms: int) -> None:
     new = Halt(body["scope"], body["state"], body["by"], body["why"], at_ms, body["freeze"], body["latched"])
     old = ledger.halts.get(new.scope)
-    if old is not None and _RANK[old.state] >= _RANK[new.state]:
-        new = old._replace(freeze=old.freeze or new.freeze, latched=old.latched or new.latched)
-    elif old is not None:
-        new = new._replace(freeze=old.freeze or new.freeze, latched=old.latched or new.latched)
+    if old is not None:
+        state = max(old.state, new.state, key=_RANK.__getitem__)
+        # The words of the stronger, and of a drill never: what is real is told, though an exercise stopped it first.
+        said = new if (old.drill, _RANK[new.state]) > (new.drill, _RANK[old.state]) else old
+        new = said._replace(state=state, freeze=old.freeze or new.freeze, latched=old.latched or new.latched)
     ledger.halts[new.scope] = new
     ledger.generation += 1
     ledger.moved()

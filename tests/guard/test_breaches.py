@@ -18,7 +18,7 @@ from policykit.store import Observation
 from policykit.testing import SimClock
 from tests.guard import contracts
 from tests.guard.contracts import SWAP
-from tests.guard.world import PRICE, SYMBOL, World, policy_text
+from tests.guard.world import PRICE, SYMBOL, World, policy_text, world
 
 D = Decimal
 WORDS = ("warn", "deny", "reduce_only", "cancel_open", "halt")
@@ -163,6 +163,20 @@ def test_a_second_halt_is_not_written(tmp_path: Path) -> None:
         with pytest.raises(Denied):
             breach(guard, "max_order_notional")
     assert [row.kind for row in guard.store.rows(0, 1_000)].count("halt") == 1
+
+
+def test_a_breach_during_a_drill_is_a_halt_of_its_own(tmp_path: Path) -> None:
+    """It is told and stays as what it is: the account was stopped already, but for an exercise."""
+    with world(tmp_path) as made:
+        guard = made.guard()
+        scope = f"account:{guard.account}"
+        guard.store.halt(scope, "HALTED", "ops", "drill of November", guard.now())
+        for _ in range(2):
+            guard.halt_once(scope, "REDUCING", "risk.daily_loss", "3% is lost")
+        assert [(halt.state, halt.by, halt.drill) for halt in guard.store.halts()] == [
+            ("HALTED", "risk.daily_loss", False)
+        ]
+        assert sum(row.kind == "halt" for row in guard.store.rows()) == 2
 
 
 @pytest.mark.parametrize("word", ["reduce_only", "cancel_open", "halt"])

@@ -127,6 +127,22 @@ def test_a_later_halt_only_tightens(store: LedgerStore) -> None:
     assert store.halts() == [Halt(scope, "HALTED", "c", "three", NOW + 2, True, True)]
 
 
+def test_a_drill_hides_no_halt_that_is_real(store: LedgerStore) -> None:
+    """Whichever comes first: monitors and people are told of what is no exercise, as strict as the stricter of both."""
+    store.halt("all", "HALTED", "ops", "drill of November", NOW)
+    assert [halt.drill for halt in store.halts()] == [True]
+    store.halt("all", "REDUCING", "desk", "a key leaked", NOW + 1, freeze=True)
+    assert store.halts() == [Halt("all", "HALTED", "desk", "a key leaked", NOW + 1, True, True)]
+    store.halt("all", "HALTED", "ops", "Drill again", NOW + 2)
+    assert store.halts() == [Halt("all", "HALTED", "desk", "a key leaked", NOW + 1, True, True)]
+    store.halt("bot:mm", "REDUCING", "desk", "too fast", NOW)
+    store.halt("bot:mm", "HALTED", "ops", "drill", NOW + 1)
+    assert store.halts()[1] == Halt("bot:mm", "HALTED", "desk", "too fast", NOW, False, True)
+    store.halt("symbol:A/B", "HALTED", "ops", "drill", NOW)
+    store.halt("symbol:A/B", "HALTED", "ops", "drill two", NOW + 1)
+    assert store.halts()[2].why == "drill"
+
+
 def test_resume_lifts_a_scope_or_all(store: LedgerStore, reopened: Again) -> None:
     """It says how many it lifted, and moves the generation, so that what was assessed before is assessed again."""
     for scope in ("bot:a", "bot:b", "bot:c"):
