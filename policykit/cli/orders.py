@@ -64,13 +64,14 @@ def command(ctx: click.Context, uri: str | None, output_format: str, *, unknown:
 
 def _lines(intent: Intent, now_ms: int, *, left: bool = False) -> str:
     from policykit.orders.words import LEFT, family_of, meant, proof, why
+    from policykit.telemetry.words import one_line
     from policykit.units import plain
 
     filled = f", filled {plain(intent.filled)}" if intent.filled else ""
     said = "; ".join(words for words in (why(intent), proof(intent, family_of(intent)), LEFT if left else "") if words)
     whose = f"{_ago(now_ms - intent.decided_ms)} by {intent.bot} on {intent.account}" + (f": {said}" if said else "")
-    whose = textwrap.fill(whose, WIDTH, initial_indent="    ", subsequent_indent="      ")
-    return f"{intent.id}  {intent.state:<12}  {meant(intent.order)}{filled}\n{whose}"
+    whose = textwrap.fill(one_line(whose), WIDTH, initial_indent="    ", subsequent_indent="      ")
+    return one_line(f"{intent.id}  {intent.state:<12}  {meant(intent.order)}{filled}") + f"\n{whose}"
 
 
 def _ago(ms: int) -> str:

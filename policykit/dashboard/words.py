@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from policykit.clock import iso
 from policykit.redact import scrub
-from policykit.telemetry.words import grouped
+from policykit.telemetry.words import grouped, seen
 
 #: Of one text so many characters are shown; the whole of it is in the journal.
 MAX_TEXT: Final = 2_000
 #: A block of text, a row of the journal as it is: so many.
 MAX_BLOCK: Final = 20_000
-#: What is not seen, or turns the reading direction: written as its code, so that nobody is misled by it.
-_HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-)
 _DAY_MS: Final = 86_400_000
 #: Decimals that two different numbers are written with at most, so that they are seen to differ.
 _MAX_PLACES: Final = 12
@@ -25,8 +20,7 @@ _MAX_PLACES: Final = 12
 
 def shown(text: str, most: int = MAX_TEXT) -> str:
     """Return text as it may be shown: without secrets, without hidden characters, of bounded length."""
-    text = scrub(text[: 2 * most])
-    text = _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    text = seen(scrub(text[: 2 * most]))
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

@@ -12,6 +12,7 @@ from policykit.engine.facts import Halt
 from policykit.engine.money import money
 from policykit.engine.rooms import Room
 from policykit.guard.standing import Stand, Standing
+from policykit.telemetry.words import one_line
 
 #: Guards that are gone and still shown, the latest first.
 GONE_SHOWN: Final = 3
@@ -34,7 +35,7 @@ def render(standing: Standing, *, everything: bool = False) -> str:
         lines += _policy(stand, standing.now_ms, everything)
     unknown = len(standing.unknown)
     lines.append(f"orders of unknown outcome: {unknown}" + ("; see policykit orders --unknown" if unknown else ""))
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(one_line, lines)) + "\n"
 
 
 def _halts(standing: Standing) -> Iterator[str]:

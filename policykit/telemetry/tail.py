@@ -14,7 +14,7 @@ from policykit.clock import iso
 from policykit.redact import scrub
 from policykit.store.base import Row
 from policykit.store.reader import JournalDamaged, JournalReader
-from policykit.telemetry.words import filled, grouped, looked_up, moment, order_text
+from policykit.telemetry.words import filled, grouped, looked_up, moment, one_line, order_text
 
 #: Rows read at a time.
 PAGE: Final = 1_000
@@ -87,7 +87,7 @@ class Tail:
         what, rest = _WORDS[row.kind](row.body, about) if row.kind in _WORDS else (row.kind, _other(row.body))
         who = f"{about.get('bot', ''):<10} {about.get('symbol', ''):<10}" if about else ""
         line = scrub(f"{iso(row.at_ms)[11:23]} {row.seq:>7}  {what:<8} {who + ' ' if who else ''}{rest}".rstrip())
-        line = " ".join(line.splitlines())
+        line = one_line(line)
         return line if not self.width or len(line) <= self.width else line[: self.width - 1] + "…"
 
     def wants(self, row: Row, about: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from policykit.clock import iso
 from policykit.redact import scrub
 from policykit.store.base import Row
 from policykit.store.reader import JournalDamaged, JournalReader
-from policykit.telemetry.words import clock, filled, grouped, looked_up, moment, order_text
+from policykit.telemetry.words import clock, filled, grouped, looked_up, moment, one_line, order_text
 
 #: Shortest part of an id that is looked for, characters.
 MIN_PART: Final = 4
@@ -98,7 +98,9 @@ def _fits(name: str, part: str) -> bool:
 
 def _candidate(row: Row) -> str:
     decision = row.body["decision"]
-    return f"{moment(row.at_ms)}  {decision['outcome']:<5}  {decision['bot']}  {order_text(decision['order'])}".rstrip()
+    return one_line(
+        f"{moment(row.at_ms)}  {decision['outcome']:<5}  {decision['bot']}  {order_text(decision['order'])}".rstrip()
+    )
 
 
 def _story(journal: JournalReader, ident: str) -> Story:
@@ -134,7 +136,7 @@ def attempts(story: Story) -> list[Attempt]:
 
 def render(story: Story) -> str:
     """Return the story as text: a head line an attempt, a line a row, times in UTC."""
-    told = ["\n".join(map(str, (*attempt.head, *attempt.lines))) for attempt in attempts(story)]
+    told = ["\n".join(map(one_line, (*attempt.head, *attempt.lines))) for attempt in attempts(story)]
     return scrub("\n\n".join(told))
 
 

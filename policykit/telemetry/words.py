@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from policykit.clock import iso
 from policykit.redact import scrub
 from policykit.store.base import Row
 from policykit.store.reader import JournalDamaged, JournalReader
+
+#: What is not seen, is obeyed by a terminal or turns the reading direction: written as its code, to mislead nobody.
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+
+
+def seen(text: str) -> str:
+    """Return text with what is hidden in it written as its code: a tab and the end of a line stay."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: object) -> str:
+    """Return a text with foreign words as one line: it forges no other, and a terminal obeys none of it."""
+    return seen(" ".join(str(text).splitlines()))
 
 
 def order_text(order: Mapping[str, Any], *, symbol: bool = True) -> str:
@@ -71,7 +87,7 @@ def pruned_text(one: Mapping[str, Any]) -> str:
     """Return `rows 1 to 9 were pruned at T by WHO, archived in FILE, hash H`."""
     where = f"archived in {one['archive']}" if one["archive"] else "archived nowhere"
     which = f"rows {one['first']:,} to {one['last']:,} were pruned at {one['at']} by {one['by']}"
-    return scrub(f"{which}, {where}, hash {one['hash']}")
+    return one_line(scrub(f"{which}, {where}, hash {one['hash']}"))
 
 
 def _prunings(journal: JournalReader) -> list[Row]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from policykit.cli.__main__ import main
+from policykit.order import Order
+from policykit.orders.intent import Outcome
 from policykit.store import open_store
 from tests.journal.conftest import FIRST, SECOND, THIRD
 from tests.journal.test_tail import LINES
 from tests.journal.test_timeline import ORDER
+from tests.telemetry.nouns import AT_MS, decision, intent
 
 Out = pytest.CaptureFixture[str]
 MEMORY = "memory: has no journal that another process could read; name a store that has a file"
@@ -201,3 +206,23 @@ def test_a_backup_of_a_journal_that_was_changed_says_so(uri: str, tmp_path: Path
     connection.close()
     assert main(["journal", "backup", str(copy), "--store", uri]) == 1
     assert capsys.readouterr().out.startswith(f"{copy}: 2 rows, row 3 does not carry the hash")
+
+
+def test_no_foreign_word_forges_a_line_or_steers_the_terminal(tmp_path: Path, capsys: Out) -> None:
+    """A symbol, a bot or an exchange's words that hold escape codes and ends of lines are shown as what they are."""
+    hostile = "A\x1b[2J\nFORGED\r\x9b31m\u202eB"
+    uri = f"sqlite:///{tmp_path / 'hostile.db'}"
+    store = open_store(uri)
+    order = Order(hostile, "buy", "limit", Decimal(1), Decimal(2))
+    said = replace(decision(), order=order, bot=hostile)
+    meant = replace(intent(said.id), order=order, bot=hostile)
+    assert store.reserve(said, meant, (), 0, AT_MS).granted
+    store.outcome(said.id, Outcome("unknown", AT_MS, error=hostile))
+    store.halt(f"bot:{hostile}", "HALTED", hostile, hostile, AT_MS)
+    store.close()
+    for command in (["journal", "tail"], ["journal", "show", said.id], ["status"], ["orders"]):
+        main([*command, "--store", uri])
+        shown = capsys.readouterr().out
+        assert "FORGED" in shown
+        assert not any(line.startswith("FORGED") for line in shown.splitlines())
+        assert not set(shown) & set("\x1b\r\x9b\u202e")
