@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from policykit.store.sqlite import SqliteStore
 
 GOAL = 1.3  # SPEED: intent row and reservation in one transaction
 MEMORY_GOAL = 0.1  # the same steps without a disk: what they cost beside the one sync that cannot be saved
+THREADS = 8
+THREADS_GOAL = 0.7  # rows of threads that wait share a sync (store/groups.py): beside a sync each
 NOW_MS = 1_795_255_200_000
 STEP_MS = 500  # two orders a second: what a rolling window of a minute holds is what a busy bot has in it
 FAR_MS = NOW_MS + 10**9  # no permit ends while the bench runs, or the next order would wait for a look-up
@@ -68,8 +71,25 @@ def bare(path: Path, columns: tuple[object, ...]) -> Callable[[], object]:
     return lambda: connection.execute("INSERT INTO journal (at_ms, kind, body, hash) VALUES (?,?,?,?)", columns)
 
 
+def threads(store: Store) -> Callable[[], object]:
+    """Return a call that has THREADS threads reserve an order each, and waits for all of them."""
+    one, pool = ours(store), ThreadPoolExecutor(THREADS)
+
+    def all_of_them() -> object:
+        return [found.result() for found in [pool.submit(one) for _ in range(THREADS)]]
+
+    return all_of_them
+
+
+class Alone(SqliteStore):
+    """The same store where each row has a sync of its own."""
+
+    def _joined(self) -> bool:
+        return False
+
+
 def rows() -> list[Row]:
-    """Return SPEED's row of the sqlite store, and one of the memory store."""
+    """Return SPEED's row of the sqlite store, one of threads that share syncs, and one of the memory store."""
     here = Path(__file__).parent / "out"
     here.mkdir(exist_ok=True)  # on the disk of the project: a temporary folder may be in memory
     with tempfile.TemporaryDirectory(dir=here) as folder:
@@ -79,9 +99,17 @@ def rows() -> list[Row]:
             columns = read.execute("SELECT at_ms, kind, body, hash FROM journal WHERE kind = 'decision'").fetchone()
         insert = bare(Path(folder) / "bare.db", columns)
         figures = interleave({"ours": reserve, "bare FULL insert": insert}, rounds=ROUNDS)
+        many = interleave(
+            {
+                "together": threads(SqliteStore(Path(folder) / "together.db")),
+                "one by one": threads(Alone(Path(folder) / "alone.db")),
+            },
+            rounds=ROUNDS,
+        )
         light = interleave({"memory": ours(MemoryStore()), "bare FULL insert": insert}, budget_s=0.01)
     note = f"one row of {sum(len(str(column)) for column in columns)} bytes, {len(HOLDS)} holds"
     return [
         row("reserve with intent, sqlite FULL", figures, "ours", "bare FULL insert", GOAL, note=note),
+        row("eight threads reserve, sqlite FULL", many, "together", "one by one", THREADS_GOAL),
         row("reserve with intent, memory", light, "memory", "bare FULL insert", MEMORY_GOAL),
     ]

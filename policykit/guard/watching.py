@@ -58,6 +58,7 @@ def own(guard: Guard) -> list[Notice]:
     if why:
         found.append(Notice("cannot_decide", subject, why, "policykit doctor; policykit status"))
     if guard.in_force.refused:
-        told = defused(guard.in_force.refused)
-        found.append(Notice("policy_rejected", subject, told, f"policykit lint {guard.in_force.own.file}"))
+        file = guard.in_force.own.file  # the command names it; a phone shows the reason first
+        told = defused(guard.in_force.refused.removeprefix(f"{file}: "))
+        found.append(Notice("policy_rejected", subject, told, f"policykit lint {file}"))
     return found

@@ -45,7 +45,7 @@ class Target(Section):
         Meta(
             "The least that it is told of: only what cannot wait, or warnings too.",
             ordered("critical", "warning"),
-            held_by=("guard:notify", "rule:PK725"),
+            held_by=("guard:notify",),
         ),
     ] = "warning"
 

@@ -16,6 +16,7 @@ from policykit.engine.facts import Facts, Halt, TradingState
 from policykit.orders.intent import Intent, Outcome
 from policykit.store.base import Grant, Observation
 from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
+from policykit.store.groups import Group
 from policykit.store.ledger import Ledger
 
 Body = Callable[..., dict[str, Any]]
@@ -46,9 +47,11 @@ class _Step:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         store = self._store
         try:
-            store._end(failed=error is not None)
+            group = store._end(failed=error is not None)
         finally:
             store._lock.release()
+        if group is not None:
+            group.wait()
 
 
 class LedgerStore(ABC):
@@ -72,11 +75,17 @@ class LedgerStore(ABC):
 
     @abstractmethod
     def _write(self, kind: str, at_ms: int, body: Body, *args: Any) -> int:
-        """Make a row durable and return its number; `body(*args)` gives its data. At most once a step."""
+        """Write a row and return its number; `body(*args)` gives its data. At most once a step.
+
+        It is durable then, or the step is in a group and ends when it is.
+        """
 
     @abstractmethod
-    def _end(self, *, failed: bool) -> None:
-        """End a step, written or not. After a failure nobody knows how far ledger and row agree."""
+    def _end(self, *, failed: bool) -> Group | None:
+        """End a step, written or not; return the group that its row waits in to be synced.
+
+        After a failure nobody knows how far ledger and row agree.
+        """
 
     @abstractmethod
     def _current(self) -> Ledger:

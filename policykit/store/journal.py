@@ -134,7 +134,11 @@ class JournalFile:
         except sqlite3.Error:
             self._disconnect()
 
+    def _settle(self) -> None:
+        """Make durable what waits for it, before anything else is done with the connection. Under the lock."""
+
     def _asked(self, statement: str, *values: Any) -> list[Any]:
+        self._settle()
         try:
             return self._patient(self._ready(), statement, values).fetchall()
         except sqlite3.Error as error:
@@ -181,6 +185,7 @@ class JournalFile:
             copy = sqlite3.connect(path)
             try:
                 with self._lock:
+                    self._settle()
                     self._ready().backup(copy, pages=_BACKUP_PAGES)
                 mark_copied(copy)
             finally:

@@ -24,6 +24,7 @@ from policykit.store.base import GUARD_SILENT_MS, GuardInfo
 from policykit.store.chain import link, text_of
 from policykit.store.durability import ephemeral
 from policykit.store.failures import BUSY_MS, UNREADABLE, damaged, unavailable
+from policykit.store.groups import MAX_ROWS, Group
 from policykit.store.journal import FROM, INSERT, Connect, JournalFile, connect
 from policykit.store.layout import copied
 from policykit.store.ledger import Ledger
@@ -68,8 +69,12 @@ class SqliteStore(JournalFile, LedgerStore):
         self.problem = ephemeral(os.path.realpath(self.path))
         #: False: ledger and file may disagree; it is read anew before it is used again.
         self._trusted = False
-        #: A commit was begun in this step and did not report a failure.
+        #: This step has written a row, and no failure of it was reported.
         self._wrote = False
+        #: A step is under way.
+        self._stepping = False
+        #: Rows of earlier steps that wait in the open transaction to be synced.
+        self._group: Group | None = None
         self._checkpointed = 0
         self._reset: tuple[str, str] | None = None
         with self._lock:
@@ -171,11 +176,14 @@ class SqliteStore(JournalFile, LedgerStore):
     def _begin(self) -> Ledger:
         try:
             db = self._ready()
-            self._wrote = False
+            self._wrote, self._stepping = False, True
             try:
-                self._patient(db, "BEGIN IMMEDIATE")
+                if self._group is None:
+                    self._patient(db, "BEGIN IMMEDIATE")
                 self._read(db)
             except BaseException:
+                self._stepping = False
+                self._lost()
                 if db.in_transaction:
                     self._roll_back(db)
                 raise
@@ -202,28 +210,78 @@ class SqliteStore(JournalFile, LedgerStore):
         row_hash = link(self._hash, seq, at_ms, kind, text)
         db = self._db
         assert db is not None
-        started = time.perf_counter()
         try:
             db.execute(INSERT, (seq, at_ms, kind, text, row_hash))
             self._wrote = True
-            # INVARIANT I4: nothing is acknowledged, and no counter moves, before this returned.
-            db.execute("COMMIT")
+            if not self._joined():
+                self._commit(db)
         except sqlite3.Error as error:
             self._wrote = False  # or it was, and then it is read back: the ledger has not moved
             raise unavailable(self.path, error, self._busy_ms) from None
-        self._took.append(time.perf_counter() - started)
         self._ledger.seq, self._hash = seq, row_hash
         return seq
 
-    def _end(self, *, failed: bool) -> None:
+    def _joined(self) -> bool:
+        """Leave the row that was written to the next who waits, if one does, to be synced with his."""
+        if not self._waiters:
+            return False
+        self._group = self._group or Group(self._sync)
+        self._group.rows += 1
+        return self._group.rows < MAX_ROWS
+
+    # INVARIANT I4: nothing is acknowledged before this returned: neither this step's row nor those that waited for it.
+    def _commit(self, db: sqlite3.Connection) -> None:
+        started = time.perf_counter()
+        db.execute("COMMIT")
+        self._took.append(time.perf_counter() - started)
+        if self._group is not None:
+            self._group.end()
+            self._group = None
+
+    def _roll_back(self, db: sqlite3.Connection) -> None:
+        self._lost()
+        super()._roll_back(db)
+
+    def _lost(self) -> None:
+        """Say to all whose rows waited that none was written; the ledger, which had moved, is read anew."""
+        if self._group is not None:
+            self._group.end(StoreUnavailable(f"{self.path}: a row could not be written, nor those that waited for it"))
+            self._group, self._trusted, self._version = None, False, -1
+
+    def _settle(self) -> None:
+        db = self._db
+        if self._group is None or self._stepping or db is None:
+            return
+        try:
+            self._commit(db)
+        except sqlite3.Error:
+            self._roll_back(db)
+
+    def _sync(self) -> None:
+        with self._lock:
+            self._settle()
+
+    def _disconnect(self) -> None:
+        self._settle()
+        super()._disconnect()
+        self._lost()
+
+    def _end(self, *, failed: bool) -> Group | None:
+        self._stepping = False
         if failed:
             self._version = -1
             self._trusted = self._trusted and not self._wrote
-        db = self._db
+            self._lost()
+        db, group = self._db, self._group
+        if group is not None:
+            if not self._waiters:
+                self._settle()
+            return group if self._wrote else None
         if db is not None and db.in_transaction:
             self._roll_back(db)
         elif self._ledger.seq - self._checkpointed >= CHECKPOINT_EVERY and not failed:
             self._checkpoint_now()
+        return None
 
     def _taken(self, intent: Intent) -> str | None:
         found = self._asked(
@@ -310,10 +368,15 @@ class SqliteStore(JournalFile, LedgerStore):
             self._checkpointed = self._ledger.seq  # the next try is due when as many rows have come again
             if self._db is not None and self._db.in_transaction:
                 self._roll_back(self._db)
+        finally:
+            self._stepping = False
 
     def _keep(self, ledger: Ledger) -> None:
         state = json.dumps({"form": FORM, **ledger.dump()}, separators=(",", ":"))
         state_hash = link(self._hash, ledger.seq, 0, "checkpoint", state)
         self._asked("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?)", ledger.seq, state, state_hash)
-        self._asked("COMMIT")
+        try:
+            self._commit(self._ready())
+        except sqlite3.Error as error:
+            raise unavailable(self.path, error, self._busy_ms) from None
         self._checkpointed = ledger.seq

@@ -262,6 +262,7 @@ def test_a_policy_that_is_not_taken_is_told(made: World, hook: Webhook) -> None:
     assert [got["title"] for got in hook.got] == [
         "policykit binance/main: what was written of the policy is not in force"
     ]
+    assert hook.got[0]["message"].startswith("what was written is not taken, and mm ")
     assert "it is looser" in hook.got[0]["message"]
     assert hook.got[0]["type"] == "warning"
 

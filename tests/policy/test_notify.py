@@ -15,6 +15,7 @@ TOKEN = "123456789:alphaBravoCharlie"
 
 
 def put(folder: Path, text: str, name: str = "a.yaml", head: str = HEAD) -> Path:
+    """Write a policy with this `notify` section."""
     path = folder / name
     path.write_text(head + text)
     return path

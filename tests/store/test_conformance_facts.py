@@ -103,6 +103,14 @@ def test_a_halt_binds_its_scope(store: LedgerStore, reopened: Again) -> None:
         assert len(again.halts()) == 7
 
 
+def test_a_halt_says_which_decision_set_it(store: LedgerStore) -> None:
+    """Its row names the decision, so that a denial by it can be led back; a person's names none."""
+    store.halt("all", "HALTED", "policykit", "a loss", NOW, decision_id="01JD3V7K2M")
+    store.halt("all", "HALTED", "desk", "test", NOW)
+    found = [row.body.get("decision") for row in store.rows() if row.kind == "halt"]
+    assert found == ["01JD3V7K2M", None]
+
+
 def test_a_halt_names_the_permits_that_may_still_be_used(store: LedgerStore) -> None:
     """Every intent that was not reported sent and whose permit runs, its last millisecond included, or has no end."""
     gated, _ = reserve(store)
