@@ -22,6 +22,10 @@ MAX_WAITING: Final = 50
 #: How often one message is tried, and the longest wait between two tries, seconds.
 TRIES: Final = 4
 MAX_WAIT_S: Final = 30
+#: The longest that one try may take, seconds: apprise bounds each read, and an answer may come a byte at a time.
+SEND_S: Final = 30.0
+#: Tries of one target that were given up and still run; beyond it a message fails at once.
+MAX_HANGING: Final = 8
 #: How long the end of a guard waits for messages that are on their way, seconds.
 CLOSE_S: Final = 5.0
 
@@ -98,7 +102,9 @@ class Outbox:
         except (PolicykitError, OSError) as error:
             _log.warning("that %s was told is not in the journal: %s", name, error)
 
-    def send(self, address: Secret, message: Message, stop: threading.Event) -> Sent:
+    def send(
+        self, send: Callable[[Secret, Message], Sent], address: Secret, message: Message, stop: threading.Event
+    ) -> Sent:
         """Send one message, again after growing waits while it fails; `stop` leaves out the waits."""
         from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
         from tenacity.nap import sleep_using_event
@@ -110,7 +116,7 @@ class Outbox:
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else Sent(False),
             sleep=sleep_using_event(stop),
         )
-        done: Sent = tries(notify.send, address, message.title, message.body, message.tone)
+        done: Sent = tries(send, address, message)
         return done
 
 
@@ -121,6 +127,7 @@ class _Line:
         self._outbox, self._name, self._reference = outbox, name, reference
         self.waiting: queue.Queue[Message | None] = queue.Queue(MAX_WAITING)
         self._stop = threading.Event()
+        self._hanging: list[threading.Thread] = []
         #: Set when nobody waits any more: what is still in the queue is not sent.
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"policykit-notify-{name}", daemon=True)
@@ -139,10 +146,31 @@ class _Line:
         while (message := self.waiting.get()) is not None and not self.over.is_set():
             if isinstance(address, Sent):
                 address = self._address()  # it may have been put right since
-            sent = address if isinstance(address, Sent) else self._outbox.send(address, message, self._stop)
+            sent = address if isinstance(address, Sent) else self._outbox.send(self._send, address, message, self._stop)
             self._outbox.wrote(message, self._name, sent)
             if self._stop.is_set() and self.waiting.empty():
                 return  # there was no room for the word that it is the end
+
+    def _send(self, address: Secret, message: Message) -> Sent:
+        """Send once, in at most SEND_S: what hangs is said, and keeps a thread of its own but no later message."""
+        self._hanging = [thread for thread in self._hanging if thread.is_alive()]
+        if len(self._hanging) >= MAX_HANGING:
+            return Sent(False, f"{MAX_HANGING} earlier tries still wait for the end of its answer")
+        done: queue.SimpleQueue[Sent] = queue.SimpleQueue()
+        thread = threading.Thread(
+            target=lambda: done.put(notify.send(address, message.title, message.body, message.tone)),
+            name=f"policykit-notify-{self._name}-send",
+            daemon=True,
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # no threads left, or the interpreter is going down
+            return notify.send(address, message.title, message.body, message.tone)
+        try:
+            return done.get(timeout=SEND_S)
+        except queue.Empty:
+            self._hanging.append(thread)
+            return Sent(False, f"its answer did not end within {SEND_S:.0f} s")
 
     def _address(self) -> Secret | Sent:
         try:
