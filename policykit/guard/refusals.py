@@ -61,8 +61,9 @@ def without_store(error: StoreUnavailable) -> tuple[Reason, ...]:
 
 def unfit(order: Order, assessment: Assessment, adapter: TradingAdapter, amends: Intent | None) -> tuple[Reason, ...]:
     """Return why an order cannot be sent whatever the checks say; empty: it can."""
-    # INVARIANT I23: an id that is kept and sent cannot be starred out, so such an order is not placed.
-    if order.action in PLACED and holds_secret(order):
+    # INVARIANT I23: an id that is kept and sent cannot be starred out, so such an order is not placed. An exit is: a
+    # passphrase that happens to be a part of every symbol must not keep anybody in a position.
+    if order.action in PLACED and not assessment.reduces and holds_secret(order):
         return (secret(),)
     asks = order.action == "order.create" or (order.action == "account.configure" and order.symbol)
     if asks and not adapter.takes(order.symbol):

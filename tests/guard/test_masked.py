@@ -16,7 +16,7 @@ from policykit.errors import Denied
 from policykit.guard import Guard, enforce
 from policykit.guard.masking import holds_secret, masked
 from policykit.order import Order
-from policykit.redact import Secret
+from policykit.redact import Secret, forget
 from policykit.sim import SimClock
 from policykit.store import open_store
 from policykit.telemetry import Telemetry
@@ -118,6 +118,21 @@ def test_an_order_whose_id_is_a_secret_is_not_placed(start: Callable[..., World]
     admitted = guard.decide(Order(bird, action="order.cancel"))
     assert (admitted.decision.outcome, admitted.decision.order.symbol) == ("allow", "[redacted]")
     assert not leaks(repr(list(every(guard.store))), [bird])
+
+
+def test_an_exit_passes_whatever_its_words_hold(guard: Guard) -> None:
+    """A passphrase that happens to be a part of every symbol denies entries, and keeps nobody in a position."""
+    later = (guard.clock.now_ms() + 1) / 1000
+    guard.observe(positions={"BTC/USDT": "0.5"}, marks={SYMBOL: "60000"}, as_of=later)
+    Secret("USDT")
+    try:
+        with pytest.raises(Denied) as denied:
+            guard.decide(Order(SYMBOL, "buy", "limit", Decimal("0.001"), Decimal(59_000)))
+        assert denied.value.decision.reasons[0].code == "SECRET_IN_ORDER"
+        sale = guard.decide(Order(SYMBOL, "sell", "limit", Decimal("0.001"), Decimal(59_000)))
+        assert sale.decision.outcome == "allow"
+    finally:
+        forget(["USDT"])
 
 
 def test_a_clean_order_is_the_same_object() -> None:
