@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from policykit.redact import scrub
+from policykit.redact import WINDOW, register, scrub
 from policykit.telemetry.names import SCOPE
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def configure(
     for processor in processors:
         provider.add_span_processor(processor)
     if endpoint is not None:
+        _keep_secret()
         provider.add_span_processor(_exporting(endpoint))
     if install:
         trace.set_tracer_provider(provider)
@@ -94,6 +95,7 @@ def configure_metrics(endpoint: str, *, service: str = SCOPE, install: bool = Tr
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     except ImportError:
         raise _missing() from None
+    _keep_secret()
     exporter = OTLPMetricExporter(endpoint=endpoint.rstrip("/") + "/v1/metrics", timeout=EXPORT_S)
     reader = PeriodicExportingMetricReader(exporter, export_timeout_millis=EXPORT_S * 1000)
     provider = MeterProvider([reader], resource=_resource(service), shutdown_on_exit=False)
@@ -173,6 +175,17 @@ def _exporting(endpoint: str) -> SpanProcessor:
     made = Counted(OTLPSpanExporter(endpoint=url, timeout=EXPORT_S), url)
     _exporting_ones.append(made)
     return made
+
+
+def _keep_secret() -> None:
+    """Make known to `scrub` the headers that the collector gets: its answer may cite a token, and the SDK logs that."""
+    from opentelemetry.util.re import parse_env_headers
+
+    for signal in ("", "TRACES_", "METRICS_"):
+        given = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}HEADERS", "")
+        for value in parse_env_headers(given, liberal=True).values():
+            if len(value) >= WINDOW:  # a team's name or a "true" would blank the spans
+                register(value)  # INVARIANT I23: a collector's token is a secret as any other
 
 
 def _resource(service: str) -> Resource:

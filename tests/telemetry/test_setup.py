@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 
+from policykit import redact
 from policykit.telemetry import Telemetry, setup, shared
 from policykit.telemetry.relay import Relay
 from policykit.telemetry.setup import Collector
+from tests.canary import assert_clean, canaries
 from tests.telemetry.nouns import decision, scope
 
 
@@ -195,3 +197,20 @@ def test_a_provider_named_for_opentelemetry_is_loaded() -> None:
     """OTEL_PYTHON_TRACER_PROVIDER, the standard way to choose a provider, is honoured."""
     code = PRELUDE + "print(Telemetry()._find() is not None)\n"
     assert _run(code, OTEL_PYTHON_TRACER_PROVIDER="sdk_tracer_provider") == "True\n"
+
+
+@pytest.mark.parametrize("make", [setup.configure, setup.configure_metrics])
+def test_I23_a_collectors_token_is_a_secret(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it answers may cite the header, and the SDK logs that: whoever redacts must know it."""
+    (token,) = canaries(seed=20_231, count=1)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-team=desk-a")
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{'TRACES' if make is setup.configure else 'METRICS'}_HEADERS", f"k={token}")
+    said = f"400: the token {token} of desk-a is over"
+    provider = make("http://127.0.0.1:1", install=False)
+    try:
+        assert_clean(redact.scrub(said), [token])
+        assert "desk-a" in redact.scrub(said)
+    finally:
+        setup._to_end.remove(provider)
+        setup.shutdown(provider)
+        redact.forget([token])
