@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from policykit.store.chain import GENESIS, link
@@ -64,6 +65,19 @@ def kept(seq: int, row_hash: str, row: int, form: str, state: dict[str, Any] | N
 def told(base: Base, carried: Iterable[Raw], **said: Any) -> dict[str, Any]:
     """Return the data of the row that tells of a pruning."""
     return {"through": base.seq, "hash": base.hash, "state": base.state_hash, "carried": digest(carried), **said}
+
+
+def in_force(base: Base, carried: Iterable[Raw]) -> Ledger:
+    """Return what carried rows alone make, where the state is of another form: halts, bans, and orders that are open.
+
+    It is less than was counted, so increases wait for a person; but a freeze goes on, and an unknown order stays known.
+    """
+    ledger = Ledger()
+    for seq, at_ms, kind, text, _ in carried:
+        with suppress(*UNREADABLE):  # in words of another version, too
+            ledger.apply(kind, json.loads(text), at_ms, seq)
+    ledger.seq = base.seq
+    return ledger
 
 
 def digest(rows: Iterable[Raw]) -> str:

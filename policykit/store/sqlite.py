@@ -28,7 +28,7 @@ from policykit.store.groups import MAX_ROWS, Group
 from policykit.store.journal import FROM, INSERT, Connect, JournalFile, connect
 from policykit.store.layout import copied
 from policykit.store.ledger import Ledger
-from policykit.store.pruned import CARRIED, KEEP, base_of, kept, told
+from policykit.store.pruned import CARRIED, KEEP, base_of, in_force, kept, told
 from policykit.store.verify import verify_file
 
 __all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
@@ -100,7 +100,7 @@ class SqliteStore(JournalFile, LedgerStore):
         self._ledger, self._hash = Ledger(), base.hash
         if base.row:
             try:
-                self._ledger = base.ledger(FORM) or Ledger()
+                self._ledger = base.ledger(FORM) or in_force(base, db.execute(CARRIED))
             except UNREADABLE:
                 raise damaged(self.path) from None
             self._ledger.seq = base.seq
@@ -311,8 +311,7 @@ class SqliteStore(JournalFile, LedgerStore):
         with self._step as now:
             base = base_of(self._ready())
             if base.row and base.form != FORM:
-                ledger = Ledger()
-                ledger.seq = base.seq
+                ledger = in_force(base, self._asked(CARRIED))
                 new = kept(base.seq, base.hash, now.seq + 1, FORM, ledger.dump())
                 self._asked(KEEP, *new)
                 body = told(new, self._asked(CARRIED), by=by, why=why, archive=None, rows=0)

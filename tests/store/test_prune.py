@@ -219,7 +219,8 @@ def test_a_form_that_is_not_known_waits_for_a_person(tmp_path: Path, state: str)
     from policykit.store.pruned import sealed
 
     path = tmp_path / "store.db"
-    lived(path)[0].close()
+    before, out = lived(path)
+    before.halt("all", "HALTED", "ops", "a key leaked", NOW + 36, freeze=True)
     pruned(path)
     base = JournalReader(path).base()
     if state == "another":
@@ -228,20 +229,25 @@ def test_a_form_that_is_not_known_waits_for_a_person(tmp_path: Path, state: str)
         with closing(sqlite3.connect(path)) as db, db:
             seal = sealed(base.seq, base.hash, state)
             db.execute("UPDATE base SET form='x', state=?, state_hash=?", (state, seal))
-    said = f"{path}: what was counted up to row 14, where it was pruned, another version wrote"
+    said = f"{path}: what was counted up to row 15, where it was pruned, another version wrote"
     expected = ("STORE_RESET", f"{said}; reconcile, then `policykit resume --scope all`")
     store = SqliteStore(path)
     assert store.facts(ACCOUNT, "bot").store_problem == expected
+    # Exits still pass on such a store: what blocks them, and what is out, must not be forgotten with the counters.
+    assert store.halts() == before.halts()
+    assert dump(store)["accounts"][ACCOUNT]["bans"] == dump(before)["accounts"][ACCOUNT]["bans"] != {}
+    assert [(one.id, one.state) for one in store.intents()] == [(out, "unknown")]
     store.checkpoint()
     assert SqliteStore(path).facts(ACCOUNT, "bot").store_problem == expected
     assert refusal(lambda: pruned(path, LATER + 1))[0] == "STORE_RESET"
     assert store.resume("bot:x", "alice", "no", LATER) == 0
     assert store.facts(ACCOUNT, "bot").store_problem == expected
-    assert store.resume("all", "alice", "reconciled", LATER) == 1
+    assert store.resume("all", "alice", "reconciled", LATER) == 3
     for now in (store, SqliteStore(path)):
         assert now.facts(ACCOUNT, "bot").store_problem is None
         assert now.verify()[1] is None
         assert dump(now) == dump(store)
+        assert [one.id for one in now.intents()] == [out]
     pruned(path, LATER + 1)
 
 
