@@ -115,7 +115,7 @@ def halted(halt: Halt) -> Notice:
         f"policykit status; when it is mended: policykit resume --scope {defused(shlex.quote(halt.scope))}"
         " --by NAME --why TEXT",
         halt.at_ms,
-        level=halt.state,
+        level=f"{halt.state} {halt.at_ms}",  # one that comes after another was lifted is told, whatever the clock says
     )
 
 
