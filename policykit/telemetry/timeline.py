@@ -170,6 +170,8 @@ def _show_decision(row: Row) -> Iterable[Line]:
     said = [f"{row.body['checks']} checks"] if row.body.get("checks") else []
     if "notional" in row.body:
         said.append(f"order notional {grouped(row.body['notional'])}")
+    if row.body.get("reduces") and decision["action"] == "order.create":  # why a cap that it exceeds did not deny it
+        said.append("can only reduce")
     if row.body.get("facts_age_s") is not None:
         said.append(f"facts {row.body['facts_age_s']:.1f} s old")
     shadow = " (shadow: it did not act)" if decision["mode"] == "shadow" and decision["outcome"] == "deny" else ""

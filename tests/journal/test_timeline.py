@@ -92,6 +92,14 @@ def test_a_callers_own_id_and_a_shadow_denial(journal: JournalReader, uri: str) 
     )
 
 
+def test_an_exit_over_a_cap_says_why_it_passed(uri: str, journal: JournalReader) -> None:
+    """What can only reduce is held to no cap on entries: without the word it looks as if the cap had failed."""
+    with closing(open_store(uri)) as store:
+        store.record(decision("01ZY", reduces=True), AT_MS)
+    text = render(_story(journal, "01ZY"))
+    assert "order notional 600.00, can only reduce, facts 0.4 s old" in text
+
+
 def test_rows_of_other_kinds_are_shown_as_they_are() -> None:
     """An event of a later version is drawn with its fields; a renewed permit, an order without id and a warning too."""
     body = {
