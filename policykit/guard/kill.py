@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -42,8 +43,9 @@ class Killed:
 
 
 def policies_of(store: Store, given: Iterable[str]) -> list[str]:
-    """Return the policy files to act on: those given and those that guards of this store run."""
-    return list(dict.fromkeys([*given, *(guard.policy_file for guard in store.guards())]))
+    """Return the policy files to act on, each once however it is written: those given, those that guards run."""
+    files = [*given, *(guard.policy_file for guard in store.guards())]
+    return list({os.path.realpath(file): file for file in reversed(files)}.values())[::-1]
 
 
 def kill(

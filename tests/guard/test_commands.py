@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,14 @@ def test_kill_as_json_and_again(live: World, run: Run) -> None:
     assert [len(account["cancelled"]) for account in report["accounts"]] == [1]
     code, said = run(live, *ALL, "--endpoint", live.sim.url, "--format", "json")
     assert (code, json.loads(said)["accounts"][0]["cancelled"]) == (0, [])
+
+
+def test_kill_takes_a_policy_that_is_written_two_ways_once(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guard's own path is absolute and the one at the prompt seldom is: the account is asked and told of once."""
+    with live.guard() as guard:
+        file = Path(guard.in_force.info().policy_file)
+        monkeypatch.chdir(file.parent)
+        assert killing.policies_of(guard.store, [file.name]) == [file.name]
 
 
 def test_kill_names_what_it_could_not_reach(live: World, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
