@@ -75,7 +75,7 @@ def check(uri: str | None, output_format: str, *, max_unknown: int, max_silent_m
             click.echo(json.dumps({"version": 1, "error": why}) if output_format == "json" else f"UNKNOWN: {why}")
             leave(Exit.NOT_REACHABLE)
             return
-        state = State((damaged(damage or str(error)),), 0, 0, 0)
+        state = State((damaged(damage or str(error)),))
     click.echo(json.dumps(state.to_dict(), indent=2) if output_format == "json" else state.line())
     leave(Exit.DONE if state.well else Exit.NO)
 

@@ -13,6 +13,7 @@ from policykit.dashboard.queries import Denial as Denied
 from policykit.dashboard.recent import Recent
 from policykit.dashboard.trading import Guarding, Trading, Unknown
 from policykit.dashboard.view import Bucket, Candidate, Count, Denial, Figure, Latency, Note, Overview, Totals
+from policykit.guard.monitoring import idle
 from policykit.store import Store as AnyStore
 from policykit.store.base import Row
 from policykit.store.reader import JournalReader
@@ -28,6 +29,9 @@ _STEPS: Final = {"decided_to_sent": "decided to sent", "sent_to_answered": "sent
 _UNSURE: Final = Trading(
     "unsure", "NOT KNOWN", "The store cannot be asked; a guard that cannot ask it refuses increases."
 )
+
+
+_UNASKED: Final = "Not known: the store cannot be asked."
 
 
 class Store(NamedTuple):
@@ -48,7 +52,7 @@ def of_store(store: AnyStore, host: str, now_ms: int, recent: Recent) -> Store:
     """Ask the store. Raise StoreUnavailable."""
     guards = trading.guards(store.guards(), now_ms)
     return Store(
-        trading.trading(store.halts(), sum(guard.live for guard in guards)),
+        trading.trading(store.halts(), sum(guard.live for guard in guards), idle(store, host, now_ms)),
         guards,
         trading.unknown(store, now_ms),
         limits.limits(store, host, now_ms, recent.equity),
@@ -75,7 +79,7 @@ def view(
     totals = Totals(*(sum(getattr(bucket, name) for bucket in outcomes) for name in Totals._fields))
     recent = index.denials(since_ms, until_ms, limit=LOOKED_AT)
     denials = _denials(index, chosen, since_ms, until_ms, recent)
-    live = sum(guard.live for guard in seen.guards)
+    live, unasked = sum(guard.live for guard in seen.guards), _UNASKED if seen.unknown is None else ""
     return Overview(
         now_ms=now_ms,
         newest=0 if newest is None else newest.seq,
@@ -96,12 +100,12 @@ def view(
         older=denials[SHOWN - 1].seq if len(denials) > SHOWN else None,
         denials_text="No denial fits these filters." if chosen.narrow else "Nothing was denied in this time.",
         rooms=seen.limits.rooms,
-        rooms_text="No guard has told this store its policy yet: head-room shows once one has.",
+        rooms_text=unasked or "No guard has told this store its policy yet: head-room shows once one has.",
         losses=seen.limits.losses,
-        loss_text="No policy in force limits the day's loss, or no equity was read yet.",
+        loss_text=unasked or "No policy in force limits the day's loss, or no equity was read yet.",
         unknown=seen.unknown,
         guards=seen.guards,
-        guards_text=f"{live} live" if seen.guards else "",
+        guards_text=f"{live} live" if seen.guards else unasked,
         latencies=tuple(
             Latency(_STEPS.get(one.kind, one.kind), one.orders, one.p50_ms, one.p95_ms, one.p99_ms)
             for one in index.latencies(since_ms, until_ms)
@@ -109,7 +113,7 @@ def view(
         ),
         latency_text="of orders that were sent",
         keys=seen.limits.keys,
-        keys_text="No key of a policy in force has a known age: policykit lint --live reads it.",
+        keys_text=unasked or "No key of a policy in force has a known age: policykit lint --live reads it.",
         lint_text=seen.limits.lint,
         shadow=seen.candidates,
     )
@@ -174,7 +178,9 @@ def _figures(seen: Store, totals: Totals, newest: Row | None, now_ms: int) -> tu
     unknown = seen.unknown
     figures = [
         Figure("Stage", ", ".join(stages) or "–", part="guards"),
-        Figure("Guards", f"{len(live)} live", f"{gone} gone" if gone else "", "" if live else "near", "guards"),
+        Figure("Guards", "–", part="guards")
+        if unknown is None
+        else Figure("Guards", f"{len(live)} live", f"{gone} gone" if gone else "", "" if live else "near", "guards"),
         Figure(
             "Denied",
             words.per_cent(totals.deny / decided if decided else None),

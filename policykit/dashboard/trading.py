@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import socket
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from policykit.engine.facts import Halt
@@ -62,12 +64,15 @@ class Unknown(NamedTuple):
     at_ms: int
 
 
-def trading(halts: list[Halt], live: int) -> Trading:
-    """Say whether trading is on. Several halts: the strictest of them is the word."""
+def trading(halts: list[Halt], live: int, idle: Mapping[str, str] = MappingProxyType({})) -> Trading:
+    """Say whether trading is on. Several halts: the strictest is the word. `idle`: who decides on no increase."""
     stopped = tuple(
         Stopped(h.scope, h.state, h.by, h.why, h.at_ms, h.freeze, h.latched, _resume(h.scope)) for h in halts
     )
     if not stopped:
+        if idle:
+            why = "; ".join(f"{account}: {said}" for account, said in list(idle.items())[:3])
+            return Trading("unsure", "ACTIVE, but blind", f"No increase is decided. {why}.")
         if live:
             return Trading("active", "ACTIVE", f"{live} {'guard is' if live == 1 else 'guards are'} on duty.")
         return Trading("unsure", "ACTIVE, no guard", "No guard is alive: no bot trades behind a policy now.")

@@ -25,12 +25,12 @@ class Bounds(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a store is like: what is wrong with it, and three counts."""
+    """What a store is like: what is wrong with it, and three counts; None: it cannot tell."""
 
     problems: tuple[Notice, ...]
-    guards: int
-    halts: int
-    unknown: int
+    guards: int | None = None
+    halts: int | None = None
+    unknown: int | None = None
 
     @property
     def well(self) -> bool:
@@ -39,13 +39,15 @@ class State(NamedTuple):
 
     def line(self) -> str:
         """Return it as one line: what monitors show, with their performance data behind the bar."""
-        figures = f"| guards={self.guards} halts={self.halts} unknown={self.unknown}"
+        counts = (("guards", self.guards), ("halts", self.halts), ("unknown", self.unknown))
+        told = " ".join(f"{name}={count}" for name, count in counts if count is not None)
+        figures = f" | {told}" if told else ""
         if self.well:
             trading = "ACTIVE" if not self.halts else "halted for a drill"
-            return f"OK: trading is {trading}, live guards: {self.guards}, unknown orders: {self.unknown} {figures}"
+            return f"OK: trading is {trading}, live guards: {self.guards}, unknown orders: {self.unknown}{figures}"
         more = f"; and {len(self.problems) - NAMED} more" if len(self.problems) > NAMED else ""
         said = "; ".join(f"{problem.what}" for problem in self.problems[:NAMED])
-        return scrub(f"TROUBLE ({len(self.problems)}): {said}{more} {figures}")
+        return scrub(f"TROUBLE ({len(self.problems)}): {said}{more}{figures}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data, version 1."""
@@ -66,11 +68,8 @@ def inspect(store: Store, host: str, now_ms: int, bounds: Bounds, damage: str | 
     found = [halted(halt) for halt in store.halts() if not halt.drill]
     for one in watched(store, host, now_ms):
         found += notices(one.engine, store, host, now_ms, silent_ms=bounds.silent_ms)
-        if one.live and one.info.loop:
-            account = one.info.account
-            why = undecidable(one.policy, store.facts(account, ""), now_ms)
-            if why:
-                found.append(Notice("cannot_decide", account, f"{account} decides on no increase: {why}"))
+    for account, why in idle(store, host, now_ms).items():
+        found.append(Notice("cannot_decide", account, f"{account} decides on no increase: {why}"))
     unknown = len(undecided(store, host, now_ms))
     live = sum(beats(guard, host, now_ms) for guard in store.guards())
     found = [one for one in found if one.cause != "unknown_order" or unknown > bounds.unknown]
@@ -79,6 +78,17 @@ def inspect(store: Store, host: str, now_ms: int, bounds: Bounds, damage: str | 
     if live < bounds.guards:
         found.append(Notice("guard_silent", "guards", f"live guards: {live}; at least {bounds.guards} are meant"))
     return State(tuple(_once(found)), live, len(store.halts()), unknown)
+
+
+def idle(store: Store, host: str, now_ms: int) -> dict[str, str]:
+    """Return why every increase of an account is denied though its guards are on duty: its exchange does not answer."""
+    found = {}
+    for one in watched(store, host, now_ms):
+        if one.live and one.info.loop:
+            why = undecidable(one.policy, store.facts(one.info.account, ""), now_ms)
+            if why:
+                found[one.info.account] = why
+    return found
 
 
 def damaged(why: str) -> Notice:

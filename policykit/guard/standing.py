@@ -15,6 +15,7 @@ from policykit.engine.rooms import Room
 from policykit.finding import SEVERITIES
 from policykit.guard.living import beats, undecided
 from policykit.guard.measures import KeyAge, Watched, key_ages, rooms_of, watched
+from policykit.guard.monitoring import idle
 from policykit.orders.intent import Intent
 from policykit.store import GuardInfo, Store
 from policykit.units import plain
@@ -55,6 +56,8 @@ class Standing:
     backend: str
     epoch: str
     halts: tuple[Halt, ...]
+    #: Why no increase is decided, by account, though nobody halted it.
+    idle: Mapping[str, str]
     live: tuple[GuardInfo, ...]
     gone: tuple[GuardInfo, ...]
     unknown: tuple[Intent, ...]
@@ -68,6 +71,7 @@ class Standing:
             "version": 1,
             "store": {"backend": self.backend, "epoch": self.epoch},
             "halts": [halt._asdict() | {"at": iso(halt.at_ms)} for halt in self.halts],
+            "decides_on_no_increase": dict(self.idle),
             "guards": [
                 {name: value for name, value in guard._asdict().items() if name != "policy"}
                 | {"last_heartbeat_s": (self.now_ms - guard.beat_ms) / 1000}
@@ -90,6 +94,7 @@ def standing(store: Store, host: str, now_ms: int) -> Standing:
         store.backend,
         store.epoch,
         tuple(store.halts()),
+        idle(store, host, now_ms),
         tuple(live),
         tuple(gone),
         tuple(undecided(store, host, now_ms)),

@@ -40,7 +40,10 @@ def render(standing: Standing, *, everything: bool = False) -> str:
 
 def _halts(standing: Standing) -> Iterator[str]:
     halts = standing.halts
-    yield "trading: " + ("; ".join(f"{halt.state} for {halt.scope}" for halt in halts) or "ACTIVE")
+    on = "ACTIVE, but no increase is decided" if standing.idle else "ACTIVE"
+    yield "trading: " + ("; ".join(f"{halt.state} for {halt.scope}" for halt in halts) or on)
+    for account, why in standing.idle.items():
+        yield f"  {account}: {why}"
     for halt in halts:
         yield from _halt(halt)
 

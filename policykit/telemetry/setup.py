@@ -96,7 +96,8 @@ def configure_metrics(endpoint: str, *, service: str = SCOPE, install: bool = Tr
     except ImportError:
         raise _missing() from None
     _keep_secret()
-    exporter = OTLPMetricExporter(endpoint=endpoint.rstrip("/") + "/v1/metrics", timeout=EXPORT_S)
+    url = endpoint.rstrip("/") + "/v1/metrics"
+    exporter = OTLPMetricExporter(endpoint=url, timeout=EXPORT_S, session=_session())
     reader = PeriodicExportingMetricReader(exporter, export_timeout_millis=EXPORT_S * 1000)
     provider = MeterProvider([reader], resource=_resource(service), shutdown_on_exit=False)
     if install:
@@ -172,9 +173,16 @@ def _exporting(endpoint: str) -> SpanProcessor:
     from policykit.telemetry.exporting import Counted
 
     url = endpoint.rstrip("/") + "/v1/traces"
-    made = Counted(OTLPSpanExporter(endpoint=url, timeout=EXPORT_S), url)
+    made = Counted(OTLPSpanExporter(endpoint=url, timeout=EXPORT_S, session=_session()), url)
     _exporting_ones.append(made)
     return made
+
+
+def _session() -> Any:
+    """Return the session of an exporter; None where the user's own, with credentials, is named in the environment."""
+    from policykit.telemetry.bounded import Bounded
+
+    return None if any(name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ) else Bounded()
 
 
 def _keep_secret() -> None:

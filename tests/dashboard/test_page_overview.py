@@ -187,6 +187,9 @@ def test_a_damaged_journal_is_shown_up_to_the_damage(tmp_path: Path) -> None:
         html = client.get("/").text
     assert "row 6 does not carry the hash" in words(part(html, "notes"))
     assert "NOT KNOWN" in words(part(html, "trading"))
+    assert "0 live" not in html
+    for name in ("rooms", "loss", "guards"):
+        assert "Not known" in words(part(html, name)), name  # and nothing that only a store can tell
     assert re.findall(r'data-denial="([^"]*)"', html) == [f"01JD3V7K2N{number:016d}" for number in (4, 3, 2, 1, 0)]
 
 

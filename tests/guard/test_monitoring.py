@@ -14,8 +14,11 @@ import pytest
 
 from policykit.cli.__main__ import main
 from policykit.clock import SystemClock
+from policykit.dashboard.trading import trading
 from policykit.guard import Guard
 from policykit.guard.monitoring import Bounds, State, inspect
+from policykit.guard.standing import standing
+from policykit.guard.standing_text import render
 from policykit.orders.intent import Outcome
 from policykit.store import GuardInfo, open_store
 from tests.guard.world import SYMBOL, World, policy_text, world
@@ -118,6 +121,16 @@ def test_old_facts_of_a_guard_that_runs_are_trouble(made: World) -> None:
     beats(guard, beat_ms=guard.now() + 100_000)
     (problem,) = seen(guard, 100_000).problems
     assert problem.what.startswith("binance/main decides on no increase: the account was last read 10")
+    now = standing(guard.store, guard.host, guard.now() + 100_000)
+    (why,) = now.idle.values()
+    assert why.startswith("the account was last read 10")
+    head = f"trading: ACTIVE, but no increase is decided\n  binance/main: {why}\n"
+    assert render(now).startswith(head)
+    assert now.to_dict()["decides_on_no_increase"] == {"binance/main": why}
+    told = trading([], 1, now.idle)
+    assert (told.level, told.word) == ("unsure", "ACTIVE, but blind")
+    assert told.says == f"No increase is decided. binance/main: {why}."
+    assert trading([], 1).word == "ACTIVE"
 
 
 def test_a_drift_and_a_damage_are_told_the_worst_first(made: World) -> None:
@@ -181,8 +194,10 @@ def test_a_damaged_journal_is_trouble(store: tuple[str, Path], capsys: pytest.Ca
     assert code == 1
     assert "the journal: " in line
     assert "row 1" in line
+    assert "|" not in line  # what cannot be read is no 0
     code, text = checked(capsys, "--store", uri, "--format", "json")
-    assert (code, json.loads(text)["well"]) == (1, False)
+    said = json.loads(text)
+    assert (code, said["well"], said["halts"], said["guards"]) == (1, False, None, None)
     path.write_bytes(path.read_bytes()[:100] + b"\xff" * 8_000)
     assert checked(capsys, "--store", uri)[0] in (1, 3)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from policykit.store import journal
+from policykit.store import Observation, journal
 from policykit.store.sqlite import SqliteStore
 from tests.store.made import NOW, reserve
+from tests.telemetry.nouns import decision, intent
 
 
 def test_each_row_that_was_written_took_some_time(store: Any) -> None:
@@ -44,3 +46,19 @@ def test_who_waits_for_the_lock_is_counted(store: Any) -> None:
     store._lock.release()
     thread.join()
     assert store.waiting() == 0
+
+
+def test_a_row_says_when_newer_facts_stood_than_it_was_decided_on(store: Any) -> None:
+    """Of a reservation and of a denial: the row of their facts, if there are newer; valkey keeps none."""
+    for number in range(2):
+        store.observe("binance/main", Observation(NOW + number, NOW + number, equity=Decimal(number)), NOW)
+    seqs = [row.seq for row in store.rows() if row.kind == "observe"]
+    for number, facts_seq in enumerate((*seqs, -1)):
+        made = decision(f"01JD3V7K2M{number:016}")
+        made.facts_seq = facts_seq
+        store.reserve(made, intent(made.id), (), 0, NOW)
+        denied = decision(f"01JD3V7K2N{number:016}")
+        denied.facts_seq = facts_seq
+        store.record(denied, NOW)
+    said = [row.body.get("facts_seq") for row in store.rows() if row.kind == "decision"]
+    assert said == [*[None if store.backend == "valkey" else seqs[0]] * 2, None, None, None, None]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from policykit.telemetry import relay, setup
+from policykit.telemetry.bounded import MAX_ANSWER, Bounded
 from tests.conftest import PROVING
 from tests.telemetry.taps import Answer, free_port, tap
 
@@ -132,3 +133,32 @@ def test_I17_a_broken_collector_changes_and_delays_no_decision(tier: Callable[[i
             ends[kind] = end_s
             assert end_s - ends.get("none", end_s) <= END_S, kind
             assert (said["dropped"] > 0) == (kind in FAILS_SOON) or kind in FAILS_LATE, kind
+
+
+def test_an_endless_answer_is_not_read_to_its_end() -> None:
+    """A collector that never stops to answer fills no memory; one that redirects gets no span elsewhere."""
+    wrote = 0
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+
+        def serve() -> None:
+            nonlocal wrote
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
+                try:
+                    while wrote < 1 << 28:
+                        wrote += connection.send(b"x" * 65_536)
+                except OSError:
+                    pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        answer = Bounded().post(f"http://127.0.0.1:{listening.getsockname()[1]}/v1/traces", data=b"spans")
+        assert (answer.status_code, len(answer.content)) == (200, MAX_ANSWER)
+        thread.join(60)
+    assert wrote < 1 << 25  # what the system's own buffers hold
+    with tap(Answer(307, Location="http://127.0.0.1:9/")) as collector:
+        assert Bounded().post(f"{collector.url}/v1/traces", data=b"spans").status_code == 307
