@@ -14,7 +14,7 @@ from policykit import notify, secrets
 from policykit.errors import PolicykitError, SecretUnavailable
 from policykit.model.notify import Target
 from policykit.notify import Sent, Tone
-from policykit.redact import Secret, scrub
+from policykit.redact import Secret, scrub, texts
 from policykit.store import Store
 
 #: Messages that wait for one target at most; further ones are dropped, counted and said.
@@ -98,7 +98,7 @@ class Outbox:
             _log.error('the message "%s" could not be sent to %s: %s', message.title, name, sent.words)
         body = {**message.about, "target": name, "ok": sent.ok, **({} if sent.ok else {"words": sent.words})}
         try:
-            self._store.event("message", body, self._now())
+            self._store.event("message", texts(body), self._now())
         except (PolicykitError, OSError) as error:
             _log.warning("that %s was told is not in the journal: %s", name, error)
 

@@ -12,6 +12,7 @@ from policykit.model.notify import Target
 from policykit.notify import Sent
 from policykit.redact import Secret
 from policykit.store.memory import MemoryStore
+from tests.canary import canaries, leaks
 from tests.telemetry.nouns import AT_MS
 
 
@@ -49,3 +50,19 @@ def test_an_answer_that_never_ends_is_said_and_keeps_no_later_message(monkeypatc
         thread.join(30)
     assert line._send(Secret("json://127.0.0.1/in"), outbox.Message("after", "b", "warning", {})) == Sent(True)
     assert line._hanging == []
+
+
+def test_I23_what_is_journaled_of_a_message_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its subject is a foreign word, a bot's name or a scope, as its text is."""
+    (bird,) = canaries(seed=23, count=1)
+    Secret(bird)
+    monkeypatch.setenv("OPS_URL", "json://127.0.0.1/in")
+    monkeypatch.setattr("policykit.notify.send", lambda *_: Sent(True))
+    store = MemoryStore()
+    box = outbox.Outbox(store, lambda: AT_MS, wait_s=0)
+    about = {"cause": "halt", "subject": f"bot:{bird}", "text": f"halted for {bird}"}
+    box.put("ops", Target(secret="env://OPS"), outbox.Message("t", "b", "warning", about))
+    box.close(30)
+    (row,) = store.rows()
+    assert row.body["ok"]
+    assert not leaks(repr(row), [bird])
