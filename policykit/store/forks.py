@@ -22,6 +22,8 @@ class Forkable(Protocol):
 
     def _disconnect(self) -> None: ...
 
+    def _forked(self) -> None: ...
+
 
 _stores: weakref.WeakSet[Forkable] = weakref.WeakSet()
 _held: list[Forkable] = []
@@ -46,4 +48,10 @@ def _after() -> None:
     _fork.release()
 
 
-os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+def _in_child() -> None:
+    for store in _held:
+        store._forked()  # the threads that waited for it are not here
+    _after()
+
+
+os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_in_child)

@@ -178,7 +178,8 @@ class SqliteStore(JournalFile, LedgerStore):
             db = self._ready()
             self._wrote, self._stepping = False, True
             try:
-                if self._group is None:
+                if not db.in_transaction:  # nor is there one where SQLite ended that of a group by itself
+                    self._lost()
                     self._patient(db, "BEGIN IMMEDIATE")
                 self._read(db)
             except BaseException:
@@ -265,6 +266,9 @@ class SqliteStore(JournalFile, LedgerStore):
         self._settle()
         super()._disconnect()
         self._lost()
+
+    def _forked(self) -> None:
+        self._waiters.clear()
 
     def _end(self, *, failed: bool) -> Group | None:
         self._stepping = False

@@ -190,6 +190,9 @@ class Link:
         self._journal._disconnect()
         self._leases.forget()
 
+    def _forked(self) -> None:
+        """Nothing is kept of threads that wait."""
+
 
 def _json(head: list[Any]) -> bytes:
     try:

@@ -17,7 +17,7 @@ import pytest
 
 from policykit.decision import Hold
 from policykit.errors import StoreUnavailable
-from policykit.store import groups
+from policykit.store import forks, groups
 from policykit.store.base import Grant
 from policykit.store.sqlite import SqliteStore
 from policykit.store.verify import verify_file
@@ -328,3 +328,39 @@ def test_I4_no_thread_is_told_of_a_row_that_a_kill_takes(tmp_path: Path, tier: C
         heard = {told[at : at + 26].decode() for at in range(0, len(told) // 26 * 26, 26)}
         assert heard <= there
         store.close()
+
+
+def test_a_forked_child_waits_for_no_thread_of_its_parents(store: SqliteStore) -> None:
+    """Threads that waited at the fork are not in the child: it syncs its own rows at once."""
+    store._waiters.append(None)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = store.waiting()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.waiting() == 1
+    forks._before()  # what a child does, where coverage sees it
+    forks._in_child()
+    assert store.waiting() == 0
+    assert reserve(store, 0).granted
+
+
+def test_a_transaction_that_sqlite_ended_itself_takes_no_later_row(
+    store: SqliteStore, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the disk while somebody reads ends it: who waits is told, and the chain goes on without a gap."""
+    monkeypatch.setattr(groups, "AGAIN_S", 600)
+    store._waiters.append(None)
+    waits = pool.submit(reserve, store, 0)
+    until(lambda: store._group is not None)
+    with store._lock:
+        assert store._db is not None
+        store._db.execute("ROLLBACK")
+    store._waiters.pop()
+    assert reserve(store, 1).seq == 1
+    with pytest.raises(StoreUnavailable, match="nor those that waited for it"):
+        waits.result(60)
+    assert (used(store), store.verify()) == (1, (1, None))
