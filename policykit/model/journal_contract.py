@@ -122,6 +122,9 @@ _OBSERVED: Final = _object(
     contracts={"type": "object", "additionalProperties": {"type": "array"}},
 )
 
+#: What an operator did, and to what; what else a row says is its kind's own.
+_OPERATION: Final = {**_object({"account": _TEXT, "name": _TEXT}), "additionalProperties": _ANY}
+
 #: Kind -> what it tells, and the form of its data. The one place where they stand.
 KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "decision": (
@@ -244,7 +247,13 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "people were told, or could not be",
         {**_object({"target": _TEXT, "ok": _YES}, words=_TEXT), "additionalProperties": _ANY},
     ),
-    "drill": ("a drill was held", {**_object({}), "additionalProperties": _ANY}),
+    "drill": ("a drill was held", _OPERATION),
+    "exposed": ("a key may be in other hands: it is overdue at once", _OPERATION),
+    "rotation": ("how far a key's successor has come", _OPERATION),
+    "stage": ("a stage was entered, or left", _OPERATION),
+    "review": ("a person looked at something", _OPERATION),
+    "incident": ("a step of an incident", _OPERATION),
+    "approval": ("a person signed something", _OPERATION),
     "prune": (
         "older rows were taken out",
         _object(

@@ -17,6 +17,7 @@ from policykit.orders.intent import Intent, Outcome
 from policykit.store.base import Grant, Observation
 from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
 from policykit.store.groups import Group
+from policykit.store.kept import known, place
 from policykit.store.ledger import Ledger
 
 Body = Callable[..., dict[str, Any]]
@@ -242,6 +243,13 @@ class LedgerStore(ABC):
         with self._lock:
             state = self._current().accounts.get(account)
             return {} if state is None else dict(state.lints)
+
+    def keep(self, account: str, kind: str, name: str, body: Mapping[str, Any], now_ms: int) -> int:
+        return self._written(known(kind), {**body, "account": account, "name": name}, now_ms)
+
+    def kept(self, account: str, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        with self._lock:
+            return dict(self._current().kept.get(place(account, kind), {}))
 
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
         if Ledger.changes(kind):

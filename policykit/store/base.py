@@ -221,8 +221,19 @@ class Store(Protocol):
         """Return what the last `lint --live` of each policy of an account found, by name, with its `at_ms`."""
         ...
 
+    def keep(self, account: str, kind: str, name: str, body: Mapping[str, Any], now_ms: int) -> int:
+        """Write what an operator did (a kind of `kept.KINDS`); the newest of each name is kept until there is another.
+
+        `account` is empty for what concerns the whole store. Raise ValueError for another kind.
+        """
+        ...
+
+    def kept(self, account: str, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return what `keep` wrote last by name, with its `at_ms`, the oldest first."""
+        ...
+
     def event(self, kind: str, body: Mapping[str, Any], now_ms: int) -> int:
-        """Write a journal row that changes no counter (reconciliation, drill).
+        """Write a journal row that changes no state.
 
         Raise ValueError for a kind that other methods write.
         """

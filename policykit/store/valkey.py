@@ -26,6 +26,7 @@ from policykit.store.backed import _finite as finite
 from policykit.store.backed import finite_facts
 from policykit.store.base import GUARD_SILENT_MS, Grant, GuardInfo, Observation, Row
 from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
+from policykit.store.kept import Kept, known, place
 from policykit.store.ledger import Ledger
 from policykit.store.valkey_link import TRIES, Link
 from policykit.store.valkey_server import Answer
@@ -256,6 +257,19 @@ class ValkeyStore(Link):
     def lints(self, account: str) -> Mapping[str, Mapping[str, Any]]:
         with self._lock:
             return dict(self._view(account).account(account).lints)
+
+    def keep(self, account: str, kind: str, name: str, body: Mapping[str, Any], now_ms: int) -> int:
+        row = {**body, "account": account, "name": name}
+        at = f"k:{place(account, known(kind))}"
+        with self._lock:
+            before = state.kept_of(self._get(("HGETALL", at))[0])
+            after = Kept({place(account, kind): before.copy()})
+            after.keep(kind, {**row, "at_ms": now_ms})
+            return self._write(kind, now_ms, row, self._step(now_ms, (), state.kept_changes(at, before, after)))
+
+    def kept(self, account: str, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        with self._lock:
+            return state.kept_of(self._get(("HGETALL", f"k:{place(account, kind)}"))[0])
 
     def _change(self, kind: str, account: str, body: dict[str, Any], now_ms: int) -> int:
         """Apply a row to an account, as long as others do not change the same of it meanwhile."""

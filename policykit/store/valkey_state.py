@@ -8,6 +8,7 @@ the same time; whatever is replaced is written only if it is still what was read
     a:ACCOUNT facts, groups; of a position KEY: l|KEY h|KEY bounds, b|KEY s|KEY out, u|KEY unit, p|KEY the rest
     open, closed, over, own           intents, their order of ending, client order ids of callers' own, for ever
     w, w:COUNTER, c:COUNTER           windows, oldest first; slices of one; permits and unknown, for `clear`
+    k:KIND|ACCOUNT                    what operators did last, by name
     guards, beats, resets, succeeds
 """
 
@@ -25,6 +26,7 @@ from policykit.engine.facts import Halt
 from policykit.orders.intent import Intent
 from policykit.store.chain import text_of
 from policykit.store.codec import intent_from_dict, intent_to_dict
+from policykit.store.kept import Kept
 from policykit.store.ledger import Ledger
 from policykit.units import MAX_COUNTER
 
@@ -207,6 +209,22 @@ class OneAccount:
                 rest = (_outward(low, down=True), _outward(high, down=False), json.dumps(new))
             changes.append(("POSITION", name, key, *added, *rest, unit))
         return conditions, changes
+
+
+# ---- what operators did
+
+
+def kept_of(flat: list[str]) -> dict[str, dict[str, Any]]:
+    """Read the rows that are kept of one kind and account, the oldest first."""
+    rows = {name: json.loads(text) for name, text in pairs(flat).items()}
+    return dict(sorted(rows.items(), key=lambda item: item[1]["at_ms"]))
+
+
+def kept_changes(at: str, before: Mapping[str, dict[str, Any]], after: Kept) -> list[Change]:
+    """Return what to write so that `after` is kept where `before` was."""
+    (rows,) = after.values()
+    gone: list[Change] = [("HDEL", at, name) for name in before if name not in rows]
+    return [*gone, *(("HSET", at, name, text_of(row)) for name, row in rows.items() if row != before.get(name))]
 
 
 # ---- halts

@@ -146,7 +146,7 @@ def test_no_cell_is_a_formula(uri: str, capsys: Out, start: str) -> None:
     hostile = f'{start}cmd|"/c calc"!A1'
     with closing(open_store(uri)) as store:
         store.record(decision("01HX", order=Order(hostile, "buy", "limit"), bot=hostile), AT_MS)
-        store.event("drill", {"by": hostile, "why": "-1.5"}, AT_MS)
+        store.event("note", {"by": hostile, "why": "-1.5"}, AT_MS)
     assert main(["journal", "export", "--store", uri, "--format", "csv", "--after", "13"]) == 0
     text = capsys.readouterr().out
     bad, drill = csv.DictReader(io.StringIO(text, newline=""))
@@ -276,7 +276,7 @@ def test_I23_no_secret_is_exported(uri: str, tmp_path: Path, capsys: Out, form: 
     canary = "kQ7vXw2mZp9rTb4nLs6dFh8jGc3yVa5e"
     with closing(open_store(uri)) as store:
         store.reserve(decision("01CN"), intent("01CN"), (), 0, AT_MS)
-        store.event("drill", {"intent": "01CN", "by": canary, "why": f"signature={canary}", "error": canary}, AT_MS)
+        store.event("note", {"intent": "01CN", "by": canary, "why": f"signature={canary}", "error": canary}, AT_MS)
     Secret(canary)
     file = tmp_path / "out"
     assert main(["journal", "export", "--store", uri, "--format", form, "-o", str(file)]) == 0
@@ -332,5 +332,5 @@ def test_rows_that_come_meanwhile_wait_for_the_next_export(uri: str) -> None:
     with closing(open_journal(uri)) as journal, closing(open_store(uri)) as store:
         entries = Selection().entries(journal)
         first = next(entries)
-        store.event("drill", {}, AT_MS)
+        store.event("note", {}, AT_MS)
         assert [first.row.seq, *(entry.row.seq for entry in entries)] == list(range(1, 14))

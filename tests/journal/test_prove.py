@@ -85,7 +85,7 @@ def test_several_files_join(uri: str, tmp_path: Path, capsys: Out) -> None:
     """In order: each is checked, and that it begins where the one before ends."""
     one = pruned(uri, tmp_path, capsys)
     with closing(open_store(uri)) as store:
-        store.event("drill", {"name": "kill"}, AT_MS)
+        store.event("note", {"name": "kill"}, AT_MS)
     two = pruned(uri, tmp_path, capsys)
     assert main(["journal", "verify", one, two, "--store", uri]) == 0
     intact = [line for line in capsys.readouterr().out.splitlines() if ": intact" in line]
@@ -108,7 +108,7 @@ def test_an_anchor_shows_what_was_cut_off(uri: str, tmp_path: Path, capsys: Out)
     assert main(check) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"{anchor}: now keeps row 13"
     with closing(open_store(uri)) as store:
-        store.event("drill", {}, AT_MS)
+        store.event("note", {}, AT_MS)
     assert main(check) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
         f"{anchor}: row 13 of {NOW} is there",
@@ -125,7 +125,7 @@ def test_an_anchor_shows_what_was_cut_off(uri: str, tmp_path: Path, capsys: Out)
     )
     with closing(open_store(uri)) as store:
         for _ in range(3):
-            store.event("drill", {}, AT_MS)
+            store.event("note", {}, AT_MS)
     assert main([*check, "--format", "json"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert said["problem"] == "row 14 is not the one that the anchor knows: it was changed"

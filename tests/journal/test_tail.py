@@ -43,7 +43,7 @@ def test_the_row_of_a_policy_is_a_line_and_not_the_policy(tmp_path: Path) -> Non
     store = open_store(f"sqlite:///{path}")
     loaded = {"name": "mm", "version": "v1", "mode": "shadow", "stage": "paper", "bot": "a", "policy": {"x": "y" * 999}}
     store.announce("binance/main", "USDT", loaded, AT_MS)
-    store.event("drill", {"what": "z" * 999, "of": "a"}, AT_MS)
+    store.event("note", {"what": "z" * 999, "of": "a"}, AT_MS)
     store.close()
     lines, _ = recent(JournalReader(path), Tail(), 9)
     assert lines[0].split("  ")[-1].strip() == "mm v1 in force for binance/main, shadow, stage paper, bot a"
@@ -113,7 +113,7 @@ def test_a_long_journal_is_read_from_its_end(empty: Writable, monkeypatch: pytes
     """The last rows of a long journal cost a few pages."""
     store, journal = empty
     for number in range(300):
-        store.event("drill", {"n": number}, AT_MS)
+        store.event("note", {"n": number}, AT_MS)
     monkeypatch.setattr(module, "PAGE", 50)
     assert [row.seq for row in every(store)] == [row.seq for row in every(journal)] == list(range(1, 301))
     read = []

@@ -89,7 +89,7 @@ def every_call(store: SqliteStore) -> dict[str, Callable[[], Any]]:
         "resume": lambda: store.resume("all", "desk", "test", NOW),
         "halts": store.halts,
         "ban": lambda: store.ban(ACCOUNT, "ip", NOW, NOW),
-        "event": lambda: store.event("drill", {}, NOW),
+        "event": lambda: store.event("note", {}, NOW),
         "beat": lambda: store.beat(GuardInfo("b", "h", 1, ACCOUNT, "mm", "v", "f", "enforce", NOW)),
         "guards": store.guards,
         "lease": lambda: store.lease("poller", "me", 1, NOW),

@@ -196,7 +196,7 @@ def test_a_ban_is_never_shortened(store: LedgerStore, reopened: Again) -> None:
 def test_an_event_is_a_row_and_nothing_else(store: LedgerStore) -> None:
     """Events are read back as JSON; the kinds that change state cannot be forged as events."""
     state = {k: v for k, v in dump(store).items() if k != "seq"}
-    assert store.event("drill", {"by": ("a", "b"), "n": 1, "text": "é\ud800"}, NOW) == 1
+    assert store.event("note", {"by": ("a", "b"), "n": 1, "text": "é\ud800"}, NOW) == 1
     (row,) = store.rows()
     assert (row.kind, row.body) == ("drill", {"by": ["a", "b"], "n": 1, "text": "é\ud800"})
     assert {k: v for k, v in dump(store).items() if k != "seq"} == state

@@ -123,3 +123,34 @@ def test_the_last_lint_of_each_policy_is_kept(
     store.checkpoint()
     assert reopened(store).lints(ACCOUNT) == expected
     assert next(iter(store.rows())).kind == "lint"
+
+
+def test_what_operators_did_is_kept_by_name(
+    store: LedgerStore, reopened: Again, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest row of each kind, account and name is told by every process; of too many names the oldest go."""
+    monkeypatch.setattr("policykit.store.kept.MAX_NAMES", 2)
+    assert store.kept(ACCOUNT, "exposed") == {}
+    store.keep(ACCOUNT, "exposed", "mm", {"why": "laptop stolen"}, NOW)
+    store.keep("", "exposed", "mm", {"why": "of all"}, NOW)
+    store.keep(ACCOUNT, "drill", "mm", {"ok": True}, NOW)
+    mm = {"why": "laptop stolen", "account": ACCOUNT, "name": "mm", "at_ms": NOW}
+    assert store.kept(ACCOUNT, "exposed") == {"mm": mm}
+    for after, name in enumerate(("b", "mm", "c"), 1):
+        store.keep(ACCOUNT, "exposed", name, {"why": "again"}, NOW + after)
+    expected = {
+        name: {"why": "again", "account": ACCOUNT, "name": name, "at_ms": NOW + after}
+        for after, name in ((2, "mm"), (3, "c"))
+    }
+    assert store.kept(ACCOUNT, "exposed") == expected
+    store.checkpoint()
+    again = reopened(store)
+    assert again.kept(ACCOUNT, "exposed") == expected
+    assert again.kept("", "exposed")["mm"]["why"] == "of all"
+    assert again.kept(ACCOUNT, "drill") == {"mm": {"ok": True, "account": ACCOUNT, "name": "mm", "at_ms": NOW}}
+    first = next(iter(store.rows()))
+    assert (first.kind, first.body) == ("exposed", {"why": "laptop stolen", "account": ACCOUNT, "name": "mm"})
+    with pytest.raises(ValueError, match='an operation is of the kind "halt"; one of approval, drill, '):
+        store.keep(ACCOUNT, "halt", "mm", {}, NOW)
+    with pytest.raises(ValueError, match='an event is of the kind "drill"'):
+        store.event("drill", {}, NOW)

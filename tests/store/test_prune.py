@@ -42,7 +42,7 @@ def lived(path: Path) -> tuple[SqliteStore, str]:
     store.halt(f"account:{ACCOUNT}", "HALTED", "ops", "lost", NOW + 32)
     store.ban(ACCOUNT, "ip", NOW + 99, NOW + 33)
     store.reconcile(ACCOUNT, {"drift": []}, NOW + 34)
-    store.event("drill", {"name": "kill"}, NOW + 35)
+    store.event("note", {"name": "kill"}, NOW + 35)
     return store, out.id
 
 
@@ -109,7 +109,7 @@ def test_the_row_says_who_pruned_what(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     store, _ = lived(path)
     first = pruned(path, folder=tmp_path / "old")
-    store.event("drill", {"name": "kill"}, LATER)
+    store.event("note", {"name": "kill"}, LATER)
     second = pruned(path, LATER + 1, folder=tmp_path / "old")
     said = [row for row in JournalReader(path).rows() if row.kind == "prune"]
     told = [[row.body[name] for name in ("by", "first", "through", "hash", "archive", "rows")] for row in said]
@@ -127,7 +127,7 @@ def test_archives_are_journals_that_join(tmp_path: Path) -> None:
     rows = list(store.rows())
     one = pruned(path, folder=tmp_path / "old")
     for number in range(3):
-        store.event("drill", {"name": str(number)}, LATER + number)
+        store.event("note", {"name": str(number)}, LATER + number)
     two = pruned(path, LATER + 2, folder=tmp_path / "old")
     assert one.archive is not None
     assert two.archive is not None
@@ -151,7 +151,7 @@ def test_nothing_that_is_old_enough_prunes_nothing(tmp_path: Path) -> None:
     before = path.read_bytes()
     assert prune(str(path), NOW, by="ops", now_ms=LATER, folder=None) is None
     assert (path.read_bytes(), verify_file(str(path))) == (before, (14, None))
-    store.event("drill", {}, NOW)  # a clock that was set back
+    store.event("note", {}, NOW)  # a clock that was set back
     assert pruned(path, NOW + 20).last == 6
     SqliteStore(tmp_path / "new.db").close()
     assert prune(str(tmp_path / "new.db"), LATER, by="ops", now_ms=LATER, folder=None) is None
@@ -165,7 +165,7 @@ def test_a_checkpoint_and_a_pruning_do_not_meet(tmp_path: Path) -> None:
     pruned(path)
     base = JournalReader(path).base()
     assert dump(SqliteStore(path)) == dump(store)
-    store.event("drill", {}, LATER)
+    store.event("note", {}, LATER)
     store.checkpoint()
     assert JournalReader(path).base() == base
     again = SqliteStore(path)
@@ -328,7 +328,7 @@ def test_a_disk_that_is_full_leaves_the_journal_as_it_was(tmp_path: Path) -> Non
     """Whatever SQLite says in the transaction, all of it is undone."""
     path = tmp_path / "store.db"
     store, _ = lived(path)
-    store.event("drill", {"note": "x" * 50_000}, NOW)
+    store.event("note", {"note": "x" * 50_000}, NOW)
     before = dump(store)
     with closing(JournalReader(path)) as reader:
         made = plan(reader, 15, counters=True, archive=lambda raw: None, say=lambda done, of: None)
@@ -357,7 +357,7 @@ def test_what_a_process_left_is_swept_by_the_next(tmp_path: Path, monkeypatch: p
     assert [row.seq for row in reader.rows()] == [row.seq for row in store.rows()] == left
     assert (reader.first(), verify_file(str(path))) == (15, (15, None))
     assert dump(SqliteStore(path)) == dump(store)
-    store.event("drill", {}, LATER)
+    store.event("note", {}, LATER)
     pruned(path, LATER + 1)
     assert sqlite3.connect(path).execute("SELECT min(seq), count(*) FROM journal").fetchone() == (17, 1)
 
@@ -368,9 +368,9 @@ def test_an_idle_process_goes_on_from_what_was_kept(tmp_path: Path) -> None:
     idle, _ = lived(path)
     other = SqliteStore(path)
     for _ in range(3):
-        other.event("drill", {"name": "kill"}, NOW + 40)
+        other.event("note", {"name": "kill"}, NOW + 40)
     pruned(path, NOW + 500_000)
-    other.event("drill", {}, LATER)
+    other.event("note", {}, LATER)
     assert dump(idle) == dump(other) == dump(SqliteStore(path))
     by_hand(path, "UPDATE base SET hash='0'")
     by_hand(path, "DELETE FROM journal")
@@ -399,7 +399,7 @@ def test_rows_of_a_kind_are_carried_within_a_bound(tmp_path: Path, monkeypatch: 
     path = tmp_path / "store.db"
     store = SqliteStore(path)
     for number in range(6):
-        store.event("drill", {"name": str(number)}, NOW)
+        store.event("note", {"name": str(number)}, NOW)
     pruned(path)
     assert [row.seq for row in JournalReader(path).carried()] == [4, 5, 6]
 

@@ -46,7 +46,7 @@ def test_rows_are_read_while_a_store_writes(tmp_path: Path) -> None:
     assert list(reader.rows(1, 1)) == [reader.row(2)]
     assert (reader.newest(), reader.row(9)) == (list(store.rows())[2], None)
     assert [reader.changed(), reader.changed()] == [True, False]
-    store.event("drill", {"by": "ops-7"}, NOW)
+    store.event("note", {"by": "ops-7"}, NOW)
     assert [reader.changed(), reader.changed()] == [True, False]
     assert [(row.seq, row.kind) for row in reader.naming("ops-7")] == [(4, "drill")]
     assert list(reader.rows(4)) == list(reader.rows(99)) == list(reader.rows(0, 0)) == []

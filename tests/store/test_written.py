@@ -17,7 +17,7 @@ from tests.telemetry.nouns import decision, intent
 def test_each_row_that_was_written_took_some_time(store: Any) -> None:
     """A reservation and an event on a disk: two times, told once; memory writes nothing."""
     reserve(store)
-    store.event("drill", {"by": "ops"}, NOW)
+    store.event("note", {"by": "ops"}, NOW)
     took = store.written()
     assert len(took) == (0 if store.backend == "memory" else 2)
     assert all(0 < each < 60 for each in took)
@@ -29,7 +29,7 @@ def test_the_newest_of_many_are_kept(tmp_path: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(journal, "MAX_TOOK", 3)
     store = SqliteStore(tmp_path / "store.db")
     for _ in range(5):
-        store.event("drill", {}, NOW)
+        store.event("note", {}, NOW)
     assert len(store.written()) == 3
     store.close()
 
@@ -37,7 +37,7 @@ def test_the_newest_of_many_are_kept(tmp_path: Any, monkeypatch: pytest.MonkeyPa
 def test_who_waits_for_the_lock_is_counted(store: Any) -> None:
     """A thread that would write while another does is one that waits, until it is its turn."""
     store._lock.acquire()
-    thread = threading.Thread(target=lambda: store.event("drill", {}, NOW))
+    thread = threading.Thread(target=lambda: store.event("note", {}, NOW))
     thread.start()
     waited = threading.Event()
     while store.backend != "valkey" and not store.waiting():

@@ -91,7 +91,7 @@ class Ways:
         store.outcome(one, Outcome("unknown", AT_MS, error=text, took_ms=1.0))
         store.record(decision(other, reasons=(reason,)), AT_MS)
         store.halt("all", "HALTED", "ops", text, AT_MS)
-        store.event("drill", {"text": text}, AT_MS)
+        store.event("note", {"text": text}, AT_MS)
         rows = list(self.journal.rows(self.read))
         self.read = rows[-1].seq
         spans = list(self.seen.spans)
