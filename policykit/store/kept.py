@@ -19,9 +19,9 @@ class Kept(dict[str, dict[str, dict[str, Any]]]):
 
     def keep(self, kind: str, row: dict[str, Any]) -> None:
         """Keep a row in the place of the one of its name."""
-        names = self.setdefault(place(row["account"], kind), {})
-        names.pop(row["name"], None)
-        names[row["name"]] = row
+        names, name = self.setdefault(place(row.get("account", ""), kind), {}), row.get("name", "")
+        names.pop(name, None)
+        names[name] = row
         if len(names) > MAX_NAMES:
             del names[next(iter(names))]
 

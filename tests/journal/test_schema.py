@@ -19,7 +19,9 @@ from policykit.model.schema import schema
 from policykit.store import open_journal, open_store
 from policykit.store import prune as module
 from policykit.store.base import Row
-from policykit.store.ledger import _CHANGES, Ledger
+from policykit.store.changes import CHANGES
+from policykit.store.kept import KINDS as OPERATIONS
+from policykit.store.ledger import Ledger
 from policykit.store.reader import JournalReader
 from policykit.telemetry.formats import Entry, jsonl
 from tests.guard.broken import broken
@@ -84,6 +86,8 @@ def test_every_kind_that_a_store_writes_is_known(tmp_path: Path, uri: str) -> No
     store.prove({"exchange": "x", "environment": "live", "account": "a", "key": "k", "host": "h"}, AT_MS)
     found = {"policy": "mm", "version": "v", "findings": [["high", "PK603", 2]], "keys": {"mm-exec": AT_MS}}
     store.linted("binance/main", found, AT_MS)
+    for kind in OPERATIONS:
+        store.keep("a", kind, "n", {}, AT_MS)
     store.event("fallback", {"unreadable": 3}, AT_MS)
     store.event("stream", {"stream": "s", "account": "a", "bot": "b", "gap_ms": 1}, AT_MS)
     store.event("resolved", {"intent": "x", "as": "absent", "by": "ops", "why": "seen"}, AT_MS)
@@ -122,8 +126,8 @@ def test_every_kind_in_the_code_is_in_the_schema(top: Path) -> None:
     assert {"lookup", "stream", "message"} <= written
     assert written <= set(KINDS)
     changing = {"decision", "use", "outcome", "renew", "observe", "halt", "resume", "ban", "reconcile", "policy"}
-    assert {kind for kind in KINDS if Ledger.changes(kind)} == {*changing, "address.proof", "lint"}
-    assert set(_CHANGES) <= set(KINDS)
+    assert {kind for kind in KINDS if Ledger.changes(kind)} == {*changing, "address.proof", "lint", *OPERATIONS}
+    assert set(CHANGES) <= set(KINDS)
     assert {kind for kind in changing if not Ledger.changes(kind)} == set()
 
 

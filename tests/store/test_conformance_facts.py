@@ -177,7 +177,7 @@ def test_an_outcome_of_an_intent_that_is_forgotten_is_passed_over() -> None:
     """A version that remembers fewer closed intents can still replay what another wrote."""
     ledger = Ledger()
     ledger.apply("outcome", {"intent": "long ago", "state": "settled"}, NOW)
-    ledger.apply("drill", {}, NOW)
+    ledger.apply("lookup", {}, NOW)
     assert ledger.dump() == Ledger().dump()
 
 
@@ -198,7 +198,7 @@ def test_an_event_is_a_row_and_nothing_else(store: LedgerStore) -> None:
     state = {k: v for k, v in dump(store).items() if k != "seq"}
     assert store.event("note", {"by": ("a", "b"), "n": 1, "text": "é\ud800"}, NOW) == 1
     (row,) = store.rows()
-    assert (row.kind, row.body) == ("drill", {"by": ["a", "b"], "n": 1, "text": "é\ud800"})
+    assert (row.kind, row.body) == ("note", {"by": ["a", "b"], "n": 1, "text": "é\ud800"})
     assert {k: v for k, v in dump(store).items() if k != "seq"} == state
     for kind in ("decision", "use", "outcome", "renew", "observe", "halt", "resume", "ban", "policy"):
         with pytest.raises(ValueError, match=f'an event is of the kind "{kind}"'):

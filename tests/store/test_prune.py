@@ -42,7 +42,7 @@ def lived(path: Path) -> tuple[SqliteStore, str]:
     store.halt(f"account:{ACCOUNT}", "HALTED", "ops", "lost", NOW + 32)
     store.ban(ACCOUNT, "ip", NOW + 99, NOW + 33)
     store.reconcile(ACCOUNT, {"drift": []}, NOW + 34)
-    store.event("note", {"name": "kill"}, NOW + 35)
+    store.keep("", "drill", "kill", {"by": "ops"}, NOW + 35)
     return store, out.id
 
 
@@ -386,7 +386,7 @@ def test_a_hosts_journal_has_no_state_to_keep(tmp_path: Path) -> None:
     done = prune(str(path), LATER, by="ops", now_ms=LATER, folder=None, counters=False)
     assert done is not None
     assert [row.seq for row in JournalReader(path).rows()] == [2, 3]
-    assert journal.append("drill", LATER, {}) == 4
+    assert journal.append("note", LATER, {}) == 4
     assert (journal.verify(), JournalReader(path).base().state) == ((4, None), "null")
     problem = SqliteStore(path).facts(ACCOUNT, "bot").store_problem
     assert problem is not None

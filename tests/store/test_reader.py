@@ -48,7 +48,7 @@ def test_rows_are_read_while_a_store_writes(tmp_path: Path) -> None:
     assert [reader.changed(), reader.changed()] == [True, False]
     store.event("note", {"by": "ops-7"}, NOW)
     assert [reader.changed(), reader.changed()] == [True, False]
-    assert [(row.seq, row.kind) for row in reader.naming("ops-7")] == [(4, "drill")]
+    assert [(row.seq, row.kind) for row in reader.naming("ops-7")] == [(4, "note")]
     assert list(reader.rows(4)) == list(reader.rows(99)) == list(reader.rows(0, 0)) == []
     reader.close()
     store.close()
