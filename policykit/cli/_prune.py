@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from policykit.cli._journal import counters_beside, named, store_option
 from policykit.cli._options import Exit, example, leave
+from policykit.cli._person import by_option
+
+if TYPE_CHECKING:
+    from policykit.operate.person import Person
 
 
 @click.command("prune", epilog=example("policykit journal prune --older-than 90d --archive /var/backups/policykit"))
@@ -19,8 +22,8 @@ from policykit.cli._options import Exit, example, leave
 @click.option("--archive", type=click.Path(file_okay=False, path_type=Path), help="The folder that takes the rows.")
 @click.option("--no-archive", is_flag=True, help="Keep the rows nowhere; needs --yes.")
 @click.option("--yes", is_flag=True, help="The rows may be lost for ever.")
-@click.option("--by", help="Who prunes, for the record (default: the user and host of this process).")
-def prune(uri: str | None, age: str, archive: Path | None, *, no_archive: bool, yes: bool, by: str | None) -> None:
+@by_option("Who prunes, for the record (default: the user and host of this process).", required=False)
+def prune(uri: str | None, age: str, archive: Path | None, *, no_archive: bool, yes: bool, by: Person | None) -> None:
     """Take old rows out of the journal while bots use it; the chain goes on, and what is in force is kept.
 
     The rows go to a file of their own in the --archive folder, which `policykit journal verify` and every other command
@@ -29,6 +32,7 @@ def prune(uri: str | None, age: str, archive: Path | None, *, no_archive: bool, 
     have the same version of policykit: another one may refuse increases until `policykit resume --scope all`.
     """
     from policykit.clock import SystemClock
+    from policykit.operate.person import this_user
     from policykit.store import open_journal
     from policykit.store.prune import prune as pruned
     from policykit.units import parse_duration
@@ -44,12 +48,13 @@ def prune(uri: str | None, age: str, archive: Path | None, *, no_archive: bool, 
     journal = open_journal(uri)
     journal.close()
     now_ms = SystemClock().now_ms()
-    who = by or f"{getpass.getuser()}@{socket.gethostname()}"
+    who = by or this_user()
     try:
         done = pruned(
             journal.path,
             now_ms - span_ms,
-            by=who,
+            by=who.name,
+            claim=who.to_dict(),
             now_ms=now_ms,
             folder=archive,
             counters=counters_beside(uri),

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from policykit.cli._options import Exit, example, format_option, leave
+from policykit.cli._person import by_option
 
 if TYPE_CHECKING:
     from policykit.guard.kill import Killed
+    from policykit.operate.person import Person
 
 
 @click.command(epilog=example('policykit kill --scope all --by alice --why "runaway loop"'))
 @click.option("--scope", required=True, help="all, exchange:X, account:X/NAME, bot:X or symbol:X.")
-@click.option("--by", required=True, help="Who halts.")
+@by_option("Who halts.")
 @click.option("--why", required=True, help="The reason, for the record.")
 @click.option("--freeze", is_flag=True, help="Block orders that can only reduce, too (a suspected compromise).")
 @click.option("--policy", "files", multiple=True, type=click.Path(), help="A policy to cancel the entries of.")
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 @format_option()
 def command(
     scope: str,
-    by: str,
+    by: Person,
     why: str,
     *,
     freeze: bool,
@@ -45,12 +47,12 @@ def command(
     if not SCOPE.fullmatch(scope):
         raise click.UsageError(f'--scope is "{scope}"; all, exchange:X, account:X/NAME, bot:X or symbol:X may be')
     store, clock = open_store(uri), SystemClock()
-    halted = store.halt(scope, "HALTED", by, why, clock.now_ms(), freeze=freeze)
+    halted = store.halt(scope, "HALTED", by.name, why, clock.now_ms(), freeze=freeze, claim=by.to_dict())
 
     from policykit.guard.kill import finish, policies_of  # loads ccxt, which takes longer than a halt may
 
     result = finish(store, clock, scope, halted, policies_of(store, files), endpoint)
-    click.echo(json.dumps(result.to_dict(), indent=2) if output_format == "json" else _text(result, by, why))
+    click.echo(json.dumps(result.to_dict(), indent=2) if output_format == "json" else _text(result, by.name, why))
     leave(Exit.DONE if result.complete else Exit.NO)
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from policykit.cli._options import Exit, example, format_option, leave
+from policykit.cli._person import by_option
 
 if TYPE_CHECKING:
+    from policykit.operate.person import Person
     from policykit.orders.intent import Intent
 
 #: The longest line that is printed.
@@ -89,10 +91,10 @@ def _ago(ms: int) -> str:
 @click.argument("ident", metavar="ID")
 @click.option("--as", "outcome", required=True, type=click.Choice(["executed", "absent"]), help="What became of it.")
 @click.option("--filled", help="How much executed (default: all of it, the safe side).")
-@click.option("--by", required=True, help="Who looked at the exchange.")
+@by_option("Who looked at the exchange.")
 @click.option("--why", required=True, help="What was seen there.")
 @click.pass_context
-def resolve(ctx: click.Context, ident: str, outcome: str, filled: str | None, by: str, why: str) -> None:
+def resolve(ctx: click.Context, ident: str, outcome: str, filled: str | None, by: Person, why: str) -> None:
     """End an unknown order by a person's word: look at the exchange first; a wrong word miscounts the position."""
     from policykit.clock import SystemClock
     from policykit.guard.resolve import resolve as end
@@ -103,8 +105,9 @@ def resolve(ctx: click.Context, ident: str, outcome: str, filled: str | None, by
         quantity: Decimal | None = None if filled is None else exact(filled)
     except ValueError as error:
         raise click.UsageError(f'--filled is "{filled}": {error}; a quantity ("0.007") is needed') from None
-    refused = end(open_store(ctx.obj), ident, outcome, quantity, by=by, why=why, now_ms=SystemClock().now_ms())
+    store, now_ms = open_store(ctx.obj), SystemClock().now_ms()
+    refused = end(store, ident, outcome, quantity, by=by.name, why=why, now_ms=now_ms, claim=by.to_dict())
     if refused is not None:
         click.echo(refused, err=True)
         leave(Exit.NO)
-    click.echo(f"{ident} is {outcome}, by {by}; its symbol and side may increase again")
+    click.echo(f"{ident} is {outcome}, by {by.name}; its symbol and side may increase again")

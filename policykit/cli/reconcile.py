@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from policykit.cli._options import Exit, example, format_option, leave
+from policykit.cli._person import by_option
 
 if TYPE_CHECKING:
     from policykit.guard import Guard
+    from policykit.operate.person import Person
     from policykit.orders.reconcile import Line
     from policykit.store import Store
 
@@ -28,7 +30,7 @@ WIDTH = 100
 @click.argument("policy", type=click.Path(), required=False)
 @click.option("--key", help="The key to read with (default: the one with a trade scope).")
 @click.option("--accept", is_flag=True, help="Take what a guard could not explain as it is.")
-@click.option("--by", help="Who accepts it; must be in kill_switch.rearm.by where the policy says so.")
+@by_option("Who accepts it; must be in kill_switch.rearm.by where the policy says so.", required=False)
 @click.option("--why", help="The reason, for the record.")
 @click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
 @click.option("--endpoint", metavar="URL", help="Send the exchange's client to this origin.")
@@ -36,7 +38,7 @@ WIDTH = 100
 def command(
     policy: str | None,
     key: str | None,
-    by: str | None,
+    by: Person | None,
     why: str | None,
     uri: str | None,
     endpoint: str | None,
@@ -61,12 +63,12 @@ def command(
     file = policy or os.environ.get("POLICYKIT_POLICY")
     if not file:
         raise click.UsageError("no policy is named; give a file, or set POLICYKIT_POLICY")
-    if accept and not (by and why):
+    if accept and (by is None or not why):
         raise click.UsageError("--accept needs --by NAME and --why TEXT")
     clock, store = SystemClock(), open_store(uri)
     effective = load(file, now_ms=clock.now_ms())
-    if accept:
-        _accept(store, effective.account_key, file, by or "", why or "", clock.now_ms())
+    if accept and by is not None and why:
+        _accept(store, effective.account_key, file, by, why, clock.now_ms())
         return
     guard = Guard(effective, key=choose_key(effective, key), store=store, clock=clock)
     guard.endpoint = endpoint
@@ -87,23 +89,25 @@ def _compare(guard: Guard) -> tuple[Line, ...]:
         return Reconciler(guard).at_once(guard.own_client())
 
 
-def _accept(store: Store, account: str, file: str, by: str, why: str, now_ms: int) -> None:
+def _accept(store: Store, account: str, file: str, by: Person, why: str, now_ms: int) -> None:
     """Take as it is what the last comparison of a guard left unexplained."""
     from policykit.guard.kill import may_resume
-    from policykit.store.codec import accepted
+    from policykit.store.codec import accepted, claimed
 
     # Whatever file is named, the policies that are in force for the account say who may.
     files = dict.fromkeys([file, *(one.policy_file for one in store.guards() if one.account == account)])
-    refused = may_resume(files, by, now_ms)
+    refused = may_resume(files, by.name, now_ms)
     if refused is not None:
         click.echo(refused, err=True)
         leave(Exit.NO)
     before = store.reconciled(account)
-    store.reconcile(account, {**accepted(before), "accepted_ms": now_ms, "by": by, "why": why}, now_ms)
+    said = {"accepted_ms": now_ms, "by": by.name, "why": why, **claimed(by.to_dict())}
+    store.reconcile(account, {**accepted(before), **said}, now_ms)
     for kind, name, quantity, *_ in before.get("drift", ()):
-        click.echo(f"{kind} {name}: {quantity} is as it should be from now on, by {by}")
+        click.echo(f"{kind} {name}: {quantity} is as it should be from now on, by {by.name}")
     if not before.get("drift"):
-        click.echo(f"{account}: no guard has recorded an unexplained difference; equity is taken as it is, by {by}")
+        what = "no guard has recorded an unexplained difference; equity is taken as it is"
+        click.echo(f"{account}: {what}, by {by.name}")
         click.echo("what `policykit reconcile` shows is accepted once a running guard has compared: say it again then")
 
 

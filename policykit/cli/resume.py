@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from policykit.cli._options import Exit, example, leave
+from policykit.cli._person import by_option
+
+if TYPE_CHECKING:
+    from policykit.operate.person import Person
 
 
 @click.command(epilog=example('policykit resume --scope all --by desk-head --why "loop fixed in 4f2a"'))
 @click.option("--scope", required=True, help="The scope that was halted; all lifts every halt.")
-@click.option("--by", required=True, help="Who re-arms; must be in kill_switch.rearm.by where a policy says so.")
+@by_option("Who re-arms; must be in kill_switch.rearm.by where a policy says so.")
 @click.option("--why", required=True, help="The reason, for the record.")
 @click.option("--policy", "files", multiple=True, type=click.Path(), help="A policy to ask who may.")
 @click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
-def command(scope: str, by: str, why: str, files: tuple[str, ...], uri: str | None) -> None:
+def command(scope: str, by: Person, why: str, files: tuple[str, ...], uri: str | None) -> None:
     """Trade again: lift the halts of a scope. Exit code 1: not allowed, or nothing was halted there."""
     from policykit.clock import SystemClock
     from policykit.guard.kill import may_resume, policies_of
     from policykit.store import open_store
 
     store, now = open_store(uri), SystemClock().now_ms()
-    refused = may_resume(policies_of(store, files), by, now)
+    refused = may_resume(policies_of(store, files), by.name, now)
     if refused is not None:
         click.echo(refused, err=True)
         leave(Exit.NO)
-    lifted = store.resume(scope, by, why, now)
+    lifted = store.resume(scope, by.name, why, now, claim=by.to_dict())
     if lifted:
-        click.echo(f'ACTIVE: {lifted} halt{"s" if lifted > 1 else ""} lifted for {scope} by {by}: "{why}"')
+        click.echo(f'ACTIVE: {lifted} halt{"s" if lifted > 1 else ""} lifted for {scope} by {by.name}: "{why}"')
         return
     left = ", ".join(halt.scope for halt in store.halts()) or "nothing"
     click.echo(f"nothing is halted for {scope}; halted: {left}", err=True)

@@ -11,6 +11,8 @@ from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent, Outcome
 from policykit.orders.words import family_of
 from policykit.store import Store
+from policykit.store.base import Claim
+from policykit.store.codec import claimed
 from policykit.units import unscale
 
 
@@ -20,7 +22,15 @@ def _held(intent: Intent) -> Decimal:
 
 
 def resolve(
-    store: Store, ident: str, outcome: str, filled: Decimal | None, *, by: str, why: str, now_ms: int
+    store: Store,
+    ident: str,
+    outcome: str,
+    filled: Decimal | None,
+    *,
+    by: str,
+    why: str,
+    now_ms: int,
+    claim: Claim | None = None,
 ) -> str | None:
     """Settle the unknown intent whose id starts with `ident`; return why not, or None when it is done.
 
@@ -44,7 +54,7 @@ def resolve(
                 f"{intent.id} may still execute, unseen, until {iso(fence)[11:19]} UTC; look again after that (a guard "
                 "that runs does, and settles it), then say what you saw"
             )
-    store.event("resolved", {"intent": intent.id, "as": outcome, "by": by, "why": why}, now_ms)
+    store.event("resolved", {"intent": intent.id, "as": outcome, "by": by, "why": why, **claimed(claim)}, now_ms)
     if outcome == "absent":
         store.outcome(intent.id, Outcome("absent", now_ms, closed=True, error=f"resolved by {by}"))
         return None

@@ -122,8 +122,13 @@ _OBSERVED: Final = _object(
     contracts={"type": "object", "additionalProperties": {"type": "array"}},
 )
 
+#: Who did it: the name that was told, and what the machine knows of the one who told it (operate/person.py).
+_CLAIM: Final = _object(
+    {"name": _TEXT, "proof": {"enum": ["claimed", "signed"]}, "os_user": _TEXT, "host": _TEXT},
+    **dict.fromkeys(("login", "tty", "key"), _TEXT),
+)
 #: What an operator did, and to what; what else a row says is its kind's own.
-_OPERATION: Final = {**_object({"account": _TEXT, "name": _TEXT}), "additionalProperties": _ANY}
+_OPERATION: Final = {**_object({"account": _TEXT, "name": _TEXT}, claim=_CLAIM), "additionalProperties": _ANY}
 
 #: Kind -> what it tells, and the form of its data. The one place where they stand.
 KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -171,7 +176,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "resolved": (
         "a person said what became of an order",
-        _object({"intent": _TEXT, "as": _TEXT, "by": _TEXT, "why": _TEXT}),
+        _object({"intent": _TEXT, "as": _TEXT, "by": _TEXT, "why": _TEXT}, claim=_CLAIM),
     ),
     "use": ("a use of budgets that no decision was made on: reads", _object({"holds": _HOLDS})),
     "observe": ("facts of an account, as the exchange told them", _OBSERVED),
@@ -186,6 +191,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             accepted=_TEXTS,
             by=_TEXT,
             why=_TEXT,
+            claim=_CLAIM,
         ),
     ),
     "halt": (
@@ -200,9 +206,10 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
                 "latched": _YES,
             },
             decision=_TEXT,
+            claim=_CLAIM,
         ),
     ),
-    "resume": ("halts were lifted", _object({"scope": _TEXT, "by": _TEXT, "why": _TEXT})),
+    "resume": ("halts were lifted", _object({"scope": _TEXT, "by": _TEXT, "why": _TEXT}, claim=_CLAIM)),
     "ban": ("nothing may be sent before a moment", _object({"account": _TEXT, "scope": _TEXT, "until_ms": _MOMENT})),
     "policy": (
         "a policy is in force for an account",
@@ -261,6 +268,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             rows=_WHOLE,
             first=_WHOLE,
             why=_TEXT,
+            claim=_CLAIM,
         ),
     ),
 }

@@ -14,8 +14,8 @@ from typing import Any
 from policykit.decision import Decision, Hold
 from policykit.engine.facts import Facts, Halt, TradingState
 from policykit.orders.intent import Intent, Outcome
-from policykit.store.base import Grant, Observation
-from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
+from policykit.store.base import Claim, Grant, Observation
+from policykit.store.codec import claimed, decision_body, observation_to_dict, outcome_to_dict
 from policykit.store.groups import Group
 from policykit.store.kept import known, place
 from policykit.store.ledger import Ledger
@@ -190,7 +190,7 @@ class LedgerStore(ABC):
         self._written("observe", observation_to_dict(account, seen), now_ms)
 
     # INVARIANT I15: the generation moves in the same atomic step, so a permit asked for later is refused as stale.
-    def halt(
+    def halt(  # noqa: PLR0913  # a halt says as much as its row
         self,
         scope: str,
         state: TradingState,
@@ -201,18 +201,20 @@ class LedgerStore(ABC):
         freeze: bool = False,
         latched: bool = True,
         decision_id: str | None = None,
+        claim: Claim | None = None,
     ) -> tuple[int, list[Intent]]:
         body = {"scope": scope, "state": state, "by": by, "why": why, "freeze": freeze, "latched": latched}
+        body |= claimed(claim)
         if decision_id is not None:
             body["decision"] = decision_id
         with self._step as ledger:
             self._change("halt", body, now_ms)
             return ledger.generation, ledger.unsent(now_ms)
 
-    def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
+    def resume(self, scope: str, by: str, why: str, now_ms: int, *, claim: Claim | None = None) -> int:
         with self._step as ledger:
             before = len(ledger.halts)
-            self._change("resume", {"scope": scope, "by": by, "why": why}, now_ms)
+            self._change("resume", {"scope": scope, "by": by, "why": why, **claimed(claim)}, now_ms)
             return before - len(ledger.halts)
 
     def halts(self) -> list[Halt]:

@@ -103,6 +103,10 @@ class GuardInfo(NamedTuple):
     loop: bool = False
 
 
+#: What is known of who did something beside the name that was told (`policykit.operate.person`).
+Claim = Mapping[str, str]
+
+
 class Store(Protocol):
     """What a guard needs of a store. Every method may raise StoreUnavailable. Thread-safe."""
 
@@ -167,7 +171,7 @@ class Store(Protocol):
         """Take facts in; an older `as_of_ms` never replaces a newer one. Raise ValueError for what is no number."""
         ...
 
-    def halt(
+    def halt(  # noqa: PLR0913  # a halt says as much as its row
         self,
         scope: str,
         state: TradingState,
@@ -178,15 +182,16 @@ class Store(Protocol):
         freeze: bool = False,
         latched: bool = True,
         decision_id: str | None = None,
+        claim: Claim | None = None,
     ) -> tuple[int, list[Intent]]:
         """Set a halt and bump the generation; return it with the intents whose older permits may still be sent.
 
-        `decision_id` is the denial that made it necessary, for the record only.
+        For the record only: `decision_id` is the denial that made it necessary, `claim` what is known of who did it.
         """
         ...
 
-    def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
-        """Lift the halts of a scope; return how many there were."""
+    def resume(self, scope: str, by: str, why: str, now_ms: int, *, claim: Claim | None = None) -> int:
+        """Lift the halts of a scope; return how many there were. `claim` is for the record only."""
         ...
 
     def halts(self) -> list[Halt]:

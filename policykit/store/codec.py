@@ -12,7 +12,7 @@ from policykit.engine.facts import Contract, Drift, Fact, Quote
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
 from policykit.place import Place
-from policykit.store.base import Observation
+from policykit.store.base import Claim, Observation
 from policykit.units import plain
 
 _INTENT_PLAIN = (
@@ -240,6 +240,11 @@ def fact_to_list(fact: Fact | None) -> list[Any] | None:
 def fact_from_list(data: list[Any] | None) -> Fact | None:
     """Read what `fact_to_list` wrote."""
     return None if data is None else Fact(Decimal(data[0]), data[1])
+
+
+def claimed(claim: Claim | None) -> dict[str, Any]:
+    """Write what is known of who did it, if anything is."""
+    return {} if claim is None else {"claim": dict(claim)}
 
 
 def accepted(compared: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from policykit.errors import StoreUnavailable
+from policykit.store.base import Claim
 from policykit.store.chain import link, text_of
+from policykit.store.codec import claimed
 from policykit.store.failures import UNREADABLE, damaged, unavailable
 from policykit.store.journal import INSERT, Journal, connect
 from policykit.store.layout import lay_out, mark_copied
@@ -140,6 +142,7 @@ def prune(
     *,
     by: str,
     now_ms: int,
+    claim: Claim | None = None,
     folder: Path | None,
     counters: bool = True,
     say: Say = lambda done, of: None,
@@ -158,7 +161,7 @@ def prune(
         else:
             made, archive = archived(reader, last, folder, counters=counters, say=say)
     with closing(Cutter(path, threading.Lock())) as cutter:
-        cutter.commit(made, by=by, now_ms=now_ms, archive=archive)
+        cutter.commit(made, now_ms=now_ms, by=by, archive=archive, **claimed(claim))
         began = time.monotonic()
         for _ in cutter.sweep():
             time.sleep(time.monotonic() - began)  # half of the time is the bots'
@@ -212,8 +215,11 @@ def _sync(folder: Path) -> None:
 class Cutter(Journal):
     """The journal at the moment when its old rows go; other processes write before and after, never between."""
 
-    def commit(self, made: Plan, *, by: str, now_ms: int, archive: str | None) -> int:
-        """Keep what is to be kept, and say so in a row: from here on the journal begins behind the rows that went."""
+    def commit(self, made: Plan, *, now_ms: int, **said: Any) -> int:
+        """Keep what is to be kept, and say so in a row: from here on the journal begins behind the rows that went.
+
+        `said` is who did it (`by`, `claim`) and the `archive`.
+        """
         db = self._ready()
         try:
             self._patient(db, "BEGIN IMMEDIATE")
@@ -223,7 +229,7 @@ class Cutter(Journal):
             seq = self.seq + 1
             base = kept(made.last, made.hash, seq, FORM, made.state)
             rows = made.last - made.before.seq
-            body = told(base, made.carried, by=by, archive=archive, first=made.before.seq + 1, rows=rows)
+            body = told(base, made.carried, first=made.before.seq + 1, rows=rows, **said)
             text = text_of(body)
             row_hash = link(self._hash, seq, now_ms, KIND, text)
             db.execute("DELETE FROM carried")

@@ -20,7 +20,7 @@ from policykit.errors import StoreUnavailable
 from policykit.orders.intent import Intent
 from policykit.store import forks
 from policykit.store.backed import Body, LedgerStore
-from policykit.store.base import GUARD_SILENT_MS, GuardInfo
+from policykit.store.base import GUARD_SILENT_MS, Claim, GuardInfo
 from policykit.store.chain import link, text_of
 from policykit.store.durability import ephemeral
 from policykit.store.failures import BUSY_MS, UNREADABLE, damaged, unavailable
@@ -300,8 +300,8 @@ class SqliteStore(JournalFile, LedgerStore):
         facts = super().facts(account, bot, symbol)
         return facts if self._reset is None else replace(facts, store_problem=self._reset)
 
-    def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
-        lifted, before = super().resume(scope, by, why, now_ms), self._reset
+    def resume(self, scope: str, by: str, why: str, now_ms: int, *, claim: Claim | None = None) -> int:
+        lifted, before = super().resume(scope, by, why, now_ms, claim=claim), self._reset
         if before is None:
             return lifted
         if scope == "all":

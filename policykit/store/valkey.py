@@ -24,8 +24,8 @@ from policykit.orders.intent import Intent, Outcome
 from policykit.store import valkey_state as state
 from policykit.store.backed import _finite as finite
 from policykit.store.backed import finite_facts
-from policykit.store.base import GUARD_SILENT_MS, Grant, GuardInfo, Observation, Row
-from policykit.store.codec import decision_body, observation_to_dict, outcome_to_dict
+from policykit.store.base import GUARD_SILENT_MS, Claim, Grant, GuardInfo, Observation, Row
+from policykit.store.codec import claimed, decision_body, observation_to_dict, outcome_to_dict
 from policykit.store.kept import Kept, known, place
 from policykit.store.ledger import Ledger
 from policykit.store.valkey_link import TRIES, Link
@@ -288,7 +288,7 @@ class ValkeyStore(Link):
             raise self._busy()
 
     # INVARIANT I15: the generation moves in the same step, so a permit asked for later is refused as stale.
-    def halt(
+    def halt(  # noqa: PLR0913  # a halt says as much as its row
         self,
         scope: str,
         state_: TradingState,
@@ -299,8 +299,10 @@ class ValkeyStore(Link):
         freeze: bool = False,
         latched: bool = True,
         decision_id: str | None = None,
+        claim: Claim | None = None,
     ) -> tuple[int, list[Intent]]:
         body = {"scope": scope, "state": state_, "by": by, "why": why, "freeze": freeze, "latched": latched}
+        body |= claimed(claim)
         if decision_id is not None:
             body["decision"] = decision_id
         with self._lock:
@@ -310,8 +312,8 @@ class ValkeyStore(Link):
         unsent = sorted(ledger.unsent(now_ms), key=lambda i: (i.decided_ms, i.id))
         return ledger.generation, unsent
 
-    def resume(self, scope: str, by: str, why: str, now_ms: int) -> int:
-        body = {"scope": scope, "by": by, "why": why}
+    def resume(self, scope: str, by: str, why: str, now_ms: int, *, claim: Claim | None = None) -> int:
+        body = {"scope": scope, "by": by, "why": why, **claimed(claim)}
         with self._lock:
             before, after = self._halts("resume", body, now_ms)
             lifted = before - len(after.halts)

@@ -14,7 +14,7 @@ from policykit.clock import iso
 from policykit.redact import scrub
 from policykit.store.base import Row
 from policykit.store.reader import JournalDamaged, JournalReader
-from policykit.telemetry.words import filled, grouped, looked_up, moment, one_line, order_text
+from policykit.telemetry.words import filled, grouped, looked_up, moment, one_line, order_text, who
 
 #: Rows read at a time.
 PAGE: Final = 1_000
@@ -157,11 +157,11 @@ def _outcome(body: Mapping[str, Any], about: Mapping[str, Any]) -> Words:
 
 def _halt(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
     frozen = ", frozen" if body.get("freeze") else ""
-    return str(body.get("state", "HALTED")), f"{body.get('scope')}{frozen}, by {body.get('by')}: {body.get('why')}"
+    return str(body.get("state", "HALTED")), f"{body.get('scope')}{frozen}, by {who(body)}: {body.get('why')}"
 
 
 def _resume(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
-    return "ACTIVE", f"{body.get('scope')}, by {body.get('by')}: {body.get('why')}"
+    return "ACTIVE", f"{body.get('scope')}, by {who(body)}: {body.get('why')}"
 
 
 def _ban(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
@@ -180,7 +180,7 @@ def _lookup(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
 def _reconcile(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
     drift = body.get("drift", [])
     found = "; ".join(f"{kind} {key} {quantity}" for kind, key, quantity, *_ in drift)
-    by = f", accepted by {body['by']}: {body['why']}" if "by" in body else ""
+    by = f", accepted by {who(body)}: {body['why']}" if "by" in body else ""
     return "compared", f"{body.get('account')}: " + (f"unexplained: {found}" if drift else "nothing unexplained") + by
 
 

@@ -52,6 +52,17 @@ def grouped(number: Any) -> str:
         return str(number)
 
 
+def who(body: Mapping[str, Any]) -> str:
+    """Say who did what a row tells: `alice (claimed; user deploy, on host-1, pts/3)`, or the name alone."""
+    claim = body.get("claim")
+    if not isinstance(claim, Mapping):
+        return str(body.get("by"))
+    proof = f"signed with {claim.get('key')}" if claim.get("proof") == "signed" else "claimed"
+    login = f", logged in as {claim['login']}" if claim.get("login") else ""
+    terminal = claim.get("tty") or "no terminal"
+    return f"{claim.get('name')} ({proof}; user {claim.get('os_user')}{login}, on {claim.get('host')}, {terminal})"
+
+
 def filled(quantity: Any, order: Mapping[str, Any]) -> str:
     """Return `filled 0.007 of 0.010`."""
     of = f" of {grouped(order['quantity'])}" if "quantity" in order else ""
