@@ -115,7 +115,7 @@ def _policy(target: Target, options: Options, state_of: StateOf, read_parent: Re
         traits=load_traits(policy.model.exchange),
         snapshot=state.snapshot if state else None,
         missing=state.missing if state else (),
-        record=options.record,
+        record=options.record or (state.record if state else None),
         max_age_ms=options.max_age_ms,
     )
     judged.card = card(inputs)

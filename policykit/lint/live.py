@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from policykit.exchanges.session import Session
     from policykit.finding import Finding
     from policykit.policy import EffectivePolicy
+    from policykit.record import Record
+    from policykit.store import Store
 
 #: Told how many of how many policies were read.
 Progress = Callable[[int, int], None]
@@ -95,6 +97,7 @@ class Taker:
         from policykit.snapshot import Snapshot
 
         done = _Count(len(policies), self._progress)
+        records = {policy.file: self._record(session.store, policy) for policy in policies}
         self._policies |= {policy.file: policy for policy in policies if policy.model.exchange}
         for policy, taken in zip(policies, live.take_all(session, policies, done), strict=True):
             if isinstance(taken, ExchangeUnavailable):
@@ -102,9 +105,23 @@ class Taker:
                 error = {"code": taken.code, "message": message}
                 errors = [{"key": name, **error} for name in policy.model.keys or {}]
                 snapshot = Snapshot(iso(self._now_ms), policy.model.exchange, errors=errors)
-                self._taken[policy.file] = State(snapshot), (_line(policy, error),)
+                self._taken[policy.file] = State(snapshot, (), records[policy.file]), (_line(policy, error),)
             else:
-                self._taken[policy.file] = State(taken), tuple(_line(policy, error) for error in taken.errors)
+                state = State(taken, (), records[policy.file])
+                self._taken[policy.file] = state, tuple(_line(policy, error) for error in taken.errors)
+
+    def _record(self, store: Store | None, policy: EffectivePolicy) -> Record | None:
+        """Return what the bots' store proves of a policy; None, said in a line, where it cannot be read."""
+        from policykit.errors import StoreUnavailable
+        from policykit.store.record import record_of
+
+        if store is None:
+            return None
+        try:
+            return record_of(store, policy)
+        except StoreUnavailable as error:
+            self._announce(f"live: what the journal proves is not known: {error}")
+            return None
 
 
 class _Count:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
 from policykit.model.stage import StageName
-from policykit.record import Record, StageFacts
+from policykit.record import Done, Record, StageFacts
 from policykit.rules.base import iso_ms
 from policykit.snapshot import SCOPES, Snapshot, from_dict
 
@@ -28,6 +28,8 @@ class State(NamedTuple):
 
     snapshot: Snapshot
     missing: tuple[str, ...] = ()
+    #: What the bots' store proves of the policy; None: it was not read.
+    record: Record | None = None
 
 
 #: Every field of "Snapshot, version 1", and what stands in for one that is not there: what is known of nothing.
@@ -173,17 +175,25 @@ def read_record(path: str) -> Record:
 def record_of(data: Mapping[str, Any]) -> Record:
     """Return the record of a document; whatever is left out is not known. Raise ValueError, naming what is wrong.
 
-    `{"last_drill_at": ISO, "stages": {"paper": {"since": ISO, "orders": 12, "denials_open": 0}}}`
+    `{"last_drill_at": ISO, "stages": {"paper": {"since": ISO, "orders": 12, "denials_open": 0}},
+    "reviews": {"policy": {"at": ISO, "by": "desk-head"}}}`, and the other fields of `Record`.
     """
-    drill, stages = data.get("last_drill_at"), data.get("stages")
+    drill, stage = data.get("last_drill_at"), data.get("stage")
     if drill is not None and not _is_moment(drill):
         raise ValueError("record: last_drill_at is no ISO time")
-    if stages is None:
-        return Record(drill)
     known = get_args(StageName)
+    if stage is not None and stage not in ("", *known):
+        raise ValueError(f"record: stage is none of {', '.join(known)}")
+    done = {name: _all_done(name, data.get(name)) for name in ("drills", "reviews", "exposed", "rotations")}
+    return Record(drill, _stages(data.get("stages"), known), stage, **done)
+
+
+def _stages(stages: Any, known: tuple[str, ...]) -> dict[str, StageFacts] | None:
+    if stages is None:
+        return None
     if not isinstance(stages, dict) or not all(n in known and isinstance(row, dict) for n, row in stages.items()):
         raise ValueError(f"record: stages is no object of objects with the keys {', '.join(known)}")
-    return Record(drill, {name: _stage(name, row) for name, row in stages.items()})
+    return {name: _stage(name, row) for name, row in stages.items()}
 
 
 def _stage(name: str, row: Mapping[str, Any]) -> StageFacts:
@@ -193,7 +203,25 @@ def _stage(name: str, row: Mapping[str, Any]) -> StageFacts:
     for count, value in counts.items():
         if value is not None and (type(value) is not int or value < 0):
             raise ValueError(f"record: stages.{name}.{count} is no count")
-    return StageFacts(row["since"], **counts)
+    return StageFacts(row["since"], **counts, external=row.get("external") is True)
+
+
+def _all_done(field: str, rows: Any) -> dict[str, Done] | None:
+    """Return what was done, by name: `{"at": ISO, "by": TEXT, "result": TEXT}`."""
+    if rows is None:
+        return None
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise ValueError(f"record: {field} is no object of objects")
+    out: dict[str, Done] = {}
+    for name, row in rows.items():
+        if not _is_moment(row.get("at")):
+            raise ValueError(f"record: {field}.{name}.at is no ISO time")
+        said = {word: row.get(word, "") for word in ("by", "result")}
+        for word, value in said.items():
+            if not isinstance(value, str):
+                raise ValueError(f"record: {field}.{name}.{word} is no text")
+        out[name] = Done(row["at"], **said)
+    return out
 
 
 def _is_moment(value: Any) -> bool:

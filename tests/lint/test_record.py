@@ -23,6 +23,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"stages": {"paper": {"since": "2026-11-01", "denials_open": -1}}},
         "record: stages.paper.denials_open is no count",
     ),
+    ({"stage": "live"}, f"record: stage is none of {STAGES}"),
+    ({"drills": []}, "record: drills is no object of objects"),
+    ({"exposed": {"trader": "yes"}}, "record: exposed is no object of objects"),
+    ({"reviews": {"policy": {"by": "head"}}}, "record: reviews.policy.at is no ISO time"),
+    ({"rotations": {"trader": {"at": "2026-11-01", "by": 7}}}, "record: rotations.trader.by is no text"),
 ]
 
 
