@@ -27,6 +27,8 @@ from policykit.redact import Secret
 TIMEOUT_MS: Final = 10_000
 #: How long a read waits at most for its budget's window to turn, ms.
 MAX_WAIT_MS: Final = 120_000
+#: Tells of method, URL and body whether a request that is no read may be made.
+Beyond = Callable[[str, str, "str | None"], bool]
 #: How many requests of one client are remembered.
 MAX_SEEN: Final = 200
 
@@ -119,8 +121,12 @@ def make_client(
     asynchronous: bool = False,
     budget: Spends | None = None,
     clock: Clock | None = None,
+    beyond: Beyond | None = None,
 ) -> Any:
-    """Return a ccxt client that can only read. Raise ExchangeUnavailable without an adapter for the exchange."""
+    """Return a ccxt client that can only read. Raise ExchangeUnavailable without an adapter for the exchange.
+
+    `beyond` says of a request that is no read whether it may be made all the same: a cancel (`exchanges.cancelling`).
+    """
     adapter = load(exchange_id)
     if adapter is None:
         words = (
@@ -132,6 +138,7 @@ def make_client(
     client = _make(wrap(base), adapter, credentials, endpoint, sandbox)
     bound(client)
     client.policykit_adapter = adapter
+    client.policykit_beyond = beyond
     client.policykit_budget = budget
     client.policykit_clock = clock or SystemClock()
     client.policykit_seen = deque(maxlen=MAX_SEEN)
@@ -200,7 +207,9 @@ def _admit(client: Any, method: str, url: str, body: str | None) -> Call:
     """Let a read through. INVARIANT I19: what is not in the adapter's read allowlist raises before a byte leaves."""
     adapter: Adapter = client.policykit_adapter
     call = adapter.call(method, url, body)
-    if call.kind not in ("public", "read") or call.action is not None:
+    reads = call.kind in ("public", "read") and call.action is None
+    beyond: Beyond | None = client.policykit_beyond
+    if not reads and (beyond is None or not beyond(method, url, body)):
         words = f"{adapter.id}: {call.name} is not in the read allowlist; nothing was sent"
         raise CallFailed(Failure("no", "READ_ONLY", words))
     client.last_http_response = None  # an answer of an earlier call is no evidence on this one

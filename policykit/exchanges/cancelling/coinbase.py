@@ -1,0 +1,13 @@
+"""Coinbase Advanced: one list of spot and contracts. Source: ccxt 4.5.90 coinbase.py cancelOrders (`order_ids`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policykit.exchanges.calls import calls
+from policykit.exchanges.cancelling.base import Cancelling, Resting
+
+CANCELLING: Final = Cancelling(
+    calls=calls("POST", "/api/v3/brokerage/orders/", "batch_cancel"),
+    families=(Resting("spot.order", {"paginate": True}, many=100, mixed=True),),  # how many a call takes is not said
+)
