@@ -11,6 +11,7 @@ from policykit.cli._options import Exit, example, format_option, leave
 from policykit.cli._person import by_option
 
 if TYPE_CHECKING:
+    from policykit.guard.halt import Cancelled
     from policykit.guard.kill import Killed
     from policykit.operate.person import Person
 
@@ -49,26 +50,38 @@ def command(
     store, clock = open_store(uri), SystemClock()
     halted = store.halt(scope, "HALTED", by.name, why, clock.now_ms(), freeze=freeze, claim=by.to_dict())
 
+    text = output_format == "text"
+    if text:
+        click.echo(f'HALTED {scope} by {by.name}: "{why}"; nothing that increases is sent from now on')
+
     from policykit.guard.kill import finish, policies_of  # loads ccxt, which takes longer than a halt may
 
-    result = finish(store, clock, scope, halted, policies_of(store, files), endpoint)
-    click.echo(json.dumps(result.to_dict(), indent=2) if output_format == "json" else _text(result, by.name, why))
+    told = (lambda found: click.echo("\n".join(account_lines(found)))) if text else None
+    result = finish(store, clock, scope, halted, policies_of(store, files), endpoint, told)
+    click.echo("\n".join(_end(result)) if text else json.dumps(result.to_dict(), indent=2))
     leave(Exit.DONE if result.complete else Exit.NO)
 
 
-def _text(result: Killed, by: str, why: str) -> str:
-    lines = [f'HALTED {result.scope} by {by}: "{why}"; nothing that increases is sent from now on']
-    lines += [f"still sending, without a gate: intent {intent}; end its process" for intent in result.sending]
-    for account in result.accounts:
-        flat = "PENDING" if account.pending else "FAILED" if account.failed else "no entry is left"
-        lines.append(
-            f"{account.account}: {len(account.cancelled)} entries cancelled, {len(account.kept)} orders kept that can "
-            f"only reduce; {flat}"
-        )
-        lines += [f"  may still arrive: {order}; run kill again" for order in account.pending]
-        lines += [f"  not cancelled: {failure}" for failure in account.failed]
-    lines += [f"not reached: {file}: {why_not}" for file, why_not in result.not_reached.items()]
+def account_lines(found: Cancelled | tuple[str, str]) -> list[str]:
+    """Say what became of an account, and of each of its families; or why a policy's account was not reached."""
+    if isinstance(found, tuple):
+        return [f"not reached: {found[0]}: {found[1]}"]
+    whole = "PENDING" if found.pending else "no entry is left" if found.complete else "FAILED"
+    many = f"{len(found.cancelled)} entries cancelled, {len(found.kept)} orders kept that can only reduce"
+    lines = [f"{found.account}: {many}; {whole}"]
+    for family, count in found.families.items():
+        left = f"unknown what is left: {count.unknown_why}" if count.unknown_why else f"left {count.left}"
+        lines.append(f"  {family}: listed {count.listed}, cancelled {count.cancelled}, kept {count.kept}, {left}")
+    if not found.families:
+        lines.append("  no order family could be listed")
+    lines += [f"  may still arrive: {order}; run kill again" for order in found.pending]
+    unknown = [f"{family}: {count.unknown_why}" for family, count in found.families.items()]
+    lines += [f"  not cancelled: {failure}" for failure in found.failed if failure not in unknown]
+    return lines
+
+
+def _end(result: Killed) -> list[str]:
+    lines = [f"still sending, without a gate: intent {intent}; end its process" for intent in result.sending]
     if not result.accounts and not result.not_reached:
         lines.append("no policy is known to this store; name them with --policy to cancel their entries")
-    lines.append(f"re-arm with: policykit resume --scope {result.scope} --by NAME --why TEXT")
-    return "\n".join(lines)
+    return [*lines, f"re-arm with: policykit resume --scope {result.scope} --by NAME --why TEXT"]

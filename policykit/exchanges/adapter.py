@@ -256,9 +256,23 @@ class TradingAdapter(Adapter):
         it cannot be asked, or when something shows that may be its trace.
         """
 
+    @property
     @abstractmethod
-    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
-        """List open orders of every family: of these symbols, or of the whole account (dearer) when there is none."""
+    def families(self) -> tuple[str, ...]:
+        """The families that open orders are listed in, by product and the traits' name: `swap.order`, `swap.algo`."""
+
+    def open_orders(self, symbols: tuple[str, ...] = (), family: str = "") -> Steps[tuple[OrderState, ...]]:
+        """List open orders of every family, or of one: of these symbols, or of the whole account (dearer)."""
+        found: list[OrderState] = []
+        for each in (family,) if family else self.families:
+            mine = tuple(symbol for symbol in symbols if product_of(symbol) == each.partition(".")[0])
+            if mine or not symbols:
+                found += yield from self.open_in(each, mine)
+        return tuple(found)
+
+    @abstractmethod
+    def open_in(self, family: str, symbols: tuple[str, ...]) -> Steps[tuple[OrderState, ...]]:
+        """List open orders of one of `families`; `symbols` are of its product, none means all."""
 
     @abstractmethod
     def cancel(self, order: OrderState) -> Steps[bool]:

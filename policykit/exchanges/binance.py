@@ -263,15 +263,17 @@ class Binance(TradingAdapter):
         filled = yield from binance_fills.find(self, binance_fills.SPOT, market, client_order_id, since_ms, others)
         return None if filled is None else self._named(filled, symbol)
 
-    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
-        """List open orders: of spot's one family (weight 80 without symbols), and of both of USD-M (80)."""
+    @property
+    def families(self) -> tuple[str, ...]:
+        """One of spot, and both of USD-M."""
+        spot = ("spot.order",) if "spot" in self.trades else ()
+        return spot + (_USDM.families if "swap" in self.trades else ())
+
+    def open_in(self, family: str, symbols: tuple[str, ...]) -> Steps[tuple[OrderState, ...]]:
+        """List open orders of spot (weight 80 without symbols), or of a family of USD-M (40)."""
+        if family != "spot.order":
+            return (yield from _USDM.open_in(family, symbols))
         found: list[OrderState] = []
-        contracts = tuple(symbol for symbol in symbols if _contract(symbol))
-        if contracts or (not symbols and "swap" in self.trades):
-            found += yield from _USDM.open_orders(contracts)
-        symbols = tuple(symbol for symbol in symbols if not _contract(symbol))
-        if (contracts and not symbols) or "spot" not in self.trades:
-            return tuple(found)
         if symbols and len(symbols) <= MAX_SYMBOL_CALLS:
             for symbol in symbols:
                 rows = yield Read("privateGetOpenOrders", {"symbol": market_id(symbol)})

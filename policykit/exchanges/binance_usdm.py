@@ -203,14 +203,18 @@ class UsdmOrders(TradingAdapter):
             row = {**row, "actual": answer.data}
         return self.order_state(row)._replace(symbol=symbol)
 
-    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
-        """List open orders of both families; of the whole account (weight 80) without symbols."""
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Plain orders, and conditional ones, which the Algo Service keeps."""
+        return tuple(_OPEN)
+
+    def open_in(self, family: str, symbols: tuple[str, ...]) -> Steps[tuple[OrderState, ...]]:
+        """List open orders of one family; of the whole account (weight 40) without symbols."""
         found: list[OrderState] = []
         each: tuple[str | None, ...] = symbols if symbols and len(symbols) <= MAX_SYMBOL_CALLS else (None,)
         for symbol in each:
-            for method in _OPEN:
-                answer = yield Read(method, {} if symbol is None else {"symbol": self._market(symbol)})
-                found += [self.order_state(row) for row in binance_account.rows(self, answer, "orders")]
+            answer = yield Read(_OPEN[family], {} if symbol is None else {"symbol": self._market(symbol)})
+            found += [self.order_state(row) for row in binance_account.rows(self, answer, "orders")]
         return tuple(one for one in found if not symbols or one.symbol in symbols)
 
     def cancel(self, order: OrderState) -> Steps[bool]:
@@ -412,7 +416,7 @@ class UsdmOrders(TradingAdapter):
 
 
 _ZERO: Final = Decimal(0)
-_OPEN: Final = ("fapiPrivateGetOpenOrders", "fapiPrivateGetOpenAlgoOrders")
+_OPEN: Final = {"swap.order": "fapiPrivateGetOpenOrders", "swap.algo": "fapiPrivateGetOpenAlgoOrders"}
 _LISTS: Final = (
     "fapiPrivateGetOpenOrders",
     "fapiPrivateGetAllOrders",

@@ -194,7 +194,12 @@ class BybitOrders(TradingAdapter):
         }
         return self.order_state(told)
 
-    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
+    @property
+    def families(self) -> tuple[str, ...]:
+        """One: its list holds conditional orders too."""
+        return ("spot.order",)
+
+    def open_in(self, family: str, symbols: tuple[str, ...]) -> Steps[tuple[OrderState, ...]]:
         """List spot's open orders of every kind, all pages."""
         names = {self._market(symbol): symbol for symbol in symbols}
         rows = yield from self._pages("privateGetV5OrderRealtime", {"category": "spot", "openOnly": 0})

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit.clock import Clock
-from policykit.exchanges.base import CallFailed, OrderState, run
+from policykit.errors import PolicykitError
+from policykit.exchanges.base import OrderState, run
 from policykit.guard.own import asking
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: List - cancel - list until empty, at most this often.
 CANCEL_ROUNDS: Final = 10
+#: And no longer than this in one family, ms: an exchange that answers slowly holds up nothing else.
+CANCEL_MS: Final = 60_000
 #: What passed the gate at the last moment is on the wire no longer than this, ms.
 ON_THE_WIRE_MS: Final = 250
 #: How long a halt waits for sends that no gate watches, where `kill_switch.wait` is absent, ms.
@@ -28,14 +31,48 @@ _STEP_S: Final = 0.05
 
 
 @dataclass(slots=True)
+class FamilyCount:
+    """What became of one order family: orders listed, cancelled, kept on purpose, and left that were to be cancelled.
+
+    `unknown_why`: the family could not be listed to its end, so what is left there is not known; never flat.
+    """
+
+    listed: int = 0
+    cancelled: int = 0
+    kept: int = 0
+    left: int = 0
+    unknown_why: str | None = None
+
+
+@dataclass(slots=True)
 class Cancelled:
-    """What became of an account's open orders. `pending`: the family may still show an order that is on its way."""
+    """What became of an account's open orders, by family and by name.
+
+    `pending`: orders that may still show up, since they are on their way.
+    """
 
     account: str
+    families: dict[str, FamilyCount] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether nothing is left that was to be cancelled, and all of it was seen."""
+        seen = all(count.unknown_why is None and not count.left for count in self.families.values())
+        return bool(self.families) and seen and not (self.failed or self.pending)
+
+    def add(self, other: Cancelled) -> None:
+        """Take in a later pass over the same account: what it cancelled adds up, what it saw counts."""
+        for family, count in other.families.items():
+            before = self.families.get(family, FamilyCount())
+            count.cancelled += before.cancelled
+            count.listed = max(before.listed, count.cancelled + count.kept + count.left)
+            self.families[family] = count
+        self.cancelled += [one for one in other.cancelled if one not in self.cancelled]
+        self.kept, self.failed, self.pending = other.kept, other.failed, other.pending
 
 
 def wait_for_sends(store: Store, clock: Clock, unsent: list[Intent], wait_ms: int = WAIT_MS) -> list[Intent]:
@@ -72,48 +109,90 @@ def concerns_policy(policy: EffectivePolicy, scope: str) -> bool:
     return policy.account_key == name if kind == "account" else True
 
 
-@asking()
 def cancel_entries(guard: Guard, client: Any, scope: str = "all") -> Cancelled:
     """Cancel every order of an account that can increase exposure; keep what can only reduce (`cancel: all` takes all).
 
-    Lists, cancels and lists again until nothing is left to cancel. While an order may still be on its way the family
-    is pending: absence from the list proves nothing before the fence. A scope of a bot or a symbol takes its own only.
+    Each family by itself: one that cannot be listed keeps no other from being cancelled. While an order may still be on
+    its way the account is pending: absence from a list proves nothing before the fence. A scope of a bot or a symbol
+    takes its own only.
     """
-    adapter, clock = guard.adapter, guard.clock
-    kind, _, name = scope.partition(":")
-    switch = guard.policy.model.kill_switch
-    everything = switch is not None and switch.cancel == "all"
     report = Cancelled(guard.account)
-    for _ in range(CANCEL_ROUNDS):
-        own = (
-            None if kind != "bot" else {i.client_order_id for i in guard.store.intents(guard.account) if i.bot == name}
-        )
-        try:
-            listed = run(adapter, client, adapter.open_orders((name,) if kind == "symbol" else ()), clock)
-        except CallFailed as failed:
-            report.failed.append(f"open orders cannot be listed: {failed}")
-            break
-        listed = tuple(o for o in listed if own is None or o.client_order_id in own)
-        entries = [o for o in listed if everything or can_increase(o)]
-        report.kept = [o.client_order_id for o in listed if o not in entries]
-        report.failed = _cancel_each(guard, client, entries, report)
-        if not entries:
-            break
-    else:
-        report.failed = report.failed or [f"{len(entries)} entries are still listed after {CANCEL_ROUNDS} rounds"]
-    report.pending = [i.client_order_id for i in on_their_way(guard, scope, exits=everything)]
+    for family in guard.adapter.families:
+        cancel_family(guard, client, family, report, scope)
+    still_coming(guard, report, scope)
     return report
 
 
-def _cancel_each(guard: Guard, client: Any, entries: list[OrderState], report: Cancelled) -> list[str]:
+def still_coming(guard: Guard, report: Cancelled, scope: str) -> None:
+    """Name in the report what may still show up."""
+    report.pending = [i.client_order_id for i in on_their_way(guard, scope, exits=_everything(guard))]
+
+
+def _everything(guard: Guard) -> bool:
+    switch = guard.policy.model.kill_switch
+    return switch is not None and switch.cancel == "all"
+
+
+@asking()
+def cancel_family(guard: Guard, client: Any, family: str, report: Cancelled, scope: str = "all") -> None:
+    """List, cancel and list again until no entry is left in a family; what came of it goes into the report."""
+    adapter, clock = guard.adapter, guard.clock
+    kind, _, name = scope.partition(":")
+    if kind == "symbol" and product_of(name) != family.partition(".")[0]:
+        return
+    count = report.families[family] = FamilyCount()
+    seen: set[str] = set()
+    gone: set[str] = set()
+    started = clock.monotonic_ms()
+    entries: list[OrderState] = []
+    kept: list[OrderState] = []
+    failures: list[str] = []
+    for _ in range(CANCEL_ROUNDS):
+        try:
+            own = None
+            if kind == "bot":
+                own = {i.client_order_id for i in guard.store.intents(guard.account) if i.bot == name}
+            listed = run(adapter, client, adapter.open_orders((name,) if kind == "symbol" else (), family), clock)
+        except PolicykitError as failed:
+            count.unknown_why = f"open orders cannot be listed: {failed}"
+            break
+        listed = tuple(o for o in listed if own is None or o.client_order_id in own)
+        entries = [o for o in listed if _everything(guard) or can_increase(o)]
+        kept = [o for o in listed if o not in entries]
+        seen.update(map(name_of, listed))
+        count.listed, count.kept, count.left = len(seen), len(kept), len(entries)
+        if not entries:
+            break
+        if clock.monotonic_ms() - started > CANCEL_MS:
+            failures = failures or [f"{len(entries)} entries are still listed after {CANCEL_MS // 1000} s"]
+            break
+        failures = _cancel_each(guard, client, entries, gone, started + CANCEL_MS)
+    else:
+        failures = failures or [f"{len(entries)} entries are still listed after {CANCEL_ROUNDS} rounds"]
+    count.cancelled = len(gone)
+    report.cancelled += sorted(gone)
+    report.kept += [name_of(order) for order in kept]
+    report.failed += failures if count.left else []
+    if count.unknown_why is not None:
+        report.failed.append(f"{family}: {count.unknown_why}")
+
+
+def name_of(order: OrderState) -> str:
+    """Return what an order is called in a report: its client order id, else the exchange's."""
+    return order.client_order_id or order.order_id
+
+
+def _cancel_each(guard: Guard, client: Any, entries: list[OrderState], gone: set[str], until_ms: float) -> list[str]:
+    """Cancel orders one by one, no longer than until a moment (monotonic); return what failed."""
     failures = []
     for order in entries:
+        if guard.clock.monotonic_ms() > until_ms:
+            break
         try:
-            gone = run(guard.adapter, client, guard.adapter.cancel(order), guard.clock)
-            if gone and order.client_order_id not in report.cancelled:
-                report.cancelled.append(order.client_order_id)
-        except CallFailed as failed:
-            failures.append(f"{order.client_order_id}: {failed}")
+            if run(guard.adapter, client, guard.adapter.cancel(order), guard.clock):
+                gone.add(name_of(order))
+        except PolicykitError as failed:
+            failures.append(f"{name_of(order)}: {failed}")
     return failures
 
 

@@ -76,6 +76,7 @@ def test_kill_cancels_entries_and_keeps_exits(live: World, run: Run) -> None:
     assert said.splitlines() == [
         'HALTED all by alice: "runaway loop"; nothing that increases is sent from now on',
         "binance/main: 2 entries cancelled, 1 orders kept that can only reduce; no entry is left",
+        "  spot.order: listed 3, cancelled 2, kept 1, left 0",
         "re-arm with: policykit resume --scope all --by NAME --why TEXT",
     ]
     assert [order["id"] for order in live.sim.client().fetch_open_orders(SYMBOL)] == [kept["id"]]
@@ -123,7 +124,7 @@ def test_kill_names_what_it_could_not_reach(live: World, run: Run, monkeypatch: 
     code, said = run(live, *ALL, "--endpoint", "http://127.0.0.1:9")
     assert code == 1
     assert "FAILED" in said
-    assert "not cancelled: open orders cannot be listed: " in said
+    assert "  spot.order: listed 0, cancelled 0, kept 0, unknown what is left: open orders cannot be listed: " in said
     assert guard.store.halts()[0].by == "alice"
 
 
@@ -171,9 +172,9 @@ def test_an_order_without_a_fence_stays_pending(start: Callable[..., World], mon
     result = kill(guard.store, world.clock, endpoint=world.sim.url, **said)
     assert not result.complete
     assert result.accounts[0].pending == [admitted.intent.client_order_id]  # type: ignore[union-attr]
-    from policykit.cli.kill import _text
+    from policykit.cli.kill import account_lines
 
-    assert f"  may still arrive: {result.accounts[0].pending[0]}; run kill again" in _text(result, "a", "b")
+    assert f"  may still arrive: {result.accounts[0].pending[0]}; run kill again" in account_lines(result.accounts[0])
 
 
 def test_kill_of_another_exchange_touches_nothing(live: World, run: Run) -> None:

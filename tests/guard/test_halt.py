@@ -237,7 +237,7 @@ def test_what_cannot_be_cancelled_is_told(start: Callable[..., World], monkeypat
     monkeypatch.setattr(halting, "_cancel_each", lambda *_: [])
     assert cancel_entries(guard, client).failed == ["1 entries are still listed after 10 rounds"]
     world.sim.close()
-    assert cancel_entries(guard, client).failed[0].startswith("open orders cannot be listed: ")
+    assert cancel_entries(guard, client).failed[0].startswith("spot.order: open orders cannot be listed: ")
     assert on_their_way(guard) == []
 
 
