@@ -130,6 +130,21 @@ _CLAIM: Final = _object(
 #: What an operator did, and to what; what else a row says is its kind's own.
 _OPERATION: Final = {**_object({"account": _TEXT, "name": _TEXT}, claim=_CLAIM), "additionalProperties": _ANY}
 
+#: A step of an incident (`name` is INCIDENT/STEP), or its head (`name` is the incident, with its `accounts`).
+_INCIDENT: Final = _object(
+    {"account": _TEXT, "name": _TEXT},
+    claim=_CLAIM,
+    state={"enum": ["open", "closed", "done", "skipped", "failed", "unknown", "waiting", "alarm"]},
+    **dict.fromkeys(("incident", "step", "words", "by", "why", "owner", "proof", "key", "alive_from", "since"), _TEXT),
+    **dict.fromkeys(("started_ms", "detected_ms", "since_ms", "closed_ms", "dead_ms", "alive_ms"), _MOMENT),
+    **dict.fromkeys(("took_ms", "ended_ms", "cancelled", "left", "foreign"), _WHOLE),
+    **dict.fromkeys(("freeze", "keep_exits", "drill"), _YES),
+    **dict.fromkeys(("lines", "endpoints", "known_addresses"), _TEXTS),
+    **dict.fromkeys(("closed_by", "closed_why"), _TEXT),
+    accounts={"type": "array", "items": _MAP},
+    families=_MAP,
+)
+
 #: Kind -> what it tells, and the form of its data. The one place where they stand.
 KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "decision": (
@@ -259,7 +274,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "rotation": ("how far a key's successor has come", _OPERATION),
     "stage": ("a stage was entered, or left", _OPERATION),
     "review": ("a person looked at something", _OPERATION),
-    "incident": ("a step of an incident", _OPERATION),
+    "incident": ("how far a step of an incident is, or the incident itself", _INCIDENT),
     "approval": ("a person signed something", _OPERATION),
     "prune": (
         "older rows were taken out",

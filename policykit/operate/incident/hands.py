@@ -1,0 +1,237 @@
+"""What an incident does at the exchanges and in the store, step by step; the policies say with which keys."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from policykit import secrets
+from policykit.clock import Clock, iso
+from policykit.engine.facts import SCOPE
+from policykit.errors import ExchangeUnavailable, PolicykitError, SecretUnavailable, StoreUnavailable
+from policykit.operate.incident.book import Book
+from policykit.operate.incident.runner import Act
+from policykit.operate.incident.steps import Task
+from policykit.policy import EffectivePolicy, load
+from policykit.redact import Secret
+from policykit.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from policykit.store.reader import JournalReader
+
+#: The scopes of a key that may be able to cancel.
+TRADES: Final = "trade"
+#: How long the cancels of one account may take before it is said that they have not ended, ms.
+CANCEL_WITHIN_MS: Final = 300_000
+#: Where nothing says how long an order may be on its way, it is waited for so long, ms: the longest fence is shorter.
+ARRIVALS_MS: Final = 20_000
+
+
+class RealHands:
+    """Does the steps: with the policies of this host, and the secrets that this host can read."""
+
+    def __init__(self, book: Book, clock: Clock, endpoints: Sequence[str] = (), uri: str | None = None) -> None:
+        """Take the incident, `--endpoint` of the command as `exchanges.endpoints` reads it, and the store's URI."""
+        from policykit.exchanges.endpoints import endpoints as read
+
+        self.book, self.clock, self.uri = book, clock, uri
+        self.endpoints = read(list(endpoints) or None)
+        self._policies: dict[str, list[EffectivePolicy]] = {}
+
+    def do(self, task: Task, row: Mapping[str, Any]) -> Act:
+        """Do one step."""
+        from policykit.operate.incident import looking
+
+        step = task.step.id
+        if step == "halt":
+            return self.halt(task)
+        policies = self.policies(task.account)
+        if step == "cancel":
+            return self.cancel(task, policies)
+        if step == "revoke":
+            return self.revoke(task, policies, row)
+        return getattr(looking, step)(self, task, policies)  # type: ignore[no-any-return]
+
+    # ---- what it needs
+
+    def account(self, task: Task) -> Mapping[str, Any]:
+        """Return what the head says of a step's account."""
+        found: Mapping[str, Any] = next(one for one in self.book.head["accounts"] if one["account"] == task.account)
+        return found
+
+    def policies(self, account: str) -> list[EffectivePolicy]:
+        """Return the policies of an account that this host can read. Raise PolicykitError where it can read none."""
+        if account not in self._policies:
+            head = next(one for one in self.book.head["accounts"] if one["account"] == account)
+            found, why = [], "no policy names it"
+            for file in head["files"]:
+                try:
+                    found.append(load(file, now_ms=self.clock.now_ms()))
+                except (PolicykitError, OSError) as error:
+                    why = str(error).splitlines()[0]
+            if not found:
+                raise PolicykitError(
+                    f"{account}: policykit cannot act there: {why}; do it by hand, or on a host that can"
+                )
+            self._policies[account] = found
+        return self._policies[account]
+
+    def journal(self) -> JournalReader | None:
+        """Return this host's journal; None: there is none, or it cannot be read."""
+        from policykit.store import open_journal
+
+        try:
+            return open_journal(self.uri)
+        except StoreUnavailable:
+            return None
+
+    def usable(
+        self, task: Task, policies: Sequence[EffectivePolicy], scope: str = TRADES
+    ) -> Iterator[tuple[str, EffectivePolicy, str]]:
+        """Yield (key, policy, secret reference) of the keys with a scope that begins so, the safest first.
+
+        A key that is kept for this comes first, the leaked ones last: who deletes them takes them from us as well.
+        """
+        leaked = {key["name"] for key in self.account(task)["keys"] if key["leaked"]}
+        keys = [
+            (name in leaked, key.purpose != "break_glass", number, name, policy, key.secret)
+            for policy in policies
+            for number, (name, key) in enumerate((policy.model.keys or {}).items())
+            if key.secret and any(one.startswith(scope) for one in key.scopes or ())
+        ]
+        seen: set[str] = set()
+        for _, _, _, name, policy, secret in sorted(keys, key=lambda one: one[:4]):
+            if name not in seen:
+                seen.add(name)
+                yield name, policy, str(secret)
+
+    # ---- the steps
+
+    def halt(self, task: Task) -> Act:
+        """Halt the account in the store, then wait for what was allowed before."""
+        from policykit.guard.halt import wait_for_sends
+
+        store, head = self.book.store, self.book.head
+        if isinstance(store, MemoryStore) and head.get("no_store"):
+            return Act(
+                "failed", f"the store cannot be reached: no bot sees a halt; end their processes ({head['no_store']})"
+            )
+        scope = f"account:{task.account}"
+        if not SCOPE.fullmatch(scope):
+            return Act("failed", f"{scope} is no scope that can be halted; policykit kill --scope all")
+        there = [h for h in store.halts() if h.scope in (scope, "all") and h.state == "HALTED" and h.latched]
+        if there and (not head["freeze"] or any(halt.freeze for halt in there)):
+            return Act("done", f"was halted by {there[0].by} before")
+        why = f"incident {self.book.id}: {head['why']}"
+        reason = f"drill: {why}" if head["drill"] else why
+        _, unsent = store.halt(scope, "HALTED", head["by"], reason, self.clock.now_ms(), freeze=head["freeze"])
+        sending = [one.id for one in wait_for_sends(store, self.clock, unsent)]
+        if sending:
+            return Act("failed", f"halted, but still sending without a gate: {', '.join(sending)}; end its process")
+        exits = "exits are blocked too" if head["freeze"] else "exits still pass"
+        return Act("done", f"halted in the store: no guard sends an order that increases; {exits}")
+
+    def cancel(self, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
+        """Cancel what is open, over every order family, until a list shows nothing and nothing is on its way."""
+        tried: list[str] = []
+        for name, policy, reference in self.usable(task, policies):
+            try:
+                counts = self._clear(task, policy, secrets.read(reference))
+            except (SecretUnavailable, ExchangeUnavailable) as error:
+                tried.append(f"{name}: {error}")
+                continue
+            if counts and all(count.unknown and not count.listed for count in counts.values()):
+                tried.append(f"{name}: {next(iter(counts.values())).unknown}")
+                continue
+            return _cancelled(name, counts, tried)
+        return Act(
+            "failed", "no key here can cancel: do it in the web page, now", tuple(tried) or ("no key may trade",)
+        )
+
+    def _clear(self, task: Task, policy: EffectivePolicy, credentials: Mapping[str, Secret]) -> Mapping[str, Any]:
+        from policykit.exchanges.cancelling.canceller import canceller
+
+        model = policy.model
+        symbols = [
+            one for one in (model.risk.symbols if model.risk else None) or () if "*" not in one and one[0] != "!"
+        ]
+        keep = can_only_reduce if self.book.head.get("keep_exits") else None
+        with canceller(
+            model.exchange,
+            credentials,
+            endpoint=self.endpoints.of(model.exchange),
+            sandbox=model.environment == "sandbox",
+            clock=self.clock,
+            symbols=symbols,
+        ) as client:
+            return client.clear(keep, within_ms=CANCEL_WITHIN_MS, settle_ms=self._arriving_ms(task.account))
+
+    def _arriving_ms(self, account: str) -> int:
+        """Return how long an order of ours may still be on its way to the exchange; 0: none is."""
+        from policykit.orders.life import UNDECIDED
+
+        on_their_way = any(intent.state in UNDECIDED for intent in self.book.store.intents(account))
+        return ARRIVALS_MS if on_their_way else 0
+
+    def revoke(self, task: Task, policies: Sequence[EffectivePolicy], row: Mapping[str, Any]) -> Act:
+        """Say whether the key still works; where a master key can end it by the API, end it."""
+        seen = self.lives(task, policies)
+        if seen.state == "done" and row.get("alive_from") == socket.gethostname():
+            return seen
+        alive = {"alive_ms": self.clock.now_ms(), "alive_from": socket.gethostname()} if seen.state == "waiting" else {}
+        return Act("waiting", seen.words if seen.state != "done" else REFUSED, (), alive)
+
+    def lives(self, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
+        """Ask the exchange with a leaked key, a read only: done when it is refused, waiting while it works."""
+        from policykit.exchanges.snapshot import take
+
+        policy = next((one for one in policies if task.key in (one.model.keys or {})), None)
+        if policy is None:
+            return Act("unknown", "no policy here names it")
+        endpoint = self.endpoints.of(policy.model.exchange)
+        seen = take(
+            policy, endpoint=endpoint, keys=[task.key], keys_only=True, clock=self.clock, secret_source=secrets.read
+        )
+        if seen.keys:
+            return Act("waiting", "it still works: delete it now")
+        code = next((error["code"] for error in seen.errors), "UNKNOWN")
+        if code == "KEY_REJECTED":
+            return Act(
+                "done", "dead: the exchange refuses it", (), {"proof": "refused", "dead_ms": self.clock.now_ms()}
+            )
+        why = next((error["message"] for error in seen.errors), "no answer")
+        return Act("unknown", f"whether it works cannot be told from here: {why}")
+
+
+#: What a refusal proves of a key that nobody saw working: nothing.
+REFUSED: Final = "refused from here, which a wrong address would be too: look at the exchange's page, then confirm"
+
+
+def can_only_reduce(order: Any) -> bool:
+    """Tell whether an open order can only reduce: the exchange says so, or it sells on spot what is held."""
+    return order.reduces is True or (order.family.startswith("spot.") and order.side == "sell")
+
+
+def _cancelled(key: str, counts: Mapping[str, Any], tried: Sequence[str]) -> Act:
+    left = sum(count.left for count in counts.values())
+    unknown = {name: count.unknown for name, count in counts.items() if count.unknown}
+    cancelled, kept = sum(c.cancelled for c in counts.values()), sum(c.kept for c in counts.values())
+    lines = [*tried, *(f"{name}: not known: {why}" for name, why in unknown.items())]
+    more = {
+        "families": {name: count._asdict() for name, count in counts.items()},
+        "cancelled": cancelled,
+        "left": left,
+        "key": key,
+    }
+    words = f"{cancelled} cancelled with the key {key}" + (f", {kept} that can only reduce are kept" if kept else "")
+    if left:
+        return Act("failed", f"{words}; {left} are still open: cancel them in the web page", tuple(lines), more)
+    if unknown:
+        return Act("unknown", f"{words}; not seen: {', '.join(unknown)}: look in the web page", tuple(lines), more)
+    return Act("done", f"{words}; the list is empty", tuple(lines), more)
+
+
+def seen_at(ms: int) -> str:
+    """Return a moment as people write it in a timeline."""
+    return iso(ms)[:19].replace("T", " ")

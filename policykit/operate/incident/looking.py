@@ -1,0 +1,255 @@
+"""What the exchange shows after a leak: withdrawal addresses, other keys, logins, orders that are not ours (G43).
+
+Everything here only reads, over the same allowlist as `policykit snapshot`. What an exchange does not tell a person
+must look up; the step then waits for that person, and says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from policykit import secrets
+from policykit.clock import iso
+from policykit.errors import ExchangeUnavailable, PolicykitError, SecretUnavailable, StoreUnavailable
+from policykit.exchanges import load as load_adapter
+from policykit.exchanges.adapter import TradingAdapter
+from policykit.exchanges.base import CallFailed, Read, Steps
+from policykit.exchanges.session import Line, Session
+from policykit.exchanges.snapshot import take
+from policykit.operate.incident.runner import Act
+from policykit.operate.incident.steps import Task
+from policykit.policy import EffectivePolicy
+
+if TYPE_CHECKING:
+    from policykit.operate.incident.hands import RealHands
+
+#: Calls that tell of logins and of changes of the account, by exchange: ccxt's name, params, where the rows are.
+#: Bitfinex: docs.bitfinex.com reference/rest-auth-logins-hist (2026-11).
+_ACTIVITY: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
+    "bitfinex": ("privatePostAuthRLoginsHist", {"limit": 250}),
+}
+#: How many rows of history are listed.
+MAX_ROWS: Final = 1_000
+#: How many symbols are asked for one by one.
+MAX_SYMBOLS: Final = 50
+
+
+def withdrawals(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
+    """Compare where money may go with what the policies and the last good snapshot know."""
+    known = {
+        address
+        for policy in policies
+        for address in (policy.model.withdrawals.addresses if policy.model.withdrawals else None) or ()
+    } | set(hands.book.head.get("known_addresses") or ())
+    try:
+        rows = _first(hands, task, policies, lambda line: line.adapter.withdrawal_addresses())
+    except (ExchangeUnavailable, SecretUnavailable) as error:
+        return Act("waiting", f"cannot be read here ({error}): look in the web page")
+    there = [str(row.get("address")) for row in rows]
+    strange = [one for one in there if one not in known]
+    lines = tuple(f"{'NOT KNOWN' if one in strange else 'known'}: {one}" for one in there)
+    if strange:
+        words = f"{len(strange)} of {len(there)} addresses are in no policy: if nobody knows them, delete them"
+        return Act("alarm", words, lines)
+    return Act("done", f"{len(there)} addresses, all known", lines)
+
+
+def audit(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
+    """Read every key that is left: what it may do, from where, when it was used last."""
+    lines: list[str] = []
+    alarms = unread = 0
+    ours: set[str] = set()
+    listed: dict[str, str] = {}
+    leaked = {key["name"] for key in hands.account(task)["keys"] if key["leaked"]}
+    for policy in policies:
+        there = policy.model.keys or {}
+        snapshot = take(
+            policy,
+            endpoint=hands.endpoints.of(policy.model.exchange),
+            keys=[name for name, key in there.items() if key.secret],
+            keys_only=True,
+            clock=hands.clock,
+            secret_source=secrets.read,
+        )
+        for report in snapshot.keys:
+            ours.add(report.id)
+            listed |= {one["id"]: one.get("label") or "no label" for one in report.others}
+            if report.name in leaked:
+                continue
+            wrong = _wrong(report, there[report.name].scopes or ())
+            alarms += bool(wrong)
+            lines.append(f"{report.name}: {'; '.join(wrong) or 'as its policy says'}; {_use(report)}")
+        for error in snapshot.errors:
+            if error.get("key") not in leaked:
+                unread += 1
+                lines.append(f"{error.get('key')}: not read: {error.get('message')}")
+    for ident, label in listed.items():
+        if ident not in ours:
+            alarms += 1
+            lines.append(f"a key that no policy names: {ident} ({label})")
+    if alarms:
+        return Act(
+            "alarm", f"{alarms} keys are not as they should be: delete them, or say why they are right", tuple(lines)
+        )
+    if unread or not lines:
+        return Act("unknown", f"{unread} keys could not be read: look in the web page", tuple(lines))
+    return Act("done", f"{len(lines)} other keys are as their policies say", tuple(lines))
+
+
+def _wrong(report: Any, scopes: Sequence[str]) -> list[str]:
+    allowed = set(scopes) | ({s for s in report.permissions if s.startswith("trade.")} if "trade" in scopes else set())
+    more = [s for s, said in report.permissions.items() if said == "granted" and s not in allowed]
+    found = [f"may {', '.join(more)} beyond its policy"] if more else []
+    return found + (["works from any address"] if report.restricted == "no" else [])
+
+
+def _use(report: Any) -> str:
+    used = f"last used {report.last_used_at}" if report.last_used_at else "its last use is not told"
+    return f"from {', '.join(report.addresses)}; {used}" if report.addresses else used
+
+
+def activity(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
+    """Read logins since the suspected time, where the API tells them."""
+    exchange = hands.account(task)["exchange"]
+    call = _ACTIVITY.get(exchange)
+    if call is None:
+        return Act("waiting", f"the API of {exchange} does not tell it: look in the web page")
+    try:
+        rows = _first(hands, task, policies, lambda line: _ask(Read(call[0], dict(call[1]))))
+    except (ExchangeUnavailable, SecretUnavailable) as error:
+        return Act("waiting", f"cannot be read here ({error}): look in the web page")
+    lines = tuple(_login(row) for row in rows[:MAX_ROWS]) if isinstance(rows, list) else ()
+    return Act("alarm" if lines else "done", f"{len(lines)} logins: whose are they?", lines)
+
+
+def _login(row: Any) -> str:
+    """Write one row of Bitfinex's logins: [id, _, time, _, address, ...]."""
+    if isinstance(row, list) and len(row) > 4 and isinstance(row[2], (int, float, str)):
+        return f"{iso(int(float(row[2])))[:19]} from {row[4]}"
+    return "a login of unknown form"
+
+
+def history(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
+    """List the account's trades since the suspected time, and tell those that no bot of ours sent."""
+    since = int(hands.book.head["since_ms"])
+    missing: list[str] = []
+    try:
+        fills = _first(hands, task, policies, lambda line: _fills(line, policies, since, missing))
+    except (ExchangeUnavailable, SecretUnavailable) as error:
+        return Act("waiting", f"cannot be read here ({error}): export it in the web page")
+    ours, journaled = _ours(hands, task.account, since)
+    foreign = [one for one in fills if not ours & {one["order"], one["client"]}]
+    lines = [_fill(one) for one in sorted(foreign, key=lambda one: int(one["at_ms"]))]
+    lines += [f"not listed: {one}" for one in missing]
+    if not journaled and fills:
+        words = f"{len(fills)} trades, and policykit sent none on this account: whose are they?"
+        return Act("waiting", words, tuple(lines), {"foreign": len(foreign)})
+    if foreign:
+        words = f"{len(foreign)} of {len(fills)} trades are of no order of ours"
+        return Act("alarm", words, tuple(lines), {"foreign": len(foreign)})
+    words = f"{len(fills)} trades, all of orders of ours"
+    state = "unknown" if missing else "done"
+    return Act(state, words + ("; not all markets could be asked" if missing else ""), tuple(lines), {"foreign": 0})
+
+
+def _fill(one: Mapping[str, Any]) -> str:
+    what = f"{one['symbol']} {one['side']} {one['amount']} at {one['price']}"
+    return f"{iso(int(one['at_ms']))[:19]} {what}, order {one['order']}"
+
+
+def _fills(
+    line: Line, policies: Sequence[EffectivePolicy], since_ms: int, missing: list[str]
+) -> Steps[list[dict[str, Any]]]:
+    """List trades: by the adapter's own steps where a guard trades there, else over ccxt's unified call."""
+    symbols = tuple(dict.fromkeys(s for policy in policies for s in _symbols(policy)))[:MAX_SYMBOLS]
+    adapter = line.adapter
+    if isinstance(adapter, TradingAdapter):
+        mine = tuple(symbol for symbol in symbols if adapter.takes(symbol))
+        missing.append(f"trades outside {', '.join(mine) or 'no symbol'}: {adapter.id} tells them by symbol only")
+        rows = yield from adapter.fills(mine, since_ms)
+        return [
+            {"at_ms": one.at_ms, "symbol": one.symbol, "side": "buy" if one.quantity > 0 else "sell",
+             "amount": str(abs(one.quantity)), "price": str(abs(one.cost / one.quantity)) if one.quantity else "?",
+             "order": one.order_id, "client": one.client_order_id}
+            for one in rows
+        ]  # fmt: skip
+    found: list[dict[str, Any]] = []
+    yield Read("load_markets", {}, (False,))
+    try:
+        answer = yield Read("fetch_my_trades", {}, (None, since_ms, None))
+        found += _unified(answer.data)
+    except CallFailed as failed:
+        if failed.code in ("READ_ONLY", "KEY_REJECTED", "NETWORK"):
+            raise
+        missing.append(f"trades outside {', '.join(symbols) or 'no symbol'}: {adapter.id} tells them by symbol only")
+        for symbol in symbols:
+            answer = yield Read("fetch_my_trades", {}, (symbol, since_ms, None))
+            found += _unified(answer.data)
+    return found
+
+
+def _unified(rows: Any) -> Iterator[dict[str, Any]]:
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, Mapping):
+            yield {
+                "at_ms": int(row.get("timestamp") or 0),
+                "symbol": str(row.get("symbol")),
+                "side": str(row.get("side")),
+                "amount": str(row.get("amount")),
+                "price": str(row.get("price")),
+                "order": str(row.get("order") or ""),
+                "client": "",
+            }
+
+
+def _symbols(policy: EffectivePolicy) -> Iterator[str]:
+    for symbol in (policy.model.risk.symbols if policy.model.risk else None) or ():
+        if "*" not in symbol and not symbol.startswith("!"):
+            yield symbol
+
+
+def _ours(hands: RealHands, account: str, since_ms: int) -> tuple[set[str], bool]:
+    """Return the ids of orders that we sent, and whether we ever sent one on the account."""
+    try:
+        intents = hands.book.store.intents(account, open_only=False)
+    except StoreUnavailable:
+        return set(), False
+    ours = {ident for intent in intents for ident in (intent.order_id, intent.client_order_id) if ident}
+    journal = hands.journal()
+    if journal is not None:
+        first = journal.first_at(since_ms)
+        for row in journal.rows((first or 1) - 1, MAX_JOURNAL) if first else ():
+            intent = row.body.get("intent")
+            if row.kind == "decision" and isinstance(intent, Mapping) and intent.get("account") == account:
+                ours.add(str(intent.get("client_order_id")))
+            elif row.kind == "outcome" and row.body.get("order_id"):
+                ours.add(str(row.body["order_id"]))
+    return ours, bool(ours)
+
+
+#: How many rows of the journal are read for it.
+MAX_JOURNAL: Final = 1_000_000
+
+
+def _ask(read: Read) -> Steps[Any]:
+    answer = yield read
+    return answer.data
+
+
+def _first(
+    hands: RealHands, task: Task, policies: Sequence[EffectivePolicy], steps: Callable[[Line], Steps[Any]]
+) -> Any:
+    """Make a read with the first key that can, the leaked ones last. Raise what the last one said."""
+    last: PolicykitError | None = None
+    for name, policy, reference in hands.usable(task, policies, ""):
+        adapter = load_adapter(policy.model.exchange)
+        if adapter is None:
+            raise ExchangeUnavailable(f"this version has no adapter for {policy.model.exchange}", "NOT_SUPPORTED")
+        line = Line(Session(secrets.read, hands.clock, hands.endpoints), policy, adapter)
+        try:
+            client = line.client(secrets.read(reference), name)
+            return line.read(client, steps(line))
+        except (ExchangeUnavailable, SecretUnavailable) as error:
+            last = error
+    raise last or ExchangeUnavailable("no key here can be read with", "SECRET_UNAVAILABLE")

@@ -1,0 +1,120 @@
+"""What an incident is about: the leaked keys, their accounts, the other keys there, and how each key is revoked.
+
+Read from policies and traits alone: nothing is asked of a network, a secret source or ccxt, so that the way to revoke a
+key stands on the screen within the first second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from policykit import traits
+from policykit.operate.keys.find import Found, every
+
+#: The permission that lets a key end other keys.
+KEY_ADMIN: Final = "key_admin"
+#: The account of a key that no policy names.
+UNNAMED: Final = "unnamed"
+
+
+class NoSubject(ValueError):
+    """The keys that were named cannot be found; says what may be named instead."""
+
+
+def accounts_of(
+    paths: Sequence[str], names: Sequence[str], *, everything: bool = False, exchange: str | None = None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the accounts that the leaked keys reach, for the head of an incident, and what could not be read.
+
+    `names`: key names, or `POLICY/KEY`. `everything`: it is not known which leaked, so every key of every policy is.
+    `exchange`: of keys that no policy names. Raise NoSubject for a name that nothing has.
+    """
+    found, problems = every(paths)
+    leaked = list(found) if everything else []
+    accounts: dict[str, dict[str, Any]] = {}
+    for name in names:
+        hits = [one for one in found if name in (one.name, f"{one.policy.name}/{one.name}")]
+        if hits:
+            leaked += hits
+        elif exchange is not None and traits.load(exchange) is not None:
+            account = _account(accounts, f"{exchange}/{UNNAMED}", exchange)
+            account["keys"].append(_unnamed(name, exchange))
+        else:
+            known = ", ".join(sorted({one.name for one in found})) or "none"
+            raise NoSubject(
+                f"{name}: no policy of {', '.join(paths)} names this key; known: {known}; if you are not sure which: "
+                f"--all; of a key without a policy say --exchange ID ({', '.join(traits.known())})"
+            )
+    if not leaked and not accounts:
+        raise NoSubject(f"no key: --key NAME, or --all if you are not sure which; there is no policy in {paths}")
+    reached = {one.policy.account_key for one in leaked}
+    for one in found:
+        if one.policy.account_key in reached:
+            _add(_account(accounts, one.policy.account_key, one.policy.model.exchange), one, leaked, found)
+    return list(accounts.values()), problems
+
+
+def _account(accounts: dict[str, dict[str, Any]], name: str, exchange: str) -> dict[str, Any]:
+    return accounts.setdefault(name, {"account": name, "exchange": exchange, "files": [], "keys": []})
+
+
+def _add(account: dict[str, Any], one: Found, leaked: Iterable[Found], found: Iterable[Found]) -> None:
+    if one.policy.file not in account["files"]:
+        account["files"].append(one.policy.file)
+    same = [key for key in account["keys"] if key["name"] == one.name]
+    if same:  # two policies of one account share a key: it is one key
+        same[0]["leaked"] = same[0]["leaked"] or one in leaked
+        return
+    master = master_of(one, found)
+    account["keys"].append(
+        {
+            "name": one.name,
+            "policy": one.policy.name,
+            "purpose": one.key.purpose,
+            "leaked": one in leaked,
+            "master": master.name if master is not None else "",
+            "path": path(one, master),
+        }
+    )
+
+
+def master_of(one: Found, found: Iterable[Found]) -> Found | None:
+    """Return the key that can end another by an API call: of the same exchange, with key_admin, and not itself."""
+    facts = traits.load(one.policy.model.exchange)
+    if facts is None or facts.revocation is None or not facts.revocation.by_master:
+        return None
+    return next(
+        (
+            other
+            for other in found
+            if other.policy.model.exchange == one.policy.model.exchange
+            and other.name != one.name
+            and KEY_ADMIN in (other.key.scopes or ())
+        ),
+        None,
+    )
+
+
+def path(one: Found, master: Found | None) -> list[str]:
+    """Return how a key is revoked, as lines for a person; the API comes first where it can do it."""
+    lines = []
+    if master is not None:
+        lines.append(f"policykit does it now with the key {master.name}, if this is a key of a sub-account; else:")
+    return lines + _by_hand(one.name, one.policy.model.exchange, set(one.key.scopes or ()))
+
+
+def _unnamed(name: str, exchange: str) -> dict[str, Any]:
+    lines = _by_hand(name, exchange, set())
+    return {"name": name, "policy": "", "purpose": "", "leaked": True, "master": "", "path": lines}
+
+
+def _by_hand(name: str, exchange: str, scopes: set[str]) -> list[str]:
+    facts = traits.load(exchange)
+    known = facts.revocation if facts is not None else None
+    lines = list(known.steps) if known is not None else []
+    if not lines:
+        lines = [f"{exchange} > account > API keys", f"delete {name}", "confirm with the second factor"]
+    if known is not None and known.own and not set(known.own_needs) & scopes:
+        lines.append(f"(the API would need {' or '.join(known.own_needs)} on the key itself, which no bot's key has)")
+    return [*lines, f'policykit incident step revoke/{name} --done --by YOU --why "deleted in the web page"']
