@@ -14,12 +14,13 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from policykit.clock import Clock, SystemClock
-from policykit.errors import ExchangeUnavailable, SecretUnavailable
+from policykit.errors import ExchangeUnavailable
 from policykit.exchanges import known, load
 from policykit.exchanges.adapter import Adapter
 from policykit.exchanges.base import Call, CallFailed, Failure
 from policykit.exchanges.bounded import bound, stay
 from policykit.exchanges.budget import Budget, Spends
+from policykit.exchanges.credentials import signing
 from policykit.exchanges.imports import exchange_class
 from policykit.redact import Secret
 
@@ -33,16 +34,6 @@ Beyond = Callable[[str, str, "str | None"], bool]
 MAX_SEEN: Final = 200
 
 __all__ = ["Budget", "check_endpoint", "make_client", "plain_client", "point"]
-
-#: Names of a secret source's fields -> ccxt's.
-_FIELDS: Final = {
-    "api_key": "apiKey",
-    "api_secret": "secret",  # nosec B105 - a field's name
-    "passphrase": "password",  # nosec B105 - a field's name
-    "private_key": "privateKey",
-    "uid": "uid",
-    "wallet": "walletAddress",
-}
 
 
 def check_endpoint(endpoint: str) -> str:
@@ -178,7 +169,7 @@ def _make(
     else:
         stay(client)
     if credentials is not None:
-        _sign_in(client, credentials)
+        vars(client).update(signing(client, credentials))
     return client
 
 
@@ -189,18 +180,6 @@ def _to_sandbox(client: Any) -> None:
     except Exception:  # noqa: BLE001 - ccxt raises NotSupported, TypeError, KeyError, as the exchange has it
         words = f"{client.id}: ccxt knows no sandbox of it; give one with --endpoint, or say environment: live"
         raise ExchangeUnavailable(words, "NOT_SUPPORTED") from None
-
-
-def _sign_in(client: Any, credentials: Mapping[str, Secret]) -> None:
-    needed = [name for name, field in _FIELDS.items() if client.requiredCredentials.get(field)]
-    given = {name: value.reveal() for name, value in credentials.items()}
-    if "private_key" in given and "api_secret" not in given and "private_key" not in needed:
-        given["api_secret"] = given.pop("private_key")  # an RSA or Ed25519 key signs in the secret's place
-    missing = [name for name in needed if name not in given]
-    if missing:
-        raise SecretUnavailable(f"{client.id} needs {', '.join(missing)}; the secret source does not have it")
-    for name, value in given.items():
-        setattr(client, _FIELDS[name], value)
 
 
 def _admit(client: Any, method: str, url: str, body: str | None) -> Call:

@@ -13,8 +13,8 @@ from policykit.exchanges.account_state import Signed, read_account, unread
 from policykit.exchanges.adapter import Adapter
 from policykit.exchanges.base import CallFailed, Failure
 from policykit.exchanges.calls import weight_of
+from policykit.exchanges.credentials import key_id
 from policykit.exchanges.endpoints import endpoints
-from policykit.exchanges.forms import hashed
 from policykit.exchanges.live_account import wanted
 from policykit.exchanges.session import DATE_RESOLUTION_MS, Line, Place, SecretSource, Session, by_date
 from policykit.policy import EffectivePolicy
@@ -275,18 +275,6 @@ def _dated(line: Line, snapshot: Snapshot, client: Any) -> KeyReport:
         return line.read(client, line.adapter.key_report())
     _date_clock(line, client, snapshot)
     return report
-
-
-def key_id(credentials: Mapping[str, Secret]) -> str:
-    """Name a key without showing it: the first 12 hex digits of the SHA-256 of its public part.
-
-    A wallet's agents have no public part here: wallet and private key name them in this run, and the adapter's report
-    by their address.
-    """
-    public = next((credentials[name].reveal() for name in ("api_key", "wallet") if name in credentials), None)
-    if public is not None and "api_key" not in credentials and "private_key" in credentials:
-        public += credentials["private_key"].reveal()
-    return "" if public is None else str(hashed(public))
 
 
 def _read_limits(line: Line, client: Any) -> tuple[RateLimit, ...] | Failure:

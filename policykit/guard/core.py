@@ -39,6 +39,7 @@ from policykit.guard.settings import (
     trading,
 )
 from policykit.guard.shadow import Shadow
+from policykit.guard.signer import Signer
 from policykit.guard.stream import Stream
 from policykit.guard.streams import Streams
 from policykit.guard.waiting import waits
@@ -124,6 +125,8 @@ class Guard(Deciding):
         #: Whether the policy asks for a dead man's switch.
         self.switched = policy.model.dead_man_switch is not None
         self.streams = Streams(self)
+        #: Which key its clients sign with, and how they go over to its successor.
+        self.signer = Signer(self)
         #: Whether the maintenance loop runs, so that silence is a fault.
         self.looping = False
         self._maintenance: Any = None

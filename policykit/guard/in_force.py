@@ -129,7 +129,8 @@ class InForce:
         who = (guard.bot, guard.host, os.getpid(), guard.account)
         at, to = guard.now(), guard.endpoint or ""
         what = (own.name, own.version, file, guard.mode)
-        return GuardInfo(*who, *what, at, text, to, guard.key, guard.looping)
+        signs = (guard.signer.key_id, guard.signer.why)
+        return GuardInfo(*who, *what, at, text, to, guard.key, guard.looping, *signs)
 
 
 def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:

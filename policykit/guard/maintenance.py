@@ -147,6 +147,7 @@ class Maintenance:
     def _round(self) -> None:
         guard = self.guard
         self._tend()
+        guard.signer.follow()
         guard.beat()
         fallback.merge(guard.policy.name, guard.store, guard.host, guard.now())
         guard.in_force.refresh()

@@ -70,6 +70,7 @@ def protect(guard: Guard, client: Any) -> Any:
     client.__dict__["policykit_gate"] = Gate(guard)
     client.__dict__[HOSTS] = client.urls["api"]
     guard.adapter.set_validity(client, guard.validity_ms)
+    guard.signer.add(client)
     client.__class__ = protected
     return client
 

@@ -20,6 +20,7 @@ from policykit.guard.environment import hold_environment
 from policykit.guard.gate import ANSWER, MAX_WAITS, Gate
 from policykit.guard.pricing import prices
 from policykit.guard.reading import AGAIN, ReadFailed
+from policykit.guard.signer import RLock
 from policykit.guard.steps import OWN_IDS, Placement, order_of
 from policykit.order import Order
 from policykit.orders.intent import Intent
@@ -39,9 +40,15 @@ class Unified:
     """What the sync and the async client share; `_policykit_call`, `_policykit_sleep`, `_policykit_read` are theirs."""
 
     policykit_gate: Gate
+    policykit_signing: RLock
     _policykit_call: Callable[..., Coroutine[Any, Any, Any]]
     _policykit_sleep: Callable[[float], Coroutine[Any, Any, None]]
     _policykit_read: Callable[[Steps[Any]], Coroutine[Any, Any, Any]]
+
+    def sign(self, *args: Any, **kwargs: Any) -> Any:
+        """Sign with one key: its id and its secret are never replaced in between (`signer`)."""
+        with self.policykit_signing:
+            return super().sign(*args, **kwargs)  # type: ignore[misc]
 
     def log(self, *args: Any) -> None:
         """Print what ccxt prints with `verbose`, the headers of every request, without what is secret in it (G21)."""

@@ -271,6 +271,12 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "drill": ("a drill was held", _OPERATION),
     "exposed": ("a key may be in other hands: it is overdue at once", _OPERATION),
+    "signer": (
+        "the clients of a guard went over to the successor of their key",
+        _object(
+            {**dict.fromkeys(("account", "key", "old", "new", "bot", "host"), _TEXT), "pid": _WHOLE, "clients": _WHOLE}
+        ),
+    ),
     "rotation": ("how far a key's successor has come", _OPERATION),
     "stage": ("a stage was entered, or left", _OPERATION),
     "review": ("a person looked at something", _OPERATION),

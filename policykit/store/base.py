@@ -101,6 +101,10 @@ class GuardInfo(NamedTuple):
     key: str = ""
     #: Whether its maintenance loop runs: then silence means that it died. False again once it ended.
     loop: bool = False
+    #: The key that its clients sign with, as `exchanges.credentials.key_id` names it; empty: not told.
+    signer: str = ""
+    #: Why that is not the key's successor, while there is one; empty: it is, or there is none.
+    signer_why: str = ""
 
 
 #: What is known of who did something beside the name that was told (`policykit.operate.person`).
