@@ -24,6 +24,7 @@ from policykit.engine.page import page as checks_page
 from policykit.lint.coverage import page as coverage_page
 from policykit.lint.explain import page as rules_page
 from policykit.model.schema import NAMES, schema
+from policykit.operate.incident.runbook import page as runbook_page
 from policykit.policy.page import page as language_page
 from policykit.telemetry.page import page as telemetry_page
 
@@ -121,6 +122,7 @@ def main(arguments: list[str]) -> int:
         TOP / "docs" / "rules.md": rules_page(),
         TOP / "docs" / "coverage.md": coverage_page(),
         TOP / "docs" / "exchanges.md": exchanges_page(),
+        TOP / "docs" / "runbook.md": runbook_page(),
         **{page: filled(page) for page in (TOP / "README.md", TOP / "docs" / "reliability.md")},
     }
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]

@@ -113,10 +113,8 @@ class RealHands:
         from policykit.guard.halt import wait_for_sends
 
         store, head = self.book.store, self.book.head
-        if isinstance(store, MemoryStore) and head.get("no_store"):
-            return Act(
-                "failed", f"the store cannot be reached: no bot sees a halt; end their processes ({head['no_store']})"
-            )
+        if isinstance(store, MemoryStore) and self.book.unwritten:
+            return Act("failed", "the store cannot be reached, so no bot sees a halt: end their processes")
         scope = f"account:{task.account}"
         if not SCOPE.fullmatch(scope):
             return Act("failed", f"{scope} is no scope that can be halted; policykit kill --scope all")
@@ -125,7 +123,9 @@ class RealHands:
             return Act("done", f"was halted by {there[0].by} before")
         why = f"incident {self.book.id}: {head['why']}"
         reason = f"drill: {why}" if head["drill"] else why
-        _, unsent = store.halt(scope, "HALTED", head["by"], reason, self.clock.now_ms(), freeze=head["freeze"])
+        _, unsent = store.halt(
+            scope, "HALTED", head["by"], reason, self.clock.now_ms(), freeze=head["freeze"], claim=head["claim"]
+        )
         sending = [one.id for one in wait_for_sends(store, self.clock, unsent)]
         if sending:
             return Act("failed", f"halted, but still sending without a gate: {', '.join(sending)}; end its process")
