@@ -32,8 +32,14 @@ class KeyNotFound(ValueError):
 
 def every(paths: Sequence[str]) -> tuple[list[Found], list[str]]:
     """Return each key of each policy under the paths, and one line for each policy that cannot be read."""
+    loaded, problems = policies(paths)
+    return [Found(one, name, key) for one in loaded for name, key in (one.model.keys or {}).items()], problems
+
+
+def policies(paths: Sequence[str]) -> tuple[list[EffectivePolicy], list[str]]:
+    """Return each policy under the paths that a guard could run, and one line for each that cannot be read."""
     found = discover(tuple(paths))
-    keys: list[Found] = []
+    loaded: list[EffectivePolicy] = []
     problems = list(found.problems)
     for target in found.targets:
         if target.kind != "policy":
@@ -44,8 +50,8 @@ def every(paths: Sequence[str]) -> tuple[list[Found], list[str]]:
             problems.append(str(error))
             continue
         if not policy.profile:
-            keys += [Found(policy, name, key) for name, key in (policy.model.keys or {}).items()]
-    return keys, problems
+            loaded.append(policy)
+    return loaded, problems
 
 
 def one(paths: Sequence[str], name: str) -> Found:
