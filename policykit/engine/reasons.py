@@ -79,6 +79,14 @@ REASONS: Final[dict[str, ReasonText]] = {
         "a fact is older than `account.max_age`",
         "see in the log (`policykit.guard`) why nothing is read; the guard must run: `with guard:`, `policykit run`",
     ),
+    "HALT_PENDING": ReasonText(
+        "a file, a signal or the environment halts the account, and the store could not take the halt yet",
+        "mend the store; the guard writes the halt then",
+    ),
+    "KILL_FILE_UNREAD": ReasonText(
+        "the file whose existence halts the account cannot be looked for",
+        "make its folder readable for this user, or name another (kill_switch.file, POLICYKIT_KILL_FILE)",
+    ),
     "KEY_PURPOSE": ReasonText("the key is not for trading", "use the key that the policy gives to execution"),
     "GROUP_GROSS_EXPOSURE": ReasonText(
         "the positions of a group of accounts could add up to more than its cap", "reduce one, or raise the cap"

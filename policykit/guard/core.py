@@ -20,6 +20,7 @@ from policykit.engine.facts import Facts
 from policykit.errors import Denied, PolicyError, PolicykitError, StoreUnavailable
 from policykit.exchanges.client import plain_client
 from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.cords import Cords
 from policykit.guard.dead_man import DeadMan
 from policykit.guard.deciding import Deciding
 from policykit.guard.given import observation, with_units
@@ -42,6 +43,7 @@ from policykit.guard.shadow import Shadow
 from policykit.guard.signer import Signer
 from policykit.guard.stream import Stream
 from policykit.guard.streams import Streams
+from policykit.guard.triggers import Triggers
 from policykit.guard.waiting import waits
 from policykit.order import Order
 from policykit.orders.intent import Intent, Outcome
@@ -127,6 +129,8 @@ class Guard(Deciding):
         self.streams = Streams(self)
         #: Which key its clients sign with, and how they go over to its successor.
         self.signer = Signer(self)
+        self.cords = Cords(self)
+        self.triggers = Triggers(self)
         #: Whether the maintenance loop runs, so that silence is a fault.
         self.looping = False
         self._maintenance: Any = None
@@ -173,6 +177,7 @@ class Guard(Deciding):
             guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key, guard.host))
         guard.announce()
         guard.in_force.layer()
+        guard.cords.at_start()
         return guard
 
     def announce(self, **more: Any) -> None:
@@ -225,13 +230,15 @@ class Guard(Deciding):
 
     def facts(self, symbol: str = "") -> Facts:
         """Return what is known now; a store that cannot be read is a fact too."""
+        if self.cords.due():
+            self.look()
         try:
             facts = self.store.facts(self.account, self.bot, symbol)
         except StoreUnavailable as error:
             down = (error.code, str(error))
             return Facts(store_problem=down, recovered=self.recovered and self.reconciled, waits=waits(self))
         # What the store says of itself comes first: a reset is mended by a person, and nothing else is until then.
-        problem = facts.store_problem or self._problem or self.account_problem
+        problem = facts.store_problem or self.cords.problem or self._problem or self.account_problem
         if problem is None and self.switched:
             problem = self.dead_man.problem(symbol)
         streams = self.streams.problems(facts) if self.streams.needed else ()
@@ -241,6 +248,20 @@ class Guard(Deciding):
         return replace(
             facts, recovered=recovered, waits=() if recovered else waits(self), store_problem=problem, streams=streams
         )
+
+    def look(self) -> None:
+        """Halt the account if something outside the store, or a trigger, says so: decisions and maintenance ask."""
+        self.cords.look()
+        self.triggers.look(self.facts())
+
+    def halt_on(self, *numbers: int) -> None:
+        """Have these signals (`signal.SIGUSR1`) halt the account, as `policykit kill` does. Call it on the main thread.
+
+        The handler sets a flag and nothing else: the next decision halts, or the maintenance loop if it is first. One
+        that was there before is called as well; without one the process goes on, halted.
+        """
+        for number in numbers:
+            self.cords.on_signal(number)
 
     # ---- life
 

@@ -25,6 +25,7 @@ from policykit.guard.pricing import UNPRICED, Wanted
 from policykit.guard.refusals import PLACED
 from policykit.guard.settings import Mode
 from policykit.guard.shadow import Shadow
+from policykit.guard.triggers import Triggers
 from policykit.order import CANCELS, Order
 from policykit.orders.cancels import Doubt, doubted, meant
 from policykit.orders.ids import new_id
@@ -65,6 +66,9 @@ class Deciding(ABC):
     wanted: Wanted
     clock_bound_ms: int
     dead_man: DeadMan
+    triggers: Triggers
+    #: It halted something since maintenance did its last round: what is open is cancelled at once.
+    urgent: bool = False
     #: A candidate that judges every order too, and acts on nothing.
     shadow: Shadow | None = None
 
@@ -266,6 +270,7 @@ class Deciding(ABC):
         StoreUnavailable: then nothing is halted, and increases are denied only until the store is there again.
         """
         self.store.halt(scope, state, by, why, self.now(), decision_id=decision_id)
+        self.urgent = True
         self.telemetry.kill_switch(scope, state, by, why, decision_id=decision_id)
 
     def banned(self, until_ms: int) -> None:
@@ -413,7 +418,9 @@ class Deciding(ABC):
         """Write an outcome to the store, or to the fallback file where that cannot be; return the intent after it."""
         if recorded:
             try:
-                return self.store.outcome(intent.id, outcome)
+                after = self.store.outcome(intent.id, outcome)
+                self.triggers.count(intent, after)
+                return after
             except (StoreUnavailable, KeyError):
                 pass
         fallback.write_outcome(self.policy.name, self.store.epoch, intent.id, outcome)

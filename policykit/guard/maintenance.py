@@ -42,6 +42,8 @@ from policykit.telemetry import names
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
 
+#: Time between two looks whether something halts the account, seconds.
+LOOK_S: Final = 0.25
 #: Time between two rounds, seconds; less where `account.max_age` asks for it.
 ROUND_S: Final = 5.0
 #: Rounds for which another guard waits for a silent poller: more, and facts would be too old before one took over.
@@ -83,6 +85,7 @@ class Maintenance:
     def start(self) -> None:
         """Repeat rounds on a thread; with a simulated clock rounds are the caller's, since waiting would move time."""
         self.guard.looping = True
+        self.guard.triggers.started()
         self._safely(self.guard.beat)
         if isinstance(self.guard.clock, SystemClock) and self._thread is None:
             self._stop.clear()
@@ -110,14 +113,23 @@ class Maintenance:
             self.guard.dead_man.tend(self._own_client())
 
     def _loop(self) -> None:
-        clock, due_ms = self.guard.clock, 0.0
-        while not self._stop.wait(min(self._every_s(), self.guard.dead_man.every_s)):
-            if clock.monotonic_ms() >= due_ms:
+        clock, due_ms, tended_ms = self.guard.clock, 0.0, 0.0
+        while not self._stop.wait(min(self._every_s(), self.guard.dead_man.every_s, LOOK_S)):
+            self._look()
+            if self.guard.urgent or clock.monotonic_ms() >= due_ms:
+                self.guard.urgent = False
                 due_ms = clock.monotonic_ms() + self._every_s() * 1000
                 self.due_ms = clock.now_ms() + round(self._every_s() * 1000)
                 self.round()
-            else:
+            elif clock.monotonic_ms() >= tended_ms:
+                tended_ms = clock.monotonic_ms() + self.guard.dead_man.every_s * 1000
                 self._safely(self._tend)
+
+    def _look(self) -> None:
+        try:
+            self.guard.look()
+        except Exception as error:  # noqa: BLE001 - the thread must live; the text is not ours
+            self._complain(f"{type(error).__name__} while it was looked whether to halt")
 
     def _every_s(self) -> float:
         """Return the time between two rounds: three of them before facts are too old."""
@@ -146,6 +158,7 @@ class Maintenance:
 
     def _round(self) -> None:
         guard = self.guard
+        guard.look()
         self._tend()
         guard.signer.follow()
         guard.beat()

@@ -8,7 +8,7 @@ from policykit.model.clock import Clock
 from policykit.model.keys import AddressProof, AllowedAddress, Declared, Key, Rotation
 from policykit.model.loss_limits import DailyLoss, PartialFills
 from policykit.model.notify import Cause, Notify, Target
-from policykit.model.operation import DeadManSwitch, Elsewhere, KillSwitch, Rearm, Reconciliation
+from policykit.model.operation import DeadManSwitch, Elsewhere, KillSwitch, Rearm, Reconciliation, Triggers
 from policykit.model.order_limits import PriceCollar
 from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
 from policykit.model.policy import Policy
@@ -56,6 +56,7 @@ __all__ = [
     "Store",
     "Strictness",
     "Target",
+    "Triggers",
     "Vendor",
     "Waiver",
     "Withdrawals",

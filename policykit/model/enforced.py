@@ -19,6 +19,7 @@ _GUARD: Final = "guard:"
 GUARD_PARTS: Final = frozenset(
     [
         "client",
+        "cords",
         "dead_man",
         "gate",
         "halt",
@@ -30,6 +31,7 @@ GUARD_PARTS: Final = frozenset(
         "recovery",
         "store",
         "streams",
+        "triggers",
     ]
 )
 #: The engine's checks that hold a field of the language.

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from policykit.model.base import IDENTITY, LOWER, NEUTRAL, ON_BREACH, SECTION, SUBSET, TRUE, Meta, Section, ordered
 from policykit.model.loss_limits import OnBreach
+from policykit.model.rate import CountWindow
 from policykit.model.types import Bounds, DurationText, IdPattern, Line, Name, Person, Switch, SymbolPattern
 
 
@@ -21,8 +22,44 @@ class Rearm(Section):
     ] = True
 
 
+class Triggers(Section):
+    """What trips the kill switch by itself, beside every limit whose `on_breach` is `halt` (losses, drawdown, drift).
+
+    Each halts the account, which latches. They count over every process of the store.
+    """
+
+    rejects: Annotated[
+        CountWindow | None,
+        Meta(
+            "The most orders that the exchange may refuse in a rolling window; one more halts.",
+            SECTION,
+            guide=("G37",),
+            held_by=("guard:triggers",),
+        ),
+    ] = None
+    unknowns: Annotated[
+        CountWindow | None,
+        Meta(
+            "The most orders whose outcome may become unknown in a rolling window; one more halts.",
+            SECTION,
+            guide=("G37", "G38"),
+            held_by=("guard:triggers",),
+        ),
+    ] = None
+    stale_data: Annotated[
+        DurationText | None,
+        Meta(
+            "How long the account may go unread while maintenance runs, no less than account.max_age; longer halts.",
+            LOWER,
+            unit="duration",
+            guide=("G37",),
+            held_by=("guard:triggers",),
+        ),
+    ] = None
+
+
 class KillSwitch(Section):
-    """What `policykit kill` does."""
+    """What `policykit kill` does, and what else pulls it."""
 
     cancel: Annotated[
         Literal["entries", "all"],
@@ -32,6 +69,17 @@ class KillSwitch(Section):
         DurationText | None,
         Meta("How long a halt waits for sends that no gate watches.", NEUTRAL, unit="duration", guide=("G37",)),
     ] = None
+    file: Annotated[
+        Line | None,
+        Meta(
+            "A file whose existence halts the account (from this file's folder, unless absolute); removing it resumes "
+            "nothing. POLICYKIT_KILL_FILE names another.",
+            NEUTRAL,
+            guide=("G37",),
+            held_by=("guard:cords",),
+        ),
+    ] = None
+    triggers: Annotated[Triggers | None, Meta("What trips it by itself.", SECTION, guide=("G37",))] = None
     rearm: Annotated[Rearm | None, Meta("Who may end a halt.", SECTION, guide=("G37",))] = None
     drill_every: Annotated[
         DurationText | None,
