@@ -22,6 +22,8 @@ from policykit.traits.base import Exchange, product_of
 Mode = Literal["enforce", "shadow"]
 #: The scopes that a product is traded with.
 _SCOPES: Final = {"spot": ("trade.spot", "trade.margin"), "swap": ("trade.derivatives",)}
+#: The purpose of a key that lies in no bot's reach until an incident.
+BREAK_GLASS: Final = "break_glass"
 #: What `retry.orders` leaves out, ms.
 LOOKUP_EVERY_MS: Final = 2_000
 EXPIRES_AFTER_MS: Final = 30_000
@@ -152,8 +154,15 @@ def choose_key(policy: EffectivePolicy, key: str | None) -> str:
         if key not in keys:
             known = ", ".join(keys) or "none"
             raise PolicykitError(f'{policy.place("keys")}: key is "{key}"; one of {known} may be')
+        if keys[key].purpose == BREAK_GLASS:
+            where = policy.place(f"keys.{key}.purpose")
+            raise PolicykitError(f"{where}: the key {key} is for incidents and no bot; a key for execution is needed")
         return key
-    traders = [n for n, k in keys.items() if any(s.startswith("trade") for s in k.scopes or ())]
+    traders = [
+        name
+        for name, one in keys.items()
+        if one.purpose != BREAK_GLASS and any(scope.startswith("trade") for scope in one.scopes or ())
+    ]
     if len(traders) != 1:
         found = ", ".join(traders) or "none"
         where = policy.place("keys")
