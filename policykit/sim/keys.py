@@ -51,6 +51,8 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "withdraw": ("enableWithdrawals",),
     "key_admin": (),
 }
+#: The account of a key when nothing is said; another name is that of a sub-account.
+MAIN: Final = "main"
 #: What a key is granted when nothing is said.
 CAREFUL_GRANTS: Final = frozenset(("read", "trade.spot"))
 DAY_MS = 86_400_000
@@ -70,7 +72,7 @@ class SimKey:
     created_ms: int
     flags: dict[str, bool] = field(default_factory=lambda: dict(CAREFUL))
     revoked: bool = False
-    account: str = "main"
+    account: str = MAIN
     passphrase: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
     wallet: str = ""

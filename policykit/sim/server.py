@@ -25,7 +25,7 @@ from policykit.sim.limits import Limits, LimitSizes
 from policykit.sim.market import DEFAULT_SYMBOLS, PricePath, Symbol
 from policykit.sim.streams import Streams
 from policykit.sim.truth import Truth
-from policykit.sim.venue import Venue
+from policykit.sim.venue import NewOrder, Venue
 
 HOST = "127.0.0.1"
 #: The allowlist of the key that a run begins with.
@@ -58,7 +58,10 @@ class Setup(TypedDict, total=False):
 
 
 class KeySetup(TypedDict, total=False):
-    """What may be set of a key by keyword; see `SimKey`. Days are from now, back or ahead."""
+    """What may be set of a key by keyword; see `SimKey`. Days are from now, back or ahead.
+
+    `account`: the sub-account that it is of, as the exchange names it where a main account's key ends it.
+    """
 
     grants: Iterable[str]
     addresses: Iterable[str]
@@ -66,6 +69,7 @@ class KeySetup(TypedDict, total=False):
     used_days_ago: float | None
     label: str
     refused: str | None
+    account: str
 
 
 class SimServer:
@@ -190,6 +194,7 @@ class SimServer:
                 used_ms=None if used is None else now_ms - int(used * DAY_MS),
                 label=setup.get("label", "sim"),
                 refused=setup.get("refused"),
+                account=setup.get("account", key.account),
             )
         )
 
@@ -276,6 +281,33 @@ class SimServer:
             stop = None if trigger is None else Decimal(trigger)
             now_ms = self.clock.now_ms()
             return self._futures.rest(contract, side, Decimal(quantity), limit, stop, now_ms, reduce_only=reduce_only)
+
+    def order(
+        self,
+        symbol: str,
+        side: str,
+        quantity: Decimal | str | int,
+        price: Decimal | str | int,
+        *,
+        trigger: Decimal | str | int | None = None,
+        client_order_id: str = "",
+        arrives_in_s: float = 0.0,
+    ) -> None:
+        """Let somebody's limit order on a pair (`BTC/USDT`) rest; with a `trigger` it waits for that price first.
+
+        `arrives_in_s`: it is on its way so long, and in no list before. Raise Rejected as the exchange would.
+        """
+        stop = None if trigger is None else Decimal(trigger)
+        kind = "LIMIT" if stop is None else "STOP_LOSS_LIMIT"
+        pair = self.venue.symbols[symbol.replace("/", "")]
+
+        def arrive(now_ms: int) -> None:
+            with self._exchange.lock:
+                name = client_order_id or f"sim{len(self.venue.orders) + 1}"
+                new = NewOrder(pair, side.upper(), kind, name, Decimal(quantity), None, Decimal(price), stop)
+                self.venue.place(new, now_ms)
+
+        self._later(arrives_in_s, arrive)
 
     def held(self, contract: str, side: Side = "BOTH") -> Decimal:
         """Return what is really held of a contract (`BTC/USDT:USDT`) now, a short below zero."""

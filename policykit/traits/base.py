@@ -110,17 +110,41 @@ class KeyExpiry:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """How a key is revoked.
+    """How a key is revoked, and made.
 
     `own`: the call by which a key ends itself, with the scopes of which it must have one (`own_needs`); "" when there
-    is none. `by_master`: the call by which the main account ends a sub-account's key. `steps`: for a person, in the
-    exchange's web page.
+    is none. `by_master`: the call by which the main account ends a sub-account's key; `account_is` says what names the
+    sub-account in it ("" where the key alone does), `master_needs` the scopes of which the main account's key must have
+    one, `notes` what else the documents ask for. `by_other`: the call by which another key of the same account ends it.
+    `makes`: the call by which the main account makes a sub-account's key. `steps`: for a person, in the exchange's web
+    page; `steps_source` says where they stand, "" is from memory: the page may look otherwise.
     """
 
     own: str = ""
     own_needs: tuple[str, ...] = ()
     by_master: str = ""
     steps: tuple[str, ...] = ()
+    source: str = ""
+    account_is: str = ""
+    master_needs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    by_other: str = ""
+    makes: str = ""
+    steps_source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What else can be done and seen after a leak. A call that is "" is not known: it is done in the web page.
+
+    `logins`: the call that lists who logged in from where, `changes` what was changed on the account. `freeze`: the
+    call by which the main account locks a sub-account; `freeze_steps` how a person locks the whole account.
+    """
+
+    logins: str = ""
+    changes: str = ""
+    freeze: str = ""
+    freeze_steps: tuple[str, ...] = ()
     source: str = ""
 
 
@@ -230,6 +254,8 @@ class Exchange:
     #: The exchange's own rules by which keys end; empty: none is known.
     key_expiries: tuple[KeyExpiry, ...] = ()
     revocation: Revocation | None = None
+    #: Records and locks after a leak; None: none is known, so all of it is done in the web page.
+    aftermath: Aftermath | None = None
     #: How many addresses one key's allowlist takes; None: not known.
     most_addresses: int | None = None
     #: "documented": the key report has a source that was read; "declared": there is none, so a policy has to declare.

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from policykit.traits.base import (
+    Aftermath,
     CancelAll,
     ClientOrderId,
     Exchange,
@@ -79,7 +80,15 @@ REVOCATION: Final = Revocation(
         "Delete, beside the key",
         "confirm with the second factor",
     ),
-    source="binance/binance-connector-python@29da3291 (2026-08-21) clients/sub_account; the steps are from memory",
+    account_is="the sub-account's e-mail",
+    makes="POST /sapi/v1/sub-account/subAccountApi",
+    notes=("not for asset management sub-accounts", "the caller's address must be allowed", "weight 3000"),
+    source="binance/binance-connector-python@29da3291 (2026-08-21) clients/sub_account; developers.binance.com "
+    "legacy-docs/sub_account/api-management/Delete-Sub-account-API-Key (2026-11)",
+)
+AFTERMATH: Final = Aftermath(
+    freeze_steps=("Binance > Profile > Security", "Disable account", "Disable this account; support reopens it"),
+    source="binance.com/support/faq/115003800652 (2018-01-05): how to disable an account",
 )
 
 EXCHANGE: Final = Exchange(
@@ -185,4 +194,5 @@ EXCHANGE: Final = Exchange(
     # sure, and the key report tells when the authority ends.
     key_expiries=(),
     revocation=REVOCATION,
+    aftermath=AFTERMATH,
 )

@@ -204,6 +204,9 @@ EXCHANGE: Final = Exchange(
     ),
     revocation=Revocation(
         by_master="POST /openApi/subAccount/v1/apiKey/del",
+        account_is="the sub-account's UID",
+        master_needs=("key_admin",),  # "Manage Subaccounts"
+        makes="POST /openApi/subAccount/v1/apiKey/create",
         steps=(
             "BingX > Account > API Management",
             "Delete, beside the key",

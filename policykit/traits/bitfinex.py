@@ -6,6 +6,7 @@ import hashlib
 from typing import Final
 
 from policykit.traits.base import (
+    Aftermath,
     CancelAll,
     ClientOrderId,
     ErrorMeaning,
@@ -112,6 +113,11 @@ EXCHANGE: Final = Exchange(
         "withdraw": "Withdrawals: Create a new withdrawal",
         "ip_allowlist": "IP access restrictions",
     },
+    aftermath=Aftermath(
+        logins="POST /v2/auth/r/logins/hist",
+        changes="POST /v2/auth/r/audit/hist",
+        source="docs.bitfinex.com/reference/rest-auth-logins-hist, rest-auth-audit-hist; ccxt 4.5.90 bitfinex.py",
+    ),
     revocation=Revocation(
         steps=("Bitfinex > Account > API Keys", "Revoke, beside the key", "confirm with the second factor"),
         source="from memory; no call is known",

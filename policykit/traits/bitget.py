@@ -101,6 +101,7 @@ ERRORS: Final[dict[str, ErrorMeaning]] = {
     "22001": _GONE,
     "40109": _GONE,
     "40768": _GONE,
+    "43001": _GONE,  # ccxt 4.5.90 bitget.py, exceptions
 }
 _CALLS: Final = {
     "order.create": "POST /api/v3/trade/place-order",
@@ -176,6 +177,7 @@ EXCHANGE: Final = Exchange(
     revocation=Revocation(
         own="",  # no call by which a key ends itself
         by_master="POST /api/v3/user/delete-sub-api",
+        makes="POST /api/v3/user/create-sub-api",
         steps=("Bitget > Profile > API Keys", "Delete, beside the key", "confirm with the second factor"),
         source="ccxt 4.5.90 bitget.py; stored index file 29574951534 (create-sub-api: main account only)",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from policykit.traits.base import (
+    Aftermath,
     CancelAll,
     ClientOrderId,
     DeadManSwitch,
@@ -110,6 +111,7 @@ EXCHANGE: Final = Exchange(
         "ip_allowlist": "CIDR",
     },
     addresses_readable=True,
+    aftermath=Aftermath(changes="GET /api/v1/userEvent", source=f"{_SWAGGER} UserEvent.get: logins and changes"),
     revocation=Revocation(
         steps=("BitMEX > Account > API Keys", "Disable or Remove, beside the key", "confirm with the second factor"),
         source="support.bitmex.com: API keys cannot create or change keys; the swagger of 2026 has GET /apiKey only",

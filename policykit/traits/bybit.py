@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from policykit.traits.base import (
+    Aftermath,
     CancelAll,
     ClientOrderId,
     DeadManSwitch,
@@ -173,10 +174,19 @@ EXCHANGE: Final = Exchange(
             source=f"{_DOCS}/user/create-subuid-apikey.mdx: a key without a bound address is invalid after 90 days",
         ),
     ),
+    aftermath=Aftermath(
+        freeze="POST /v5/user/frozen-sub-member",
+        source="bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5/user/froz-subuid.mdx",
+    ),
     revocation=Revocation(
         own="POST /v5/user/delete-api",
         own_needs=("transfer", "withdraw"),  # user/rm-master-apikey.mdx: any of the wallet permissions
         by_master="POST /v5/user/delete-sub-api",
+        master_needs=(
+            "transfer",
+            "withdraw",
+        ),  # user/rm-sub-apikey.mdx: Account Transfer, Sub Member Transfer, Withdrawal
+        makes="POST /v5/user/create-sub-api",
         steps=(
             "Bybit > Account & Security > API Management",
             "Delete, beside the key",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from policykit.traits.base import (
+    Aftermath,
     CancelAll,
     ClientOrderId,
     DeadManSwitch,
@@ -143,9 +144,13 @@ EXCHANGE: Final = Exchange(
         "ip_allowlist": "IP whitelist",
     },
     addresses_readable=True,
+    aftermath=Aftermath(
+        logins="GET /api/v2/private/get_access_log", source=f"{_DOCS} private/get_access_log: account:read"
+    ),
     revocation=Revocation(
         own="GET /api/v2/private/disable_api_key",
         own_needs=("key_admin",),  # scope account:read_write, and a second factor: no bot can
+        by_other="GET /api/v2/private/remove_api_key",  # scope account:read_write
         steps=("Deribit > Account > API", "Disable or Remove, beside the key", "confirm with the second factor"),
         source=f"{_DOCS} private/disable_api_key, private/remove_api_key (TFA required)",
     ),

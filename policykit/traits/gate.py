@@ -206,6 +206,8 @@ EXCHANGE: Final = Exchange(
     revocation=Revocation(
         own="",  # no call by which a key ends itself
         by_master="DELETE /api/v4/sub_accounts/{user_id}/keys/{key}",
+        account_is="the sub-account's user id",
+        makes="POST /api/v4/sub_accounts/{user_id}/keys",
         steps=("Gate > Profile > API Management", "Delete, beside the key", "confirm with the second factor"),
         source="gate/gateapi-python@151ac72c docs/SubAccountApi.md (2026-11-21)",
     ),

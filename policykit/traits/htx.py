@@ -197,6 +197,9 @@ EXCHANGE: Final = Exchange(
     ),
     revocation=Revocation(
         by_master="POST /v2/sub-user/api-key-deletion",
+        account_is="the sub-user's UID",
+        master_needs=("trade.spot",),  # the permission that the call asks for is Trade
+        makes="POST /v2/sub-user/api-key-generation",
         steps=(
             "HTX > Account > API Management",
             "Delete, beside the key",

@@ -212,8 +212,12 @@ EXCHANGE: Final = Exchange(
     revocation=Revocation(
         own="",  # no call by which a key ends itself
         by_master="DELETE /api/v1/sub/api-key",
+        account_is="the sub-account's name",
+        notes=("the key's own passphrase is asked for",),
+        makes="POST /api/v1/sub/api-key",
         steps=("KuCoin > avatar > API Management", "Delete, beside the key", "confirm with password, mail and code"),
-        source=f"universal SDK api_sub_account.py; {_HELP}",
+        source="universal SDK api_sub_account.py",
+        steps_source=_HELP,
     ),
     most_addresses=20,  # universal SDK, add_sub_account_api: up to 20 IPs
 )

@@ -163,8 +163,10 @@ EXCHANGE: Final = Exchange(
     most_addresses=10,  # the FAQ of 2025; the API page says 20
     revocation=Revocation(
         by_master="DELETE /api/v3/sub-account/apiKey",
+        account_is="the sub-account's name",
+        makes="POST /api/v3/sub-account/apiKey",
         steps=("MEXC > API Management", "Delete, beside the key", "confirm with the second factor"),
-        source=f"{_CCXT}, api.spot.private.delete",
+        source="www.mexc.com/api-docs/spot-v3/subaccount-endpoints (2026-11)",
     ),
     evidence="declared",  # no call tells what a key of the main account may do
 )

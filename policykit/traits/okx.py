@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from policykit.traits.base import (
+    Aftermath,
     CancelAll,
     ClientOrderId,
     DeadManSwitch,
@@ -220,8 +221,13 @@ EXCHANGE: Final = Exchange(
     revocation=Revocation(
         own="",  # no call by which a key ends itself
         by_master="POST /api/v5/users/subaccount/delete-apikey",
+        account_is="the sub-account's name",
+        master_needs=("trade.spot",),  # one box: Trade, and an address
+        makes="POST /api/v5/users/subaccount/apikey",
         steps=("OKX > Profile > API and connections", "Delete, beside the key", "confirm with the second factor"),
-        source="coincise@347e06ddf docs/okx delete_the_api_key_of_sub_accounts.md (2026-11-21); API FAQ",
+        source="coincise@347e06ddf docs/okx delete_the_api_key_of_sub_accounts.md (2026-11-21)",
+        steps_source="okx.com/en-eu/help/api-faq-eea (2026-08-26)",
     ),
+    aftermath=Aftermath(source="exchanges.json: API activity is in the Security Center of the web page only"),
     most_addresses=20,  # docs-v5, API key security: up to 20, IPv4, IPv6 and network segments
 )

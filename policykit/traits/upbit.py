@@ -120,5 +120,6 @@ EXCHANGE: Final = Exchange(
     revocation=Revocation(
         steps=("Upbit (PC web) > My page > Open API 관리", "삭제 (delete), beside the key", "confirm with 2FA"),
         source=f"{_DOCS} api-key",
+        steps_source=f"{_DOCS} api-key",
     ),
 )

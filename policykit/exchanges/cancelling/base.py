@@ -33,6 +33,8 @@ class Resting(NamedTuple):
     by_symbol: bool = False
     symbols_call: str = ""
     page: int = 0
+    #: The family in whose list these orders show as well.
+    also_in: str = ""
     #: In the stead of `fetch_open_orders`: an implicit method that lists them all, whose rows are where `rows` says.
     list_call: str = ""
 

@@ -30,7 +30,13 @@ CANCELLING: Final = Cancelling(
     calls=calls("POST", "/v5/order/", "cancel cancel-batch cancel-all"),
     families=(
         Resting("spot.order", _SPOT, {"type": "spot"}, many=10, every="symbol", page=_PAGE),
-        Resting("spot.trigger", {**_SPOT, "trigger": True}, {"type": "spot", "trigger": True}, page=_PAGE),
+        Resting(
+            "spot.trigger",
+            {**_SPOT, "trigger": True},
+            {"type": "spot", "trigger": True},
+            page=_PAGE,
+            also_in="spot.order",
+        ),
         *(_contracts(kind) for kind in _KINDS),
     ),
     unlisted={"option.order": "this version does not list bybit's options"},

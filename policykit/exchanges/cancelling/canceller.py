@@ -150,7 +150,9 @@ class Canceller:
                 continue
             try:
                 for order in self._list(resting, unknown):
-                    found[resting.family].setdefault((order.symbol, order.order_id), order)
+                    key = order.symbol, order.order_id
+                    found[resting.family].setdefault(key, order)
+                    found.get(resting.also_in, {}).pop(key, None)
             except CallFailed as failed:
                 unknown[resting.family] = str(failed)
                 hopeless = str(failed) if failed.code in _HOPELESS else ""
@@ -299,8 +301,8 @@ class Canceller:
                     why = dict.fromkeys((name for name, rows in going.items() if rows), str(failed))
                     idle += 1
                 empty_since = self._clock.monotonic_ms()
-            if not left or idle:
-                self._clock.sleep(_STEP_S)
+            if not left or idle:  # a list costs as much as a cancel: look half way to the end, and at the end
+                self._clock.sleep(max(_STEP_S, 0 if left else (settle_ms - (now - empty_since)) / 2000))
             before = left
         return counts
 

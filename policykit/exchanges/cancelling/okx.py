@@ -1,4 +1,4 @@
-"""OKX. Sources: ccxt 4.5.90 okx.py; docs-v5 (2026-11-21) "Cancel multiple orders": 20; "Cancel algo order": 10."""
+"""OKX. Sources: ccxt 4.5.90 okx.py; docs-v5 (copy of 2026-07-21): 20 orders a batch, 10 algo ones."""
 
 from __future__ import annotations
 

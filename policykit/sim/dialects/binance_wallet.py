@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from policykit.sim.dialects._ending import ended
 from policykit.sim.dialects.base import Reply, Route, World
-from policykit.sim.dialects.binance_forms import number
+from policykit.sim.dialects.binance_forms import bad, number
 from policykit.sim.drift import ABSENT
 from policykit.sim.venue import ZERO, Quirks
 
@@ -181,6 +182,16 @@ def account_status(world: World, params: Params, now_ms: int, quirks: Quirks) ->
     return Reply(200, {"data": "Normal"})
 
 
+def delete_sub_key(world: World, params: Params, now_ms: int, quirks: Quirks) -> Reply:
+    """Answer DELETE /sapi/v1/sub-account/subAccountApi: for the main account, by the sub-account's e-mail.
+
+    Its words for a key that is not there are documented nowhere; here those of a key that may not do something.
+    """
+    if not ended(world, params.get("subAccountApiKey"), params.get("email", "")):
+        return bad(-2015, "Invalid API-key, IP, or permissions for action.")
+    return Reply(200, {})
+
+
 _READ = "enableReading"
 _LIST: tuple[tuple[str, int, Any, str, str], ...] = (
     ("/sapi/v1/account/apiRestrictions", 1, restrictions, "any", "account"),
@@ -193,6 +204,7 @@ _LIST: tuple[tuple[str, int, Any, str, str], ...] = (
     ("/sapi/v1/asset/transfer", 1, transfers, _READ, "account"),
     ("/sapi/v1/margin/account", 10, margin_account, _READ, "other"),
     ("/sapi/v1/margin/isolated/account", 10, isolated_account, _READ, "other"),
+    ("/sapi/v1/margin/openOrders", 10, nothing, _READ, "lookup"),
     ("/sapi/v1/margin/allPairs", 1, nothing, _READ, "account"),
     ("/sapi/v1/margin/isolated/allPairs", 10, nothing, _READ, "account"),
 )
@@ -206,6 +218,14 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", path): Route(f"GET {path}", point, _weight(cost), handler, security, "sapi")
     for path, cost, handler, security, point in _LIST
 }
+ROUTES["DELETE", "/sapi/v1/sub-account/subAccountApi"] = Route(
+    "DELETE /sapi/v1/sub-account/subAccountApi",
+    "other",
+    _weight(1),
+    delete_sub_key,
+    "enableSpotAndMarginTrading",
+    "sapi",
+)
 ROUTES["POST", "/sapi/v1/margin/borrow-repay"] = Route(
     "POST /sapi/v1/margin/borrow-repay", "other", _weight(1), borrow_repay, "enableMargin", "sapi"
 )

@@ -14,8 +14,10 @@ import secrets
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+from policykit.sim.dialects import bitget_orders
+from policykit.sim.dialects._ending import ended
 from policykit.sim.dialects.base import Reply, Request, World
-from policykit.sim.dialects.reading import Endpoint, Reading, near
+from policykit.sim.dialects.reading import Endpoint, Reading, near, params_of
 from policykit.sim.keys import SimKey, token
 
 #: A request may be this far from the server's time, ms (from memory; 40008).
@@ -167,6 +169,13 @@ def _addresses(world: World, request: Request, key: SimKey | None, now_ms: int) 
     return _ok({"addressList": [], "cursor": ""}, now_ms)
 
 
+def _delete_sub(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer POST /api/v3/user/delete-sub-api: for a main account's key with management."""
+    if not ended(world, params_of(request).get("apiKey")):
+        return _bad(400, 40006, "Invalid ACCESS_KEY")
+    return _ok({}, now_ms)
+
+
 class Bitget(Reading):
     """The dialect `bitget`."""
 
@@ -183,7 +192,8 @@ class Bitget(Reading):
         ("GET", "/api/v3/account/funding-assets"): Endpoint(_rows),
         ("GET", "/api/v3/account/withdraw-address"): Endpoint(_addresses),
         ("GET", "/api/v3/position/current-position"): Endpoint(_list),
-        ("GET", "/api/v3/trade/unfilled-orders"): Endpoint(_list),
+        ("POST", "/api/v3/user/delete-sub-api"): Endpoint(_delete_sub, needs="transfer", point="other"),
+        **bitget_orders.ROUTES,
         ("GET", "/api/v3/trade/unfilled-strategy-orders"): Endpoint(_rows),
         ("GET", "/api/v2/mix/account/accounts"): Endpoint(_classic_only),
     }

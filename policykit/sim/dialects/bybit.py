@@ -11,13 +11,14 @@ import hmac
 from typing import Any, ClassVar
 
 from policykit.sim.dialects import bybit_account, bybit_orders, bybit_streams
+from policykit.sim.dialects._ending import ended
 from policykit.sim.dialects.base import Call, Reply, Request, World
 from policykit.sim.dialects.bybit_forms import bad as _bad
 from policykit.sim.dialects.bybit_forms import ok as _ok
 from policykit.sim.dialects.reading import Endpoint, Reading, near, params_of
 from policykit.sim.drift import ABSENT
 from policykit.sim.futures import Refused
-from policykit.sim.keys import SimKey
+from policykit.sim.keys import MAIN, SimKey
 from policykit.sim.venue import Quirks, Rejected
 
 #: The permissions that a grant stands for: group and name.
@@ -147,6 +148,27 @@ def _addresses(world: World, request: Request, key: SimKey | None, now_ms: int) 
     return _ok({"rows": rows, "nextPageCursor": ""}, now_ms)
 
 
+def _delete_sub(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer POST /v5/user/delete-sub-api (user/rm-sub-apikey.mdx): the key named, or the one that asks."""
+    assert key is not None
+    if not key.grants & {"transfer", "withdraw"}:
+        return _bad(10005, "Permission denied, please check your API key permissions.")
+    return (
+        _ok({}, now_ms)
+        if ended(world, params_of(request).get("apikey") or key.key)
+        else _bad(10003, "API key is invalid.")
+    )
+
+
+def _delete_own(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer POST /v5/user/delete-api (user/rm-master-apikey.mdx): the main account's key that asks."""
+    assert key is not None
+    if not key.grants & {"transfer", "withdraw"} or key.account != MAIN:
+        return _bad(10005, "Permission denied, please check your API key permissions.")
+    key.revoked = True
+    return _ok({}, now_ms)
+
+
 def _written(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     """Stand in the table of routes for what `Bybit.run` does with the quirks of a fault."""
     raise AssertionError("a write is run by Bybit.run")
@@ -167,6 +189,8 @@ class Bybit(Reading):
         ("GET", "/v5/market/instruments-info"): Endpoint(bybit_account.instruments, public=True),
         ("GET", "/v5/market/tickers"): Endpoint(bybit_account.tickers, public=True),
         ("GET", "/v5/position/list"): Endpoint(bybit_account.positions),
+        ("POST", "/v5/user/delete-sub-api"): Endpoint(_delete_sub, point="other"),
+        ("POST", "/v5/user/delete-api"): Endpoint(_delete_own, point="other"),
         **bybit_orders.READS,
         **{path: Endpoint(_written, point=one.point) for path, one in bybit_orders.WRITES.items()},
     }

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+from policykit.sim.dialects import gate_orders
+from policykit.sim.dialects._ending import ended
 from policykit.sim.dialects.base import Reply, Request, World
 from policykit.sim.dialects.reading import Endpoint, Reading, near
 from policykit.sim.keys import SimKey
@@ -135,6 +138,12 @@ def _contracts_account(world: World, request: Request, key: SimKey | None, now_m
     return {"currency": coin, "total": "0", "available": "0", "unrealised_pnl": "0", "in_dual_mode": False}
 
 
+def _delete_sub(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer DELETE /api/v4/sub_accounts/{user_id}/keys/{key} (docs/SubAccountApi.md): 204 without a body."""
+    _, _, user, _, name = request.path.rsplit("/", 4)
+    return Reply(204, "") if ended(world, name, user) else _bad(404, "NOT_FOUND", "API key not found")
+
+
 def _none(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     return []
 
@@ -156,8 +165,7 @@ class Gate(Reading):
         ("GET", "/api/v4/account/main_keys"): Endpoint(_keys),
         ("GET", "/api/v4/account/detail"): Endpoint(_detail),
         ("GET", "/api/v4/spot/accounts"): Endpoint(_accounts),
-        ("GET", "/api/v4/spot/open_orders"): Endpoint(_none),
-        ("GET", "/api/v4/spot/price_orders"): Endpoint(_none),
+        **gate_orders.ROUTES,
         **{("GET", f"/api/v4/{place}/accounts"): Endpoint(_contracts_account) for place in _SETTLED},
         **{
             ("GET", f"/api/v4/{place}/{what}"): Endpoint(_none)
@@ -176,6 +184,12 @@ class Gate(Reading):
         "ban": _bad(429, "TOO_MANY_REQUESTS", "Request Rate limit Exceeded"),
         "maintenance": _bad(503, "TOO_BUSY", "System is busy, please try again later"),
     }
+
+    def endpoint(self, request: Request) -> Endpoint | None:
+        """Return the endpoint of a request; that of a sub-account's key has two ids in its path."""
+        if request.method == "DELETE" and re.fullmatch(r"/api/v4/sub_accounts/[^/]+/keys/[^/]+", request.path):
+            return Endpoint(_delete_sub, needs="transfer", point="other")
+        return super().endpoint(request)
 
     def new_key(self, now_ms: int, grants: frozenset[str], restricted: bool) -> SimKey:
         """Make a key as Gate does: 32 hex digits, and a secret of 64."""

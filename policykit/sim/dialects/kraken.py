@@ -13,11 +13,11 @@ import hmac
 import secrets
 from email.utils import formatdate
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
 
+from policykit.sim.dialects import kraken_orders
 from policykit.sim.dialects._numbered import Numbered
 from policykit.sim.dialects.base import Reply, Request, World
-from policykit.sim.dialects.reading import Endpoint
+from policykit.sim.dialects.reading import Endpoint, params_of
 from policykit.sim.keys import SimKey
 
 #: The permissions that a grant stands for; margin rides on orders, transfer has none of its own.
@@ -80,10 +80,6 @@ def _balances(world: World, request: Request, key: SimKey | None, now_ms: int) -
     return _ok({asset: {"balance": str(one.total), "hold_trade": str(one.locked)} for asset, one in held})
 
 
-def _orders(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
-    return _ok({"open": {}})
-
-
 def _nothing(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     return _ok({})
 
@@ -115,10 +111,9 @@ class Kraken(Numbered):
         ("GET", "/0/public/Time"): Endpoint(_time, public=True),
         ("GET", "/0/public/SystemStatus"): Endpoint(_status, public=True),
         ("GET", "/0/public/Assets"): Endpoint(_nothing, public=True),
-        ("GET", "/0/public/AssetPairs"): Endpoint(_nothing, public=True),
         ("POST", "/0/private/GetApiKeyInfo"): Endpoint(_key),
         ("POST", "/0/private/BalanceEx"): Endpoint(_balances, needs="read"),
-        ("POST", "/0/private/OpenOrders"): Endpoint(_orders, needs="read"),
+        **kraken_orders.ROUTES,
         ("POST", "/0/private/OpenPositions"): Endpoint(_positions, needs="read"),
         ("POST", "/0/private/WithdrawAddresses"): Endpoint(_addresses, needs="withdraw"),
     }
@@ -140,7 +135,7 @@ class Kraken(Numbered):
 
     def number(self, request: Request) -> tuple[str, str]:
         """Read the nonce from the form."""
-        return request.headers.get("api-key", ""), parse_qs(request.body).get("nonce", [""])[0]
+        return request.headers.get("api-key", ""), str(params_of(request).get("nonce", ""))
 
     def authenticate(self, world: World, request: Request, now_ms: int) -> SimKey | str:
         """Check API-Sign: HMAC-SHA512 of the path and of SHA256(nonce + body), by the decoded secret, in base64."""

@@ -14,8 +14,10 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
+from policykit.sim.dialects import okx_orders
+from policykit.sim.dialects._ending import ended
 from policykit.sim.dialects.base import Reply, Request, World
-from policykit.sim.dialects.reading import Endpoint, Reading, near
+from policykit.sim.dialects.reading import Endpoint, Reading, near, params_of
 from policykit.sim.keys import SimKey, token
 
 #: A request may be this far from the server's time, ms (error 50102).
@@ -130,6 +132,14 @@ def _tickers(world: World, request: Request, key: SimKey | None, now_ms: int) ->
     return _ok(*rows)
 
 
+def _delete_sub(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer POST /api/v5/users/subaccount/delete-apikey (docs/okx delete_the_api_key_of_sub_accounts.md)."""
+    params = params_of(request)
+    if not ended(world, params.get("apiKey"), params.get("subAcct")):
+        return _bad(200, 50111, "Invalid OK-ACCESS-KEY")
+    return _ok({"subAcct": params["subAcct"]})
+
+
 def _none(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
     return _ok()
 
@@ -147,8 +157,8 @@ class Okx(Reading):
         ("GET", "/api/v5/account/positions"): Endpoint(_none),
         ("GET", "/api/v5/asset/balances"): Endpoint(_none),
         ("GET", "/api/v5/asset/currencies"): Endpoint(_none),
-        ("GET", "/api/v5/trade/orders-pending"): Endpoint(_none),
-        ("GET", "/api/v5/trade/orders-algo-pending"): Endpoint(_none),
+        ("POST", "/api/v5/users/subaccount/delete-apikey"): Endpoint(_delete_sub, needs="trade.spot", point="other"),
+        **okx_orders.ROUTES,
     }
     #: No ban of an address is documented: too much is refused with the limit's own error again.
     errors: ClassVar = {

@@ -59,11 +59,16 @@ class Reading(ABC):
         """Make the credentials of a key; the server fills in what it may do."""
         return SimKey(token(), token(), now_ms)
 
+    def endpoint(self, request: Request) -> Endpoint | None:
+        """Return the endpoint of a request; `/spot/orders/*` is that of any id."""
+        found = self.routes.get((request.method, request.path))
+        return found or self.routes.get((request.method, request.path.rpartition("/")[0] + "/*"))
+
     # -- the protocol of a dialect ------------------------------------------------------------------------------
 
     def read(self, request: Request) -> Call | Reply:
         """Route a request; its host counts."""
-        endpoint = self.routes.get((request.method, request.path))
+        endpoint = self.endpoint(request)
         if endpoint is None or request.host != endpoint.host:
             return Reply(404, "<html><body>404 Not Found</body></html>")
         name = f"{request.method} {request.path}"
@@ -85,7 +90,8 @@ class Reading(ABC):
             return self.error("address", now_ms)
         if found.refused is not None:
             return self.error("key" if found.refused == "revoked" else found.refused, now_ms)
-        needs = self.routes[(call.request.method, call.request.path)].needs
+        endpoint = self.endpoint(call.request)
+        needs = endpoint.needs if endpoint is not None else ""
         return self.error("permission", now_ms) if needs and needs not in found.grants else None
 
     def timing(self, call: Call, now_ms: int) -> Reply | None:
@@ -95,8 +101,9 @@ class Reading(ABC):
     def run(self, world: World, call: Call, now_ms: int, quirks: Quirks) -> Reply:
         """Answer; the answer drifts as the world says."""
         key = None if call.route.security == "none" else self.authenticate(world, call.request, now_ms)
-        handler = self.routes[(call.request.method, call.request.path)].handler
-        body = handler(world, call.request, None if isinstance(key, str) else key, now_ms)
+        endpoint = self.endpoint(call.request)
+        assert endpoint is not None, "it was routed"
+        body = endpoint.handler(world, call.request, None if isinstance(key, str) else key, now_ms)
         return body if isinstance(body, Reply) else Reply(200, world.drift.body(body))
 
     def refused(self, refusal: Refusal, limit: int) -> Reply:
