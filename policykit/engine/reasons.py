@@ -257,6 +257,10 @@ REASONS: Final[dict[str, ReasonText]] = {
         "the policy's stage is sandbox and its environment is live: nothing like an order leaves, exits neither",
         "set `environment: sandbox`, or move to the next stage",
     ),
+    "STAGE_UNPROVEN": ReasonText(
+        "the store has no evidence that this stage was earned",
+        "see `policykit stage check POLICY`; increases wait for it, exits and cancels pass",
+    ),
     "STATE_MOVING": ReasonText(
         "the trading state kept moving while the order was decided", "send it again as a new order: nothing was sent"
     ),

@@ -20,6 +20,7 @@ from policykit.engine.facts import Facts
 from policykit.errors import Denied, PolicyError, PolicykitError, StoreUnavailable
 from policykit.exchanges.client import plain_client
 from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.ceiling import Held, held
 from policykit.guard.cords import Cords
 from policykit.guard.dead_man import DeadMan
 from policykit.guard.deciding import Deciding
@@ -114,6 +115,8 @@ class Guard(Deciding):
         self.reconciled = True
         self._problem = None if testing or mode == "shadow" else store_problem(policy, store)
         self._problem = self._problem or currency_problem(policy, store)
+        #: Why no increase may leave by what the store has seen of the policy's stages.
+        self.stage_problem: tuple[str, str] | None = None
         #: Why the exchange's account is none that can be guarded now, as the last round of maintenance found.
         self.account_problem: tuple[str, str] | None = None
         #: Where the guard's own client is sent instead of the exchange.
@@ -171,7 +174,13 @@ class Guard(Deciding):
         opened = open_store(store) if store is None or isinstance(store, str) else store
         for _, message in opened.warnings:
             _log.warning("the store: %s", message)
-        guard = cls(policy, key=choose_key(policy, key), store=opened, clock=clock, mode=mode_named(), testing=testing)
+        mode = mode_named()
+        stage = held(policy, opened) if mode == "enforce" and not testing else Held(policy)
+        policy = stage.policy
+        guard = cls(policy, key=choose_key(policy, key), store=opened, clock=clock, mode=mode, testing=testing)
+        guard.stage_problem = stage.problem
+        if stage.problem is not None:
+            _log.warning("no increase is sent: %s", stage.problem[1])
         guard.endpoint, guard.allow_loosen = endpoint, allow_loosen
         if candidate is not None:
             guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key, guard.host))
@@ -238,7 +247,8 @@ class Guard(Deciding):
             down = (error.code, str(error))
             return Facts(store_problem=down, recovered=self.recovered and self.reconciled, waits=waits(self))
         # What the store says of itself comes first: a reset is mended by a person, and nothing else is until then.
-        problem = facts.store_problem or self.cords.problem or self._problem or self.account_problem
+        problem = facts.store_problem or self.cords.problem or self._problem or self.stage_problem
+        problem = problem or self.account_problem
         if problem is None and self.switched:
             problem = self.dead_man.problem(symbol)
         streams = self.streams.problems(facts) if self.streams.needed else ()

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from policykit.errors import PolicyError, PolicykitError
+from policykit.guard.ceiling import held
 from policykit.guard.living import beats
 from policykit.guard.settings import choose_key, told
 from policykit.model import Policy
@@ -65,7 +66,7 @@ class InForce:
         guard, old = self.guard, self.own
         self._mark = _mark(old)  # before it is read: what is written meanwhile is read in the next round
         try:
-            new = load(old.file, now_ms=guard.now())
+            new = self._held(load(old.file, now_ms=guard.now()))
             choose_key(new, guard.key)
         except PolicyError as error:
             guard.telemetry.policy_rejected(old.file, tuple(dict.fromkeys(f.rule for f in error.findings)))
@@ -100,19 +101,30 @@ class InForce:
         return Reloaded(False, message, looser, tighter)
 
     def layer(self) -> None:
-        """Put in force every bound of each version of this policy that another live guard of the account has."""
-        guard = self.guard
+        """Put in force the stage that was granted, and every bound of each version that another live guard has."""
+        guard, own = self.guard, self._held(self.own)
+        me = (guard.bot, guard.host, os.getpid())
         others = {
             info.policy_version: info.policy
             for info in guard.store.guards()
             if (info.account, info.policy_name) == (guard.account, self.own.name)
-            and info.policy_version != self.own.version
+            and info.policy_version != own.version
+            and (info.bot, info.host, info.pid) != me
             and info.policy
             and beats(info, guard.host, guard.now())
         }
-        if others.keys() != self._others.keys():
-            self._put(self.own, others)
+        if others.keys() != self._others.keys() or own.version != self.own.version:
+            self._put(own, others)
             guard.announce(layers=sorted(others))
+
+    def _held(self, policy: EffectivePolicy) -> EffectivePolicy:
+        """Return a policy at the stage that it may run at, and keep why it may send no increase."""
+        guard = self.guard
+        if guard.mode == "shadow" or guard.testing:
+            return policy
+        found = held(policy, guard.store)
+        guard.stage_problem = found.problem
+        return found.policy
 
     def _put(self, own: EffectivePolicy, others: dict[str, str]) -> None:
         """Compile what a file says with the other versions, then put it in force, both or nothing."""

@@ -85,7 +85,10 @@ class EffectivePolicy:
     def at_stage(self, stage: str) -> EffectivePolicy:
         """Return this policy as it is at a (lower) stage that the store holds."""
         layer = staged(Layer(self.composed, self.origins), stage)
-        return replace(self, model=layer.model, origins=MappingProxyType(dict(layer.places)))
+        model = layer.model
+        if model.stage is not None:
+            model = model.model_copy(update={"stage": model.stage.model_copy(update={"current": stage})})
+        return replace(self, model=model, origins=MappingProxyType(dict(layer.places)))
 
 
 def accepted(waivers: Iterable[Waiver], rule: str, path: str, now_ms: int) -> Waiver | None:
