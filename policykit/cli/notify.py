@@ -32,6 +32,9 @@ def test_command(policy: str, target: str | None, output_format: str) -> None:
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from None
     done = {name: notify.tested(loaded, name, one) for name, one in sorted(targets.items())}
+    problem = notify.noted(loaded, done)
+    if problem:
+        click.echo(f"policykit: {problem}", err=True)
     if output_format == "json":
         click.echo(
             json.dumps({"version": 1, "targets": {name: sent._asdict() for name, sent in done.items()}}, indent=2)

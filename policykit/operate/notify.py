@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from policykit import notify, secrets
-from policykit.errors import SecretUnavailable
+from policykit.clock import SystemClock
+from policykit.errors import SecretUnavailable, StoreUnavailable
+from policykit.exchanges.budget import running_store
 from policykit.guard.telling import REPEAT_MS
 from policykit.model.notify import Cause, Target
 from policykit.notify import Sent
 from policykit.policy import EffectivePolicy
+from policykit.redact import scrub
 from policykit.telemetry.causes import BY_ID
 
 TITLE: Final = "policykit {account}: a test"
@@ -35,6 +38,23 @@ def tested(policy: EffectivePolicy, name: str, target: Target) -> Sent:
         return Sent(False, str(error))
     title, body = TITLE.format(account=policy.account_key), BODY.format(name=policy.name, target=name)
     return notify.send(address, title, body, "warning")
+
+
+def noted(policy: EffectivePolicy, done: dict[str, Sent]) -> str:
+    """Write into the bots' store, if there is one, that a test was sent; return why that cannot be."""
+    store, problem = running_store()
+    if store is None:
+        return f"the test is not noted: {problem}" if problem else ""
+    now_ms = SystemClock().now_ms()
+    try:
+        for name, sent in done.items():
+            body = {"target": name, "ok": sent.ok, "test": True, "policy": policy.name, "account": policy.account_key}
+            store.event("message", body | ({} if sent.ok else {"words": scrub(sent.words)}), now_ms)
+    except StoreUnavailable as error:
+        return f"the test is not noted: {error}"
+    finally:
+        store.close()
+    return ""
 
 
 def shown(policy: EffectivePolicy) -> dict[str, Any]:

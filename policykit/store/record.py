@@ -17,7 +17,7 @@ from policykit.store.reader import JournalReader
 from policykit.store.staging import Progress, silent, staging_of
 
 #: What was looked at, of the reviews whose name ends in the policy's.
-_OWN_REVIEWS: Final = ("policy", "denials", "fills")
+_OWN_REVIEWS: Final = ("policy", "denials", "fills", "telemetry")
 
 
 class _Kept(Protocol):

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 from policykit.clock import iso
+from policykit.model.stage import StageName
 from policykit.policy import EffectivePolicy
 from policykit.record import StageFacts
 from policykit.store.base import Row, Store
@@ -20,6 +21,8 @@ from policykit.store.kept import KINDS, Kept, place
 from policykit.store.reader import JournalReader
 
 DAY_MS: Final = 86_400_000
+#: First to last.
+STAGES: Final[tuple[str, ...]] = get_args(StageName)
 #: Versions of one policy, and orders that are out, that are remembered; beyond it the oldest is forgotten.
 MAX_VERSIONS: Final = 200
 MAX_OPEN: Final = 20_000
@@ -141,6 +144,7 @@ class _Out:
     stage: str
     filled: Decimal = Decimal(0)
     unknown: bool = False
+    order: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Staging:
@@ -153,6 +157,10 @@ class Staging:
         self.stages: dict[str, Seen] = {}
         self.read = 0
         self.operations = Kept()
+        #: When a test message about this policy last arrived at whom it was sent to.
+        self.alert_ms: int | None = None
+        #: Told of each denial and fill of this policy: which of them, the row, what was ordered.
+        self.tell: Callable[[str, Row, Mapping[str, Any]], None] = _nothing
         self._versions: dict[str, str] = {}
         self._out: dict[str, _Out] = {}
         self._at = ""
@@ -204,7 +212,10 @@ class Staging:
             self._outcome(row)
         elif kind == "observe":
             if self._at and _base(body["account"]) == self.account:
-                self.stages[self._at].at(at_ms)
+                self._seen(self._at, at_ms)
+        elif kind == "message":
+            if body.get("test") and body.get("policy") == self.name and body["ok"]:
+                self.alert_ms = at_ms
         elif kind == "policy":
             self._policy(body, at_ms)
         elif kind in KINDS:
@@ -223,27 +234,40 @@ class Staging:
         if len(self._versions) > MAX_VERSIONS:
             del self._versions[next(iter(self._versions))]
         self._at = stage
-        self.stages.setdefault(stage, Seen(at_ms, at_ms)).at(at_ms)
+        self._seen(stage, at_ms)
+
+    def _seen(self, stage: str, at_ms: int) -> Seen:
+        """Return what happened in a stage, now that there is more of it."""
+        seen = self.stages.setdefault(stage, Seen(at_ms, at_ms))
+        seen.at(at_ms)
+        return seen
 
     def _moved(self, body: Mapping[str, Any]) -> None:
         """Take what a row tells of stages that these rows do not: they were pruned, or it was reached elsewhere."""
         for name, seen in body.get("seen", {}).items():
             if seen["external"] or name not in self.stages or seen["orders"] > self.stages[name].orders:
                 self.stages[name] = Seen.from_dict(seen, body["read"])
+        if body.get("move") == "demote":
+            self.drop(body["stage"])
+
+    def drop(self, stage: str) -> None:
+        """Forget a stage, and those behind it: they are to be earned anew."""
+        for name in STAGES[STAGES.index(stage) :]:
+            self.stages.pop(name, None)
 
     def _decision(self, row: Row) -> None:
         decision = row.body["decision"]
         stage = self._versions.get(decision["policy"]["version"], "")
         if not stage or decision["policy"]["name"] != self.name or decision["mode"] != "enforce":
             return
-        seen, action = self.stages[stage], decision["action"]
-        seen.at(row.at_ms)
+        seen, action = self._seen(stage, row.at_ms), decision["action"]
         if decision["outcome"] == "deny":
             if action in _ON_ORDERS:
                 seen.denials += 1
                 seen.denials_open.add(row.seq)
                 seen.paths.add("denied")
                 seen.losses += any(reason["check"] in _LOSS for reason in decision["reasons"])
+                self.tell("denial", row, decision["order"])
         elif action == "order.cancel":
             seen.paths.add("cancelled")
         elif "intent" in row.body:
@@ -252,7 +276,7 @@ class Staging:
             else:
                 seen.orders += 1
                 seen.types.add(str(decision["order"].get("type", "")))
-            self._out[row.body["intent"]["id"]] = _Out(stage)
+            self._out[row.body["intent"]["id"]] = _Out(stage, order=decision["order"])
             if len(self._out) > MAX_OPEN:
                 del self._out[next(iter(self._out))]
 
@@ -261,7 +285,7 @@ class Staging:
         out = self._out.get(body["intent"])
         if out is None:
             return
-        seen, state = self.stages[out.stage], body["state"]
+        seen, state = self._seen(out.stage, row.at_ms), body["state"]
         if state == "rejected":
             seen.paths.add("rejected")
         elif state == "unknown":
@@ -274,12 +298,17 @@ class Staging:
             seen.paths.add("filled")
             seen.fills += 1
             seen.fills_open.add(row.seq)
+            self.tell("fill", row, out.order)
 
     def _reviewed(self, body: Mapping[str, Any]) -> None:
         what, _, of = body["name"].partition(":")
         if what in _LOOKED and of == self.name and _base(body["account"]) == self.account:
             for seen in self.stages.values():
                 (seen.denials_open if what == "denials" else seen.fills_open).seen(int(body.get("through", 0)))
+
+
+def _nothing(what: str, row: Row, order: Mapping[str, Any]) -> None:
+    pass
 
 
 def stage_account(policy: EffectivePolicy) -> str:
@@ -312,6 +341,11 @@ def staging_of(source: Store | JournalReader, policy: EffectivePolicy, progress:
                 if kind == "review":
                     made._reviewed(one)
     return made
+
+
+def read_all(made: Staging, source: Store | JournalReader, progress: Progress = silent) -> None:
+    """Take in every row of a store, or of a journal file. Raise StoreUnavailable."""
+    _pass(made, source.rows(0, sys.maxsize), 0, progress)
 
 
 def _pass(made: Staging, rows: Iterable[Row], of: int, progress: Progress) -> None:

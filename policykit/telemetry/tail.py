@@ -187,6 +187,8 @@ def _reconcile(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
 def _message(body: Mapping[str, Any], _: Mapping[str, Any]) -> Words:
     done = "was told" if body.get("ok") else f"could not be told ({body.get('words')})"
     over = "over: " if body.get("what") == "over" else ""
+    if body.get("test"):
+        return "message", f"{body.get('target')} {done}: a test of {body.get('policy')}"
     return "message", f"{body.get('target')} {done}: {over}{body.get('cause')} {body.get('subject')}"
 
 

@@ -153,6 +153,33 @@ def test_what_pruning_took_is_known_by_the_row_of_the_grant(tmp_path: Path) -> N
     assert record_of(JournalReader(path), PAPER) == before
 
 
+def test_a_test_alert_that_arrived_is_known(store: Any) -> None:
+    """One of this policy, that was taken; a real message is no test."""
+    for more in ({"test": True, "policy": "other"}, {"test": True, "policy": "mm", "ok": False}, {"cause": "halt"}):
+        store.event("message", {"target": "ops", "ok": True, **more}, NOW)
+    assert staging_of(store, PAPER).alert_ms is None
+    store.event("message", {"target": "ops", "ok": True, "test": True, "policy": "mm"}, NOW + 1)
+    assert staging_of(store, PAPER).alert_ms == NOW + 1
+
+
+def test_what_was_taken_back_is_earned_anew(store: Any) -> None:
+    """From the row on, in a store and in a journal; orders that are out then count to the new beginning."""
+    begin(store, PAPER, NOW)
+    out = ordered(store, PAPER, NOW)
+    counted = staging_of(store, PAPER)
+    counted.drop("paper")
+    body = {"stage": "paper", "by": "ops", "move": "demote", **counted.to_dict()}
+    store.keep(ACCOUNT, "stage", "mm", body, NOW + DAY)
+    made = staging.Staging(PAPER)
+    staging.read_all(made, store)
+    assert made.stages == staging_of(store, PAPER).stages == {}
+    store.outcome(out, outcome("acknowledged", NOW + 2 * DAY, filled="1"))
+    ordered(store, PAPER, NOW + 2 * DAY)
+    made = staging.Staging(PAPER)
+    staging.read_all(made, store)
+    assert (made.stages["paper"].orders, made.stages["paper"].since_ms) == (1, NOW + 2 * DAY)
+
+
 def test_only_what_this_policy_enforced_counts(store: Any) -> None:
     """Another name, another account, shadow, a version that nobody put in force: none of it is evidence."""
     begin(store, PAPER, NOW)
