@@ -51,8 +51,9 @@ LISTED: Final = (
     Listed(
         "rotations",
         "Rotations of keys",
-        "One row is one step on the way from a key to its successor; the proof that the old one is dead is the last.",
-        ("rotation",),
+        "One row is one step on the way from a key to its successor, whose last is the proof that the old one is dead, or "
+        "a bot whose clients went over to it.",
+        ("rotation", "signer"),
     ),
     Listed(
         "exposed",

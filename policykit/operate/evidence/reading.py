@@ -21,7 +21,7 @@ from policykit.store.reader import JournalDamaged, JournalReader
 
 #: Kinds of which each row is evidence by itself.
 TOLD: Final = frozenset(
-    (*OPERATIONS, "halt", "resume", "resolved", "prune", "policy", "policy.refused", "address.proof", "lint")
+    (*OPERATIONS, "halt", "resume", "resolved", "signer", "prune", "policy", "policy.refused", "address.proof", "lint")
 )
 #: Kinds that are counted: of them there is one an order.
 COUNTED: Final = frozenset(("decision", "outcome", "message", "reconcile"))
