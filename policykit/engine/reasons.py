@@ -250,8 +250,8 @@ REASONS: Final[dict[str, ReasonText]] = {
         "see what the bot puts there; a client order id is sent to the exchange and kept for look-ups",
     ),
     "STAGE_PAPER": ReasonText(
-        "the policy's stage is paper: nothing like an order leaves, exits neither",
-        "use a sandbox, or move to the next stage",
+        "the policy went to paper while this guard traded for real: nothing like an order leaves, exits neither",
+        "restart the bot: then it trades on paper",
     ),
     "STAGE_SANDBOX": ReasonText(
         "the policy's stage is sandbox and its environment is live: nothing like an order leaves, exits neither",

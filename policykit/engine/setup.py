@@ -29,7 +29,15 @@ DEFAULT_EGRESS: Final = "default"
 class Setup:
     """The policy, the exchange's traits and what follows from both; never changed after it is made."""
 
-    def __init__(self, effective: EffectivePolicy, traits: Exchange | None, key: str | None, host: str = "") -> None:
+    def __init__(
+        self,
+        effective: EffectivePolicy,
+        traits: Exchange | None,
+        key: str | None,
+        host: str = "",
+        *,
+        paper: bool = False,
+    ) -> None:
         self.effective = effective
         self.policy: Policy = effective.model
         self.traits = traits
@@ -37,6 +45,8 @@ class Setup:
         self.key = key
         #: The host that orders are sent from; empty where none are.
         self.host = host
+        #: Orders go to the paper exchange of the guard, and to no other.
+        self.paper = paper
         account, clock, risk = self.policy.account, self.policy.clock, self.policy.risk
         collar = risk.price_collar if risk is not None else None
         said = risk.on_breach if risk is not None else None

@@ -178,6 +178,8 @@ class TradingAdapter(Adapter):
 
     #: The products (`traits`) that it can trade; of the others a guard knows nothing, so nothing is sent there.
     trades: frozenset[str] = frozenset(("spot",))
+    #: Whether ccxt's `fetch_trades` is among its public calls, so that resting orders of paper meet every trade.
+    tells_trades: ClassVar[bool] = True
     #: How the exchange calls the client order id in a request that creates an order.
     id_names: ClassVar[frozenset[str]]
     #: How it calls the client order id of the order that a request amends.

@@ -27,6 +27,7 @@ from policykit.guard.deciding import Deciding
 from policykit.guard.given import observation, with_units
 from policykit.guard.in_force import InForce, Reloaded
 from policykit.guard.living import lives
+from policykit.guard.paper_adapter import PaperAdapter, paper_exchange
 from policykit.guard.pricing import Wanted
 from policykit.guard.settings import (
     Mode,
@@ -95,8 +96,12 @@ class Guard(Deciding):
         self.host = socket.gethostname()
         self.account = policy.account_key
         self.traits, self.adapter = served
+        #: Where orders go at the paper stage, in the exchange's stead; None: this guard trades at the exchange.
+        self.paper = paper_exchange(policy, self.adapter, store, clock, key)
+        if self.paper is not None:
+            self.adapter = PaperAdapter(self.adapter, self.paper)
         traits = self.traits
-        self.engine: Engine = compile_policy(policy, traits, key, self.host)
+        self.engine: Engine = compile_policy(policy, traits, key, self.host, paper=self.paper is not None)
         self.telemetry: Telemetry = shared()
         stage = policy.model.stage.current if policy.model.stage else "full-live"
         self.scope = Scope(
@@ -294,6 +299,12 @@ class Guard(Deciding):
         before, after = self.scope.stage, fresh.scope.stage
         if after != before:
             self.telemetry.stage_changed(policy.name, policy.version, before, after)
+        if self.paper is None and fresh.paper is not None:
+            # The file went to paper while this guard trades for real: it sends nothing more, and keeps what is open.
+            fresh.adapter = fresh.paper.inner
+            fresh.engine = compile_policy(policy, fresh.traits, self.key, self.host)
+        else:
+            self.paper = fresh.paper
         for name in (
             "traits",
             "adapter",
@@ -315,8 +326,9 @@ class Guard(Deciding):
         Raise SecretUnavailable, ExchangeUnavailable.
         """
         model = self.policy.model
-        reference = (model.keys or {})[self.key].secret
-        credentials = secrets.read(reference) if reference else {}
+        key = (model.keys or {}).get(self.key)
+        reference = key.secret if key is not None else None
+        credentials = secrets.read(reference) if reference else None if self.paper is not None else {}
         sandbox = model.environment == "sandbox"
         client = plain_client(model.exchange, credentials, endpoint=self.endpoint, sandbox=sandbox)
         follow = getattr(self.clock, "follow", None)
@@ -352,6 +364,8 @@ class Guard(Deciding):
         """
         from policykit.guard.private import Private
 
+        if self.paper is not None:
+            raise ValueError("the stage is paper: a private stream tells of the real account; poll fetch_order instead")
         return Private(self, client, params)
 
     def place(self, order: Order, client: Any = None) -> Any:

@@ -21,6 +21,7 @@ from policykit.guard import fallback, masking, refusals
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.amends import search, swapped
 from policykit.guard.dead_man import UNARMED, DeadMan
+from policykit.guard.paper import Paper
 from policykit.guard.pricing import UNPRICED, Wanted
 from policykit.guard.refusals import PLACED
 from policykit.guard.settings import Mode
@@ -55,6 +56,7 @@ class Deciding(ABC):
     traits: Exchange
     adapter: TradingAdapter
     engine: Engine
+    paper: Paper | None
     telemetry: Telemetry
     scope: Scope
     key: str

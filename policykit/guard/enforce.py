@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, ParamSpec, TypeVar
 
+from policykit.decision import Reason
+from policykit.engine.case import READS
 from policykit.guard.admission import CURRENT
 from policykit.guard.core import Guard
 from policykit.guard.steps import order_of
@@ -55,7 +58,9 @@ def enforce(
     returns an `Order`. A `client_order_id` that the caller leaves out is filled in: by it policykit looks the order up
     when its outcome is unknown. Works on functions, methods, class and static methods, and coroutine functions. Without
     `guard` the one of POLICYKIT_POLICY is loaded at the first call. A function that raises leaves its order's outcome
-    unknown, unless a protected client inside knows better. Raise TypeError at decoration for what cannot work.
+    unknown, unless a protected client inside knows better. At the paper stage no function that sends is called, since
+    nobody can tell whether a client inside is protected: an order is simulated, and comes back as ccxt writes one; of
+    other actions `Denied` is raised. Raise TypeError at decoration for what cannot work.
     """
     if action not in ACTIONS:
         raise TypeError(f'@enforce: action is "{action}"; one of {", ".join(ACTIONS)} may be')
@@ -66,41 +71,60 @@ def enforce(
         _check(function)
         read = _given(order) if order is not None else _reader(function, action)
         name_it = _namer(function)
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def awrapper(*args: Any, **kwargs: Any) -> Any:
-                attempt = _Attempt(guard or _default_guard(), read(args, kwargs))
-                try:
-                    if name_it is not None:
-                        args, kwargs = name_it(attempt.admitted.intent, args, kwargs)
-                    result = await function(*args, **kwargs)
-                except BaseException as error:
-                    attempt.raised(error)
-                    raise
-                attempt.returned(result)
-                return result
-
-            return awrapper  # type: ignore[return-value]
-
-        @functools.wraps(function)
-        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            attempt = _Attempt(guard or _default_guard(), read(args, kwargs))
-            try:
-                if name_it is None:
-                    result = function(*args, **kwargs)
-                else:
-                    named, by_name = name_it(attempt.admitted.intent, args, kwargs)
-                    result = function(*named, **by_name)
-            except BaseException as error:
-                attempt.raised(error)
-                raise
-            attempt.returned(result)
-            return result
-
-        return wrapper
+        wrap = _awaited if inspect.iscoroutinefunction(function) else _called
+        return wrap(function, guard, action, read, name_it)  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _called(function: Callable[..., Any], guard: Guard | None, action: str, read: Read, name_it: Name | None) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        ours = guard or _default_guard()
+        if ours.paper is not None and action not in READS:
+            return _on_paper(ours, read(args, kwargs))
+        attempt = _Attempt(ours, read(args, kwargs))
+        try:
+            if name_it is None:
+                result = function(*args, **kwargs)
+            else:
+                named, by_name = name_it(attempt.admitted.intent, args, kwargs)
+                result = function(*named, **by_name)
+        except BaseException as error:
+            attempt.raised(error)
+            raise
+        attempt.returned(result)
+        return result
+
+    return wrapper
+
+
+def _awaited(function: Callable[..., Any], guard: Guard | None, action: str, read: Read, name_it: Name | None) -> Any:
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        ours = guard or _default_guard()
+        if ours.paper is not None and action not in READS:
+            return await asyncio.to_thread(_on_paper, ours, read(args, kwargs))
+        attempt = _Attempt(ours, read(args, kwargs))
+        try:
+            if name_it is not None:
+                args, kwargs = name_it(attempt.admitted.intent, args, kwargs)
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            attempt.raised(error)
+            raise
+        attempt.returned(result)
+        return result
+
+    return wrapper
+
+
+def _on_paper(guard: Guard, order: Order) -> Any:
+    """Do on paper what a function would send, and do not call it. Raise Denied."""
+    if order.action == "order.create":
+        return guard.place(order)
+    why = f"the stage is paper, and nothing like {order.action} leaves; on paper a protected client does it"
+    raise guard.refuse(order, Reason("STAGE_PAPER", "stage.current", why))
 
 
 class _Attempt:

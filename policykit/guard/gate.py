@@ -79,6 +79,9 @@ class Gate:
     def enter(self, method: str, url: str, headers: dict[str, str] | None, body: str | None) -> Ticket:
         """Let a request in, or raise what the bot gets instead. A read over budget is the driver's to wait for."""
         call = self._call(method, url, body)
+        if self.guard.paper is not None and (call.kind not in ("public", "read") or call.action is not None):
+            # INVARIANT I15: at the paper stage nothing like an order leaves, whoever asks for it and in whatever mode.
+            raise self._kept_in(call)
         if call.name in (OWN.get() or ()):
             call = call._replace(kind="read")  # the guard's own: the dead man's switch
         if call.kind in ("public", "read"):
@@ -100,6 +103,24 @@ class Gate:
             self._pass(call, admitted, (url, headers or {}, body))
         admitted.sent = True
         return Ticket(call, admitted, self.guard, unquote(f"{url} {body or ''}"))
+
+    def simulate(self, action: str, admitted: Admitted | None, request: str = "") -> Ticket:
+        """Let what the paper exchange is to do through as a request that does it: once, and inside its permit."""
+        call, fits = Call("write", f"paper {action}", action), admitted is not None
+        if admitted is None or admitted.decision.action != action or admitted.sent:
+            fits = action in CANCELS
+            if not fits:
+                raise self._refused(call, _raw_message(call, admitted))
+            admitted = self.guard.decide(Order("", action=action))
+        if action not in CANCELS:
+            why = self._permit(call, admitted)
+            if why is not None and self.guard.mode != "shadow":
+                raise self.guard.withdraw(admitted, Reason(why[0], "gate", why[1]))
+        admitted.sent, admitted.signed_ms = True, self.guard.now()
+        return Ticket(call, admitted, self.guard, request)
+
+    def _kept_in(self, call: Call) -> ClientDenied:
+        return self._refused(call, f"{call.name}: the stage is paper, where nothing like an order leaves")
 
     def _call(self, method: str, url: str, body: str | None) -> Call:
         try:
@@ -166,12 +187,16 @@ class Gate:
         return carries(url, body, self.adapter.id_names, intent.client_order_id)
 
     def _refuse(self, call: Call, message: str) -> None:
+        denied = self._refused(call, message)
+        if self.guard.mode != "shadow":
+            raise denied
+
+    def _refused(self, call: Call, message: str) -> ClientDenied:
         order, code = Order("", action=call.action or "key.admin"), "RAW_CALL_REFUSED"
         if call.action in ("withdraw", "transfer"):
             code, message = "ACTION_REFUSED", f"{call.name}: {call.action} is not for bots; no policy allows it"
         denied = self.guard.refuse(order, Reason(code, "gate", message))
-        if self.guard.mode != "shadow":
-            raise ClientDenied(denied.decision, str(denied))
+        return ClientDenied(denied.decision, str(denied))
 
     # ---- reads
 

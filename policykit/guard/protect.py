@@ -64,7 +64,7 @@ def protect(guard: Guard, client: Any) -> Any:
     shadowed = sorted({*WIRES, *_ENTRANCES} & set(client.__dict__))
     if shadowed:
         raise ValueError(f"the client's {shadowed[0]} was replaced on the object; a protected client needs its class's")
-    protected = protected_class(type(client))
+    protected = protected_class(type(client), paper=guard.paper is not None)
     quiet(client)
     bound_trading(client)
     client.__dict__["policykit_gate"] = Gate(guard)
@@ -75,9 +75,13 @@ def protect(guard: Guard, client: Any) -> Any:
     return client
 
 
-def protected_class(cls: type[Any]) -> type[Any]:
-    """Make the protected class of a ccxt class; its clients need a `policykit_gate`."""
+def protected_class(cls: type[Any], *, paper: bool = False) -> type[Any]:
+    """Make the protected class of a ccxt class; its clients need a `policykit_gate`. `paper`: its account is on it."""
     mixin = AsyncProtected if inspect.iscoroutinefunction(cls.fetch) else SyncProtected
+    if paper:
+        from policykit.guard.paper_client import paper_class
+
+        cls = paper_class(cls, _finish if mixin is SyncProtected else _same)
     members: dict[str, Any] = {"__module__": cls.__module__}
     for name, (action, why) in _REFUSED.items():
         members[name] = _refusing(cls, name, action, why)
@@ -112,7 +116,7 @@ def _refusing(cls: type[Any], name: str, action: str, why: str) -> Callable[...,
         """Refuse; in shadow mode record that, and let it through."""
         guard = self.policykit_gate.guard
         denied = guard.refuse(Order("", action=action), Reason("RAW_CALL_REFUSED", "gate", f"{name}: {why}"))
-        if guard.mode != "shadow":
+        if guard.mode != "shadow" or guard.paper is not None:
             raise ClientDenied(denied.decision, str(denied))
         return getattr(cls, name)(self, *args, **kwargs)
 

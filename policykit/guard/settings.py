@@ -127,8 +127,12 @@ def counted(policy: EffectivePolicy, *beside: EffectivePolicy) -> dict[str, Any]
 
 def products_of(policy: EffectivePolicy, key: str, tradable: frozenset[str]) -> frozenset[str]:
     """Return the products that a key trades under a policy: by its scopes, and no more than `risk.symbols` names."""
-    scopes = (policy.model.keys or {})[key].scopes or ()
-    held = {product for product, named in _SCOPES.items() if any(scope in named for scope in scopes)} & tradable
+    stage = policy.model.stage
+    if stage is not None and stage.current == "paper":
+        held = set(tradable)  # nothing is signed: what a key may do bounds nothing
+    else:
+        scopes = (policy.model.keys or {})[key].scopes or ()
+        held = {product for product, named in _SCOPES.items() if any(scope in named for scope in scopes)} & tradable
     symbols = (policy.model.risk.symbols if policy.model.risk else None) or ()
     named = {product_of(symbol) for symbol in symbols if not symbol.startswith("!") and symbol.strip("*")}
     return frozenset(held & named if named and not any(symbol.strip("*") == "" for symbol in symbols) else held)
@@ -158,6 +162,10 @@ def choose_key(policy: EffectivePolicy, key: str | None) -> str:
             where = policy.place(f"keys.{key}.purpose")
             raise PolicykitError(f"{where}: the key {key} is for incidents and no bot; a key for execution is needed")
         return key
+    stage = policy.model.stage
+    usable = [name for name, one in keys.items() if one.purpose != BREAK_GLASS]
+    if stage is not None and stage.current == "paper" and len(usable) < 2:
+        return next(iter(usable), "")  # a key that reads will do, and for public data none is needed
     traders = [
         name
         for name, one in keys.items()

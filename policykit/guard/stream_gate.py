@@ -62,14 +62,15 @@ def _harmless(said: str) -> bool:
 
 def allow(gate: Gate, message: Any) -> None:
     """Return when a message may be sent; else record the refusal and raise it (in shadow mode only record it)."""
-    if message is None or CANCELLING.get():
+    on_paper = gate.guard.paper is not None
+    if message is None or (CANCELLING.get() and not on_paper):
         return
     said = next((text for text in verbs(message) if not _harmless(text)), None)
     if said is None:
         return
     why = f'"{said}" over a websocket passes no check; use create_order, cancel_order or a read instead'
     denied = gate.guard.refuse(Order("", action="order.create"), Reason("RAW_CALL_REFUSED", "gate", why))
-    if gate.guard.mode != "shadow":
+    if gate.guard.mode != "shadow" or on_paper:
         raise ClientDenied(denied.decision, str(denied))
 
 

@@ -281,6 +281,10 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "stage": ("a stage was entered, or left", _OPERATION),
     "review": ("a person looked at something", _OPERATION),
     "incident": ("how far a step of an incident is, or the incident itself", _INCIDENT),
+    "paper": (
+        "a paper account, as it is after an order: nothing of this happened at an exchange",
+        _object({"account": _TEXT, "name": _TEXT, "n": _WHOLE, "book": _MAP}, order=_MAP),
+    ),
     "approval": ("a person signed something", _OPERATION),
     "prune": (
         "older rows were taken out",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from policykit.model.base import HIGHER, NEUTRAL, SECTION, TRUE, Meta, Section, ordered
-from policykit.model.types import Count, Date, Person, Switch
+from policykit.model.types import Amounts, Count, Date, Person, Switch
 
 StageName = Literal["sandbox", "paper", "micro-live", "small-live", "full-live"]
 
@@ -40,6 +40,15 @@ class Stage(Section):
     since: Annotated[Date | None, Meta("When it was reached.", NEUTRAL, guide=("G41",))] = None
     next_needs: Annotated[
         NextNeeds | None, Meta("What must be there before the stage is left.", SECTION, guide=("G41",))
+    ] = None
+    paper_balances: Annotated[
+        Amounts | None,
+        Meta(
+            "What the account begins with at the paper stage; left out, what the real one has.",
+            NEUTRAL,
+            unit="amounts, one an asset",
+            guide=("G41",),
+        ),
     ] = None
     evidence: Annotated[
         Literal["external", "journal"],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from policykit.policy.canonical import dump, version
 from policykit.policy.compare import Comparison, compare
-from policykit.policy.effective import UNWAIVABLE, EffectivePolicy, accepted, expired
+from policykit.policy.effective import PAPER, UNWAIVABLE, EffectivePolicy, accepted, expired
 from policykit.policy.layers import Layer, compose
 from policykit.policy.load import Checked, check, load, load_text, read_checked
 from policykit.policy.stages import staged
 
 __all__ = [
+    "PAPER",
     "UNWAIVABLE",
     "Checked",
     "Comparison",

@@ -17,6 +17,8 @@ from policykit.policy.canonical import version
 from policykit.policy.layers import Layer, nearest
 from policykit.policy.stages import staged
 
+#: What the name of an account ends with that is on paper.
+PAPER: Final = "@paper"
 #: Rules that no waiver touches: a key that can withdraw, or transfer where the exchange can tell it apart, and the
 #: ceiling of waivers, which would else waive itself.
 UNWAIVABLE: Final = frozenset(("PK101", "PK102", "PK718"))
@@ -51,9 +53,10 @@ class EffectivePolicy:
 
     @property
     def account_key(self) -> str:
-        """The name that counters are kept by: `binance/main`, of a sandbox `binance/main@sandbox`.
+        """The name that counters are kept by: `binance/main`, of a sandbox `...@sandbox`, on paper `...@paper`.
 
-        A policy is tried in a sandbox under the names that it will have: play money must not count as real.
+        A policy is tried in a sandbox, and on paper, under the names that it will have: play money must not count as
+        real.
         """
         return f"{self.model.exchange}/{self.model.account.name}" + self._suffix
 
@@ -63,7 +66,9 @@ class EffectivePolicy:
 
     @property
     def _suffix(self) -> str:
-        return "@sandbox" if self.model.environment == "sandbox" else ""
+        stage = self.model.stage
+        on_paper = stage is not None and stage.current == "paper"
+        return ("@sandbox" if self.model.environment == "sandbox" else "") + (PAPER if on_paper else "")
 
     def place(self, path: str) -> Place:
         """Return the place of a value, or of the nearest parent that has one; LookupError for what no policy says."""

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from policykit.decision import Decision
 from policykit.orders.intent import Intent, advance
+from policykit.policy import PAPER
 from policykit.store.base import Row
 from policykit.store.codec import decision_from_body, intent_from_dict, outcome_from_dict
 from policykit.store.failures import UNREADABLE
@@ -23,7 +24,7 @@ from policykit.telemetry.attributes import AttributeValue, Scope
 #: Decisions whose sends and re-sends are awaited, and policies that are known; of more the oldest is forgotten.
 MAX_DECISIONS: Final = 4_096
 MAX_POLICIES: Final = 1_000
-#: What an account of a sandbox is called after its name in the policy.
+#: What an account of a sandbox, or on paper, is called after its name in the policy.
 SANDBOX: Final = "@sandbox"
 #: What is kept of the row of a policy.
 _SCOPE: Final = ("name", "version", "account", "currency", "stage", "key", "backend")
@@ -163,7 +164,7 @@ class Rebuild:
         """Return what the guard knew beside the decision; of a policy that no row names, the account at least."""
         loaded = self.policies.get((decision.policy_name, decision.policy_version), {})
         account = loaded.get("account") or (intent.account if intent is not None else "")
-        exchange, _, name = str(account).removesuffix(SANDBOX).partition("/")
+        exchange, _, name = str(account).removesuffix(PAPER).removesuffix(SANDBOX).partition("/")
         return Scope(
             exchange=exchange,
             account=name,

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from policykit.engine import compile_policy
 from policykit.order import Order
-from tests.engine.worlds import FACTS, NOW, engine, order
+from tests.engine.worlds import FACTS, NOW, TRAITS, engine, order
 
 PAPER = (
-    "the stage is paper: no order leaves, exits neither, and this version has no paper trading; "
-    "use a sandbox, or the next stage"
+    "the stage is paper: no order leaves, exits neither, and this guard began to trade for real; "
+    "restart it to trade on paper"
 )
 SANDBOX = (
     "the stage is sandbox and the environment is live: no order leaves, exits neither; "
@@ -50,3 +51,12 @@ def test_reason_names_the_line_of_the_stage() -> None:
     made = engine(_stage("paper"))
     [reason] = made.assess(FACTS, order(), NOW).reasons
     assert (reason.check, reason.place) == ("stage.current", made.effective.place("stage.current"))
+
+
+def test_on_paper_a_guard_that_simulates_is_denied_nothing_for_its_stage() -> None:
+    """Its orders go to the paper exchange; and a key that only reads is the right one there."""
+    effective = engine({**_stage("paper"), "keys.mm-exec.purpose": "tracking"}).setup.effective
+    for paper, expected in ((True, set()), (False, {"stage.current", "key.purpose"})):
+        made = compile_policy(effective, TRAITS, "mm-exec", paper=paper)
+        told = {reason.check for reason in made.assess(FACTS, order(), NOW).reasons}
+        assert told & {"stage.current", "key.purpose"} == expected

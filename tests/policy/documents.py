@@ -271,6 +271,7 @@ SAYS: dict[str, tuple[Any, ...]] = {
     "cap2": ("100 USDT", "1000 USDT", "5000.5 USDT"),
     "cap3": ("1 BTC", "2 BTC"),
     "duration": ("500ms", "1s", "5s", "1m", "60s", "90d"),
+    "paper_balances": ("1000 USDT", ["2000 USDT", "1 BTC"]),
     "percent": ("0%", "2%", "10%", "100%"),
     "number": (0, 1, 3, "1.5"),
     "int": (1, 2, 5, 100),

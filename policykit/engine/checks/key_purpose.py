@@ -17,7 +17,8 @@ TRADING: Final = frozenset(("execution", "hedging"))
 class KeyPurpose(Check):
     """Denies increases signed with a key whose purpose is not to trade: tracking, market_data, break_glass (G07).
 
-    One purpose a key: what a reader's leaked secret can do must not grow by a bot that uses it for orders.
+    One purpose a key: what a reader's leaked secret can do must not grow by a bot that uses it for orders. On paper
+    nothing is signed with it, and a key that reads is the right one.
     """
 
     id = "key.purpose"
@@ -31,7 +32,8 @@ class KeyPurpose(Check):
     @classmethod
     def compile(cls, setup: Setup) -> Self | None:
         key = (setup.policy.keys or {}).get(setup.key or "")
-        return cls(setup, key.purpose) if key is not None and key.purpose not in TRADING else None
+        stops = key is not None and key.purpose not in TRADING and not setup.paper
+        return cls(setup, key.purpose) if stops and key is not None else None
 
     def reasons(self, case: Case) -> Iterator[Reason]:
         trades = ", ".join(sorted(TRADING))

@@ -12,11 +12,12 @@ from policykit.engine.setup import Setup
 
 
 class StageCheck(Check):
-    """Denies every order, reductions too, at `stage: paper`, and at `stage: sandbox` on a live exchange (G41).
+    """Denies what would be sent at `stage: paper`, and at `stage: sandbox` on a live exchange (G41); exits too.
 
     At these stages no money moves: nothing like an order leaves, exits included, since a position that this policy
-    never took is not its to close. This version has no paper trading; orders of a sandbox stage go to a sandbox
-    (`environment: sandbox`). Cancels and reads pass.
+    never took is not its to close. On paper a guard simulates orders, and of those this check denies none; it denies
+    where a guard that trades for real finds its policy on paper (it was changed while the bot ran: restart it). Orders
+    of a sandbox stage go to a sandbox (`environment: sandbox`). Cancels and reads pass.
     """
 
     id = "stage.current"
@@ -28,15 +29,15 @@ class StageCheck(Check):
     def compile(cls, setup: Setup) -> Self | None:
         stage = setup.policy.stage
         current = stage.current if stage is not None else ""
-        stops = current == "paper" or (current == "sandbox" and setup.policy.environment == "live")
-        return cls(setup) if stops else None
+        for_real = current == "paper" and not setup.paper
+        return cls(setup) if for_real or (current == "sandbox" and setup.policy.environment == "live") else None
 
     def reasons(self, case: Case) -> Iterator[Reason]:
         stage = self.setup.policy.stage
         if stage is not None and stage.current == "paper":
             yield self.reason(
-                "the stage is paper: no order leaves, exits neither, and this version has no paper trading; "
-                "use a sandbox, or the next stage"
+                "the stage is paper: no order leaves, exits neither, and this guard began to trade for real; "
+                "restart it to trade on paper"
             )
         else:
             yield self.reason(
