@@ -283,7 +283,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "incident": ("how far a step of an incident is, or the incident itself", _INCIDENT),
     "paper": (
         "a paper account, as it is after an order: nothing of this happened at an exchange",
-        _object({"account": _TEXT, "name": _TEXT, "n": _WHOLE, "book": _MAP}, order=_MAP),
+        _object({"account": _TEXT, "name": _TEXT}, n=_WHOLE, book=_MAP, order=_MAP),
     ),
     "approval": ("a person signed something", _OPERATION),
     "prune": (
