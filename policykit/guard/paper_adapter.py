@@ -15,6 +15,7 @@ from policykit.guard.paper import Desk, Paper
 from policykit.guard.paper_form import ZERO, PaperOrder, Refused
 from policykit.order import Order
 from policykit.orders.reconcile import FILL
+from policykit.traits.base import product_of
 
 if TYPE_CHECKING:
     from policykit.clock import Clock
@@ -111,9 +112,14 @@ class PaperAdapter(TradingAdapter):
         found = self.paper.peek().named(client_order_id)
         return None if found is None else _state(found)
 
-    def open_orders(self, symbols: tuple[str, ...] = ()) -> Steps[tuple[OrderState, ...]]:
+    @property
+    def families(self) -> tuple[str, ...]:
+        """One a product: paper keeps stops with the orders."""
+        return tuple(f"{product}.order" for product in sorted(self.trades))
+
+    def open_in(self, family: str, symbols: tuple[str, ...]) -> Steps[tuple[OrderState, ...]]:
         yield from self.paper.met()
-        orders = self.paper.peek().book.open.values()
+        orders = [o for o in self.paper.peek().book.open.values() if product_of(o.symbol) == family.partition(".")[0]]
         return tuple(_state(order) for order in orders if not symbols or order.symbol in symbols)
 
     def cancel(self, order: OrderState) -> Steps[bool]:

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, get_args
 
 from policykit.clock import iso
 from policykit.model.stage import StageName
-from policykit.policy import EffectivePolicy
+from policykit.policy import PAPER, EffectivePolicy
 from policykit.record import StageFacts
 from policykit.store.base import Row, Store
 from policykit.store.kept import KINDS, Kept, place
@@ -317,7 +317,7 @@ def stage_account(policy: EffectivePolicy) -> str:
 
 
 def _base(account: str) -> str:
-    return account.removesuffix("@sandbox")
+    return account.removesuffix(PAPER).removesuffix("@sandbox")
 
 
 def staging_of(source: Store | JournalReader, policy: EffectivePolicy, progress: Progress = silent) -> Staging:
