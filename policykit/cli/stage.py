@@ -109,6 +109,40 @@ def demote(
     _moved(loaded, stage, by, now, output_format, write=asked["write"])
 
 
+@command.command(epilog=example("policykit stage exercise policies/mm.yaml --symbol BTC/USDT"))
+@policy_argument
+@click.option("--symbol", help="Where to trade; default: the first symbol that the policy names.")
+@click.option("--key", help="The key to trade with, by its name in the policy.")
+@click.option(
+    "--endpoint", metavar="URL", help="Send every URL of the exchange to this origin (the simulated exchange)."
+)
+@store_option
+@format_option()
+def exercise(policy: str, output_format: str, uri: str | None, **asked: str | None) -> None:
+    """Try each order type that POLICY allows, and each error path, in its sandbox and through the real guard.
+
+    Orders are sent, amended, cancelled, refused on purpose, and one answer is lost on purpose. What came of them is in
+    the journal: `stage check` counts it. Exit code 1: a step did not come out as it should.
+    """
+    from policykit.guard import Guard
+    from policykit.operate.stages.exercise import symbol_of, tried
+    from policykit.redact import scrub
+
+    guard = Guard.load(policy, asked["key"], store=uri, endpoint=asked["endpoint"])
+    steps = []
+    for step in tried(guard, asked["symbol"] or symbol_of(guard)):
+        steps.append(step)
+        if output_format == "text":
+            click.echo(scrub(f"[{'x' if step.ok else ' '}] {step.name}: {step.words}"))
+    failed = sum(not step.ok for step in steps)
+    if output_format == "json":
+        said = {"version": 1, "policy": guard.policy.name, "steps": [step._asdict() for step in steps]}
+        click.echo(scrub(json.dumps(said, indent=2)))
+    else:
+        click.echo(f"{len(steps) - failed} of {len(steps)} as they should be; policykit stage check {policy}")
+    leave(Exit.NO if failed else Exit.DONE)
+
+
 def _stage_of(policy: EffectivePolicy) -> str:
     said = policy.composed.stage
     if said is None:
