@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from policykit.finding import Finding as Finding
     from policykit.guard import Guard as Guard
     from policykit.guard.enforce import enforce as enforce
+    from policykit.guard.stop import kill as kill
     from policykit.order import Order as Order
     from policykit.policy import EffectivePolicy as EffectivePolicy
     from policykit.policy import load as load
@@ -46,6 +47,7 @@ _HOMES = {
     "SecretUnavailable": "errors",
     "StoreUnavailable": "errors",
     "enforce": "guard",
+    "kill": "guard.stop",
     "load": "policy",
 }
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from policykit.guard.halt import Cancelled
     from policykit.guard.kill import Killed
     from policykit.operate.person import Person
+    from policykit.store.halting import Halted
 
 
 @click.command(epilog=example('policykit kill --scope all --by alice --why "runaway loop"'))
@@ -43,23 +44,33 @@ def command(
     """
     from policykit.clock import SystemClock
     from policykit.engine.facts import SCOPE
-    from policykit.store import open_store
+    from policykit.store.halting import halt_first
 
     if not SCOPE.fullmatch(scope):
         raise click.UsageError(f'--scope is "{scope}"; all, exchange:X, account:X/NAME, bot:X or symbol:X may be')
-    store, clock = open_store(uri), SystemClock()
-    halted = store.halt(scope, "HALTED", by.name, why, clock.now_ms(), freeze=freeze, claim=by.to_dict())
-
+    clock = SystemClock()
+    halted = halt_first(uri, scope, by.name, why, clock.now_ms(), freeze=freeze, claim=by.to_dict())
     text = output_format == "text"
     if text:
-        click.echo(f'HALTED {scope} by {by.name}: "{why}"; nothing that increases is sent from now on')
+        click.echo("\n".join(_halt_lines(halted, scope, by.name, why)))
 
     from policykit.guard.kill import finish, policies_of  # loads ccxt, which takes longer than a halt may
 
     told = (lambda found: click.echo("\n".join(account_lines(found)))) if text else None
-    result = finish(store, clock, scope, halted, policies_of(store, files), endpoint, told)
-    click.echo("\n".join(_end(result)) if text else json.dumps(result.to_dict(), indent=2))
+    known = policies_of(halted.store, files)
+    result = finish(halted.store, clock, scope, (halted.generation, halted.unsent), known, endpoint, told)
+    said = result.to_dict() | {"problem": halted.problem, "file": halted.file}
+    click.echo("\n".join(_end(result, halted)) if text else json.dumps(said, indent=2))
     leave(Exit.DONE if result.complete else Exit.NO)
+
+
+def _halt_lines(halted: Halted, scope: str, by: str, why: str) -> list[str]:
+    if halted.store is not None:
+        return [f'HALTED {scope} by {by}: "{why}"; nothing that increases is sent from now on']
+    lines = [f"THE STORE TOOK NO HALT: {halted.problem}", "guards that cannot reach it deny what increases"]
+    if halted.file is not None:
+        lines.append(f"{halted.file} is there now: every guard of this user on this host halts by it")
+    return lines
 
 
 def account_lines(found: Cancelled | tuple[str, str]) -> list[str]:
@@ -67,7 +78,8 @@ def account_lines(found: Cancelled | tuple[str, str]) -> list[str]:
     if isinstance(found, tuple):
         return [f"not reached: {found[0]}: {found[1]}"]
     whole = "PENDING" if found.pending else "no entry is left" if found.complete else "FAILED"
-    many = f"{len(found.cancelled)} entries cancelled, {len(found.kept)} orders kept that can only reduce"
+    gone, kept = (sum(getattr(c, name) for c in found.families.values()) for name in ("cancelled", "kept"))
+    many = f"{gone} entries cancelled, {kept} orders kept that can only reduce"
     lines = [f"{found.account}: {many}; {whole}"]
     for family, count in found.families.items():
         left = f"unknown what is left: {count.unknown_why}" if count.unknown_why else f"left {count.left}"
@@ -80,8 +92,12 @@ def account_lines(found: Cancelled | tuple[str, str]) -> list[str]:
     return lines
 
 
-def _end(result: Killed) -> list[str]:
+def _end(result: Killed, halted: Halted) -> list[str]:
     lines = [f"still sending, without a gate: intent {intent}; end its process" for intent in result.sending]
     if not result.accounts and not result.not_reached:
         lines.append("no policy is known to this store; name them with --policy to cancel their entries")
+    if halted.store is None:
+        lines.append("run kill again once the store is there: only its halt binds every host, and outlives restarts")
+    if halted.file is not None:
+        lines.append(f"before anybody resumes: rm {halted.file}")
     return [*lines, f"re-arm with: policykit resume --scope {result.scope} --by NAME --why TEXT"]

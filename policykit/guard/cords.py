@@ -15,23 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 from policykit.engine.facts import Halt
 from policykit.errors import StoreUnavailable
 from policykit.redact import scrub
+from policykit.store.halting import FILE_VARIABLE, kill_file
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
 
-#: Names another file, for all guards of a process; and the variable that halts a guard at its start, whatever it says.
-FILE_VARIABLE: Final = "POLICYKIT_KILL_FILE"
+#: The variable that halts a guard at its start, whatever it says.
 HALT_VARIABLE: Final = "POLICYKIT_HALT"
 #: A decision looks for the files again after so long, ms; the maintenance loop looks this often as well.
 LOOK_EVERY_MS: Final = 50
 #: A halt that the store did not take is tried again by decisions after so long, ms: a store that is down is slow.
 AGAIN_MS: Final = 5_000
-
-
-def default_file() -> str:
-    """Return the file that halts every guard of this user on this host: `policykit/KILL` in the state directory."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "policykit", "KILL")
 
 
 class Cords:
@@ -46,7 +40,7 @@ class Cords:
         self._signal = ""
         self._next_ms = 0.0
         self._retry_ms = 0.0
-        self._usual = default_file()
+        self._usual = kill_file()
 
     @property
     def files(self) -> list[str]:

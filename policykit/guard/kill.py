@@ -8,34 +8,22 @@ from __future__ import annotations
 
 import os
 import queue
-import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from policykit.clock import Clock
-from policykit.errors import PolicykitError
-from policykit.guard.core import Guard
-from policykit.guard.halt import (
-    WAIT_MS,
-    Cancelled,
-    cancel_family,
-    concerns_policy,
-    still_coming,
-    wait_for_sends,
-)
-from policykit.guard.settings import choose_key
+from policykit.errors import PolicykitError, StoreUnavailable
+from policykit.guard.emptying import Emptying, Target, target_of
+from policykit.guard.halt import WAIT_MS, Cancelled, wait_for_sends
 from policykit.orders.intent import Intent
 from policykit.policy import EffectivePolicy, load
 from policykit.redact import scrub
 from policykit.store import Store
 
-#: How long orders that may still arrive are waited for and cancelled again, ms; the longest fence is shorter.
-ARRIVALS_MS: Final = 30_000
 #: They are looked for again after so long, seconds.
 AGAIN_S: Final = 1.0
-#: A guard that was silent for so long is not counted on to cancel its entries, ms.
-SILENT_MS: Final = 30_000
 #: An account that said nothing for so long is told as not reached, seconds of the machine; its thread goes on.
 BOUND_S: Final = 180.0
 
@@ -49,11 +37,17 @@ class Killed:
     sending: list[str] = field(default_factory=list)
     accounts: list[Cancelled] = field(default_factory=list)
     not_reached: dict[str, str] = field(default_factory=dict)
+    #: Whether the store took the halt.
+    halted: bool = True
 
     @property
     def complete(self) -> bool:
         """Tell whether nothing that increases is out, and all of it was seen."""
-        return not (self.sending or self.not_reached) and all(account.complete for account in self.accounts)
+        return (
+            self.halted
+            and not (self.sending or self.not_reached)
+            and all(account.complete for account in self.accounts)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"complete": self.complete}
@@ -63,9 +57,16 @@ class Killed:
 Told = Callable[["Cancelled | tuple[str, str]"], None]
 
 
-def policies_of(store: Store, given: Iterable[str]) -> list[str]:
-    """Return the policy files to act on, each once however it is written: those given, those that guards run."""
-    files = [*given, *(guard.policy_file for guard in store.guards())]
+def policies_of(store: Store | None, given: Iterable[str]) -> list[str]:
+    """Return the policy files to act on, each once however it is written: those given, those that guards run.
+
+    Where no store says what runs, POLICYKIT_POLICY has to.
+    """
+    running = [os.environ.get("POLICYKIT_POLICY") or ""]
+    if store is not None:
+        with suppress(StoreUnavailable):
+            running = [guard.policy_file for guard in store.guards()]
+    files = [*given, *filter(None, running)]
     return list({os.path.realpath(file): file for file in reversed(files)}.values())[::-1]
 
 
@@ -87,7 +88,7 @@ def kill(  # noqa: PLR0913 - what `policykit kill` takes
 
 
 def finish(
-    store: Store,
+    store: Store | None,
     clock: Clock,
     scope: str,
     halted: tuple[int, list[Intent]],
@@ -98,24 +99,31 @@ def finish(
     """Cancel the scope's entries, wait for the permits older than a halt and for late arrivals, and cancel those.
 
     `halted` is what `store.halt` returned. The halt comes first and by itself: what this room loads (policies, ccxt)
-    takes longer than an order. `told` is called with each account's report as it is there.
+    takes longer than an order. `told` is called with each account's report as it is there. Without a store nothing is
+    known of what is on its way, and the kill is not complete.
     """
     generation, unsent = halted
-    result = Killed(scope, generation)
-    loaded: dict[str, EffectivePolicy] = {}
-    accounts: dict[str, _Account] = {}
+    result = Killed(scope, generation, halted=store is not None)
+    accounts: dict[str, Emptying] = {}
+    targets: list[Target] = []
     for file in files:
         try:
-            loaded[file] = load(file, now_ms=clock.now_ms())
+            target = target_of(file, clock.now_ms())
         except (PolicykitError, OSError) as error:
             _take(result, file, str(error).splitlines()[0], told)
             continue
-        if concerns_policy(loaded[file], scope):
-            accounts[file] = _Account(store, clock, loaded[file], file, scope, endpoint)
-    _cancel(accounts, result, told, lambda: _sends(store, clock, unsent, loaded.values(), result))
-    unknown = _unknown_scope(store, scope, loaded.values())
-    if unknown is not None:
-        _take(result, scope, unknown, told)
+        targets.append(target)
+        if target.concerned(scope):
+            accounts[file] = Emptying(store, clock, target, scope, endpoint)
+    policies = [target.policy for target in targets if target.policy is not None]
+    _cancel(accounts, result, told, lambda: store is not None and _sends(store, clock, unsent, policies, result))
+    for target in targets:
+        if target.why:
+            _take(result, target.file, f"its guards do not start: {target.why}", told)
+    with suppress(StoreUnavailable):
+        unknown = None if store is None else _unknown_scope(store, scope, targets)
+        if unknown is not None:
+            _take(result, scope, unknown, told)
     return result
 
 
@@ -123,11 +131,14 @@ def _sends(
     store: Store, clock: Clock, unsent: list[Intent], policies: Iterable[EffectivePolicy], result: Killed
 ) -> bool:
     """Wait until no order granted before the halt can leave any more; tell whether there was any."""
-    result.sending = [intent.id for intent in wait_for_sends(store, clock, unsent, _wait_ms(policies))]
+    try:
+        result.sending = [intent.id for intent in wait_for_sends(store, clock, unsent, _wait_ms(policies))]
+    except StoreUnavailable as error:
+        result.not_reached["store"] = f"what may still be sent is not known: {error}"
     return bool(unsent)
 
 
-def _cancel(accounts: dict[str, _Account], result: Killed, told: Told | None, sends_over: Callable[[], bool]) -> None:
+def _cancel(accounts: dict[str, Emptying], result: Killed, told: Told | None, sends_over: Callable[[], bool]) -> None:
     """Cancel in every account at once, again once what was out has left, and while something may still arrive."""
     ended: queue.Queue[str] = queue.Queue()
     for account in accounts.values():
@@ -167,109 +178,25 @@ def _take(result: Killed, file: str, found: Cancelled | str, told: Told | None) 
         told(found if isinstance(found, Cancelled) else (file, found))
 
 
-def _unknown_scope(store: Store, scope: str, policies: Iterable[EffectivePolicy]) -> str | None:
+def _unknown_scope(store: Store, scope: str, targets: Iterable[Target]) -> str | None:
     """Return what is known where a scope names nothing that this store has heard of: a slip of the pen halts nobody."""
     kind, _, name = scope.partition(":")
-    guards, loaded, intents = store.guards(), list(policies), store.intents(open_only=False)
-    accounts = {g.account for g in guards} | {p.account_key for p in loaded}
+    guards, loaded, intents = store.guards(), list(targets), store.intents(open_only=False)
+    accounts = {g.account for g in guards} | {t.account for t in loaded}
     known = {
         "account": accounts,
         "exchange": {account.partition("/")[0] for account in accounts},
         "bot": {g.bot for g in guards} | {i.bot for i in intents},
-        "symbol": {i.order.symbol for i in intents} | {s for p in loaded for s in _symbols(p)},
+        "symbol": {i.order.symbol for i in intents} | {s for t in loaded for s in t.symbols},
     }.get(kind, {name})
     if name in known:
         return None
     return f"nothing known here has this {kind}; known: {', '.join(sorted(known)) or 'none'}; halt one of them, or all"
 
 
-def _symbols(policy: EffectivePolicy) -> tuple[str, ...]:
-    return (policy.model.risk.symbols if policy.model.risk else None) or ()
-
-
 def _wait_ms(policies: Iterable[EffectivePolicy]) -> int:
     waits = [p.model.kill_switch.wait.ms for p in policies if p.model.kill_switch and p.model.kill_switch.wait]
     return max(waits, default=WAIT_MS)
-
-
-class _Account:
-    """The work on one account; `found` is what came of it so far, or why nothing did."""
-
-    def __init__(
-        self, store: Store, clock: Clock, policy: EffectivePolicy, file: str, scope: str, endpoint: str | None
-    ) -> None:
-        self.store, self.clock, self.policy, self.file = store, clock, policy, file
-        self.scope, self.endpoint = scope, endpoint
-        self.found: Cancelled | str = "it was not begun"
-        self._guard: Guard | None = None
-        self._clients: dict[str, Any] = {}
-        self._until_ms = clock.monotonic_ms() + ARRIVALS_MS
-
-    @property
-    def patient(self) -> bool:
-        """Whether what may still arrive is waited for."""
-        return self.clock.monotonic_ms() < self._until_ms
-
-    def begin(self, ended: queue.Queue[str]) -> None:
-        """Cancel once, on a thread of its own; its end is put into the queue, whatever came of it."""
-        threading.Thread(target=self._run, args=(ended,), name=f"policykit-kill {self.file}", daemon=True).start()
-
-    def _run(self, ended: queue.Queue[str]) -> None:
-        try:
-            self._guard = self._guard or self._open()
-            report = self._pass(self._guard)
-            if isinstance(self.found, Cancelled):
-                self.found.add(report)
-            else:
-                self.found = report
-        except (PolicykitError, ValueError) as error:
-            self.found = f"{error}; {_who_else(self.store, self.clock, self.policy)}"
-        except BaseException as error:  # noqa: BLE001 - a thread's end must be heard of; the text is not ours
-            self.found = f"{type(error).__name__}; cancel at the exchange"
-        finally:
-            ended.put(self.file)
-
-    def _open(self) -> Guard:
-        guard = Guard(self.policy, key=choose_key(self.policy, None), store=self.store, clock=self.clock)
-        guard.endpoint = self.endpoint or _endpoint(self.store, self.file)
-        self._clients = {family: guard.own_client() for family in guard.adapter.families}
-        return guard
-
-    def _pass(self, guard: Guard) -> Cancelled:
-        """Cancel in every family at once."""
-        parts = {family: Cancelled(guard.account) for family in self._clients}
-        work = [
-            threading.Thread(
-                target=cancel_family, args=(guard, self._clients[family], family, part, self.scope), daemon=True
-            )
-            for family, part in parts.items()
-        ]
-        for thread in work:
-            thread.start()
-        for thread in work:
-            thread.join()
-        report = Cancelled(guard.account)
-        for part in parts.values():
-            report.families |= part.families
-            report.cancelled += part.cancelled
-            report.kept += part.kept
-            report.failed += part.failed
-        still_coming(guard, report, self.scope)
-        return report
-
-
-def _endpoint(store: Store, file: str) -> str | None:
-    """Return where the guards that run a policy send their own clients; None: to the exchange."""
-    return next((guard.endpoint for guard in store.guards() if guard.policy_file == file and guard.endpoint), None)
-
-
-def _who_else(store: Store, clock: Clock, policy: EffectivePolicy) -> str:
-    """Say which live guard of the account cancels its entries by itself."""
-    for guard in store.guards():
-        silent_ms = clock.now_ms() - guard.beat_ms
-        if guard.account == policy.account_key and silent_ms < SILENT_MS:
-            return f"its guard on {guard.host} (pid {guard.pid}, heard {silent_ms / 1000:.0f} s ago) cancels there"
-    return "no live guard of that account was heard of: cancel at the exchange"
 
 
 def may_resume(files: Iterable[str], by: str, now_ms: int) -> str | None:

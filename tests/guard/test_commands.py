@@ -17,6 +17,7 @@ from policykit.cli.__main__ import main
 from policykit.clock import SystemClock
 from policykit.engine.facts import Drift
 from policykit.errors import Denied, OutcomeUnknown
+from policykit.guard import emptying
 from policykit.guard import kill as killing
 from policykit.guard.kill import kill
 from policykit.guard.resolve import resolve
@@ -137,7 +138,8 @@ def test_kill_without_any_policy_and_with_a_silent_guard(live: World, run: Run) 
     clock = SystemClock()
     info = guard.store.guards()[0]._replace(beat_ms=clock.now_ms() - 60_000)
     guard.store.beat(info)
-    assert "no live guard of that account was heard of" in killing._who_else(guard.store, clock, guard.policy)
+    work = emptying.Emptying(guard.store, clock, emptying.target_of(str(live.policy), clock.now_ms()), "all", None)
+    assert "no live guard of that account was heard of" in work._who_else()
 
 
 def test_kill_refuses_a_scope_that_is_none(live: World, run: Run) -> None:
@@ -167,7 +169,7 @@ def test_an_order_without_a_fence_stays_pending(start: Callable[..., World], mon
     guard = world.guard()
     admitted = guard.decide(Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(59_000)), gated=False)
     guard.settle(admitted, Outcome("unknown", guard.now(), error="TimeoutError"))
-    monkeypatch.setattr(killing, "ARRIVALS_MS", 3_000)
+    monkeypatch.setattr(emptying, "ARRIVALS_MS", 3_000)
     said: dict[str, Any] = {"scope": "all", "by": "a", "why": "b", "freeze": False, "files": [str(world.policy)]}
     result = kill(guard.store, world.clock, endpoint=world.sim.url, **said)
     assert not result.complete

@@ -15,7 +15,8 @@ import pytest
 from policykit.clock import SystemClock
 from policykit.errors import Denied, StoreUnavailable
 from policykit.guard import Guard
-from policykit.guard.cords import LOOK_EVERY_MS, default_file
+from policykit.guard.cords import LOOK_EVERY_MS
+from policykit.store.halting import kill_file
 from tests.guard.world import SYMBOL, World, policy_text
 
 HELD = {"USDT": Decimal(99_000), "BTC": Decimal("0.01")}
@@ -41,9 +42,9 @@ def by_file(world: World, guard: Guard) -> str:
 
 def by_usual_file(world: World, guard: Guard) -> str:
     """Make the file that needs no policy."""
-    Path(default_file()).parent.mkdir(parents=True, exist_ok=True)
-    Path(default_file()).touch()
-    return f"{default_file()} is there"
+    Path(kill_file()).parent.mkdir(parents=True, exist_ok=True)
+    Path(kill_file()).touch()
+    return f"{kill_file()} is there"
 
 
 def by_signal(world: World, guard: Guard) -> str:
@@ -73,7 +74,7 @@ def test_I15_a_cord_halts_and_latches(start: Callable[..., World], way: Callable
     guard.maintain()
     assert client.fetch_open_orders(SYMBOL) == []
     assert client.create_order(SYMBOL, "limit", "sell", 0.005, 69_000)["status"] == "open"
-    for file in (world.policy.parent / "STOP", Path(default_file())):
+    for file in (world.policy.parent / "STOP", Path(kill_file())):
         file.unlink(missing_ok=True)
     later = world.guard()
     world.clock.sleep(1)
