@@ -4,7 +4,8 @@
 A live policy whose `stage.current` the record does not bear out: an earlier stage that the journal never had, one that
 was left before its time (sandbox 7, paper 14, micro-live 7, small-live 14 days), one without a single order or with
 denials that nobody looked at; or a `since` that is before the journal's own. What the record does not say is unknown;
-with `evidence: external` it is declared, not verified.
+with `evidence: external`, or where a named person said so to the store (`stage promote --external`), it is declared,
+not verified.
 
 ## Why
 Each stage finds what the one before cannot: error paths, real data, real fills, real size. A stage that was skipped
@@ -67,6 +68,15 @@ stage: {current: full-live, since: 2026-11-01, evidence: external}
 ```finding
 declared policy.yaml:1:58 that the stages before full-live were passed is kept elsewhere; not verified
 ```
+```yaml
+stage: {current: micro-live, since: 2026-11-01}
+```
+```json record
+{"stages": {"sandbox": {"since": "2026-11-01", "external": true}, "paper": {"since": "2026-11-01", "external": true}}}
+```
+```finding
+declared policy.yaml:1:18 that sandbox and paper were passed is kept elsewhere, as a person said; not verified
+```
 
 ## Good
 ```yaml
@@ -123,6 +133,11 @@ def check(inputs: Inputs) -> Iterator[Finding]:
         return
     place = inputs.place("stage.current")
     stages = inputs.record.stages if inputs.record else None
+    elsewhere = [name for name in _before(stage) if stages and name in stages and stages[name].external]
+    if elsewhere:
+        was = "was" if len(elsewhere) == 1 else "were"
+        said = f"that {words(elsewhere)} {was} passed is kept elsewhere, as a person said; not verified"
+        yield RULE.finding(place, said, status="declared")
     reason = _untold(stage, stages) if inputs.record else "no record was given"
     if reason:
         yield RULE.unknown(
@@ -152,7 +167,7 @@ def _untold(stage: Stage, stages: Mapping[str, StageFacts] | None) -> str:
         f"the {what} of {name}"
         for name, facts in had
         for what, count in (("orders", facts.orders), ("denials", facts.denials_open))
-        if count is None
+        if count is None and not facts.external
     ]
     return f"the record does not say {words(untold)}" if untold else ""
 
@@ -169,6 +184,8 @@ def _claims(stage: Stage, stages: Mapping[str, StageFacts], now_ms: int) -> Iter
         facts = stages.get(name)
         if facts is None:
             claims.insert(0, f"the journal never had {name}")
+            continue
+        if facts.external:
             continue
         started_ms = _start(facts) or until_ms
         claims[:0] = _faults(name, facts, until_ms - started_ms)

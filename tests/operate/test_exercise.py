@@ -46,7 +46,7 @@ def test_the_command_says_each_step(
         asked = exercise_of(made, monkeypatch)
         assert main(asked) == 0
         said = capsys.readouterr().out.splitlines()
-        assert said[0] == "[x] an order over the policy's caps is denied: RISK_ORDER_NOTIONAL"
+        assert said[0] == "[x] an order over the policy's caps is denied: RISK_ORDER_NOTIONAL, RISK_POSITION"
         assert said[-1] == f"8 of 8 as they should be; policykit stage check {made.policy}"
         assert main(["stage", "check", str(made.policy), "--store", made.store]) == 1
         checked = capsys.readouterr().out
