@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test prove verify bench docs setup requirements clean
+.PHONY: demo test prove verify bench docs release setup requirements clean
 
 demo: setup        ## the whole job in two minutes, on loopback
 	@.venv/bin/policykit demo
@@ -21,6 +21,9 @@ bench: setup       ## each row of docs/speed: goal, measured ratio, met or not
 
 docs: setup        ## regenerate generated pages (docs/cli.md)
 	@$(PY) .ci/make_docs.py
+
+release: setup      ## the wheel, the source, their bill of materials and SHA256SUMS in dist/
+	@$(PY) .ci/release.py
 
 setup:
 	@$(PYTHON) .ci/setup.py
