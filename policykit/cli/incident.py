@@ -42,6 +42,8 @@ def command() -> None:
 @click.option("--key", "keys", multiple=True, metavar="NAME", help="A key that may be in other hands.")
 @click.option("--all", "everything", is_flag=True, help="It is not known which key: take all of them.")
 @click.option("--exchange", metavar="ID", help="The exchange of a key that no policy names.")
+@click.option("--master", metavar="NAME", help="The main account's key, to end a sub-account's key by the API.")
+@click.option("--sub-account", metavar="NAME", help="The sub-account of the key, as the exchange names it.")
 @by_option("Who starts it.")
 @click.option("--why", required=True, help="What happened, for the record.")
 @click.option("--detected", metavar="ISO", callback=parse_moment, help="When it was noticed (default: now).")
@@ -191,8 +193,12 @@ def _go_on(book: Book, uri: str | None, *, quiet: bool, no_input: bool) -> None:
     def tell(task: Task, row: Mapping[str, Any]) -> None:
         _say("\n".join([text.line(book, task, row), *(f"         {one}" for one in row.get("lines") or ())]), quiet)
 
-    Runner(book, RealHands(book, book.clock, book.head.get("endpoints") or (), uri), tell).run()
-    if not (no_input or quiet) and sys.stdin is not None and sys.stdin.isatty():
+    hands = RealHands(book, book.clock, book.head.get("endpoints") or (), uri)
+    asks = not (no_input or quiet) and sys.stdin is not None and sys.stdin.isatty()
+    if asks:
+        hands.let = _let
+    Runner(book, hands, tell).run()
+    if asks:
         _ask(book, uri)
     write_output(json.dumps(text.to_dict(book), indent=1) if quiet else f"\n{text.open_steps(book)}")
     leave(_exit(book))
@@ -210,6 +216,11 @@ def _ask(book: Book, uri: str | None) -> None:
             word = confirm.Word("done", None, book.head["claim"], "said on the terminal")
             told = confirm.confirm(book, task.id, word, uri)
             click.echo("\n".join(told.lines))
+
+
+def _let(task: Task) -> bool:
+    """Ask before a key is ended by the API; the other steps go on meanwhile."""
+    return click.confirm(f"{task.what} by the API now? It cannot be undone", default=True)
 
 
 def _say(words: str, quiet: bool) -> None:

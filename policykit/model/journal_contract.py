@@ -140,7 +140,7 @@ _INCIDENT: Final = _object(
     **dict.fromkeys(("took_ms", "ended_ms", "cancelled", "left", "foreign"), _WHOLE),
     **dict.fromkeys(("freeze", "keep_exits", "drill"), _YES),
     **dict.fromkeys(("lines", "endpoints", "known_addresses"), _TEXTS),
-    **dict.fromkeys(("closed_by", "closed_why"), _TEXT),
+    **dict.fromkeys(("closed_by", "closed_why", "sub_account"), _TEXT),
     accounts={"type": "array", "items": _MAP},
     families=_MAP,
 )

@@ -11,6 +11,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from policykit.cli.__main__ import main
+from policykit.clock import SystemClock
+from policykit.operate.incident.book import Book
+from policykit.operate.incident.hands import RealHands
+from policykit.operate.incident.runner import Runner
+from policykit.operate.incident.start import new, opened
 from policykit.sim import SimKey, SimServer
 from policykit.store import Store, open_store
 from policykit.testing import Sim
@@ -105,20 +110,57 @@ Make = Callable[..., Desk]
 def desk(
     folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], exchanges: Sequence[str], **setup: Any
 ) -> Iterator[Desk]:
-    """Start the exchanges, and stop them."""
+    """Start the exchanges, and stop them; `clock` is theirs."""
     with ExitStack() as running:
         sims = {name: running.enter_context(Sim(dialect=name, seed=3, amplitude=0, **setup)) for name in exchanges}
         yield Desk(folder, sims, patch, capsys)
 
 
-def rest(sim: SimServer, count: int = 3, price: int = 20_000) -> list[str]:
-    """Let a bot's orders rest on spot, far from the price; return their ids."""
-    client = sim.client()  # type: ignore[attr-defined]
-    client.options["defaultType"] = "spot"
-    made = [client.create_order("BTC/USDT", "limit", "buy", 0.01, price + n) for n in range(count)]
-    return [str(one["id"]) for one in made]
+def rest(sim: SimServer, count: int = 3, price: int = 20_000) -> None:
+    """Let a bot's orders rest on spot, far from the price."""
+    for number in range(count):
+        sim.order("BTC/USDT", "buy", "0.01", price + number)
 
 
 def left(sim: SimServer) -> int:
     """Return how many orders are open at the exchange, in truth."""
     return sum(order.is_open for order in sim.venue.orders.values())
+
+
+class Skipping(SystemClock):
+    """A clock whose waits cost nothing: each moves it on. Threads share it."""
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + int(self._skipped)
+
+    def monotonic_ms(self) -> float:
+        return super().monotonic_ms() + self._skipped
+
+    def sleep(self, seconds: float) -> None:
+        self._skipped += seconds * 1000
+
+
+def begun(desk: Desk, clock: Skipping, gone: Sequence[str] = (), **options: Any) -> Book:
+    """Begin an incident of every key on another clock; `run` does what is to be done."""
+    endpoints = [f"{n}={'http://127.0.0.1:9' if n in gone else sim.url}" for n, sim in desk.sims.items()]
+    said = {
+        "everything": True,
+        "why": "leak",
+        **dict.fromkeys(("exchange", "detected", "since", "good", "master", "sub_account", "freeze", "keep_exits")),
+    }
+    head, _ = new(clock, ("policies",), (), {"name": "alice"}, endpoints, said | options)
+    return opened(clock, desk.uri, {**head, "freeze": False, "keep_exits": False, "claim": CLAIM})
+
+
+CLAIM = {"name": "alice", "proof": "claimed", "os_user": "alice", "host": "h"}
+
+
+def run(book: Book, desk: Desk) -> list[str]:
+    """Do what policykit can; return what was told, in order: `00:00 cancel/binance/main done`."""
+    told: list[str] = []
+    hands = RealHands(book, book.clock, book.head["endpoints"], desk.uri)
+    Runner(book, hands, lambda task, row: told.append(f"{task.id} {row['state']}")).run()
+    return told

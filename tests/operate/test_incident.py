@@ -29,7 +29,7 @@ def test_the_way_to_revoke_is_printed_before_anything_is_asked_of_a_network(two:
         "from policykit.clock import SystemClock\n"
         "from policykit.operate.incident.start import new, opening\n"
         "options = dict(everything=False, exchange=None, detected=None, since=None, freeze=False, keep_exits=False,"
-        " good=None, why='x')\n"
+        " good=None, why='x', master=None, sub_account=None)\n"
         "print(opening(*new(SystemClock(), ('policies',), ['bybit-exec'], {'name': 'a'}, (), options)))\n"
         "late = {'ccxt', 'policykit.exchanges', 'policykit.store.sqlite', 'valkey'}\n"
         "print(sorted(late & set(sys.modules)))\n"
@@ -254,3 +254,27 @@ def test_every_command_of_a_step_is_one(two: Desk) -> None:
     from policykit.cli._group import command_files
 
     assert typed - set(command_files()) <= {"rotate", "vendor"}  # made by others of this issue
+
+
+def test_a_sub_accounts_key_is_ended_by_the_main_accounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the exchange documents a call policykit makes it beside the cancels, and proves it by the refusal."""
+    with desk(tmp_path, monkeypatch, capsys, ("bybit",)) as found:
+        sim = found.sims["bybit"]
+        sub = sim.grant_key(account="sub", addresses=["127.0.0.1"])
+        main = sim.grant_key(grants={"read", "trade.spot", "transfer"}, addresses=["127.0.0.1"])
+        for part, key in (("EXEC", sub), ("GLASS", main)):
+            for field, value in key.credentials().items():
+                monkeypatch.setenv(f"BYBIT_{part}_{field.upper()}", value)
+        rest(sim)
+        said = found.start("--key", "bybit-exec", "--master", "bybit-glass")
+        assert "1. policykit asks the API now, with the key bybit-glass" in said.out
+        step = found.steps()["revoke/bybit/main/bybit-exec"]
+        assert (step["state"], step.get("proof"), sub.revoked) == ("done", "refused", True)
+        assert step["words"] == "ended by the API with the key bybit-glass, and the exchange refuses it"
+        assert left(sim) == 0
+        found.start("--key", "bybit-glass", "--master", "bybit-exec")
+        step = found.steps()["revoke/bybit/main/bybit-glass"]
+        assert (step["state"], main.revoked) == ("waiting", False)
+        assert step["words"].startswith("the API did not end it (")

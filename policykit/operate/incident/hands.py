@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit import secrets
-from policykit.clock import Clock, iso
+from policykit.clock import Clock
 from policykit.engine.facts import SCOPE
 from policykit.errors import ExchangeUnavailable, PolicykitError, SecretUnavailable, StoreUnavailable
 from policykit.operate.incident.book import Book
@@ -18,6 +18,7 @@ from policykit.redact import Secret
 from policykit.store.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from policykit.exchanges.cancelling.base import FamilyCount
     from policykit.store.reader import JournalReader
 
 #: The scopes of a key that may be able to cancel.
@@ -38,6 +39,8 @@ class RealHands:
         self.book, self.clock, self.uri = book, clock, uri
         self.endpoints = read(list(endpoints) or None)
         self._policies: dict[str, list[EffectivePolicy]] = {}
+        #: Asked before a key is ended by the API, which cannot be undone.
+        self.let: Callable[[Task], bool] = _let
 
     def do(self, task: Task, row: Mapping[str, Any]) -> Act:
         """Do one step."""
@@ -48,7 +51,7 @@ class RealHands:
             return self.halt(task)
         policies = self.policies(task.account)
         if step == "cancel":
-            return self.cancel(task, policies)
+            return self.cancel(task, policies, row)
         if step == "revoke":
             return self.revoke(task, policies, row)
         return getattr(looking, step)(self, task, policies)  # type: ignore[no-any-return]
@@ -132,22 +135,38 @@ class RealHands:
         exits = "exits are blocked too" if head["freeze"] else "exits still pass"
         return Act("done", f"halted in the store: no guard sends an order that increases; {exits}")
 
-    def cancel(self, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
-        """Cancel what is open, over every order family, until a list shows nothing and nothing is on its way."""
+    def cancel(self, task: Task, policies: Sequence[EffectivePolicy], row: Mapping[str, Any]) -> Act:
+        """Cancel what is open, over every order family, until a list shows nothing and nothing of ours is on its way.
+
+        The next key is tried where one cannot list, or is refused; `row` is what an earlier round came to.
+        """
         tried: list[str] = []
+        families: dict[str, dict[str, Any]] = dict(row.get("families") or {})
+        used = str(row.get("key") or "")
+        seen = False
         for name, policy, reference in self.usable(task, policies):
             try:
                 counts = self._clear(task, policy, secrets.read(reference))
             except (SecretUnavailable, ExchangeUnavailable) as error:
                 tried.append(f"{name}: {error}")
                 continue
-            if counts and all(count.unknown and not count.listed for count in counts.values()):
-                tried.append(f"{name}: {next(iter(counts.values())).unknown}")
+            unread = all(count.unknown and not count.listed for count in counts.values())
+            if unread:
+                tried.append(f"{name}: {next((c.unknown for c in counts.values()), 'it lists nothing')}")
                 continue
-            return _cancelled(name, counts, tried)
-        return Act(
-            "failed", "no key here can cancel: do it in the web page, now", tuple(tried) or ("no key may trade",)
-        )
+            seen = True
+            if not used or any(count.cancelled for count in counts.values()):
+                used = name
+            families = added(families, counts)
+            if not any(count.left for count in counts.values()):
+                break
+            refused = next((c.unknown for c in counts.values() if c.left and c.unknown), "orders are left")
+            tried.append(f"{name}: {refused}")
+        if not seen:
+            return Act(
+                "failed", "no key here can cancel: do it in the web page, now", tuple(tried) or ("no key may trade",)
+            )
+        return _cancelled(used, families, tried)
 
     def _clear(self, task: Task, policy: EffectivePolicy, credentials: Mapping[str, Secret]) -> Mapping[str, Any]:
         from policykit.exchanges.cancelling.canceller import canceller
@@ -175,12 +194,49 @@ class RealHands:
         return ARRIVALS_MS if on_their_way else 0
 
     def revoke(self, task: Task, policies: Sequence[EffectivePolicy], row: Mapping[str, Any]) -> Act:
-        """Say whether the key still works; where a master key can end it by the API, end it."""
+        """Say whether the key still works; where another key can end it by the API, end it, and ask again."""
+        here = socket.gethostname()
         seen = self.lives(task, policies)
-        if seen.state == "done" and row.get("alive_from") == socket.gethostname():
-            return seen
-        alive = {"alive_ms": self.clock.now_ms(), "alive_from": socket.gethostname()} if seen.state == "waiting" else {}
-        return Act("waiting", seen.words if seen.state != "done" else REFUSED, (), alive)
+        if seen.state == "done":
+            return seen if row.get("alive_from") == here else Act("waiting", REFUSED)
+        if seen.state != "waiting":
+            return Act("waiting", seen.words)
+        alive = {"alive_ms": self.clock.now_ms(), "alive_from": here}
+        if not self.may_end(task):
+            return seen._replace(more=alive)
+        try:
+            said = self._end(task, policies)
+        except (PolicykitError, OSError, ValueError) as error:
+            return Act("waiting", f"the API did not end it ({error}); {seen.words}", (), alive)
+        after = self.lives(task, policies)
+        if after.state == "done":
+            return after._replace(words=f"{said}, and the exchange refuses it", more={**after.more, **alive})
+        return Act("waiting", f"{said}, but {after.words}", (), alive)
+
+    def may_end(self, task: Task) -> bool:
+        """Tell whether another key can end a leaked one, and whoever is asked lets it."""
+        key = next(key for key in self.account(task)["keys"] if key["name"] == task.key)
+        return bool(key.get("master")) and self.let(task)
+
+    def _end(self, task: Task, policies: Sequence[EffectivePolicy]) -> str:
+        """Let the main account's key end the leaked one; return what was done."""
+        from policykit.exchanges.revoking import revoke
+
+        key = next(key for key in self.account(task)["keys"] if key["name"] == task.key)
+        policy = next(one for one in policies if task.key in (one.model.keys or {}))
+        master = load(key["master_file"], now_ms=self.clock.now_ms()) if key["master_file"] else policy
+        old = secrets.read(str((policy.model.keys or {})[task.key].secret))
+        revoke(
+            policy.model.exchange,
+            secrets.read(str((master.model.keys or {})[key["master"]].secret)),
+            old["api_key"],
+            account=self.book.head.get("sub_account") or "",
+            passphrase=old.get("passphrase"),
+            endpoint=self.endpoints.of(policy.model.exchange),
+            sandbox=policy.model.environment == "sandbox",
+            clock=self.clock,
+        )
+        return f"ended by the API with the key {key['master']}"
 
     def lives(self, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
         """Ask the exchange with a leaked key, a read only: done when it is refused, waiting while it works."""
@@ -208,30 +264,37 @@ class RealHands:
 REFUSED: Final = "refused from here, which a wrong address would be too: look at the exchange's page, then confirm"
 
 
+def _let(task: Task) -> bool:
+    """Let a key that leaked be ended: who started the incident asked for it."""
+    return True
+
+
 def can_only_reduce(order: Any) -> bool:
     """Tell whether an open order can only reduce: the exchange says so, or it sells on spot what is held."""
     return order.reduces is True or (order.family.startswith("spot.") and order.side == "sell")
 
 
-def _cancelled(key: str, counts: Mapping[str, Any], tried: Sequence[str]) -> Act:
-    left = sum(count.left for count in counts.values())
-    unknown = {name: count.unknown for name, count in counts.items() if count.unknown}
-    cancelled, kept = sum(c.cancelled for c in counts.values()), sum(c.kept for c in counts.values())
+def added(before: Mapping[str, Mapping[str, Any]], counts: Mapping[str, FamilyCount]) -> dict[str, dict[str, Any]]:
+    """Return what two rounds came to: what was cancelled adds up, what is left is what was listed last."""
+    found = {}
+    for name, count in counts.items():
+        old = before.get(name, {})
+        found[name] = {
+            **count._asdict(),
+            "listed": count.listed + int(old.get("cancelled", 0)),
+            "cancelled": count.cancelled + int(old.get("cancelled", 0)),
+        }
+    return found
+
+
+def _cancelled(key: str, families: dict[str, dict[str, Any]], tried: Sequence[str]) -> Act:
+    cancelled, kept, left = (sum(one[what] for one in families.values()) for what in ("cancelled", "kept", "left"))
+    unknown = {name: one["unknown"] for name, one in families.items() if one["unknown"]}
     lines = [*tried, *(f"{name}: not known: {why}" for name, why in unknown.items())]
-    more = {
-        "families": {name: count._asdict() for name, count in counts.items()},
-        "cancelled": cancelled,
-        "left": left,
-        "key": key,
-    }
+    more = {"families": families, "cancelled": cancelled, "left": left, "key": key}
     words = f"{cancelled} cancelled with the key {key}" + (f", {kept} that can only reduce are kept" if kept else "")
     if left:
         return Act("failed", f"{words}; {left} are still open: cancel them in the web page", tuple(lines), more)
     if unknown:
         return Act("unknown", f"{words}; not seen: {', '.join(unknown)}: look in the web page", tuple(lines), more)
     return Act("done", f"{words}; the list is empty", tuple(lines), more)
-
-
-def seen_at(ms: int) -> str:
-    """Return a moment as people write it in a timeline."""
-    return iso(ms)[:19].replace("T", " ")

@@ -240,8 +240,8 @@ def _ask(read: Read) -> Steps[Any]:
 def _first(
     hands: RealHands, task: Task, policies: Sequence[EffectivePolicy], steps: Callable[[Line], Steps[Any]]
 ) -> Any:
-    """Make a read with the first key that can, the leaked ones last. Raise what the last one said."""
-    last: PolicykitError | None = None
+    """Make a read with the first key that can, the leaked ones last. Raise what the first one said."""
+    first: PolicykitError | None = None
     for name, policy, reference in hands.usable(task, policies, ""):
         adapter = load_adapter(policy.model.exchange)
         if adapter is None:
@@ -251,5 +251,5 @@ def _first(
             client = line.client(secrets.read(reference), name)
             return line.read(client, steps(line))
         except (ExchangeUnavailable, SecretUnavailable) as error:
-            last = error
-    raise last or ExchangeUnavailable("no key here can be read with", "SECRET_UNAVAILABLE")
+            first = first or error
+    raise first or ExchangeUnavailable("no key here can be read with", "SECRET_UNAVAILABLE")

@@ -66,8 +66,14 @@ class Runner:
             thread.join()
 
     def _lane(self, lane: list[Task], rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Do the steps of one account in order; at their end look once more for orders that came late."""
+        cancelled: tuple[Task, dict[str, Any]] | None = None
         for task in sorted(lane, key=lambda one: LANE.index(one.step.id) if one.step.id in LANE else -1):
-            self.one(task, rows.get(task.id, {}))
+            row = self.one(task, rows.get(task.id, {}))
+            if task.step.id == "cancel" and row["state"] != "failed":
+                cancelled = task, row
+        if cancelled is not None:
+            self.one(*cancelled)
 
     def one(self, task: Task, before: Mapping[str, Any]) -> dict[str, Any]:
         """Do one step, write what came of it, tell it."""

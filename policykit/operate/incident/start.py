@@ -29,7 +29,9 @@ def new(
     No store and no network is asked. Raise NoSubject for keys that cannot be found, ValueError for a bad snapshot.
     """
     now = clock.now_ms()
-    accounts, problems = accounts_of(paths, keys, everything=options["everything"], exchange=options["exchange"])
+    accounts, problems = accounts_of(
+        paths, keys, everything=options["everything"], exchange=options["exchange"], master=options["master"] or ""
+    )
     detected = min(options["detected"] or now, now)
     at = {
         "started_ms": now,
@@ -37,6 +39,7 @@ def new(
         "since_ms": options["since"] or detected - _DAY_MS,
         "freeze": options["freeze"],
         "keep_exits": options["keep_exits"],
+        "sub_account": options["sub_account"] or "",
         "drill": bool(options.get("drill")),
         "endpoints": list(endpoints),
         "known_addresses": _addresses(options["good"]),

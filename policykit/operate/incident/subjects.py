@@ -23,12 +23,18 @@ class NoSubject(ValueError):
 
 
 def accounts_of(
-    paths: Sequence[str], names: Sequence[str], *, everything: bool = False, exchange: str | None = None
+    paths: Sequence[str],
+    names: Sequence[str],
+    *,
+    everything: bool = False,
+    exchange: str | None = None,
+    master: str = "",
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the accounts that the leaked keys reach, for the head of an incident, and what could not be read.
 
     `names`: key names, or `POLICY/KEY`. `everything`: it is not known which leaked, so every key of every policy is.
-    `exchange`: of keys that no policy names. Raise NoSubject for a name that nothing has.
+    `exchange`: of keys that no policy names; `master`: the main account's key, where no key_admin tells it. Raise
+    NoSubject for a name that nothing has.
     """
     found, problems = every(paths)
     leaked = list(found) if everything else []
@@ -51,7 +57,12 @@ def accounts_of(
     reached = {one.policy.account_key for one in leaked}
     for one in found:
         if one.policy.account_key in reached:
-            _add(_account(accounts, one.policy.account_key, one.policy.model.exchange), one, leaked, found)
+            _add(
+                _account(accounts, one.policy.account_key, one.policy.model.exchange),
+                one,
+                leaked,
+                master_of(one, found, master),
+            )
     return list(accounts.values()), problems
 
 
@@ -59,14 +70,13 @@ def _account(accounts: dict[str, dict[str, Any]], name: str, exchange: str) -> d
     return accounts.setdefault(name, {"account": name, "exchange": exchange, "files": [], "keys": []})
 
 
-def _add(account: dict[str, Any], one: Found, leaked: Iterable[Found], found: Iterable[Found]) -> None:
+def _add(account: dict[str, Any], one: Found, leaked: Iterable[Found], master: Found | None) -> None:
     if one.policy.file not in account["files"]:
         account["files"].append(one.policy.file)
     same = [key for key in account["keys"] if key["name"] == one.name]
     if same:  # two policies of one account share a key: it is one key
         same[0]["leaked"] = same[0]["leaked"] or one in leaked
         return
-    master = master_of(one, found)
     account["keys"].append(
         {
             "name": one.name,
@@ -74,33 +84,35 @@ def _add(account: dict[str, Any], one: Found, leaked: Iterable[Found], found: It
             "purpose": one.key.purpose,
             "leaked": one in leaked,
             "master": master.name if master is not None else "",
+            "master_file": master.policy.file if master is not None else "",
             "path": path(one, master),
         }
     )
 
 
-def master_of(one: Found, found: Iterable[Found]) -> Found | None:
-    """Return the key that can end another by an API call: of the same exchange, with key_admin, and not itself."""
+def master_of(one: Found, found: Iterable[Found], named: str = "") -> Found | None:
+    """Return the key that can end another by an API call: the one that is named, else one with key_admin.
+
+    It is of the same exchange and not itself; None where the exchange has no such call.
+    """
     facts = traits.load(one.policy.model.exchange)
-    if facts is None or facts.revocation is None or not facts.revocation.by_master:
+    known = facts.revocation if facts is not None else None
+    if known is None or not (known.by_master or known.by_other):
         return None
-    return next(
-        (
-            other
-            for other in found
-            if other.policy.model.exchange == one.policy.model.exchange
-            and other.name != one.name
-            and KEY_ADMIN in (other.key.scopes or ())
-        ),
-        None,
-    )
+    others = [
+        other
+        for other in found
+        if other.policy.model.exchange == one.policy.model.exchange and other.name != one.name and other.key.secret
+    ]
+    wanted = [other for other in others if other.name == named] if named else others
+    return next((other for other in wanted if named or KEY_ADMIN in (other.key.scopes or ())), None)
 
 
 def path(one: Found, master: Found | None) -> list[str]:
     """Return how a key is revoked, as lines for a person; the API comes first where it can do it."""
     lines = []
     if master is not None:
-        lines.append(f"policykit does it now with the key {master.name}, if this is a key of a sub-account; else:")
+        lines.append(f"policykit asks the API now, with the key {master.name}; while it says WAITING below:")
     return lines + _by_hand(one.name, one.policy.model.exchange, set(one.key.scopes or ()))
 
 
