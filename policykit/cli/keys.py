@@ -48,7 +48,7 @@ def plan_command(
     """Say what to tick, to leave and to paste in the exchange's web page to make the key NAME, from its policy."""
     from policykit.operate.keys import plan as plans
 
-    made = plans.plan(_found(name, paths), now_ms if now_ms is not None else time.time_ns() // 1_000_000)
+    made = plans.plan(found_key(name, paths), now_ms if now_ms is not None else time.time_ns() // 1_000_000)
     write_output(
         json.dumps(made.to_dict(), indent=1, ensure_ascii=False) if output_format == "json" else plans.text(made),
         output,
@@ -72,11 +72,11 @@ def new_command(name: str, paths: tuple[str, ...], replace: bool, no_verify: boo
     from policykit.exchanges.advice import advice
     from policykit.operate.keys import new
 
-    found = _found(name, paths)
+    found = found_key(name, paths)
     try:
         if not found.key.secret:
             raise ValueError(f"{found.place}: keys.{name} has no `secret:`; a reference (vault://kv/x) is needed")
-        values = new.given(new.fields(found), _asker(found))
+        values = new.given(new.fields(found), asker(found))
         reference = new.put(found, values, replace=replace)
     except (ValueError, SecretUnavailable) as error:
         raise click.ClickException(str(error)) from None
@@ -107,7 +107,8 @@ def new_command(name: str, paths: tuple[str, ...], replace: bool, no_verify: boo
     leave(Exit.NO if wrong else Exit.DONE)
 
 
-def _found(name: str, paths: tuple[str, ...]) -> Any:
+def found_key(name: str, paths: tuple[str, ...]) -> Any:
+    """Return the key of that name. Raise click.UsageError."""
     from policykit.operate.keys.find import KeyNotFound, one
 
     try:
@@ -116,7 +117,7 @@ def _found(name: str, paths: tuple[str, ...]) -> Any:
         raise click.UsageError(str(error)) from None
 
 
-def _asker(found: Any) -> Any:
+def asker(found: Any) -> Any:
     """Return what asks for one value: hidden on a terminal, else the next line of standard input."""
     if sys.stdin is not None and sys.stdin.isatty():
         import getpass

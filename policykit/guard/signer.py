@@ -18,6 +18,7 @@ from weakref import WeakSet
 from policykit import secrets
 from policykit.errors import ExchangeUnavailable, PolicykitError, SecretUnavailable
 from policykit.exchanges.base import CallFailed, run
+from policykit.exchanges.bounded import MAX_S
 from policykit.exchanges.client import make_client
 from policykit.exchanges.credentials import key_id, signing, signs_with
 from policykit.redact import Secret
@@ -40,6 +41,8 @@ _CACHED: Final = {
 #: How long the loop of a client may be busy before the change counts as under way, seconds.
 LOOP_S: Final = 5.0
 
+_DRAINS: Final = "requests that were signed with it may be on their way"
+
 _log = logging.getLogger("policykit.guard")
 
 
@@ -54,14 +57,18 @@ class Signer:
         #: The key that is to be left, and its successor with what it signs with, once that was read.
         self._old = ""
         self._new: tuple[str, Mapping[str, Secret]] = ("", {})
+        #: Until when a request may be on its way that was signed with the old key (monotonic, ms).
+        self._drained_ms = 0.0
         #: Why a client signs with the old key yet; empty: none does.
         self.why = ""
 
     @property
     def key_id(self) -> str:
-        """Name the key that the clients sign with, the one to be left while any does; empty: none has a key."""
+        """Name the key that is in use; the one to be left while a client signs with it, or a request of it is on its
+        way. Empty: no client has a key.
+        """
         found = {signs_with(client) for client in self._known()} - {""}
-        return self._old if self._old in found else min(found, default="")
+        return self._old if self._old in found or self._drains() else min(found, default="")
 
     def add(self, client: Any) -> None:
         """Take a client on; one made with the old key after the change goes over at once."""
@@ -80,12 +87,15 @@ class Signer:
         row = guard.store.kept(guard.account, "rotation").get(guard.key)
         active, old = (str(row.get(name) or "") for name in ("active", "retiring")) if row else ("", "")
         if old != self._old:
-            self._old, self.why = old, ""
+            self._old, self.why, self._drained_ms = old, "", 0.0
         if not old or not self._left(old):
-            self.why = ""
+            self.why = _DRAINS if self._drains() else ""
         elif self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._fetch, args=(active,), name="policykit-signer", daemon=True)
             self._thread.start()
+
+    def _drains(self) -> bool:
+        return self._guard.clock.monotonic_ms() < self._drained_ms
 
     def wait(self) -> None:
         """Wait for the change that is under way, if there is one."""
@@ -162,7 +172,7 @@ class Signer:
         guard, (active, _) = self._guard, self._new
         changed = [client for client in self._left(self._old) if self._change(client)]
         left = len(self._left(self._old))
-        self.why = f"{left} clients are on their way to it" if left else ""
+        self.why = f"{left} clients are on their way to it" if left else _DRAINS
         if changed:
             _log.info(
                 "key %s of %s: %d clients sign with its successor %s", guard.key, guard.account, len(changed), active
@@ -179,17 +189,20 @@ class Signer:
         except SecretUnavailable as error:
             self._stay(str(error))
             return False
-        loop = getattr(client, "asyncio_loop", None)
-        if loop is None or not loop.is_running() or _here(loop):
-            replace(client, fields)
-            return True
         done = threading.Event()
 
         def change() -> None:
             replace(client, fields)
+            # What was signed before is on its way for as long as an answer is waited for, and valid a while longer.
+            wait_ms = max(client.timeout or 0, MAX_S * 1000) + self._guard.validity_ms
+            self._drained_ms = max(self._drained_ms, self._guard.clock.monotonic_ms() + wait_ms)
             done.set()
 
-        loop.call_soon_threadsafe(change)
+        loop = getattr(client, "asyncio_loop", None)
+        if loop is None or not loop.is_running() or _here(loop):
+            change()
+        else:
+            loop.call_soon_threadsafe(change)
         return done.wait(LOOP_S)
 
 

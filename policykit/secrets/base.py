@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from policykit.errors import SecretUnavailable
@@ -25,6 +25,12 @@ MAX_ANSWER: Final = 262_144
 
 #: The facts of every source, in this order.
 FACTS: Final = ("reachable", "readable", "tls", "audit", "rights", "encrypted at rest")
+
+#: What a place holds of a key: the one in use, its successor before it is, and the one before until that is dead. The
+#: last two lie beside the first under names of their own (`next_api_key`, `retired_api_secret`), so that one write
+#: moves all of them, and whoever reads the place as ever finds one whole key.
+Role = Literal["current", "next", "retired"]
+PREFIX: Final[Mapping[Role, str]] = {"current": "", "next": "next_", "retired": "retired_"}
 
 State = Literal["yes", "no", "unknown"]
 Names: TypeAlias = tuple[str, ...]
@@ -158,6 +164,28 @@ def merged(current: Mapping[str, object], values: Mapping[str, Secret], replace:
     return kept | {name: values[name].reveal() for name in NAMES if name in values}
 
 
+def of_role(role: Role, values: Mapping[str, Secret]) -> dict[str, Secret]:
+    """Return a key's values by their names, of values by those that they have in a role."""
+    return {name.removeprefix(PREFIX[role]): value for name, value in values.items()}
+
+
+def arranged(fields: Mapping[str, object], moves: Mapping[Role, Role | None]) -> dict[str, object] | Problem:
+    """Return the fields with each role of `moves` holding what another one held, or nothing."""
+    kept = {
+        name: value
+        for name, value in fields.items()
+        if not any(name == PREFIX[role] + plain for role in moves for plain in NAMES)
+    }
+    for role, source in moves.items():
+        if source is None:
+            continue
+        held = {name: fields[PREFIX[source] + name] for name in NAMES if PREFIX[source] + name in fields}
+        if isinstance(complete(wrapped(held)), Problem):
+            return Problem(f"it holds no {source} key", "look at what lies there")
+        kept |= {PREFIX[role] + name: value for name, value in held.items()}
+    return kept
+
+
 def fetch(place: Place, names: Names = NAMES) -> dict[str, Secret] | Problem:
     """Return the secrets that lie at a place."""
     found = place.current()
@@ -171,6 +199,15 @@ def store(place: Place, values: Mapping[str, Secret], replace: bool) -> Problem 
         return found
     fields = merged({} if isinstance(found, Problem) else found, values, replace)
     return fields if isinstance(fields, Problem) else place.put(fields, isinstance(found, Problem), replace)
+
+
+def changed(place: Place, work: Callable[[dict[str, object]], dict[str, object] | Problem]) -> Problem | None:
+    """Write what `work` makes of the fields that lie at a place."""
+    found = place.current()
+    if isinstance(found, Problem) and not found.absent:
+        return found
+    fields = work({} if isinstance(found, Problem) else found)
+    return fields if isinstance(fields, Problem) else place.put(fields, isinstance(found, Problem), True)
 
 
 def reading(found: object) -> tuple[Fact, Fact]:

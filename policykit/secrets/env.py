@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from policykit.redact import Secret
 from policykit.secrets.base import MAX_ANSWER, NAMES, Fact, Names, Problem, Reference, reading, settled, wrapped
@@ -23,6 +23,11 @@ def read(reference: Reference, environ: Mapping[str, str] | None = None, names: 
 
 
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
+    """Raise SecretUnavailable: what is set here ends with this process."""
+    change(reference, dict)
+
+
+def change(reference: Reference, work: Callable[[dict[str, object]], dict[str, object] | Problem]) -> None:
     """Raise SecretUnavailable: what is set here ends with this process."""
     problem = Problem(
         "an environment cannot be written from here",

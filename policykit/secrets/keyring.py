@@ -20,6 +20,7 @@ from policykit.secrets.base import (
     Names,
     Problem,
     Reference,
+    changed,
     decoded,
     fetch,
     library,
@@ -82,6 +83,11 @@ def read(reference: Reference, names: Names = NAMES) -> dict[str, Secret]:
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
     """Write a complete key as one entry. Raise SecretUnavailable."""
     settled(reference, _at(reference, lambda server: store(server, values, replace)))
+
+
+def change(reference: Reference, work: Callable[[dict[str, object]], dict[str, object] | Problem]) -> None:
+    """Write what `work` makes of the fields that lie there. Raise SecretUnavailable."""
+    settled(reference, _at(reference, lambda server: changed(server, work)))
 
 
 def inspect(reference: Reference) -> list[Fact]:

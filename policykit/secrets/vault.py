@@ -19,6 +19,7 @@ from policykit.secrets.base import (
     Names,
     Problem,
     Reference,
+    changed,
     fetch,
     library,
     member,
@@ -148,6 +149,11 @@ def read(reference: Reference, names: Names = NAMES) -> dict[str, Secret]:
 def write(reference: Reference, values: Mapping[str, Secret], replace: bool = False) -> None:
     """Write a complete key as a new version, unless another was written meanwhile. Raise SecretUnavailable."""
     settled(reference, _at(reference, lambda server: store(server, values, replace)))
+
+
+def change(reference: Reference, work: Callable[[dict[str, object]], dict[str, object] | Problem]) -> None:
+    """Write what `work` makes of the fields that lie there. Raise SecretUnavailable."""
+    settled(reference, _at(reference, lambda server: changed(server, work)))
 
 
 def inspect(reference: Reference) -> list[Fact]:

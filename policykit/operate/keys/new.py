@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from policykit import secrets, traits
+from policykit.clock import Clock
 from policykit.exchanges import load
 from policykit.exchanges import snapshot as live
 from policykit.exchanges.about import about
@@ -75,12 +76,19 @@ def put(found: Found, values: dict[str, Secret], *, replace: bool) -> str:
     return reference
 
 
-def verify(found: Found, endpoint: str | None) -> Verified:
+def verify(
+    found: Found,
+    endpoint: str | None,
+    source: Callable[[str], dict[str, Secret]] = secrets.read,
+    clock: Clock | None = None,
+) -> Verified:
     """Read the secret back from its place and ask the exchange what the key may do."""
     if load(found.policy.model.exchange) is None:
         words = f"this version cannot read keys of {found.policy.model.exchange}; look at its page"
         return Verified(None, "NOT_SUPPORTED", words)
-    taken = live.take(found.policy, endpoint=endpoint, keys=(found.name,), keys_only=True, secret_source=secrets.read)
+    taken = live.take(
+        found.policy, endpoint=endpoint, keys=(found.name,), keys_only=True, secret_source=source, clock=clock
+    )
     if taken.keys:
         return Verified(taken, "", "")
     error = taken.errors[0] if taken.errors else {"code": "UNKNOWN", "message": "the exchange said nothing"}

@@ -1,0 +1,1 @@
+"""A key is replaced by its successor while its bots trade: put away, checked, taken over, the old one dead."""
