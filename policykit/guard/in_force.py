@@ -143,7 +143,8 @@ class InForce:
         at, to = guard.now(), guard.endpoint or ""
         what = (own.name, own.version, file, guard.mode)
         signs = (guard.signer.key_id, guard.signer.why)
-        return GuardInfo(*who, *what, at, text, to, guard.key, guard.looping, *signs)
+        unproven = "" if guard.stage_problem is None else guard.stage_problem[1]
+        return GuardInfo(*who, *what, at, text, to, guard.key, guard.looping, *signs, unproven)
 
 
 def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:

@@ -85,7 +85,7 @@ def idle(store: Store, host: str, now_ms: int) -> dict[str, str]:
     found = {}
     for one in watched(store, host, now_ms):
         if one.live and one.info.loop:
-            why = undecidable(one.policy, store.facts(one.info.account, ""), now_ms)
+            why = one.info.unproven or undecidable(one.policy, store.facts(one.info.account, ""), now_ms)
             if why:
                 found[one.info.account] = why
     return found

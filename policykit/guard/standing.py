@@ -133,6 +133,7 @@ def _stand(stand: Stand) -> dict[str, Any]:
         "version": info.policy_version,
         "account": info.account,
         "stage": stand.stage,
+        "stage_unproven": info.unproven or None,
         "live": stand.of.live,
         "rooms": [_room(room) for room in stand.rooms],
         "daily_loss": None if loss is None else {"pace_an_hour": pace, "met_at": _at(met_ms)},

@@ -69,6 +69,8 @@ def _policy(stand: Stand, now_ms: int, everything: bool) -> Iterator[str]:
     info, known = stand.of.info, stand.tightest
     dead = "" if stand.of.live else ", as its last guard had it"
     yield f"{info.policy_name} on {info.account}, stage {stand.stage}{dead}"
+    if info.unproven:
+        yield f"  increases are denied (STAGE_UNPROVEN): {one_line(info.unproven)}"
     shown = known if everything else known[:TIGHTEST]
     more = "" if len(shown) == len(known) else f"; the {len(shown)} tightest"
     unknown = [room for room in stand.rooms if room.used is None]

@@ -105,6 +105,8 @@ class GuardInfo(NamedTuple):
     signer: str = ""
     #: Why that is not the key's successor, while there is one; empty: it is, or there is none.
     signer_why: str = ""
+    #: Why no increase leaves at its stage, by what the store has seen of it; empty: it may.
+    unproven: str = ""
 
 
 #: What is known of who did something beside the name that was told (`policykit.operate.person`).

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from policykit.guard import Guard
+from policykit.guard.standing import _stand, standing
+from policykit.guard.standing_text import render
 from policykit.order import Order
 from policykit.store import open_store
 from tests.guard.test_in_force import write
@@ -65,6 +67,9 @@ def test_without_evidence_increases_wait_and_exits_pass(
     said = next(r.message for r in guard.check(order).reasons if r.code == "STAGE_UNPROVEN")
     assert said.startswith(f"stage full-live: this store has no evidence of any stage; `{CHECK} {world.policy}` says")
     assert f"`policykit stage promote {world.policy} --external --by NAME --why TEXT`" in said
+    (stand,) = standing(guard.store, guard.host, guard.now()).policies
+    assert _stand(stand)["stage_unproven"] == said
+    assert f"  increases are denied (STAGE_UNPROVEN): {said}" in render(standing(guard.store, guard.host, guard.now()))
     grant(guard, "paper")
     guard.in_force.refresh()
     assert denials(guard, 600) == ["STAGE_UNPROVEN"]
