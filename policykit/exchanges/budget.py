@@ -146,6 +146,8 @@ class Stop:
     clock: Clock
     until_ms: int = 0
     failure: Failure | None = None
+    #: A rate limit that lasts no longer is waited for.
+    most_ms: int = MAX_PAUSE_MS
 
     def set(self, failure: Failure) -> None:
         """Take in a failure of the exchange's that says how long to wait."""
@@ -158,7 +160,7 @@ class Stop:
         left = self.until_ms - self.clock.now_ms()
         if left <= 0 or self.failure is None:
             return 0
-        if self.failure.code == "BANNED" or left > MAX_PAUSE_MS:
+        if self.failure.code == "BANNED" or left > self.most_ms:
             words = f"{self.failure.message}; nothing may be sent before {iso(self.until_ms)}"
             raise CallFailed(self.failure._replace(message=words, retry_after_ms=None))
         return left

@@ -208,6 +208,23 @@ class RateWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelRate:
+    """How fast an exchange takes cancels, beside `rate_windows`: calls that share one limit.
+
+    `counts`: requests, or the orders in them. `each`: one limit for the account, or one for each symbol of it.
+    `kind`: of which products, "" for all: `spot`, or `contract`.
+    """
+
+    calls: tuple[str, ...]
+    limit: int
+    per_ms: int
+    counts: Literal["requests", "orders"] = "requests"
+    each: Literal["account", "symbol"] = "account"
+    kind: Literal["", "spot", "contract"] = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SymbolAllowlist:
     """The exchange's own list of symbols that a key may trade: for which scopes, which accounts, and how many."""
 
@@ -226,6 +243,8 @@ class Exchange:
     products: Mapping[str, Product]
     #: The first is the one that reads are counted against, when any is.
     rate_windows: tuple[RateWindow, ...] = ()
+    #: How fast it takes cancels, and lists what there is to cancel; what is not known is only in `rate_windows`.
+    cancel_rates: tuple[CancelRate, ...] = ()
     #: How many connections of streams may be opened; None: not known.
     connects: RateWindow | None = None
     #: What its errors mean: by its own code as text, and `http:403` for a status without a code that is known.

@@ -12,6 +12,7 @@ from typing import Final
 
 from policykit.traits.base import (
     CancelAll,
+    CancelRate,
     ClientOrderId,
     DeadManSwitch,
     ErrorMeaning,
@@ -22,6 +23,7 @@ from policykit.traits.base import (
     Revocation,
 )
 
+_CANCELS: Final = "bitget.com/api-doc/uta/trade (stored index file 55484219347, read 2026-11-22), by UID"
 _START: Final = "coincise@c836b4969 docs/bitget/common/quick-start.md (2026-11-21)"
 _ORDER: Final = "coincise@030a0d69a docs/bitget post_api_v2_spot_trade_place_order.md (2026-11-21)"
 
@@ -151,6 +153,12 @@ EXCHANGE: Final = Exchange(
             "account",
             source="coincise@9805e8374 docs/bitget/spot/account_Get-Account-Info.md (2026-11-21)",
         ),
+    ),
+    cancel_rates=(
+        CancelRate(("POST /api/v3/trade/cancel-order",), 10, 1_000, source=_CANCELS),
+        CancelRate(("POST /api/v3/trade/cancel-batch",), 5, 1_000, source=_CANCELS),
+        CancelRate(("POST /api/v3/trade/cancel-symbol-order",), 5, 1_000, source=_CANCELS),
+        CancelRate(("GET /api/v3/trade/unfilled-orders",), 20, 1_000, source=_CANCELS),
     ),
     costs={
         "orders": {"POST /api/v3/trade/place-order": 1, "POST /api/v2/spot/trade/place-order": 1},

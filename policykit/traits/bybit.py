@@ -7,6 +7,7 @@ from typing import Final
 from policykit.traits.base import (
     Aftermath,
     CancelAll,
+    CancelRate,
     ClientOrderId,
     DeadManSwitch,
     ErrorMeaning,
@@ -18,6 +19,7 @@ from policykit.traits.base import (
     Revocation,
 )
 
+_CANCELS: Final = "bybit-exchange.github.io/docs/v5/rate-limit (stored index file 54034437779, 2026-11-22), by UID"
 _DOCS: Final = "bybit-exchange/docs@072c197d0 (2026-07-24) docs/v5"
 _DAY_MS: Final = 86_400_000
 
@@ -123,6 +125,15 @@ EXCHANGE: Final = Exchange(
         "rolling",
         "ip",
         source="bybit-exchange.github.io/docs/v5/rate-limit: 500 connections in 5 minutes by address (read 2026-11)",
+    ),
+    cancel_rates=(
+        CancelRate(("POST /v5/order/cancel",), 20, 1_000, kind="spot", source=_CANCELS),
+        CancelRate(("POST /v5/order/cancel",), 10, 1_000, kind="contract", source=_CANCELS),
+        CancelRate(("POST /v5/order/cancel-batch",), 20, 1_000, "orders", kind="spot", source=_CANCELS),
+        CancelRate(("POST /v5/order/cancel-batch",), 10, 1_000, "orders", kind="contract", source=_CANCELS),
+        CancelRate(("POST /v5/order/cancel-all",), 20, 1_000, kind="spot", source=_CANCELS),
+        CancelRate(("POST /v5/order/cancel-all",), 10, 1_000, kind="contract", source=_CANCELS),
+        CancelRate(("GET /v5/order/realtime",), 50, 1_000, source=_CANCELS),
     ),
     costs={
         "orders-spot": {"POST /v5/order/create": 1},

@@ -11,6 +11,7 @@ from typing import Final
 
 from policykit.traits.base import (
     CancelAll,
+    CancelRate,
     ClientOrderId,
     DeadManSwitch,
     ErrorMeaning,
@@ -23,6 +24,9 @@ from policykit.traits.base import (
     SymbolAllowlist,
 )
 
+_CANCELS: Final = (
+    "gate.com/docs/developers/apiv4 frequency limit rule (stored index file 2557108473, 2026-11-22), by UID"
+)
 _LIMITS: Final = "gate.com/docs/developers/apiv4 Frequency limit rule (stored index file 2418310249, 2026-11-21)"
 _HELP: Final = "gate.com/help/guide/faq/17521 (2026-11-21)"
 _SDK: Final = "gate/gateapi-python@151ac72c docs/SpotApi.md, FuturesApi.md (2026-11-21)"
@@ -144,6 +148,36 @@ EXCHANGE: Final = Exchange(
             source=f"{_LIMITS}: each endpoint has 200 in 10 s (some private ones 150); here all share the least",
         ),
         RateWindow("orders", 10, 1_000, "rolling", "account", source=f"{_LIMITS}: spot, 10 a second for each market"),
+    ),
+    cancel_rates=(
+        CancelRate(
+            (
+                "DELETE /api/v4/spot/orders",
+                "DELETE /api/v4/spot/orders/*",
+                "POST /api/v4/spot/cancel_batch_orders",
+            ),
+            200,
+            1_000,
+            source=f"{_CANCELS}: spot, batch or single, 200 a second",
+        ),
+        CancelRate(
+            ("DELETE /api/v4/futures/*/orders", "DELETE /api/v4/futures/*/orders/*"),
+            200,
+            1_000,
+            source=f"{_CANCELS}: perpetual futures, bulk or single, 200 a second",
+        ),
+        CancelRate(
+            ("DELETE /api/v4/delivery/*/orders", "DELETE /api/v4/delivery/*/orders/*"),
+            500,
+            10_000,
+            source=f"{_CANCELS}: delivery, 500 in 10 s",
+        ),
+        CancelRate(
+            ("DELETE /api/v4/spot/price_orders", "DELETE /api/v4/spot/price_orders/*"),
+            200,
+            10_000,
+            source=f"{_CANCELS}: the others, 200 in 10 s for each endpoint",
+        ),
     ),
     costs={
         # A window of an account counts only what is listed: what a key report and a snapshot ask.

@@ -12,6 +12,7 @@ from typing import Final
 from policykit.traits.base import (
     Aftermath,
     CancelAll,
+    CancelRate,
     ClientOrderId,
     DeadManSwitch,
     ErrorMeaning,
@@ -24,6 +25,7 @@ from policykit.traits.base import (
 )
 
 _DOCS: Final = "okx.com/docs-v5 (2026-11-21)"
+_CANCELS: Final = "docs-v5 trade, algo trading (copy of 2026-07-21): by user and instrument, batches by their orders"
 _DAY_MS: Final = 86_400_000
 #: "REST Authentication": the server rejects what differs from its time by more.
 _WINDOW_MS: Final = 30_000
@@ -189,6 +191,11 @@ EXCHANGE: Final = Exchange(
             "account",
             source=f"{_DOCS}: sub-account rate limit, new and amended orders; error 50061",
         ),
+    ),
+    cancel_rates=(
+        CancelRate(("POST /api/v5/trade/cancel-order",), 60, 2_000, each="symbol", source=_CANCELS),
+        CancelRate(("POST /api/v5/trade/cancel-batch-orders",), 300, 2_000, "orders", "symbol", source=_CANCELS),
+        CancelRate(("POST /api/v5/trade/cancel-algos",), 20, 2_000, "orders", "symbol", source=_CANCELS),
     ),
     costs={
         "requests": READS,

@@ -1,4 +1,4 @@
-"""Bitget, of a unified account or a classic one. Source: ccxt 4.5.90 bitget.py cancelOrder(s); 50 a call."""
+"""Bitget, of a unified account or a classic one. Sources: ccxt 4.5.90; api-doc uta/trade Cancel-Batch: 20 a call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _futures(product: str) -> tuple[Resting, ...]:
     """Return the lists of a kind of futures; a classic account lists its plans by kind."""
     swap: dict[str, Any] = {"type": "swap", "productType": product}
     return (
-        Resting("swap.order", swap, many=50, page=100),
+        Resting("swap.order", swap, many=20, page=100),
         *(
             Resting("swap.plan", {**swap, "trigger": True, "planType": plan}, {"trigger": True, "planType": plan})
             for plan in _PLANS
@@ -34,9 +34,9 @@ CANCELLING: Final = Cancelling(
         "margin/crossed/batch-cancel-order margin/isolated/cancel-order margin/isolated/batch-cancel-order",
     ),
     families=(
-        Resting("spot.order", {}, many=50, every="symbol", page=100),
-        Resting("spot.order", {"marginMode": "cross"}, {"marginMode": "cross"}, many=50, page=100),
-        Resting("spot.order", {"marginMode": "isolated"}, {"marginMode": "isolated"}, many=50, page=100),
+        Resting("spot.order", {}, many=20, every="symbol", page=100),
+        Resting("spot.order", {"marginMode": "cross"}, {"marginMode": "cross"}, many=20, page=100),
+        Resting("spot.order", {"marginMode": "isolated"}, {"marginMode": "isolated"}, many=20, page=100),
         Resting("spot.plan", {"trigger": True}, {"trigger": True}, page=100),
         *(one for product in _FUTURES for one in _futures(product)),
     ),

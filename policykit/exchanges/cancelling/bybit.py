@@ -1,6 +1,6 @@
 """Bybit, a unified account. Sources: ccxt 4.5.90 bybit.py; bybit-exchange/docs@072c197d0 (2026-07-24) v5/order/.
 
-batch-cancel.mdx: 10 of spot, 20 of contracts; cancel-all.mdx; open-order.mdx: 50 rows a page.
+rate-limit.mdx: a batch has 1 to 10 orders; cancel-all.mdx; open-order.mdx: 50 rows a page.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ from typing import Any, Final
 from policykit.exchanges.calls import calls
 from policykit.exchanges.cancelling.base import Cancelling, Resting
 
-_PAGE: Final = 50
+#: ccxt follows the cursor over ten pages of 50 at most; it wants a moment to begin at, and any does.
+_PAGE: Final = 500
+_ALL: Final[dict[str, Any]] = {"paginate": True}
 _KINDS: Final[tuple[dict[str, Any], ...]] = (
     {"type": "swap", "subType": "linear", "settleCoin": "USDT"},
     {"type": "swap", "subType": "linear", "settleCoin": "USDC"},
     {"type": "swap", "subType": "inverse", "settleCoin": ""},  # else ccxt names a coin that no inverse contract has
 )
-_SPOT: Final[dict[str, Any]] = {"type": "spot", "limit": _PAGE}
+_SPOT: Final[dict[str, Any]] = {"type": "spot", **_ALL}
 
 
 def _contracts(kind: dict[str, Any]) -> Resting:
     """Return the list of a kind of contracts, waiting ones in it; the batch does not take inverse ones."""
-    asked = {**kind, "limit": _PAGE}
+    asked = {**kind, **_ALL}
     cancel = {"subType": kind["subType"]}
-    return Resting("swap.order", asked, cancel, 0 if kind["subType"] == "inverse" else 20, every="symbol", page=_PAGE)
+    return Resting("swap.order", asked, cancel, 0 if kind["subType"] == "inverse" else 10, every="symbol", page=_PAGE)
 
 
 CANCELLING: Final = Cancelling(

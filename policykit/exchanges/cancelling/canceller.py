@@ -18,15 +18,15 @@ from policykit.clock import Clock, SystemClock
 from policykit.errors import ExchangeUnavailable
 from policykit.exchanges import load as load_adapter
 from policykit.exchanges.base import CallFailed, Read, run
-from policykit.exchanges.budget import UNKNOWN_WINDOW, Budget, Spending, Spends, Stop, Tally
+from policykit.exchanges.budget import Spends
 from policykit.exchanges.calls import listed as in_list
 from policykit.exchanges.calls import name_of
 from policykit.exchanges.cancelling import known, load
 from policykit.exchanges.cancelling.base import Cancelling, FamilyCount, Listed, OpenOrder, Resting
-from policykit.exchanges.client import make_client
+from policykit.exchanges.cancelling.pace import Pace, whole_allowance
+from policykit.exchanges.client import OverBudget, make_client
 from policykit.exchanges.numbers import decimal, text_of
 from policykit.redact import Secret
-from policykit.traits.base import Exchange
 
 #: How often in a row a list may show that nothing more went away before `clear` gives up.
 MOST_IDLE_ROUNDS: Final = 3
@@ -36,6 +36,8 @@ MOST_ROUNDS: Final = 200
 MOST_SYMBOLS: Final = 200
 #: Failures after which the next call would fail as well: the family, or all of it, is left as it is.
 _HOPELESS: Final = frozenset(("KEY_REJECTED", "ADDRESS_NOT_ALLOWED", "BANNED", "CLOCK", "NETWORK"))
+#: Failures that say nothing of the batch: the same one is tried again.
+_AGAIN: Final = frozenset(("RATE_LIMIT", "MAINTENANCE", "NETWORK"))
 _STEP_S: Final = 0.2
 
 
@@ -67,7 +69,7 @@ def canceller(
         credentials,
         endpoint=endpoint,
         sandbox=sandbox,
-        budget=budget or whole_allowance(adapter.facts, clock),
+        budget=Pace(adapter.facts, clock, budget or whole_allowance(adapter.facts, clock)),
         clock=clock,
         beyond=allowing(cancelling),
     )
@@ -90,13 +92,6 @@ def allowing(cancelling: Cancelling) -> Callable[[str, str, str | None], bool]:
     return allowed
 
 
-def whole_allowance(facts: Exchange, clock: Clock) -> Spending:
-    """Return all of what an exchange publishes to spend: an emergency keeps nothing back."""
-    windows = facts.rate_windows or (UNKNOWN_WINDOW,)
-    budgets = [Budget(w.limit, w.per_ms, clock, w.name, w.window) for w in windows]
-    return Spending(facts, clock, budgets, Stop(clock), Tally())
-
-
 class Canceller:
     """What one key may do in an emergency. One thread at a time."""
 
@@ -110,6 +105,7 @@ class Canceller:
     ) -> None:
         """Take a client that `canceller` has made."""
         self._client = client
+        self._pace: Pace = client.policykit_budget
         self._clock = clock
         self._symbols = symbols
         self.exchange: str = client.id
@@ -136,6 +132,11 @@ class Canceller:
     def families(self) -> tuple[str, ...]:
         """The order families that can be listed."""
         return tuple(dict.fromkeys(one.family for one in self._families))
+
+    @property
+    def least_ms(self) -> int:
+        """How long the calls made so far take at the least by the documented limits, each answered at once."""
+        return self._pace.least_ms
 
     # -- listing ------------------------------------------------------------------------------------------------
 
@@ -168,7 +169,8 @@ class Canceller:
             return [self._read(row, resting) for row in self._client.parse_orders(rows)]
         found: list[OpenOrder] = []
         for symbol in self._each_symbol(resting, unknown):
-            rows = self._ask(Read("fetch_open_orders", dict(resting.ask), (symbol, None, None)))
+            since = 1 if resting.ask.get("paginate") else None  # without one ccxt gives up at the second page
+            rows = self._ask(Read("fetch_open_orders", dict(resting.ask), (symbol, since, None)))
             found += [self._read(row, resting) for row in rows if isinstance(row, Mapping)]
         return found
 
@@ -214,7 +216,8 @@ class Canceller:
     def cancel(self, order: OpenOrder) -> bool:
         """Cancel one order; False when the exchange says that it is not open. Raise CallFailed."""
         try:
-            self._ask(Read("cancel_order", dict(order.resting.cancel), (order.order_id, order.symbol or None)))
+            read = Read("cancel_order", dict(order.resting.cancel), (order.order_id, order.symbol or None))
+            self._ask(read, order.symbol)
         except CallFailed as failed:
             if failed.code == "ORDER_NOT_FOUND":
                 return False
@@ -225,17 +228,16 @@ class Canceller:
         """Ask for these orders to be cancelled, in batches where there are; return why not, by family."""
         failures: dict[str, str] = {}
         for resting, batch in _batches(orders, self._single):
-            if failures.get(resting.family, "").startswith("!"):
-                continue
             try:
                 if len(batch) == 1:
                     self.cancel(batch[0])
                 else:
                     ids = [order.order_id for order in batch]
-                    self._ask(Read("cancel_orders", dict(resting.cancel), (ids, batch[0].symbol or None)))
+                    symbol = batch[0].symbol
+                    self._ask(Read("cancel_orders", dict(resting.cancel), (ids, symbol or None)), symbol, len(ids))
             except CallFailed as failed:
                 failures[resting.family] = str(failed)
-                if len(batch) > 1:
+                if len(batch) > 1 and failed.code not in _AGAIN:
                     self._single.add(resting.family)  # one that is gone may refuse the whole batch
                 if failed.code in _HOPELESS:
                     raise
@@ -259,7 +261,7 @@ class Canceller:
                 elif resting.every_call:
                     self._ask(Read(resting.every_call))
                 else:
-                    self._ask(Read("cancel_all_orders", dict(resting.cancel), (symbol,)))
+                    self._ask(Read("cancel_all_orders", dict(resting.cancel), (symbol,)), group[0].symbol)
             except CallFailed as failed:
                 if failed.code in _HOPELESS:
                     raise
@@ -330,9 +332,10 @@ class Canceller:
             counts[name] = FamilyCount(len(seen[name]), went, len(rows) - left, left, unknown)
         return counts | {n: FamilyCount(unknown=why) for n, why in listed.unknown.items() if n not in counts}
 
-    def _ask(self, read: Read) -> Any:
-        """Make one call. Raise CallFailed; what the exchange says of waiting is kept to."""
+    def _ask(self, read: Read, symbol: str = "", orders: int = 1) -> Any:
+        """Make one call, of so many orders. Raise CallFailed; what the exchange says of waiting is kept to."""
         client = self._client
+        self._pace.upcoming(symbol, orders)
 
         def once() -> Any:
             answer = yield read
@@ -341,9 +344,8 @@ class Canceller:
         try:
             return run(client.policykit_adapter, client, once(), self._clock)
         except CallFailed as failed:
-            budget = client.policykit_budget
-            if isinstance(budget, Spending) and failed.failure.code != "READ_ONLY":
-                budget.failed(failed.failure)
+            if failed.failure.code != "READ_ONLY" and not isinstance(failed, OverBudget):
+                self._pace.failed(failed.failure)
             raise
 
 

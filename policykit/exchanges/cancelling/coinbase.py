@@ -9,5 +9,5 @@ from policykit.exchanges.cancelling.base import Cancelling, Resting
 
 CANCELLING: Final = Cancelling(
     calls=calls("POST", "/api/v3/brokerage/orders/", "batch_cancel"),
-    families=(Resting("spot.order", {"paginate": True}, many=100, mixed=True),),  # how many a call takes is not said
+    families=(Resting("spot.order", many=100, mixed=True, page=100),),  # how many a call takes is not said
 )

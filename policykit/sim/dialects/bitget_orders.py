@@ -1,7 +1,7 @@
 """Bitget, a unified account: open spot orders and their cancels: one, several at once, all of a symbol.
 
-Source: the rows and answers that ccxt 4.5.90 bitget.py parseOrder, cancelOrder and cancelUtaOrders quote; 43001 "The
-order does not exist" is in its table; pages of 100 are from memory.
+Source: bitget.com/api-doc/uta/trade Get-Open-Orders (pages of 100), Cancel-Order, Cancel-Batch (20), Cancel-All-Order
+(stored index file 55484219347, read 2026-11-22); 43001 "The order does not exist" is in ccxt 4.5.90's table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from policykit.sim.keys import SimKey
 from policykit.sim.venue import Order
 
 #: The most orders of one page and of one batch.
-PAGE, BATCH = 100, 50
+PAGE, BATCH = 100, 20
 _GONE: Final = "43001"
 
 

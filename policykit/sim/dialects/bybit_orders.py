@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +42,8 @@ from policykit.sim.venue import OPEN, ZERO, NewOrder, Order, Quirks, Rejected, R
 Params = Mapping[str, Any]
 #: Rows of a page: unless told, and at most (order-list.mdx; execution.mdx has 50 and 100).
 PAGE, MAX_PAGE = 20, 50
+#: The most orders of one batch (rate-limit.mdx, "Instructions for batch endpoints").
+BATCH = 10
 #: How long the history shows an order that ended without a fill (order-list.mdx: 7 days), ms.
 _KEPT_MS: Final = 7 * 86_400_000
 _LINK: Final = re.compile(r"[A-Za-z0-9_-]{1,36}\Z")
@@ -201,6 +204,18 @@ def amend(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[str
     return acknowledged(order)
 
 
+def cancel_batch(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[str, Any]:
+    """Answer POST /v5/order/cancel-batch: each order by itself; those that are gone are left out of what went."""
+    asked: Any = params.get("request")
+    if not isinstance(asked, list) or not 1 <= len(asked) <= BATCH:
+        raise Bad(10001, "Request parameter error: 1 to 10 orders are needed.")
+    went = []
+    for one in asked:
+        with suppress(Bad, Refused, Rejected):
+            went.append(cancel(world, {**one, "category": params.get("category", "")}, now_ms, quirks))
+    return {"list": went}
+
+
 def cancel_all(world: World, params: Params, now_ms: int, quirks: Quirks) -> dict[str, Any]:
     """Answer POST /v5/order/cancel-all: what is open of a symbol, conditional orders too."""
     if one_of(params, "category", "spot", "linear") == "spot":
@@ -350,6 +365,7 @@ WRITES: Final = {
     ("POST", "/v5/order/create"): Write("order", create),
     ("POST", "/v5/order/amend"): Write("order", amend),
     ("POST", "/v5/order/cancel"): Write("cancel", cancel),
+    ("POST", "/v5/order/cancel-batch"): Write("cancel", cancel_batch),
     ("POST", "/v5/order/cancel-all"): Write("cancel", cancel_all),
     ("POST", "/v5/position/set-leverage"): Write("other", set_leverage),
 }
