@@ -97,6 +97,8 @@ class Partial(NamedTuple):
 
 #: The start of a reason by which a halt counts as a drill: `policykit kill --why "drill of November"`.
 DRILL: Final = "drill"
+#: The reason of a drill on a live account: it halts for some seconds, and no guard cancels anything.
+DRILL_NOTHING_CANCELLED: Final = "drill of the kill switch, nothing is cancelled"
 
 
 class Halt(NamedTuple):

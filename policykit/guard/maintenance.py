@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit.clock import SystemClock
-from policykit.engine.facts import Halt, Quote
+from policykit.engine.facts import DRILL_NOTHING_CANCELLED, Halt, Quote
 from policykit.engine.money import DOWN
 from policykit.errors import PolicykitError
 from policykit.exchanges.adapter import ACCOUNT_MODE
@@ -385,7 +385,7 @@ class Maintenance:
     def _halts(self) -> list[Halt]:
         """Return the halts of this guard whose entries are not known to be gone."""
         halts = [h for h in self.guard.store.halts() if h.state == "HALTED" and h.at_ms > self._handled_ms]
-        return [halt for halt in halts if concerns(self.guard, halt.scope)]
+        return [h for h in halts if h.why != DRILL_NOTHING_CANCELLED and concerns(self.guard, h.scope)]
 
     def _halted(self, client: Any) -> None:
         """Cancel this account's entries when somebody halted it since the last round (each live guard does).

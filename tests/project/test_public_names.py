@@ -14,7 +14,7 @@ from policykit._foreign import FOREIGN_FILES, refuse_foreign_files
 NAMES = [
     "Decision", "Denied", "EffectivePolicy", "ExchangeUnavailable", "Finding", "Guard", "Order", "OutcomeUnknown",
     "PolicyError", "PolicykitError", "Reason", "SecretUnavailable", "StoreUnavailable", "__version__", "enforce",
-    "load",
+    "kill", "load",
 ]  # fmt: skip
 #: What `import policykit` may bring in beside itself: nothing that is not loaded by Python's own start.
 HEAVY = ("ccxt", "pydantic", "ruamel", "click", "rich", "opentelemetry", "jsonschema", "asyncio", "sqlite3", "ssl")
