@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from policykit.store import Store, open_store
 from policykit.store.kept import KINDS as OPERATIONS
 from tests.canary import assert_clean, canaries
 from tests.journal.conftest import fill
-from tests.telemetry.nouns import AT_MS
+from tests.telemetry.nouns import AT_MS, NOTIONAL, decision, intent
 
 SINCE, UNTIL = "2026-11-01", "2026-12-01"
 DAY = 86_400_000
@@ -78,7 +79,7 @@ def operated(store: Store) -> None:
     """Write what operators did, of each kind, in the forms that the journal's schema has."""
     by = {"by": "ops-lead", "claim": CLAIM}
     store.keep("", "drill", "kill", {**by, "result": "passed"}, AT_MS - 40 * DAY)
-    for number, kind in enumerate(OPERATIONS):
+    for number, kind in enumerate(kind for kind in OPERATIONS if kind != "paper"):
         store.keep("binance/main", kind, "mm-exec", {**by, "why": f"{kind} of the period"}, AT_MS + number)
     store.keep("", "review", "vendor:tax-app", {"by": "ops-lead", "claim": {**CLAIM, "proof": "signed"}}, AT_MS + 50)
     found = {"policy": "mm", "version": "sha256:1", "findings": [["high", "PK302", 1]], "keys": {"mm-exec": AT_MS - 9}}
@@ -130,7 +131,7 @@ def index(file: Path) -> str:
 
 def test_every_kind_of_row_is_told_counted_or_left_on_purpose() -> None:
     """A kind that somebody adds to the journal is either evidence or named here as what is none."""
-    none = {"renew", "lookup", "use", "observe", "ban", "stream", "fallback"}
+    none = {"renew", "lookup", "use", "observe", "ban", "stream", "fallback", "paper"}
     assert set(KINDS) - TOLD - COUNTED == none
     shown = {kind for one in LISTED for kind in one.kinds} | {"lint", "address.proof", "policy"}
     assert shown == TOLD
@@ -155,6 +156,20 @@ def test_what_operators_did_stands_in_the_tables(evidence: Evidence, project: Pa
     decisions = {(r["outcome"], r["reason"]): r["count"] for r in table(project / "e.zip", "decisions")["rows"]}
     assert decisions[("allow", "")] == 2
     assert decisions[("deny", "RISK_ORDER_NOTIONAL")] == 1
+
+
+def test_play_money_is_told_from_real_money(evidence: Evidence, project: Path) -> None:
+    """A decision is counted for the account of the policy that was in force."""
+    ident = "01JD3V7K2M0000000000000008"
+    store = open_store()
+    loaded = {"name": "mm", "version": "sha256:2", "stage": "paper"}
+    row = store.announce("binance/main@paper", "USDT", loaded, AT_MS + 96)
+    store.record(replace(decision(ident, reasons=(NOTIONAL,)), in_force=row), AT_MS + 97)
+    store.close()
+    evidence("--output", "e.zip")
+    counted = {(r["account"], r["outcome"]): r["count"] for r in table(project / "e.zip", "decisions")["rows"]}
+    assert counted[("binance/main@paper", "deny")] == 1
+    assert counted[("binance/main", "allow")] == 2
 
 
 def test_a_key_is_told_with_its_proof(evidence: Evidence, project: Path) -> None:
@@ -248,7 +263,6 @@ def test_who_is_only_claimed_is_said(evidence: Evidence) -> None:
 def test_an_order_of_unknown_outcome_is_not_passed_over(evidence: Evidence) -> None:
     """It is listed until somebody knows; those of the fixture were all found or absent."""
     from policykit.orders.intent import Outcome
-    from tests.telemetry.nouns import decision, intent
 
     _, said = evidence("--output", "e.zip")
     assert not [one for one in said["unknown"] if one["table"] == "decisions"]

@@ -51,7 +51,7 @@ LISTED: Final = (
     Listed(
         "rotations",
         "Rotations of keys",
-        "One row is one step on the way from a key to its successor, whose last is the proof that the old one is dead, or "
+        "One row is one step from a key to its successor, whose last is the proof that the old one is dead, or "
         "a bot whose clients went over to it.",
         ("rotation", "signer"),
     ),
@@ -142,7 +142,7 @@ def _claimed(of: Listed, lines: list[Line]) -> list[Unknown]:
 def decisions(sources: Sources) -> Made:
     """Return how many orders each policy allowed and denied, and for which reasons."""
     told = sources.told
-    names = ("policy", "outcome", "mode", "reason")
+    names = ("policy", "account", "outcome", "mode", "reason")
     rows = tuple(
         {**dict(zip(names, found, strict=True)), "count": count} for found, count in sorted(told.decisions.items())
     )
@@ -154,7 +154,8 @@ def decisions(sources: Sources) -> Made:
         unknown.append(Unknown("decisions", "no order was decided in the period, by this journal", "ask for others"))
     says = (
         "One row is how often a policy allowed or denied an order, for one reason (a denial can have several, so it is "
-        "counted once in each). `mode` shadow: it only watched."
+        "counted once in each). `mode` shadow: it only watched. An account that ends with @paper or @sandbox is one of "
+        "play money: nothing of it happened for real."
     )
     return Table("decisions", "Decisions on orders", says, (*names, "count"), rows), unknown
 

@@ -19,9 +19,20 @@ from policykit.store.kept import KINDS as OPERATIONS
 from policykit.store.pruned import Raw
 from policykit.store.reader import JournalDamaged, JournalReader
 
-#: Kinds of which each row is evidence by itself.
+#: Kinds of which each row is evidence by itself. What a paper account holds happened nowhere.
 TOLD: Final = frozenset(
-    (*OPERATIONS, "halt", "resume", "resolved", "signer", "prune", "policy", "policy.refused", "address.proof", "lint")
+    (
+        *(kind for kind in OPERATIONS if kind != "paper"),
+        "halt",
+        "resume",
+        "resolved",
+        "signer",
+        "prune",
+        "policy",
+        "policy.refused",
+        "address.proof",
+        "lint",
+    )
 )
 #: Kinds that are counted: of them there is one an order.
 COUNTED: Final = frozenset(("decision", "outcome", "message", "reconcile"))
@@ -55,8 +66,10 @@ class Told:
     spans: list[Span] = field(default_factory=list)
     #: Oldest first, also from before the period: `within` tells.
     lines: list[Line] = field(default_factory=list)
-    #: (policy, outcome, mode, code of a reason or "") of the period's decisions.
-    decisions: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    #: (policy, account, outcome, mode, code of a reason or "") of the period's decisions.
+    decisions: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
+    #: The account of each policy that came into force, by (file, row).
+    accounts: dict[tuple[int, int], str] = field(default_factory=dict)
     #: (target, whether it was told) of messages to people.
     messages: Counter[tuple[str, bool]] = field(default_factory=Counter)
     #: (account, whether something was unexplained) of comparisons with the exchange.
@@ -116,13 +129,16 @@ def _take(told: Told, raw: Raw, body: dict[str, Any], number: int) -> None:
     seq, at_ms, kind, _, row_hash = raw
     if kind in TOLD:
         told.lines.append(Line(at_ms, kind, body, seq, row_hash, number))
+    if kind == "policy":
+        told.accounts[(number, seq)] = str(body["account"])
     if kind in ("outcome", "resolved"):
         _settled(told, body, at_ms)
     if at_ms < told.since_ms:
         return
     if kind == "decision":
         decided = body["decision"]
-        head = (str(decided["policy"]["name"]), str(decided["outcome"]), str(decided["mode"]))
+        account = told.accounts.get((number, body.get("in_force", 0)), body.get("intent", {}).get("account", ""))
+        head = (str(decided["policy"]["name"]), str(account), str(decided["outcome"]), str(decided["mode"]))
         for code in sorted({str(reason["code"]) for reason in decided["reasons"]}) or [""]:
             told.decisions[(*head, code)] += 1
     elif kind == "message":
