@@ -79,7 +79,7 @@ def test_the_json_has_every_limit_with_its_place(stood: tuple[World, Any]) -> No
         "version": guard.policy.version,
         "account": "binance/main",
         "stage": "small-live",
-            "stage_unproven": None,
+        "stage_unproven": None,
         "live": True,
         "daily_loss": {"pace_an_hour": "0", "met_at": None},
         "lint": {"at": iso(now), "findings": {"high": 2}},
