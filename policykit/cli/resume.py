@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 def command(scope: str, by: Person, why: str, files: tuple[str, ...], uri: str | None) -> None:
     """Trade again: lift the halts of a scope. Exit code 1: not allowed, or nothing was halted there."""
     from policykit.clock import SystemClock
+    from policykit.guard.approvals import unapproved_resume
     from policykit.guard.kill import may_resume, policies_of
     from policykit.store import open_store
 
     store, now = open_store(uri), SystemClock().now_ms()
-    refused = may_resume(policies_of(store, files), by.name, now)
+    asked = policies_of(store, files)
+    refused = may_resume(asked, by.name, now) or unapproved_resume(store, asked, scope, now)
     if refused is not None:
         click.echo(refused, err=True)
         leave(Exit.NO)

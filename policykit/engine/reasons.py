@@ -129,6 +129,10 @@ REASONS: Final[dict[str, ReasonText]] = {
         "the permit to send ran out on the way, and the order does not pass any more",
         "send it again as a new order: nothing was sent",
     ),
+    "POLICY_UNAPPROVED": ReasonText(
+        "persons have not signed the policy that is loaded, and it or its account asks for that",
+        "who may sign does: `policykit approve policy FILE --by NAME --why TEXT --sign KEY`; exits pass meanwhile",
+    ),
     "PRICE_MISSING": ReasonText(
         "no price was observed for what must be valued",
         "try again in a few seconds: the guard reads it from now on; if this stays, check the symbol, "

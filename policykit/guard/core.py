@@ -190,6 +190,7 @@ class Guard(Deciding):
         if candidate is not None:
             guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key, guard.host))
         guard.announce()
+        guard.in_force.start()
         guard.in_force.layer()
         guard.cords.at_start()
         return guard
@@ -253,7 +254,7 @@ class Guard(Deciding):
             return Facts(store_problem=down, recovered=self.recovered and self.reconciled, waits=waits(self))
         # What the store says of itself comes first: a reset is mended by a person, and nothing else is until then.
         problem = facts.store_problem or self.cords.problem or self._problem or self.stage_problem
-        problem = problem or self.account_problem
+        problem = problem or self.in_force.problem or self.account_problem
         if problem is None and self.switched:
             problem = self.dead_man.problem(symbol)
         streams = self.streams.problems(facts) if self.streams.needed else ()

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from policykit.errors import PolicyError, PolicykitError
+from policykit.guard import approvals
 from policykit.guard.ceiling import held
 from policykit.guard.living import beats
 from policykit.guard.settings import choose_key, told
@@ -53,13 +54,44 @@ class InForce:
         self._others: dict[str, str] = {}
         #: Why what the file says now is not in force; empty: it is.
         self.refused = ""
+        #: Why increases wait though this policy is in force: persons have not signed it.
+        self.problem: tuple[str, str] | None = None
+        self._approvals = self._signatures()
+        if guard.mode != "shadow":
+            self._approved()
 
     def refresh(self) -> None:
         """Read the file again if it was written, and take in the versions that other live guards have now."""
+        signed = self._signatures()
+        if signed != self._approvals:
+            self._approvals = signed
+            self._mark = () if self.refused else self._mark  # what was refused may be signed now
+            self.start()
         if _mark(self.own) != self._mark:
             done = self.reload(allow_loosen=self.guard.allow_loosen)
             _log.log(logging.INFO if done.taken else logging.WARNING, "%s", done.message)
         self.layer()
+
+    def start(self) -> None:
+        """Hold the policy against what was signed, and keep who may sign for its account. Raise StoreUnavailable."""
+        if self.guard.mode != "shadow":
+            approvals.pin(self.guard.store, self.own, self._approved(), self.guard.now())
+
+    def _approved(self) -> approvals.Approval:
+        found = self._approval(self.own)
+        self.problem = (approvals.UNAPPROVED, f"increases wait for a signature: {found.why}") if found.why else None
+        return found
+
+    def _approval(self, policy: EffectivePolicy) -> approvals.Approval:
+        guard = self.guard
+        return approvals.approval(guard.store, policy, approvals.of_policy(policy), guard.now())
+
+    def _signatures(self) -> tuple[object, ...]:
+        """Return what tells that somebody signed, or that who may sign has changed."""
+        said, guard = self.own.model.approvals, self.guard
+        files = (os.environ.get(approvals.ENVIRONMENT), *((said.signers, said.revoked) if said else ()))
+        rows = guard.store.kept(guard.account, approvals.KIND).items()
+        return (*(written_at(file) for file in files if file), *((name, row["at_ms"]) for name, row in rows))
 
     def reload(self, *, allow_loosen: bool = False) -> Reloaded:
         """Read the file again and put what it says in force, if it loads and is nowhere looser, or may be."""
@@ -78,17 +110,21 @@ class InForce:
             self.own = new
             self._mark = _mark(new)
             return Reloaded(False, f"{new.file}: {new.name} {new.version} is in force already")
-        found = compare(old.model, new.model)
-        other = [*found.identity, *([f"name is {new.name}; it was {old.name}"] if new.name != old.name else [])]
+        changed = compare(old.model, new.model)
+        other = [*changed.identity, *([f"name is {new.name}; it was {old.name}"] if new.name != old.name else [])]
         # One that went to paper is taken: nothing more is sent by it. It is simulated only after a restart.
         if other or new.account_key not in (guard.account, f"{guard.account}{PAPER}"):
             return self._refused("; ".join(other) or f"it is of {new.account_key}; restart to change that")
-        looser, tighter = tuple(map(str, found.looser)), tuple(map(str, found.tighter))
-        if looser and not allow_loosen:
+        looser, tighter = tuple(map(str, changed.looser)), tuple(map(str, changed.tighter))
+        found = self._approval(new) if guard.mode != "shadow" else approvals.Approval(False)
+        if found.why:
+            return self._refused(f"it is not approved: {found.why}", looser, tighter)
+        if looser and not (allow_loosen or found.needed):
             return self._refused(
                 f"it is looser ({_some(looser)}); say --allow-loosen if that is meant", looser, tighter
             )
         self._put(new, {name: text for name, text in self._others.items() if name != new.version})
+        self.start()
         guard.announce(reloaded={"was": old.version, "looser": list(looser), "tighter": list(tighter)})
         what = f"looser: {_some(looser)}" if looser else "tighter, or the same, everywhere"
         return Reloaded(True, f"{new.file}: {new.name} {new.version} is in force, {what}", looser, tighter)

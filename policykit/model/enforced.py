@@ -18,6 +18,7 @@ _GUARD: Final = "guard:"
 #: nothing keeps a stage's evidence.
 GUARD_PARTS: Final = frozenset(
     [
+        "approvals",
         "client",
         "cords",
         "dead_man",

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from policykit.model.journal_forms import (
+    ANY,
+    DECIMALS,
+    HASH,
+    MAP,
+    MOMENT,
+    NO_MOMENT,
+    NUMBER,
+    OPTIONAL,
+    STATES,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    YES,
+    form,
+)
+from policykit.model.journal_operations import CLAIM, OPERATIONS
 from policykit.order import FLAGS, NUMBERS, WORDS
-
-_TEXT: Final = {"type": "string"}
-_OPTIONAL: Final = {"type": ["string", "null"]}
-_WHOLE: Final = {"type": "integer", "minimum": 0}
-_MOMENT: Final = {"type": "integer", "minimum": 0, "description": "UTC milliseconds since 1970"}
-_NO_MOMENT: Final = {"type": ["integer", "null"], "minimum": 0}
-_YES: Final = {"type": "boolean"}
-_NUMBER: Final = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "description": "a decimal, as text"}
-_NUMBERS: Final = {"type": "object", "additionalProperties": _NUMBER}
-_TEXTS: Final = {"type": "array", "items": _TEXT}
-_HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_ANY: Final[dict[str, Any]] = {}
-_MAP: Final = {"type": "object"}
-_STATES: Final = ("sent", "acknowledged", "rejected", "unknown", "found", "absent", "expired", "not_sent", "settled")
 
 _HOLDS: Final = {
     "type": "array",
@@ -30,270 +33,229 @@ _HOLDS: Final = {
     "items": {
         "type": "array",
         "prefixItems": [
-            _TEXT,
+            TEXT,
             {"type": "integer"},
             {"type": "integer"},
             {"enum": ["sum", "window", "position", "clear", "positions", "gross", "net"]},
-            _TEXT,
-            _WHOLE,
-            _YES,
+            TEXT,
+            WHOLE,
+            YES,
         ],
     },
 }
 
 
-def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": required | optional}
-
-
-_REASON: Final = _object(
-    {"code": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]+$"}, "check": _TEXT, "message": _TEXT},
-    observed=_TEXT,
-    limit=_TEXT,
-    unit=_TEXT,
-    place=_TEXT,
-    failure=_YES,
+_REASON: Final = form(
+    {"code": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]+$"}, "check": TEXT, "message": TEXT},
+    observed=TEXT,
+    limit=TEXT,
+    unit=TEXT,
+    place=TEXT,
+    failure=YES,
 )
 #: What a bot asked for, as it asked: an order that is denied for a size that is no number has that size.
-_ORDER: Final = _object(
+_ORDER: Final = form(
     {},
-    **dict.fromkeys(("symbol", "side", "type", *WORDS), _ANY),
-    **dict.fromkeys((*NUMBERS, *FLAGS), _ANY),
-    client_order_id=_TEXT,
-    amends=_MAP,
+    **dict.fromkeys(("symbol", "side", "type", *WORDS), ANY),
+    **dict.fromkeys((*NUMBERS, *FLAGS), ANY),
+    client_order_id=TEXT,
+    amends=MAP,
 )
-_DECISION: Final = _object(
+_DECISION: Final = form(
     {
         "version": {"const": 1},
-        "id": _TEXT,
+        "id": TEXT,
         "outcome": {"enum": ["allow", "deny"]},
         "mode": {"enum": ["enforce", "shadow"]},
-        "bot": _TEXT,
-        "action": _TEXT,
-        "policy": _object({"name": _TEXT, "version": _TEXT}),
+        "bot": TEXT,
+        "action": TEXT,
+        "policy": form({"name": TEXT, "version": TEXT}),
         "order": _ORDER,
         "reasons": {"type": "array", "items": _REASON},
     }
 )
-_INTENT: Final = _object(
+_INTENT: Final = form(
     {
-        "id": _TEXT,
-        "account": _TEXT,
-        "client_order_id": _TEXT,
-        "family": _TEXT,
-        "reduces": _YES,
-        "bot": _TEXT,
-        "host": _TEXT,
-        "pid": _WHOLE,
-        "decided_ms": _MOMENT,
-        "permit_until_ms": _NO_MOMENT,
-        "validity_ms": _NO_MOMENT,
-        "state": {"enum": ["intended", *_STATES]},
-        "signed_ms": _NO_MOMENT,
-        "changed_ms": _MOMENT,
-        "order_id": _OPTIONAL,
-        "closed": _YES,
-        "replaces": _OPTIONAL,
-        "error": _OPTIONAL,
-        "filled": _NUMBER,
-        "action": _TEXT,
+        "id": TEXT,
+        "account": TEXT,
+        "client_order_id": TEXT,
+        "family": TEXT,
+        "reduces": YES,
+        "bot": TEXT,
+        "host": TEXT,
+        "pid": WHOLE,
+        "decided_ms": MOMENT,
+        "permit_until_ms": NO_MOMENT,
+        "validity_ms": NO_MOMENT,
+        "state": {"enum": ["intended", *STATES]},
+        "signed_ms": NO_MOMENT,
+        "changed_ms": MOMENT,
+        "order_id": OPTIONAL,
+        "closed": YES,
+        "replaces": OPTIONAL,
+        "error": OPTIONAL,
+        "filled": NUMBER,
+        "action": TEXT,
         "order": _ORDER,
         "holds": _HOLDS,
     },
-    cost=_NUMBER,
-    amends=_TEXT,
+    cost=NUMBER,
+    amends=TEXT,
 )
-_TRACE: Final = _object(
+_TRACE: Final = form(
     {
         "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
         "span_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     }
 )
-_OBSERVED: Final = _object(
-    {"account": _TEXT, "as_of_ms": _MOMENT, "until_ms": _MOMENT},
-    **dict.fromkeys(("equity", "net_transfers", "margin_ratio", "borrowed", "carried_transfers"), _NUMBER),
-    **dict.fromkeys(("positions", "marks", "contract_sizes", "units"), _NUMBERS),
-    **dict.fromkeys(("day_start_ms", "week_start_ms"), _MOMENT),
-    partial=_YES,
+_OBSERVED: Final = form(
+    {"account": TEXT, "as_of_ms": MOMENT, "until_ms": MOMENT},
+    **dict.fromkeys(("equity", "net_transfers", "margin_ratio", "borrowed", "carried_transfers"), NUMBER),
+    **dict.fromkeys(("positions", "marks", "contract_sizes", "units"), DECIMALS),
+    **dict.fromkeys(("day_start_ms", "week_start_ms"), MOMENT),
+    partial=YES,
     skew_ms={"type": "integer"},
-    position_mode=_TEXT,
-    unlisted=_TEXTS,
+    position_mode=TEXT,
+    unlisted=TEXTS,
     quotes={"type": "object", "additionalProperties": {"type": "array"}},
     contracts={"type": "object", "additionalProperties": {"type": "array"}},
-)
-
-#: Who did it: the name that was told, and what the machine knows of the one who told it (operate/person.py).
-_CLAIM: Final = _object(
-    {"name": _TEXT, "proof": {"enum": ["claimed", "signed"]}, "os_user": _TEXT, "host": _TEXT},
-    **dict.fromkeys(("login", "tty", "key"), _TEXT),
-)
-#: What an operator did, and to what; what else a row says is its kind's own.
-_OPERATION: Final = {**_object({"account": _TEXT, "name": _TEXT}, claim=_CLAIM), "additionalProperties": _ANY}
-
-#: A step of an incident (`name` is INCIDENT/STEP), or its head (`name` is the incident, with its `accounts`).
-_INCIDENT: Final = _object(
-    {"account": _TEXT, "name": _TEXT},
-    claim=_CLAIM,
-    state={"enum": ["open", "closed", "done", "skipped", "failed", "unknown", "waiting", "alarm"]},
-    **dict.fromkeys(("incident", "step", "words", "by", "why", "owner", "proof", "key", "alive_from", "since"), _TEXT),
-    **dict.fromkeys(("started_ms", "detected_ms", "since_ms", "closed_ms", "dead_ms", "alive_ms"), _MOMENT),
-    **dict.fromkeys(("took_ms", "ended_ms", "cancelled", "left", "foreign"), _WHOLE),
-    **dict.fromkeys(("freeze", "keep_exits", "drill"), _YES),
-    **dict.fromkeys(("lines", "endpoints", "known_addresses"), _TEXTS),
-    **dict.fromkeys(("closed_by", "closed_why", "sub_account"), _TEXT),
-    accounts={"type": "array", "items": _MAP},
-    families=_MAP,
 )
 
 #: Kind -> what it tells, and the form of its data. The one place where they stand.
 KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "decision": (
         "what a policy said to an action, and with `intent` that an order may be sent",
-        _object(
-            {"decision": _DECISION, "reduces": _YES},
-            notional=_TEXT,
+        form(
+            {"decision": _DECISION, "reduces": YES},
+            notional=TEXT,
             facts_age_s={"type": "number"},
             warnings={"type": "array", "items": _REASON},
-            checks=_WHOLE,
+            checks=WHOLE,
             intent=_INTENT,
             holds=_HOLDS,
             trace=_TRACE,
-            shadow=_MAP,
-            without_store=_YES,
-            key=_TEXT,
-            facts=_MAP,
-            facts_seq=_WHOLE,
-            in_force=_WHOLE,
-            replaces=_TEXT,
+            shadow=MAP,
+            without_store=YES,
+            key=TEXT,
+            facts=MAP,
+            facts_seq=WHOLE,
+            in_force=WHOLE,
+            replaces=TEXT,
             waivers={"type": "array"},
         ),
     ),
-    "renew": ("a permit to send goes on", _object({"intent": _TEXT, "validity_ms": _WHOLE})),
+    "renew": ("a permit to send goes on", form({"intent": TEXT, "validity_ms": WHOLE})),
     "outcome": (
         "what became known of an order",
-        _object(
-            {"intent": _TEXT, "state": {"enum": list(_STATES)}},
-            order_id=_TEXT,
-            signed_ms=_MOMENT,
-            validity_ms=_WHOLE,
-            error=_TEXT,
+        form(
+            {"intent": TEXT, "state": {"enum": list(STATES)}},
+            order_id=TEXT,
+            signed_ms=MOMENT,
+            validity_ms=WHOLE,
+            error=TEXT,
             took_ms={"type": "number"},
-            filled=_NUMBER,
-            cost=_NUMBER,
-            quantity=_NUMBER,
-            price=_NUMBER,
-            closed=_YES,
+            filled=NUMBER,
+            cost=NUMBER,
+            quantity=NUMBER,
+            price=NUMBER,
+            closed=YES,
         ),
     ),
     "lookup": (
         "a look-up of an order that proved nothing",
-        _object({"intent": _TEXT, "asked": _YES, "fence_ms": _NO_MOMENT}),
+        form({"intent": TEXT, "asked": YES, "fence_ms": NO_MOMENT}),
     ),
     "resolved": (
         "a person said what became of an order",
-        _object({"intent": _TEXT, "as": _TEXT, "by": _TEXT, "why": _TEXT}, claim=_CLAIM),
+        form({"intent": TEXT, "as": TEXT, "by": TEXT, "why": TEXT}, claim=CLAIM),
     ),
-    "use": ("a use of budgets that no decision was made on: reads", _object({"holds": _HOLDS})),
+    "use": ("a use of budgets that no decision was made on: reads", form({"holds": _HOLDS})),
     "observe": ("facts of an account, as the exchange told them", _OBSERVED),
     "reconcile": (
         "the account compared with the exchange",
-        _object(
-            {"account": _TEXT, "drift": {"type": "array", "items": {"type": "array"}}},
-            **dict.fromkeys(("at_ms", "until_ms", "accepted_ms"), _MOMENT),
-            **dict.fromkeys(("bounds", "foreign"), _MAP),
+        form(
+            {"account": TEXT, "drift": {"type": "array", "items": {"type": "array"}}},
+            **dict.fromkeys(("at_ms", "until_ms", "accepted_ms"), MOMENT),
+            **dict.fromkeys(("bounds", "foreign"), MAP),
             lines={"type": "array"},
-            foreign_orders=_WHOLE,
-            accepted=_TEXTS,
-            by=_TEXT,
-            why=_TEXT,
-            claim=_CLAIM,
+            foreign_orders=WHOLE,
+            accepted=TEXTS,
+            by=TEXT,
+            why=TEXT,
+            claim=CLAIM,
         ),
     ),
     "halt": (
         "trading was stopped in a scope",
-        _object(
+        form(
             {
-                "scope": _TEXT,
+                "scope": TEXT,
                 "state": {"enum": ["REDUCING", "HALTED"]},
-                "by": _TEXT,
-                "why": _TEXT,
-                "freeze": _YES,
-                "latched": _YES,
+                "by": TEXT,
+                "why": TEXT,
+                "freeze": YES,
+                "latched": YES,
             },
-            decision=_TEXT,
-            claim=_CLAIM,
+            decision=TEXT,
+            claim=CLAIM,
         ),
     ),
-    "resume": ("halts were lifted", _object({"scope": _TEXT, "by": _TEXT, "why": _TEXT}, claim=_CLAIM)),
-    "ban": ("nothing may be sent before a moment", _object({"account": _TEXT, "scope": _TEXT, "until_ms": _MOMENT})),
+    "resume": ("halts were lifted", form({"scope": TEXT, "by": TEXT, "why": TEXT}, claim=CLAIM)),
+    "ban": ("nothing may be sent before a moment", form({"account": TEXT, "scope": TEXT, "until_ms": MOMENT})),
     "policy": (
         "a policy is in force for an account",
-        _object(
-            {"account": _TEXT, "currency": _TEXT},
-            **dict.fromkeys(("name", "version", "stage", "file", "mode", "bot", "host", "key"), _TEXT),
-            **dict.fromkeys(("backend", "environment", "library"), _TEXT),
-            **dict.fromkeys(("trades", "entries"), _YES),
-            groups=_TEXTS,
-            layers=_TEXTS,
-            reloaded=_object({"was": _TEXT, "looser": _TEXTS, "tighter": _TEXTS}),
-            policy=_MAP,
-            place=_ANY,
-            candidate=_object({"name": _TEXT, "version": _TEXT, "policy": _MAP}),
+        form(
+            {"account": TEXT, "currency": TEXT},
+            **dict.fromkeys(("name", "version", "stage", "file", "mode", "bot", "host", "key"), TEXT),
+            **dict.fromkeys(("backend", "environment", "library"), TEXT),
+            **dict.fromkeys(("trades", "entries"), YES),
+            groups=TEXTS,
+            layers=TEXTS,
+            reloaded=form({"was": TEXT, "looser": TEXTS, "tighter": TEXTS}),
+            policy=MAP,
+            place=ANY,
+            candidate=form({"name": TEXT, "version": TEXT, "policy": MAP}),
             waivers={"type": "array"},
         ),
     ),
     "policy.refused": (
         "a policy that was written anew is not taken",
-        _object({"name": _TEXT, "version": _TEXT, "why": _TEXT, "looser": _TEXTS, "tighter": _TEXTS}),
+        form({"name": TEXT, "version": TEXT, "why": TEXT, "looser": TEXTS, "tighter": TEXTS}),
     ),
     "address.proof": (
         "a key works from a host's address",
-        _object(
-            dict.fromkeys(("exchange", "environment", "account", "key", "host"), _TEXT), endpoint=_OPTIONAL, how=_TEXT
-        ),
+        form(dict.fromkeys(("exchange", "environment", "account", "key", "host"), TEXT), endpoint=OPTIONAL, how=TEXT),
     ),
     "lint": (
         "what `lint --live` found of a policy: [severity, rule, how many]; when its keys were made",
-        _object(
-            {"account": _TEXT, "policy": _TEXT, "version": _TEXT},
+        form(
+            {"account": TEXT, "policy": TEXT, "version": TEXT},
             findings={"type": "array", "items": {"type": "array"}},
-            keys={"type": "object", "additionalProperties": _MOMENT},
+            keys={"type": "object", "additionalProperties": MOMENT},
         ),
     ),
     "stream": (
         "a stream came back after a gap",
-        _object({"stream": _TEXT, "account": _TEXT, "bot": _TEXT, "gap_ms": _WHOLE}),
+        form({"stream": TEXT, "account": TEXT, "bot": TEXT, "gap_ms": WHOLE}),
     ),
-    "fallback": ("a line of the file that stands in for the store is unreadable", _object({"unreadable": _WHOLE})),
+    "fallback": ("a line of the file that stands in for the store is unreadable", form({"unreadable": WHOLE})),
     "message": (
         "people were told, or could not be",
-        {**_object({"target": _TEXT, "ok": _YES}, words=_TEXT), "additionalProperties": _ANY},
+        {**form({"target": TEXT, "ok": YES}, words=TEXT), "additionalProperties": ANY},
     ),
-    "drill": ("a drill was held", _OPERATION),
-    "exposed": ("a key may be in other hands: it is overdue at once", _OPERATION),
+    **OPERATIONS,
     "signer": (
         "the clients of a guard went over to the successor of their key",
-        _object(
-            {**dict.fromkeys(("account", "key", "old", "new", "bot", "host"), _TEXT), "pid": _WHOLE, "clients": _WHOLE}
-        ),
+        form({**dict.fromkeys(("account", "key", "old", "new", "bot", "host"), TEXT), "pid": WHOLE, "clients": WHOLE}),
     ),
-    "rotation": ("how far a key's successor has come", _OPERATION),
-    "stage": ("a stage was entered, or left", _OPERATION),
-    "review": ("a person looked at something", _OPERATION),
-    "incident": ("how far a step of an incident is, or the incident itself", _INCIDENT),
-    "paper": (
-        "a paper account, as it is after an order: nothing of this happened at an exchange",
-        _object({"account": _TEXT, "name": _TEXT}, n=_WHOLE, book=_MAP, order=_MAP),
-    ),
-    "approval": ("a person signed something", _OPERATION),
     "prune": (
         "older rows were taken out",
-        _object(
-            {"through": _WHOLE, "hash": _HASH, "state": _HASH, "carried": _HASH, "by": _TEXT, "archive": _OPTIONAL},
-            rows=_WHOLE,
-            first=_WHOLE,
-            why=_TEXT,
-            claim=_CLAIM,
+        form(
+            {"through": WHOLE, "hash": HASH, "state": HASH, "carried": HASH, "by": TEXT, "archive": OPTIONAL},
+            rows=WHOLE,
+            first=WHOLE,
+            why=TEXT,
+            claim=CLAIM,
         ),
     ),
 }
@@ -306,7 +268,7 @@ def journal() -> dict[str, Any]:
         "at": {"type": "string", "format": "date-time", "description": "UTC"},
         "kind": {"enum": list(KINDS)},
         "body": {"type": "object"},
-        "hash": {**_HASH, "description": "SHA-256 over the row before's, seq, milliseconds, kind and data, by lines"},
+        "hash": {**HASH, "description": "SHA-256 over the row before's, seq, milliseconds, kind and data, by lines"},
     }
     forms = [
         {
@@ -315,4 +277,4 @@ def journal() -> dict[str, Any]:
         }
         for kind, (what, form) in KINDS.items()
     ]
-    return {**_object(head), "allOf": forms}
+    return {**form(head), "allOf": forms}

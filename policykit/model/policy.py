@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from policykit.model.account import Account
+from policykit.model.approvals import Approvals
 from policykit.model.base import IDENTITY, NEUTRAL, SECTION, SUBSET, Meta, Section, pointwise
 from policykit.model.clock import Clock
 from policykit.model.group import Group
@@ -82,6 +83,7 @@ class Policy(Section):
     ] = None
     incident: Annotated[Incident | None, Meta("Who is called, and what they read.", SECTION, guide=("G42",))] = None
     review: Annotated[Review | None, Meta("How often persons look at this policy.", SECTION, guide=("G41",))] = None
+    approvals: Annotated[Approvals | None, Meta("Who signs before this policy is in force.", SECTION)] = None
     waivable: Annotated[
         tuple[RuleCode, ...] | None,
         Meta(

@@ -163,6 +163,7 @@ Name = Annotated[str, Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", 'a name of letter
 Person = Annotated[str, Text(f"[^{_UNSEEN}]{{1,120}}", "a person or a role is needed")]
 Line = Annotated[str, Text(f"[^{_UNSEEN}]{{1,500}}", "a line of text (at most 500 characters) is needed")]
 FileName = Annotated[str, Text(f"[^{_UNSEEN}\\\\:]{{1,250}}", 'a file beside this one ("baseline.yaml") is needed')]
+AbsolutePath = Annotated[str, Text(f"/[^{_UNSEEN}]{{1,400}}", 'an absolute path ("/etc/policykit/signers") is needed')]
 ExchangeId = Annotated[str, Text(r"[a-z0-9]{2,40}", 'an exchange id of ccxt ("binance") is needed')]
 Currency = Annotated[str, Text(r"[A-Z0-9]{2,20}", 'a currency code ("USDT") is needed')]
 Date = Annotated[str, Text(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", 'a date ("2026-11-20") is needed')]

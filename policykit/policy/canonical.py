@@ -55,7 +55,12 @@ def version(model: Policy) -> str:
 
     Equal for `60s` and `1m`, for any order of keys and items, and for a limit said here or inherited.
     """
+    return digest(model)[: len("sha256:") + VERSION_DIGITS]
+
+
+def digest(model: Policy) -> str:
+    """Return `sha256:` and all 64 hex digits, for what is signed: two texts of one short version can be made."""
     data = dump(model)
     data.pop("extends", None)
     text = canonical(data)
-    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()[:VERSION_DIGITS]
+    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -13,7 +13,7 @@ from policykit.model.policy import Policy
 from policykit.model.types import date_ms
 from policykit.model.waivers import Waiver
 from policykit.place import Place
-from policykit.policy.canonical import version
+from policykit.policy.canonical import digest, version
 from policykit.policy.layers import Layer, nearest
 from policykit.policy.stages import staged
 
@@ -45,6 +45,11 @@ class EffectivePolicy:
     def version(self) -> str:
         """`sha256:` and 12 hex digits of what is in force; guards and journals name it, lint never needs it."""
         return version(self.model)
+
+    @cached_property
+    def digest(self) -> str:
+        """All 64 hex digits of what the files say, at whatever stage the store holds it: what a person signs."""
+        return digest(self.composed)
 
     @property
     def profile(self) -> bool:

@@ -1,0 +1,229 @@
+"""Whether persons signed what is about to come into force: a policy, the end of a halt, a stage.
+
+Who may sign stands in a file of the host (`approvals.signers`), outside of the folder that who edits the policy can
+write. What it says, and how many must sign, is kept in the store when a policy first asks for it, and from then on is
+changed only by a policy that those who could sign before have signed: an editor who takes `approvals` out of a policy,
+points it at a file of their own, or adds a signer, finds that increases wait.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from policykit.guard.signatures import MAX_SIGNERS, NotSigned, Signed, verified
+from policykit.policy import load
+from policykit.policy.statement import NOBODY, Subject, digest_of
+
+if TYPE_CHECKING:
+    from policykit.engine.facts import Halt
+    from policykit.policy import EffectivePolicy
+    from policykit.store import Store
+
+#: Every policy that is loaded on this host must be signed by these, whatever it says: for who owns the host.
+ENVIRONMENT: Final = "POLICYKIT_SIGNERS"
+#: Under which name the store keeps who may sign for an account.
+PIN: Final = "signers"
+#: The kind of the rows.
+KIND: Final = "approval"
+#: A clock of a signer may be this far ahead, ms.
+AHEAD_MS: Final = 300_000
+#: The reason code while nobody has signed.
+UNAPPROVED: Final = "POLICY_UNAPPROVED"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Who must sign: `signers` is the content of the file, `count` how many persons, `by` who of them may."""
+
+    signers: str
+    revoked: str = ""
+    count: int = 1
+    by: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ("resume", "stage")
+
+    @property
+    def digest(self) -> str:
+        """The digest of the file, as statements name it."""
+        return digest_of(self.signers)
+
+
+class Approval(NamedTuple):
+    """Whether something may be. `why` says why not; empty: it may. `needed`: only since persons signed it."""
+
+    needed: bool
+    why: str = ""
+    signed: tuple[Signed, ...] = ()
+
+
+def approval(store: Store, policy: EffectivePolicy, subject: Subject, now_ms: int) -> Approval:
+    """Tell whether something that concerns a policy was approved by whom it, its host or its account's past asks.
+
+    The one place where that is decided: a policy in force, a reload, `resume` and `stage promote` ask here. Raise
+    StoreUnavailable.
+    """
+    try:
+        own, pin = required(policy), pinned(store, policy.account_key)
+    except NotSigned as error:
+        return Approval(True, str(error))
+    asked = [one for one in (own, pin) if one and (subject.what == "policy" or subject.what in one.covers)]
+    rows = store.kept("" if subject.account == NOBODY else subject.account, KIND) if asked else {}
+    signed: tuple[Signed, ...] = ()
+    for one in dict.fromkeys(asked):
+        why, signed = _signed(one, rows, subject, own.digest if own else NOBODY, now_ms)
+        if why:
+            return Approval(True, why)
+    return Approval(bool(asked), signed=signed)
+
+
+def of_policy(policy: EffectivePolicy) -> Subject:
+    """Name a policy as it would be in force."""
+    return Subject("policy", policy.account_key, policy.name, policy.digest)
+
+
+def of_resume(scope: str, halts: Iterable[Halt]) -> Subject:
+    """Name the end of the halts of a scope: a halt that comes later is none of these, and needs another word."""
+    lifted = [h for h in halts if scope in ("all", h.scope)]
+    said = sorted(f"{h.scope}\n{h.state}\n{h.by}\n{h.why}\n{h.at_ms}\n{h.freeze}" for h in lifted)
+    return Subject("resume", NOBODY, scope, digest_of("\n\n".join(said)))
+
+
+def of_stage(policy: EffectivePolicy, stage: str, evidence: str) -> Subject:
+    """Name a stage that a policy enters; `evidence` is what was shown for it, as text: its digest is signed."""
+    return Subject("stage", policy.account_key, f"{policy.name} {stage}", digest_of(f"{policy.digest}\n{evidence}"))
+
+
+def unapproved_resume(store: Store, files: Iterable[str], scope: str, now_ms: int) -> str | None:
+    """Return why the halts of a scope may not be lifted yet, by the policies in these files; None: they may."""
+    subject = of_resume(scope, store.halts())
+    for file in files:
+        policy = load(file, now_ms=now_ms)
+        found = approval(store, policy, subject, now_ms)
+        if found.why:
+            command = f"policykit approve resume --scope {scope} --by NAME --why TEXT --sign KEY"
+            return f"{policy.file}: approvals: {found.why}; {command}"
+    return None
+
+
+def required(policy: EffectivePolicy) -> Requirement | None:
+    """Return who must sign by the policy and by the host, the files read; None: nobody. Raise NotSigned."""
+    said, host = policy.model.approvals, os.environ.get(ENVIRONMENT)
+    if not host and (said is None or said.signed != "required"):
+        return None
+    path = host or (said.signers if said else "")
+    if said is None:
+        return Requirement(_content(path, policy))
+    revoked = _content(said.revoked, policy) if said.revoked else ""
+    return Requirement(_content(path, policy), revoked, said.count, tuple(said.by or ()), tuple(said.covers))
+
+
+def pinned(store: Store, account: str) -> Requirement | None:
+    """Return who could sign for an account when that was last agreed; None: nobody had to. Raise NotSigned."""
+    body = store.kept(account, KIND).get(PIN)
+    if body is None or not body.get("asks"):
+        return None
+    try:
+        said = body["asks"]
+        return Requirement(
+            str(said["signers"]), str(said["revoked"]), int(said["count"]), tuple(said["by"]), tuple(said["covers"])
+        )
+    except (KeyError, TypeError, ValueError):
+        raise NotSigned("the store does not say who could sign before; it was written by another version") from None
+
+
+def pin(store: Store, policy: EffectivePolicy, found: Approval, now_ms: int) -> None:
+    """Keep who may sign for an account: when a policy first asks for it, and when who could before agreed to change.
+
+    Raise StoreUnavailable.
+    """
+    try:
+        own, before = required(policy), pinned(store, policy.account_key)
+    except NotSigned:
+        return
+    if own == before or (before is not None and found.why):
+        return
+    said = None if own is None else {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(own).items()}
+    body = {"asks": said, "policy": policy.name, "digest": policy.digest}
+    store.keep(policy.account_key, KIND, PIN, body, now_ms)
+
+
+def _signed(
+    asked: Requirement, rows: Mapping[str, Mapping[str, Any]], subject: Subject, signers: str, now_ms: int
+) -> tuple[str, tuple[Signed, ...]]:
+    """Return why a requirement is not met, or nothing, and the signatures that meet it."""
+    count, refused, groups = asked.count, "", dict[tuple[str, str], list[Signed]]()
+    for row in rows.values():
+        if "text" not in row or f"\nof: {subject.of}\n" not in str(row["text"]):
+            continue
+        try:
+            one = _taken(asked, row, subject, now_ms)
+        except NotSigned as error:
+            refused = str(error)
+            continue
+        groups.setdefault((one.statement.digest, one.statement.signers), []).append(one)
+    wanted = (subject.digest, signers) if subject.what == "policy" else (subject.digest, NOBODY)
+    agreed = {what: persons for what, each in groups.items() if len(persons := _persons(each)) >= count}
+    have = _persons(groups.get(wanted, []))
+    if wanted not in agreed:
+        names = ", ".join(one.statement.by for one in have)
+        said = f" ({names})" if names else f" (the last signature: {refused})" if refused else ""
+        return f"{len(have)} of {count} signed {subject.what} {subject.of}{said}", ()
+    # Who approves another version takes the word back that was given for this one: it must not come back by itself.
+    when = {what: persons[count - 1].statement.at_ms for what, persons in agreed.items()}
+    if subject.what == "policy" and when[wanted] < max(when.values()):
+        return f"another version of {subject.of} was approved after this one; sign this one again to go back", ()
+    return "", tuple(have)
+
+
+def _taken(asked: Requirement, row: Mapping[str, Any], subject: Subject, now_ms: int) -> Signed:
+    """Return the signature of a row, as far as it holds now and is about this account, policy or scope."""
+    taken_ms = row.get("at_ms")
+    if not isinstance(taken_ms, int) or taken_ms > now_ms + AHEAD_MS:
+        raise NotSigned("it was taken in the future")
+    text, signature = str(row["text"]), str(row.get("signature"))
+    one = verified(text, signature, signers=asked.signers, revoked=asked.revoked, at_ms=taken_ms)
+    said = one.statement
+    if (said.what, said.account, said.of) != (subject.what, subject.account, subject.of):
+        raise NotSigned("it is about something else")
+    if asked.by and said.by not in asked.by:
+        raise NotSigned(f"{said.by} is not among approvals.by")
+    if said.at_ms > taken_ms + AHEAD_MS:
+        raise NotSigned(f"{said.by} signed it in the future; the clocks differ")
+    if said.expires_ms is None and subject.what != "policy":
+        raise NotSigned("it has no end; what is done once is approved for a time")
+    if said.expires_ms is not None and now_ms > said.expires_ms:
+        raise NotSigned(f"what {said.by} signed expired at {said.expires}")
+    return one
+
+
+def _persons(signed: Iterable[Signed]) -> list[Signed]:
+    """Return one signature a person and a key, the newest first: two persons are two keys."""
+    found: list[Signed] = []
+    for one in sorted(signed, key=lambda each: -each.statement.at_ms):
+        if not any(one.statement.by == other.statement.by or one.key == other.key for other in found):
+            found.append(one)
+    return found
+
+
+def _content(path: str, policy: EffectivePolicy) -> str:
+    """Read a file of keys that nobody but its owner can write. Raise NotSigned."""
+    file = Path(path)
+    if not file.is_absolute():
+        raise NotSigned(f'the signers\' file is "{path}"; an absolute path of this host is needed')
+    try:
+        folders = Path(os.path.realpath(path)).parents
+        if Path(os.path.realpath(policy.file)).parent in folders or any((one / ".git").exists() for one in folders):
+            raise NotSigned(f"{path}: lies beside the policy or in a repository: who edits the policy could write it")
+        if os.stat(path).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise NotSigned(f"{path}: others than its owner can write it; chmod go-w")
+        with file.open(encoding="utf-8") as opened:
+            content = opened.read(MAX_SIGNERS + 1)
+    except (OSError, ValueError) as error:
+        raise NotSigned(f"{path}: who may sign cannot be read ({type(error).__name__})") from None
+    if len(content) > MAX_SIGNERS:
+        raise NotSigned(f"{path}: is longer than {MAX_SIGNERS:,} characters")
+    return content
