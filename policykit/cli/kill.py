@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,20 +24,14 @@ if TYPE_CHECKING:
 @by_option("Who halts.")
 @click.option("--why", required=True, help="The reason, for the record.")
 @click.option("--freeze", is_flag=True, help="Block orders that can only reduce, too (a suspected compromise).")
+@click.option("--flatten", is_flag=True, help="Then close what is held, by market orders that can only reduce.")
+@click.option("--no-input", is_flag=True, help="Ask nothing.")
 @click.option("--policy", "files", multiple=True, type=click.Path(), help="A policy to cancel the entries of.")
 @click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
 @click.option("--endpoint", metavar="URL", help="Send the exchange's client to this origin.")
 @format_option()
 def command(
-    scope: str,
-    by: Person,
-    why: str,
-    *,
-    freeze: bool,
-    files: tuple[str, ...],
-    uri: str | None,
-    endpoint: str | None,
-    output_format: str,
+    scope: str, by: Person, why: str, *, files: tuple[str, ...], endpoint: str | None, output_format: str, **more: Any
 ) -> None:
     """Stop trading now: nothing that increases exposure is sent after this returns; exits still pass.
 
@@ -48,8 +44,10 @@ def command(
 
     if not SCOPE.fullmatch(scope):
         raise click.UsageError(f'--scope is "{scope}"; all, exchange:X, account:X/NAME, bot:X or symbol:X may be')
+    if more["freeze"] and more["flatten"]:
+        raise click.UsageError("--freeze blocks what --flatten sends; one of them may be")
     clock = SystemClock()
-    halted = halt_first(uri, scope, by.name, why, clock.now_ms(), freeze=freeze, claim=by.to_dict())
+    halted = halt_first(more["uri"], scope, by.name, why, clock.now_ms(), freeze=more["freeze"], claim=by.to_dict())
     text = output_format == "text"
     if text:
         click.echo("\n".join(_halt_lines(halted, scope, by.name, why)))
@@ -60,8 +58,34 @@ def command(
     known = policies_of(halted.store, files)
     result = finish(halted.store, clock, scope, (halted.generation, halted.unsent), known, endpoint, told)
     said = result.to_dict() | {"problem": halted.problem, "file": halted.file}
+    flat = True
+    if more["flatten"]:
+        if (
+            more["no_input"]
+            or not sys.stdin.isatty()
+            or click.confirm("close every position at the market's price?", err=True)
+        ):
+            said["flattened"] = _flatten(halted, scope, known, endpoint, text=text)
+        flat = all(not one["left"] for one in said.get("flattened", [{"left": True}]))
     click.echo("\n".join(_end(result, halted)) if text else json.dumps(said, indent=2))
-    leave(Exit.DONE if result.complete else Exit.NO)
+    leave(Exit.DONE if result.complete and flat else Exit.NO)
+
+
+def _flatten(halted: Halted, scope: str, files: list[str], endpoint: str | None, *, text: bool) -> list[dict[str, Any]]:
+    from policykit.clock import SystemClock
+    from policykit.guard.flatten import flatten
+
+    if halted.store is None:  # what is sent must be journaled before
+        click.echo("nothing is closed without the store: close it at the exchange", err=True)
+        return [{"left": {"everything": "the store is down"}}]
+    found = []
+    for one in flatten(halted.store, SystemClock(), scope, files, endpoint):
+        if text:
+            click.echo(f"{one.account}: {len(one.closed)} positions closed, {len(one.left) or 'none'} left")
+            lines = [*(f"  closed: {what}" for what in one.closed), *(f"  left: {n}: {w}" for n, w in one.left.items())]
+            click.echo("\n".join(lines), nl=bool(lines))
+        found.append(asdict(one))
+    return found
 
 
 def _halt_lines(halted: Halted, scope: str, by: str, why: str) -> list[str]:

@@ -100,7 +100,7 @@ class Emptying:
 
     def __init__(self, store: Store | None, clock: Clock, target: Target, scope: str, endpoint: str | None) -> None:
         self.store, self.clock, self.target, self.scope = store, clock, target, scope
-        self.endpoint = endpoint or (None if store is None else _endpoint(store, target.file))
+        self.endpoint = endpoint or (None if store is None else endpoint_of(store, target.file))
         self.found: Cancelled | str = "it was not begun"
         self._passes: list[Pass] = []
         self._guard: Guard | None = None
@@ -270,6 +270,6 @@ def _products(exchange: str, scopes: tuple[str, ...]) -> set[str]:
     return there & {product for scope in scopes for product in _PRODUCTS.get(scope, ())}
 
 
-def _endpoint(store: Store, file: str) -> str | None:
+def endpoint_of(store: Store, file: str) -> str | None:
     """Return where the guards that run a policy send their own clients; None: to the exchange."""
     return next((guard.endpoint for guard in store.guards() if guard.policy_file == file and guard.endpoint), None)

@@ -1,0 +1,86 @@
+"""`kill --flatten`: positions are closed by orders that can only reduce, and seen to be gone (G37)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from policykit.cli.__main__ import main
+from policykit.clock import SystemClock
+from policykit.guard.flatten import flatten
+from tests.guard.contracts import SWAP, contracts
+from tests.guard.world import SYMBOL, World
+
+HELD = {"USDT": Decimal(99_000), "BTC": Decimal("0.01"), "XRP": Decimal(50)}
+ALL = ("kill", "--scope", "all", "--by", "alice", "--why", "stop", "--flatten")
+
+
+def run(capsys: pytest.CaptureFixture[str], world: World, *more: str) -> tuple[int, str]:
+    """Kill and flatten; return the exit code and what was printed."""
+    code = main([*ALL, "--store", world.store, *more])
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+def test_contracts_are_closed_by_orders_that_only_reduce(
+    start: Callable[..., World], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A long position and a resting entry: both are gone, and what was sent could open nothing."""
+    world = contracts(start, clock=SystemClock())
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.02)
+    client.create_order(SWAP, "limit", "buy", 0.01, 50_000)
+    code, said = run(capsys, world)
+    assert code == 0, said
+    assert "binance" in said
+    assert f"  closed: {SWAP} sell 0.02" in said.splitlines()
+    assert [p for p in world.sim.client().fetch_positions() if p["contracts"]] == []
+    closing = [i for i in guard.store.intents(open_only=False) if i.order.side == "sell"]
+    assert [(i.order.reduce_only, i.reduces) for i in closing] == [(True, True)]
+    assert run(capsys, world)[0] == 0
+
+
+def test_spot_sells_what_the_policy_names_and_nothing_else(
+    start: Callable[..., World], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """BTC is a symbol of the policy and is sold; XRP is not, and stays."""
+    world = start(clock=SystemClock(), balances=HELD)
+    world.guard()
+    code, said = run(capsys, world, "--format", "json")
+    report: dict[str, Any] = json.loads(said)
+    assert (code, report["flattened"]) == (
+        0,
+        [{"account": "binance/main", "closed": [f"{SYMBOL} sell 0.01"], "left": {}}],
+    )
+    balances = world.sim.client().fetch_balance()["total"]
+    assert (balances.get("BTC", 0), balances["XRP"]) == (0, 50)
+
+
+def test_what_could_not_be_closed_is_told(start: Callable[..., World], capsys: pytest.CaptureFixture[str]) -> None:
+    """The exchange refuses the order: the position is named as left, with why; exit code 1."""
+    world = start({"at": "order", "do": "clock", "ratio": 1}, clock=SystemClock(), balances=HELD)
+    world.guard()
+    code, said = run(capsys, world)
+    assert code == 1
+    assert f"  left: {SYMBOL}: 0.01 is held; " in said
+
+
+def test_freeze_and_flatten_exclude_each_other_and_bots_hold_nothing(
+    start: Callable[..., World], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A freeze blocks exits, so both are a wrong call; a position is the account's."""
+    world = start(clock=SystemClock(), balances=HELD)
+    guard = world.guard()
+    assert run(capsys, world, "--freeze")[0] == 2
+    assert guard.store.halts() == []
+    (found,) = flatten(guard.store, world.clock, "bot:mm", [str(world.policy)], None)
+    assert found.left == {"everything": "positions are the account's, not a bot's; flatten the account"}
+    (found,) = flatten(guard.store, world.clock, "symbol:ETH/USDT", [str(world.policy)], None)
+    assert (found.closed, found.left) == ([], {})
+    (found,) = flatten(guard.store, world.clock, "all", ["no such file"], None)
+    assert list(found.left) == ["everything"]
