@@ -46,13 +46,15 @@ class Background:
     def __init__(self, app: Any, listening: socket.socket) -> None:
         import uvicorn
 
+        from policykit.dashboard.prompt import Prompt
+
         self._socket = listening
         name, port = listening.getsockname()[:2]
         self.url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=Prompt,
                 ws="none",
                 lifespan="off",
                 loop="asyncio",
@@ -70,6 +72,11 @@ class Background:
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._server.server_state.connections)
 
     def stop(self) -> None:
         """Answer what was asked, then end."""
