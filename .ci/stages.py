@@ -78,6 +78,7 @@ VERIFY = (
     (Stage("files for CI", tool("python", ".ci/verify/ci_files.py")), ("git", "bash")),
     (Stage("two versions, one store", tool("python", ".ci/verify/versions.py")), ("git",)),
     (Stage("release, twice", tool("python", ".ci/verify/release.py")), ("git",)),
+    (Stage("signatures", tool("python", ".ci/verify/signatures.py")), ("ssh-keygen",)),
     (Stage("OTLP by others", tool("python", ".ci/verify/otlp.py")), ()),
     (Stage("alerts", tool("python", ".ci/verify/alerts.py")), ("promtool", "amtool")),
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),

@@ -102,6 +102,34 @@ def resume_command(scope: str, by: Person, why: str, key: Path | None, span: str
     _approve(of_resume(scope, halts), NOBODY, by, why, key, now_ms, _span(span), **rest)
 
 
+@command.command(
+    "stage",
+    epilog=example(
+        'policykit approve stage policies/mm.yaml --stage small-live --by alice --why "OPS-12" --sign ~/.ssh/id_ed25519'
+    ),
+)
+@click.argument("policy", type=click.Path())
+@click.option("--stage", required=True, help="The stage that it enters; `policykit stage check` shows the evidence.")
+@by_option("Who approves, as the file of signers names them.")
+@_WHY
+@_SIGN
+@click.option("--for", "span", metavar="SPAN", default="1h", show_default=True, help="Until when it may be promoted.")
+@output_option
+@_STORE
+@now_option
+@format_option()
+def stage_command(policy: str, stage: str, by: Person, why: str, key: Path | None, span: str, **rest: Any) -> None:
+    """Approve that POLICY, as it stands, enters a stage: `policykit stage promote` asks for it."""
+    from policykit.clock import SystemClock
+    from policykit.guard.approvals import of_stage
+    from policykit.policy import load
+    from policykit.policy.statement import NOBODY
+
+    now_ms = rest.pop("now_ms") or SystemClock().now_ms()
+    subject = of_stage(load(policy, now_ms=now_ms), stage)
+    _approve(subject, NOBODY, by, why, key, now_ms, _span(span), **rest)
+
+
 @command.command("take", epilog=example("policykit approve take mm.approval\npolicykit approve take mm.txt mm.txt.sig"))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("signature", type=click.Path(dir_okay=False, path_type=Path), required=False)

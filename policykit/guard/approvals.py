@@ -92,9 +92,9 @@ def of_resume(scope: str, halts: Iterable[Halt]) -> Subject:
     return Subject("resume", NOBODY, scope, digest_of("\n\n".join(said)))
 
 
-def of_stage(policy: EffectivePolicy, stage: str, evidence: str) -> Subject:
-    """Name a stage that a policy enters; `evidence` is what was shown for it, as text: its digest is signed."""
-    return Subject("stage", policy.account_key, f"{policy.name} {stage}", digest_of(f"{policy.digest}\n{evidence}"))
+def of_stage(policy: EffectivePolicy, stage: str) -> Subject:
+    """Name a stage that a policy enters, as it stands."""
+    return Subject("stage", policy.account_key, f"{policy.name} {stage}", policy.digest)
 
 
 def unapproved_resume(store: Store, files: Iterable[str], scope: str, now_ms: int) -> str | None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from policykit.guard.approvals import KIND
-from policykit.operate.approving import take
-from policykit.policy.statement import NAMESPACE, Statement, Subject, state
+if TYPE_CHECKING:
+    from policykit.policy.statement import Statement, Subject
+
+#: As `policykit.policy.statement`: what stands in for ssh-keygen has no time to load it.
+NAMESPACE = "policykit"
 
 
 def packed(*parts: bytes) -> bytes:
@@ -84,6 +86,8 @@ def allowed(*signers: Signer, options: str = "") -> str:
 
 def stated(subject: Subject, signer: Signer, now_ms: int, *, signers: str, for_ms: int | None = None) -> Statement:
     """Return what a person is about to sign."""
+    from policykit.policy.statement import state
+
     return state(subject, signers=signers, why="OPS-12", by=signer.name, now_ms=now_ms, for_ms=for_ms, nonce="00" * 8)
 
 
@@ -91,10 +95,14 @@ def approve(
     store: Any, subject: Subject, signer: Signer, now_ms: int, *, signers: str, for_ms: int | None = None
 ) -> None:
     """Sign something and take it in, as `policykit approve` does."""
+    from policykit.operate.approving import take
+
     statement = stated(subject, signer, now_ms, signers=signers, for_ms=for_ms)
     take(store, statement, signer.sign(statement.text()), now_ms)
 
 
 def smuggle(store: Any, account: str, text: str, signature: str, now_ms: int) -> None:
     """Write a row as a thief of the store does: nothing is asked before it is kept."""
+    from policykit.guard.approvals import KIND
+
     store.keep(account, KIND, f"smuggled {text[:200]}{signature[-80:]}", {"text": text, "signature": signature}, now_ms)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from policykit.guard.approvals import approval, of_stage
 from policykit.operate.person import Person
 from policykit.operate.stages.needs import Standing, approver
 from policykit.policy import EffectivePolicy
@@ -27,6 +28,7 @@ def promote(store: Store, of: Standing, by: Person, why: str) -> str:
         raise Refused(f"{of.policy.name} is at {of.at}, the last stage")
     if of.missing:
         raise Refused(_missing(of))
+    _signed(store, of, of.next)
     evidence = {need.id: f"{need.what}: {need.found}" for need in of.needs}
     _write(store, of, of.next, by, why, {"move": "promote", "evidence": evidence})
     return of.next
@@ -37,6 +39,7 @@ def adopt(store: Store, of: Standing, stage: str, by: Person, why: str) -> None:
     _allowed(of.policy, by)
     if not why.strip():
         raise Refused("say where the evidence is: --why TEXT")
+    _signed(store, of, stage)
     for name in STAGES[: STAGES.index(stage)]:
         if name not in of.staging.stages:
             of.staging.stages[name] = Seen(of.now_ms, of.now_ms, external=True)
@@ -67,6 +70,14 @@ def _allowed(policy: EffectivePolicy, by: Person) -> None:
         )
     if by.name not in who:
         raise Refused(f"{by.name} may not; {' or '.join(who)} may ({policy.place('stage')})")
+
+
+def _signed(store: Store, of: Standing, stage: str) -> None:
+    """Ask for the signatures that the policy or its host wants for a stage. Raise Refused."""
+    found = approval(store, of.policy, of_stage(of.policy, stage), of.now_ms)
+    if found.why:
+        do = f"policykit approve stage {of.policy.file} --stage {stage} --by NAME --why TEXT --sign KEY"
+        raise Refused(f"approvals: {found.why}; {do}")
 
 
 def _missing(of: Standing) -> str:
