@@ -143,6 +143,28 @@ def exercise(policy: str, output_format: str, uri: str | None, **asked: str | No
     leave(Exit.NO if failed else Exit.DONE)
 
 
+@command.command(epilog=example("policykit stage report policies/mm.yaml"))
+@policy_argument
+@store_option
+@format_option()
+def report(policy: str, uri: str | None, output_format: str) -> None:
+    """Compare the stages of POLICY: fill ratio, latency, slippage against the market when an order was decided.
+
+    Paper that did better than micro-live was kinder than the market. With a server's store it is this host's journal.
+    """
+    from policykit.operate.stages.report import render
+    from policykit.operate.stages.report import report as made
+
+    loaded, store, _ = opened(policy, uri, None)
+    with closing(store):
+        found = made(store, loaded, say)
+    if output_format == "json":
+        stages = {name: one.to_dict() for name, one in found.measured.items()}
+        click.echo(json.dumps({"version": 1, "policy": loaded.name, "stages": stages}, indent=2))
+    else:
+        click.echo(render(found))
+
+
 def _stage_of(policy: EffectivePolicy) -> str:
     said = policy.composed.stage
     if said is None:

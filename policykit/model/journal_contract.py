@@ -241,7 +241,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "fallback": ("a line of the file that stands in for the store is unreadable", form({"unreadable": WHOLE})),
     "message": (
         "people were told, or could not be",
-        {**form({"target": TEXT, "ok": YES}, words=TEXT), "additionalProperties": ANY},
+        {**form({"target": TEXT, "ok": YES}, words=TEXT, test=YES, policy=TEXT), "additionalProperties": ANY},
     ),
     **OPERATIONS,
     "signer": (

@@ -37,12 +37,25 @@ _APPROVAL: Final = form(
     asks={"type": ["object", "null"]},
 )
 
+#: A move between stages: `seen` has what was counted of each stage in the rows up to `read`.
+_STAGE: Final = form(
+    {"account": TEXT, "name": TEXT},
+    move={"enum": ["promote", "external", "demote"]},
+    **dict.fromkeys(("stage", "was", "by", "why", "version"), TEXT),
+    claim=CLAIM,
+    read=WHOLE,
+    **dict.fromkeys(("evidence", "seen", "versions"), MAP),
+)
+
 #: As `journal_contract.KINDS`.
 OPERATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "drill": ("a drill was held", _OPERATION),
     "exposed": ("a key may be in other hands: it is overdue at once", _OPERATION),
     "rotation": ("how far a key's successor has come", _OPERATION),
-    "stage": ("a stage was entered, or left", _OPERATION),
+    "stage": (
+        "a policy was granted a stage, or taken back to one: by whom, on what evidence; what was counted so far",
+        _STAGE,
+    ),
     "review": ("a person looked at something", _OPERATION),
     "incident": ("how far a step of an incident is, or the incident itself", _INCIDENT),
     "paper": (

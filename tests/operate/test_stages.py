@@ -14,6 +14,7 @@ from policykit.cli.__main__ import main
 from policykit.clock import iso
 from policykit.policy import load
 from policykit.store import Store, open_store
+from tests.journal.test_schema import wrong
 from tests.store.lives import DAY, TEXT, begin, denied, ordered, outcome
 from tests.store.made import ACCOUNT, NOW
 
@@ -128,6 +129,7 @@ def test_a_promotion_with_all_of_it_journals_the_evidence_and_prints_the_edit(de
     assert row["evidence"]["orders"] == "1 orders in sandbox: 9"
     assert (row["seen"]["sandbox"]["orders"], row["version"]) == (9, policy.version)
     assert set(row["evidence"]) == {"days", "orders", "denials", "approver", "types", "paths", "drill"}
+    assert [message for one in desk.store.rows() for message in wrong(one)] == []
     # And now it is at paper, of which nothing is there yet.
     assert desk.missing() == ["days", "orders", "address"]
 
