@@ -6,34 +6,155 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from policykit.cli._options import Exit, example, format_option, leave, now_option, output_option, write_output
+from policykit.cli._person import by_option
+
+if TYPE_CHECKING:
+    from policykit.operate.person import Person
 
 PATHS = ("policies",)
+
+
+_store_option = click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
 
 
 @click.group(
     "keys",
     invoke_without_command=True,
-    epilog=example("policykit keys\npolicykit keys plan mm-exec policies/\npolicykit keys new mm-exec policies/"),
+    epilog=example(
+        "policykit keys\npolicykit keys plan mm-exec policies/\npolicykit keys new mm-exec policies/\n"
+        'policykit keys exposed --person dana --by alice --why "left the firm"'
+    ),
 )
 @format_option(("text", "json"))
+@_store_option
+@click.option("--state", "states", multiple=True, metavar="FILE", help="Take ages and last use from this snapshot.")
+@click.option("--live", is_flag=True, help="Ask the exchange for each key's age and last use, now.")
+@click.option("--endpoint", metavar="URL", help="Send every URL of the exchange to this origin.")
+@now_option
 @click.pass_context
-def command(ctx: click.Context, output_format: str) -> None:
-    """List the keys that the policies in policies/ name; nothing is sent. `plan` and `new` lead to a new key."""
+def command(
+    ctx: click.Context,
+    output_format: str,
+    *,
+    uri: str | None,
+    states: tuple[str, ...],
+    live: bool,
+    endpoint: str | None,
+    now_ms: int | None,
+) -> None:
+    """List the keys that the policies in policies/ name: age, due, last use, holders, hosts.
+
+    By the policies, the store of this host if there is one, and snapshots; nothing is sent unless --live. Exit code 1:
+    a key is overdue.
+    """
     if ctx.invoked_subcommand is not None:
         return
+    import socket
+
     from policykit.operate.keys.find import every
     from policykit.operate.keys.listing import rows, table
 
     found, problems = every(PATHS)
+    store, said = _store(uri)
+    snapshots = _snapshots(found, states, live, endpoint, problems)
+    for line in (*problems, *said):
+        click.echo(f"policykit: {line}", err=True)
+    told = rows(found, store, snapshots, socket.gethostname(), _now(now_ms))
+    write_output(json.dumps(told, indent=1) if output_format == "json" else table(told))
+    overdue = any(row["overdue"] for row in told)
+    leave(Exit.CALL if problems else (Exit.NOTHING if not found else (Exit.NO if overdue else Exit.DONE)))
+
+
+@command.command("exposed", epilog=example('policykit keys exposed --person dana --by alice --why "left the firm"'))
+@click.argument("name", required=False)
+@click.option("--person", help="Every key that this person could read.")
+@click.option("--host", help="Every key that a guard on this host signs with.")
+@click.option("--vendor", help="Every key that this vendor holds.")
+@click.option("--address", help="Every key that works from this address.")
+@by_option("Who says so.")
+@click.option("--why", required=True, help="What happened, for the record.")
+@_store_option
+@format_option(("text", "json"))
+@now_option
+def exposed_command(
+    name: str | None,
+    *,
+    by: Person,
+    why: str,
+    uri: str | None,
+    output_format: str,
+    now_ms: int | None,
+    **ways: str | None,
+) -> None:
+    """Mark the key NAME, or all that somebody or something had, as in other hands: they are overdue at once (G19).
+
+    Exit code 1: no key of the policies in policies/ is meant.
+    """
+    from policykit.operate.keys import exposed
+    from policykit.operate.keys.find import every
+    from policykit.redact import scrub, texts
+    from policykit.store import open_store
+
+    asked = [(way, value) for way, value in {"name": name, **ways}.items() if value]
+    if len(asked) != 1:
+        raise click.UsageError("one of NAME, --person, --host, --vendor and --address is needed")
+    ((way, value),) = asked
+    keys, problems = every(PATHS)
     for line in problems:
         click.echo(f"policykit: {line}", err=True)
-    write_output(json.dumps(rows(found), indent=1) if output_format == "json" else table(found))
-    leave(Exit.CALL if problems else (Exit.DONE if found else Exit.NOTHING))
+    store = open_store(uri)
+    rows = exposed.mark(exposed.touched(keys, store, way, value), store, f"{way} {value}", by, why, _now(now_ms))
+    if output_format == "json":
+        click.echo(json.dumps(texts(rows), indent=1))
+    else:
+        for row in rows:
+            click.echo(scrub(f"{row['key']} on {row['account']}: overdue; policykit rotate start {row['key']}"))
+        if not rows:
+            click.echo(f"no key of {', '.join(PATHS)} is of {way} {scrub(value)}", err=True)
+    leave(Exit.CALL if problems else (Exit.DONE if rows else Exit.NO))
+
+
+def _now(now_ms: int | None) -> int:
+    return now_ms if now_ms is not None else time.time_ns() // 1_000_000
+
+
+def _store(uri: str | None) -> tuple[Any, tuple[str, ...]]:
+    """Return the store that is named, or that of this host's bots if there is one; none is made for a list."""
+    from policykit.errors import StoreUnavailable
+    from policykit.exchanges.budget import running_store
+    from policykit.store import open_store
+
+    if uri is not None:
+        try:
+            return open_store(uri), ()
+        except StoreUnavailable as error:
+            raise click.ClickException(str(error)) from None
+    store, why = running_store()
+    return store, (why,) if why else ()
+
+
+def _snapshots(found: Any, states: tuple[str, ...], live: bool, endpoint: str | None, problems: list[str]) -> list[Any]:
+    """Read the snapshots that are named, and take one of each policy with --live."""
+    if not (states or live):
+        return []
+    from policykit import secrets
+    from policykit.exchanges.snapshot import take
+    from policykit.lint.state import StateUnreadable, read_state
+
+    try:
+        read = [read_state(path).snapshot for path in states]
+    except StateUnreadable as error:
+        raise click.UsageError(str(error)) from None
+    for policy in {one.policy.file: one.policy for one in found}.values() if live else ():
+        taken = take(policy, endpoint=endpoint, keys_only=True, secret_source=secrets.read)
+        problems += [f"{error['key']}: {error['message']}" for error in taken.errors]
+        read.append(taken)
+    return read
 
 
 @command.command("plan", epilog=example("policykit keys plan mm-exec policies/"))

@@ -71,6 +71,8 @@ def keys(ages: Iterable[KeyAge], now_ms: int) -> tuple[Key, ...]:
 
 def _key(one: KeyAge, now_ms: int) -> Key:
     said = f"{ago(now_ms - one.made_ms)} old{'' if one.observed else ', as declared'}"
+    if one.exposed_ms is not None:
+        return Key(one.key, f"may be in other hands since {ago(now_ms - one.exposed_ms)}, due for rotation", "over")
     if one.due_ms is None:
         return Key(one.key, said, "")
     left_ms = one.due_ms - now_ms

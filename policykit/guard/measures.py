@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from policykit.engine import Engine, compile_policy
 from policykit.engine.rooms import Room, rooms, symbols_of
@@ -139,28 +139,50 @@ def measure(
 
 
 class KeyAge(NamedTuple):
-    """When a key was made (UTC ms), whether the exchange said so, and when it is to be rotated; None: no rule of it."""
+    """When a key was made (UTC ms), whether the exchange said so, and when it is to be rotated; None: no rule of it.
+
+    `exposed_ms`: since when it may be in other hands, and is due; where its age is not known, `made_ms` is that too.
+    """
 
     key: str
     made_ms: int
     observed: bool
     due_ms: int | None
+    exposed_ms: int | None = None
 
 
 def key_ages(store: Store, policy: EffectivePolicy) -> tuple[KeyAge, ...]:
     """Return the age of each key of a policy that is known: as the last `lint --live` read it, else as declared.
 
-    Raise StoreUnavailable.
+    A key that was replaced since is as old as its successor. Raise StoreUnavailable.
     """
-    read = store.lints(policy.account_key).get(policy.name, {}).get("keys", {})
+    lint, rotated = store.lints(policy.account_key).get(policy.name, {}), store.kept(policy.account_key, "rotation")
+    read, marked = lint.get("keys", {}), store.kept(policy.account_key, "exposed")
     found = []
     for name, key in (policy.model.keys or {}).items():
         said = key.declared.created if key.declared else None
-        made_ms = read.get(name, None if said is None else date_ms(said))
+        made_ms, observed = read.get(name, None if said is None else date_ms(said)), name in read
+        row = rotated.get(name, {})
+        over_ms = 0 if row.get("aborted") else row.get("swapped_ms", 0)
+        if over_ms and not (observed and lint.get("at_ms", 0) >= over_ms):
+            made_ms, observed = max(made_ms or 0, row["staged_ms"]), False
         every = key.rotation.every if key.rotation else None
+        due_ms = None if every is None or made_ms is None else made_ms + every.ms
+        leaked_ms = exposed_ms(marked.get(name), row)
+        if leaked_ms is not None:
+            made_ms, due_ms = made_ms or leaked_ms, min(due_ms or leaked_ms, leaked_ms)
         if made_ms is not None:
-            found.append(KeyAge(name, made_ms, name in read, None if every is None else made_ms + every.ms))
+            found.append(KeyAge(name, made_ms, observed, due_ms, leaked_ms))
     return tuple(found)
+
+
+def exposed_ms(marked: Mapping[str, Any] | None, rotation: Mapping[str, Any] | None) -> int | None:
+    """Return since when a key may be in other hands; None: it is not, or it was replaced since and is dead."""
+    if marked is None:
+        return None
+    since: int = marked["at_ms"]
+    replaced = rotation is not None and rotation.get("state") == "done" and not rotation.get("aborted")
+    return None if replaced and rotation is not None and rotation["staged_ms"] >= since else since
 
 
 def _in_force(one: Watched) -> dict[str, str]:
@@ -242,7 +264,8 @@ def _of_keys(store: Store, policy: EffectivePolicy, now_ms: int) -> list[Sample]
     samples = []
     for age in key_ages(store, policy):
         labels = _where(policy.account_key) | {names.KEY: age.key}
-        samples.append(Sample(names.M_KEY_AGE, (now_ms - age.made_ms) / 1000, labels))
+        if age.made_ms != age.exposed_ms:
+            samples.append(Sample(names.M_KEY_AGE, (now_ms - age.made_ms) / 1000, labels))
         if age.due_ms is not None:
             samples.append(Sample(names.M_KEY_REMAINING, (age.due_ms - now_ms) / 1000, labels))
     found = store.lints(policy.account_key).get(policy.name, {}).get("findings", ())

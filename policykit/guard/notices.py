@@ -230,7 +230,9 @@ def _keys(policy: EffectivePolicy, store: Store, now_ms: int) -> Iterator[Notice
         yield Notice(
             "key_due",
             f"{policy.account_key}/{age.key}",
-            f"key {age.key} is {(now_ms - age.made_ms) // _DAY_MS} days old and {when}",
+            f"key {age.key} is {(now_ms - age.made_ms) // _DAY_MS} days old and {when}"
+            if age.exposed_ms is None
+            else f"key {age.key} may be in other hands and is {when}",
             f"policykit keys plan {age.key}",
             age.due_ms - warned_ms,
             worse=left_ms <= 0,

@@ -87,7 +87,8 @@ def _policy(stand: Stand, now_ms: int, everything: bool) -> Iterator[str]:
     for age in stand.keys:
         read = "as read" if age.observed else "as declared"
         due = "" if age.due_ms is None else f", {_due(age.due_ms - now_ms)}"
-        yield f"  key {age.key}: {(now_ms - age.made_ms) // _DAY_MS} days old, {read}{due}"
+        old = f"{(now_ms - age.made_ms) // _DAY_MS} days old, {read}"
+        yield f"  key {age.key}: {old if age.exposed_ms is None else 'may be in other hands'}{due}"
 
 
 def _name(room: Room) -> str:
