@@ -68,6 +68,8 @@ PROVE = (
         )
     ),
 )
+#: Five exchanges, 20 keys, 500 open orders: in at most 1.5 times what limits and answering times allow.
+DRILL = ("incident", "drill", "--by", "make-verify", "--store", "memory:")
 #: What `make verify` adds, each with the programs of the machine that it needs; they install what else they use into
 #: .make, pinned and checked by hash.
 VERIFY = (
@@ -79,6 +81,7 @@ VERIFY = (
     (Stage("two versions, one store", tool("python", ".ci/verify/versions.py")), ("git",)),
     (Stage("release, twice", tool("python", ".ci/verify/release.py")), ("git",)),
     (Stage("signatures", tool("python", ".ci/verify/signatures.py")), ("ssh-keygen",)),
+    (Stage("incident drill", tool("python", "-m", "policykit.cli", *DRILL)), ()),
     (Stage("OTLP by others", tool("python", ".ci/verify/otlp.py")), ()),
     (Stage("alerts", tool("python", ".ci/verify/alerts.py")), ("promtool", "amtool")),
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),

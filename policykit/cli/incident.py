@@ -170,6 +170,43 @@ def report_command(
     write_output(made, output)
 
 
+@command.command("drill", epilog=example("policykit incident drill --by alice"))
+@by_option("Who drills.")
+@click.option("--exchanges", metavar="ID,..", help="Which are simulated (default: five).")
+@click.option("--keys", default=20, show_default=True, help="How many keys there are.")
+@click.option("--orders", default=500, show_default=True, help="How many orders are open.")
+@click.option("--answer", default="100ms", show_default=True, help="How long an exchange takes to answer.")
+@store_option
+@format_option()
+def drill_command(by: Person, exchanges: str | None, *, uri: str | None, output_format: str, **sizes: Any) -> None:
+    """Practise on simulated exchanges: start to all cancelled, against what the exchanges' own limits allow.
+
+    It is journaled as a drill in the store. Exit code 0: all was cancelled in the time and each key proved dead;
+    1: it was not.
+    """
+    from policykit.clock import SystemClock
+    from policykit.operate.incident import drill
+    from policykit.store import open_store
+    from policykit.units import parse_duration
+
+    quiet = output_format == "json"
+    store = open_store(uri)
+    try:
+        made = drill.drill(
+            by.to_dict(),
+            lambda words: _say(words, quiet),
+            exchanges=exchanges.split(",") if exchanges else drill.EXCHANGES,
+            keys=sizes["keys"],
+            orders=sizes["orders"],
+            latency_ms=parse_duration(sizes["answer"]).ms,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    drill.keep(store, made, by.to_dict(), SystemClock().now_ms())
+    write_output(json.dumps(made.to_dict(), indent=1) if quiet else drill.rendered(made))
+    leave(Exit.DONE if made.passed else Exit.NO)
+
+
 def _book(ident: str | None, uri: str | None) -> Book:
     from policykit.clock import SystemClock
     from policykit.operate.incident.book import find, heads

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from policykit.cli.__main__ import main
 from policykit.errors import PolicykitError
 from policykit.guard import Guard
 from policykit.guard.settings import choose_key
 from policykit.operate.incident import hands, looking
+from policykit.operate.incident.drill import Drilled, Pace, rendered
 from policykit.operate.incident.runner import LANE, Act
 from policykit.operate.incident.steps import Task
 from policykit.policy import load
+from policykit.store import open_store
 from tests.operate.incidents import Desk, Skipping, begun, desk, left, rest, run
 
 #: In two of these the API ends no key of a bot at all, in the others a main account's key can.
@@ -168,3 +173,44 @@ def test_no_bot_trades_with_the_key_for_the_worst_day(six: Desk) -> None:
     assert choose_key(policy, None) == "bybit-exec"
     with pytest.raises(PolicykitError, match="the key bybit-glass is for incidents and no bot"):
         Guard.load("policies/bybit.yaml", key="bybit-glass", store=six.store())
+
+
+def test_a_drill_is_an_incident_over_simulated_exchanges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is left open, each key is proved dead, no call is made twice, and the store says that it was held.
+
+    How long it took against what is allowed is held by `make verify`, on exchanges that answer in their usual time.
+    """
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path}/store.db"
+    words = ["--exchanges", "bybit,kraken", "--keys", "5", "--orders", "60", "--answer", "0ms"]
+    code = main(["incident", "drill", "--by", "alice", "--store", uri, "--format", "json", *words])
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert (said["left"], said["claimed"], said["orders"], said["passed"]) == (0, 0, 60, code == 0)
+    assert 0 < said["revoked_ms"] < 600_000
+    assert [(one["account"], one["calls"], one["least"]) for one in said["accounts"]] == [
+        ("bybit/drill", 12, 12),
+        ("kraken/drill", 3, 3),
+    ]
+    assert "DRILL INCIDENT" in err
+    kept = open_store(uri).kept("", "drill")["incident"]
+    assert (kept["by"], kept["orders"], kept["result"]) == ("alice", 60, "passed" if said["passed"] else "failed")
+    assert open_store(uri).halts() == []  # the drill's own store is not this one
+    assert not [name for name in os.environ if name.startswith("POLICYKIT_DRILL")]
+    assert main(["incident", "drill", "--by", "alice", "--store", uri, "--exchanges", "nowhere"]) == 2
+
+
+def test_what_a_drill_is_held_to() -> None:
+    """A time over the goal, an order left, a key that nobody proved dead: each is a drill that was not passed."""
+    pace = Pace("kraken/drill", 1_400, 3, 3, 0, 1_000)
+    good = Drilled("i", 1, 2, 10, 0, 5_000, 1_400, 1_000, (pace,), 0)
+    assert (good.passed, round(good.ratio, 1), rendered(good).splitlines()[-1]) == (True, 1.4, "PASSED")
+    for other in (
+        good._replace(took_ms=1_501),
+        good._replace(left=1),
+        good._replace(claimed=1),
+        good._replace(revoked_ms=None),
+    ):
+        assert (other.passed, rendered(other).splitlines()[-1]) == (False, "NOT PASSED")

@@ -129,6 +129,11 @@ class Canceller:
             session.close()
 
     @property
+    def calls(self) -> list[str]:
+        """The requests that were made with the key, in their order; of very many the newest."""
+        return [one.name for one in self._client.policykit_seen if one.kind != "public"]
+
+    @property
     def families(self) -> tuple[str, ...]:
         """The order families that can be listed."""
         return tuple(dict.fromkeys(one.family for one in self._families))

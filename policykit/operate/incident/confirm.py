@@ -86,6 +86,7 @@ def _revoked(book: Book, task: Task, word: dict[str, Any], uri: str | None) -> T
         )
         return Told(False, (text.line(book, task, row), "  look again: the right key, the right account?"))
     now = book.clock.now_ms()
+    word = {**word, "ended_ms": book.elapsed_ms()}
     proved = state == "done" and word.get("alive_from") == socket.gethostname()
     proof = "refused" if proved else "claimed"
     said = "the exchange refuses it" if proved else f"nothing here can prove it ({words})"

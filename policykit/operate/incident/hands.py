@@ -51,7 +51,7 @@ class RealHands:
             return self.halt(task)
         policies = self.policies(task.account)
         if step == "cancel":
-            return self.cancel(task, policies, row)
+            return self.cancel(task, policies)
         if step == "revoke":
             return self.revoke(task, policies, row)
         return getattr(looking, step)(self, task, policies)  # type: ignore[no-any-return]
@@ -135,15 +135,14 @@ class RealHands:
         exits = "exits are blocked too" if head["freeze"] else "exits still pass"
         return Act("done", f"halted in the store: no guard sends an order that increases; {exits}")
 
-    def cancel(self, task: Task, policies: Sequence[EffectivePolicy], row: Mapping[str, Any]) -> Act:
+    def cancel(self, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
         """Cancel what is open, over every order family, until a list shows nothing and nothing of ours is on its way.
 
-        The next key is tried where one cannot list, or is refused; `row` is what an earlier round came to.
+        The next key is tried where one cannot list, or is refused. What earlier rounds cancelled is counted on.
         """
         tried: list[str] = []
-        families: dict[str, dict[str, Any]] = dict(row.get("families") or {})
-        used = str(row.get("key") or "")
-        seen = False
+        rounds: list[Mapping[str, FamilyCount]] = []
+        used = ""
         for name, policy, reference in self.usable(task, policies):
             try:
                 counts = self._clear(task, policy, secrets.read(reference))
@@ -154,19 +153,24 @@ class RealHands:
             if unread:
                 tried.append(f"{name}: {next((c.unknown for c in counts.values()), 'it lists nothing')}")
                 continue
-            seen = True
+            rounds.append(counts)
             if not used or any(count.cancelled for count in counts.values()):
                 used = name
-            families = added(families, counts)
             if not any(count.left for count in counts.values()):
                 break
             refused = next((c.unknown for c in counts.values() if c.left and c.unknown), "orders are left")
             tried.append(f"{name}: {refused}")
-        if not seen:
+        if not rounds:
             return Act(
                 "failed", "no key here can cancel: do it in the web page, now", tuple(tried) or ("no key may trade",)
             )
-        return _cancelled(used, families, tried)
+        # Read only now: another process may have cancelled there meanwhile, after a key was found dead.
+        row = self.book.rows().get(task.id, {})
+        families: dict[str, dict[str, Any]] = dict(row.get("families") or {})
+        for counts in rounds:
+            families = added(families, counts)
+        worked = any(count.cancelled for counts in rounds for count in counts.values())
+        return _cancelled(used if worked else str(row.get("key") or used), families, tried)
 
     def _clear(self, task: Task, policy: EffectivePolicy, credentials: Mapping[str, Secret]) -> Mapping[str, Any]:
         from policykit.exchanges.cancelling.canceller import canceller
@@ -184,7 +188,12 @@ class RealHands:
             clock=self.clock,
             symbols=symbols,
         ) as client:
-            return client.clear(keep, within_ms=CANCEL_WITHIN_MS, settle_ms=self._arriving_ms(task.account))
+            counts = client.clear(keep, within_ms=CANCEL_WITHIN_MS, settle_ms=self._arriving_ms(task.account))
+            self.noted(task.account, client.calls)
+            return counts
+
+    def noted(self, account: str, calls: Sequence[str]) -> None:
+        """Take note of the calls that cancelling took; a drill measures them."""
 
     def _arriving_ms(self, account: str) -> int:
         """Return how long an order of ours may still be on its way to the exchange; 0: none is."""

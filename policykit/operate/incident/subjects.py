@@ -14,6 +14,8 @@ from policykit.operate.keys.find import Found, every
 
 #: The permission that lets a key end other keys.
 KEY_ADMIN: Final = "key_admin"
+#: How many policies that could not be read are said in one line.
+MAX_SAID: Final = 3
 #: The account of a key that no policy names.
 UNNAMED: Final = "unnamed"
 
@@ -51,6 +53,7 @@ def accounts_of(
             raise NoSubject(
                 f"{name}: no policy of {', '.join(paths)} names this key; known: {known}; if you are not sure which: "
                 f"--all; of a key without a policy say --exchange ID ({', '.join(traits.known())})"
+                + "".join(f"; not read: {one.splitlines()[0]}" for one in problems[:MAX_SAID])
             )
     if not leaked and not accounts:
         raise NoSubject(f"no key: --key NAME, or --all if you are not sure which; there is no policy in {paths}")
