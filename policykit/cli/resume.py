@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +26,7 @@ def command(scope: str, by: Person, why: str, files: tuple[str, ...], uri: str |
     from policykit.guard.approvals import unapproved_resume
     from policykit.guard.kill import may_resume, policies_of
     from policykit.store import open_store
+    from policykit.store.halting import kill_files
 
     store, now = open_store(uri), SystemClock().now_ms()
     asked = policies_of(store, files)
@@ -35,6 +37,8 @@ def command(scope: str, by: Person, why: str, files: tuple[str, ...], uri: str |
     lifted = store.resume(scope, by.name, why, now, claim=by.to_dict())
     if lifted:
         click.echo(f'ACTIVE: {lifted} halt{"s" if lifted > 1 else ""} lifted for {scope} by {by.name}: "{why}"')
+        for file in filter(os.path.exists, kill_files()):
+            click.echo(f"{file} is still there: guards of this host halt again by it; remove it", err=True)
         return
     left = ", ".join(halt.scope for halt in store.halts()) or "nothing"
     click.echo(f"nothing is halted for {scope}; halted: {left}", err=True)

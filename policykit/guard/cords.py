@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from policykit.engine.facts import Halt
 from policykit.errors import StoreUnavailable
 from policykit.redact import scrub
-from policykit.store.halting import FILE_VARIABLE, kill_file
+from policykit.store.halting import kill_file, kill_files
 
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
@@ -40,7 +40,6 @@ class Cords:
         self._signal = ""
         self._next_ms = 0.0
         self._retry_ms = 0.0
-        self._usual = kill_file()
 
     @property
     def files(self) -> list[str]:
@@ -49,7 +48,7 @@ class Cords:
         named = [] if switch is None or switch.file is None else [switch.file]
         folder = os.path.dirname(os.path.abspath(self._guard.policy.file))
         named = [os.path.join(folder, file) for file in named]
-        return [*named, *filter(None, [os.environ.get(FILE_VARIABLE)]), self._usual]
+        return [*named, *kill_files()]
 
     def on_signal(self, number: int) -> None:
         """Have a signal halt this guard; a handler that was there before is called as well. Main thread only."""
@@ -97,7 +96,7 @@ class Cords:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except (OSError, ValueError) as error:
-                if file != self._usual:  # nobody may have made its folder for this user
+                if file != kill_file():  # nobody may have made its folder for this user
                     unread = ("KILL_FILE_UNREAD", f"{file} cannot be looked for ({type(error).__name__})")
                 continue
             self.pull("file", f"{file} is there")

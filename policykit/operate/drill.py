@@ -125,12 +125,21 @@ def drill_kill(
         drill.took_ms = round(clock.monotonic_ms() - started)
     finally:
         for _, scope, _, _ in halted:
-            store.resume(scope, by.name, "drill of the kill switch is over", clock.now_ms(), claim=by.to_dict())
+            drill.problems += _rearm(store, clock, scope, by)
     for account in accounts:
         # Only a drill that passed counts as held: a switch that failed is one that was not drilled.
         name = "kill" if drill.passed else "kill failed"
         store.keep(account, "drill", name, drill.row(account, by), clock.now_ms())
     return drill
+
+
+def _rearm(store: Store, clock: Clock, scope: str, by: Person) -> list[str]:
+    """Lift a drill's halt, unless somebody halted the same scope meanwhile; return what is wrong then."""
+    meant = [halt for halt in store.halts() if halt.scope == scope and not halt.drill]
+    if meant:
+        return [f"{scope} was {meant[0].state} by {meant[0].by} meanwhile ({meant[0].why}): it is not re-armed"]
+    store.resume(scope, by.name, "drill of the kill switch is over", clock.now_ms(), claim=by.to_dict())
+    return []
 
 
 def _may(

@@ -95,5 +95,5 @@ def check(inputs: Inputs) -> Iterator[Finding]:
             f" {switch.drill_every}",
             confidence="observed",
             label="overdue",
-            next_step="drill it in the sandbox, and let the journal record it",
+            next_step="policykit drill kill --by NAME",
         )

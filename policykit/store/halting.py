@@ -32,6 +32,11 @@ def kill_file() -> str:
     return os.path.join(state, "policykit", "KILL")
 
 
+def kill_files() -> list[str]:
+    """Return the files by which guards of this user and environment halt, beside what policies name."""
+    return [*filter(None, [os.environ.get(FILE_VARIABLE)]), kill_file()]
+
+
 def halt_first(uri: str | None, scope: str, by: str, why: str, now_ms: int, **more: Any) -> Halted:
     """Halt a scope in the store that a URI names; `more` goes to `Store.halt`. A store that is down raises nothing."""
     try:
@@ -39,7 +44,7 @@ def halt_first(uri: str | None, scope: str, by: str, why: str, now_ms: int, **mo
         return Halted(store, *store.halt(scope, "HALTED", by, why, now_ms, **more))
     except (PolicykitError, OSError) as error:
         problem = str(error)
-    file = os.environ.get(FILE_VARIABLE) or kill_file()
+    file = kill_files()[0]
     try:
         os.makedirs(os.path.dirname(os.path.abspath(file)), exist_ok=True)
         with open(file, "a", encoding="utf-8") as opened:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from policykit.cli.__main__ import main
 from policykit.clock import SystemClock
 from policykit.errors import Denied, StoreUnavailable
 from policykit.guard import Guard
@@ -102,6 +103,22 @@ def test_a_file_that_stays_halts_again(start: Callable[..., World], monkeypatch:
     assert world.protected(guard).create_order(*BUY)["status"] == "open"
 
 
+def test_resume_tells_of_a_file_that_is_still_there(
+    start: Callable[..., World], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who resumes hears that guards will halt again."""
+    world = start()
+    guard = world.guard()
+    by_usual_file(world, guard)
+    world.clock.sleep(1)
+    guard.look()
+    code = main(["resume", "--store", world.store, "--scope", "all", "--by", "desk-head", "--why", "mended"])
+    assert (code, capsys.readouterr().err.strip()) == (
+        0,
+        f"{kill_file()} is still there: guards of this host halt again by it; remove it",
+    )
+
+
 def test_the_environment_halts_at_the_start(start: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
     """POLICYKIT_HALT halts the account before the first order; a second start adds no halt."""
     world = start()
@@ -174,6 +191,8 @@ def test_the_loop_sees_a_file_and_cancels(start: Callable[..., World]) -> None:
     with guard:
         (world.policy.parent / "STOP").touch()
         began = guard.clock.monotonic_ms()
-        while world.sim.client().fetch_open_orders(SYMBOL):
+        client = world.sim.client()
+        while client.fetch_open_orders(SYMBOL):
+            guard.clock.sleep(0.05)
             assert guard.clock.monotonic_ms() - began < 30_000
     assert guard.store.halts()[0].by == "file"

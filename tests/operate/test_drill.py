@@ -137,6 +137,26 @@ def test_a_live_noop_cancels_nothing(start: Callable[..., World], run: Any) -> N
     assert guard.store.kept("binance/main", "drill")["kill"]["live_noop"] is True
 
 
+def test_a_real_halt_during_a_drill_stays(start: Callable[..., World]) -> None:
+    """Somebody kills the account while it is drilled: the drill does not lift that, and says so."""
+    one = start(text=DRILLED, balances=HELD)
+    guard = one.guard()
+    real = guard.store.guards
+
+    def guards() -> Any:
+        if len(guard.store.halts()) == 1:
+            guard.store.halt("account:binance/main", "HALTED", "alice", "runaway loop", guard.now())
+        return real()
+
+    guard.store.guards = guards  # type: ignore[method-assign]
+    drill = drill_kill(guard.store, one.clock, [str(one.policy)], WHO)
+    assert drill.problems == [
+        "account:binance/main was HALTED by alice meanwhile (runaway loop): it is not re-armed",
+    ]
+    assert not drill.passed
+    assert "runaway loop" in [halt.why for halt in guard.store.halts()]
+
+
 def test_drills_that_must_not_be_held(start: Callable[..., World], run: Any) -> None:
     """A live account, a person who may not re-arm, a halt that a drill would lift, no policy at all: exit code 1."""
     one = start(text=DRILLED, balances=HELD)
