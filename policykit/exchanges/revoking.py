@@ -192,7 +192,13 @@ def _remove_listed(key_id: Secret) -> Generator[Read, Answer, None]:
     answer = yield Read("policykit_ids")
     number = (answer.data or {}).get(key_id.reveal())
     if number is None:
-        raise CallFailed(Failure("no", "NOT_SUPPORTED", "deribit: the account's list of keys has no such key"))
+        raise CallFailed(
+            Failure(
+                "no",
+                "NOT_SUPPORTED",
+                "deribit: the list of keys has no such key, or asks for a second factor; do it in the web page",
+            )
+        )
     yield Read("privateGetRemoveApiKey", {"id": number})
 
 

@@ -264,7 +264,10 @@ def _products(exchange: str, scopes: tuple[str, ...]) -> set[str]:
     known = cancelling.load(exchange)
     if known is None:
         return set()
-    there = {family.partition(".")[0] for family in (*(one.family for one in known.families), *known.unlisted)}
+    there = {
+        family.partition(".")[0]
+        for family in (*(name for one in known.families for name in one.families), *known.unlisted)
+    }
     if "trade" in scopes:
         return there
     return there & {product for scope in scopes for product in _PRODUCTS.get(scope, ())}

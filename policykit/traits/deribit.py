@@ -98,6 +98,7 @@ EXCHANGE: Final = Exchange(
         "9999": ErrorMeaning("PERMISSION_MISSING", "no", "the account has not switched its API on"),
         "10000": ErrorMeaning("KEY_REJECTED", "no", _REFUSED, coarse=True),
         "10004": ErrorMeaning("ORDER_NOT_FOUND", "unknown", "no such order"),
+        "11044": ErrorMeaning("ORDER_NOT_FOUND", "unknown", "the order is not open"),
         "10028": ErrorMeaning("RATE_LIMIT", "no", "too many requests; wait until credits are back"),
         "10047": ErrorMeaning("RATE_LIMIT", "unknown", "too many requests wait for the matching engine; wait"),
         "10040": ErrorMeaning("MAINTENANCE", "unknown", "the request cannot be processed now; wait"),

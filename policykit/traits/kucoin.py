@@ -79,6 +79,7 @@ FUTURES_STOP: Final = Family(
 
 _CHECK_KEY: Final = "check the key, and its version"
 ERRORS: Final[dict[str, ErrorMeaning]] = {
+    "400100": ErrorMeaning("UNKNOWN", "unknown", "a parameter of the request is not taken", coarse=True),
     "400001": ErrorMeaning("KEY_REJECTED", "no", "the request lacked key, signature, time or passphrase"),
     "400002": ErrorMeaning("CLOCK", "no", "the request's time is over 5 s from the server's; set this host's clock"),
     "400003": ErrorMeaning("KEY_REJECTED", "no", f"no such key; {_CHECK_KEY}"),
@@ -182,6 +183,10 @@ EXCHANGE: Final = Exchange(
         "futures": {"POST /api/v1/orders": 2},  # ccxt 4.5.90
     },
     errors=ERRORS,
+    error_texts=(
+        # ccxt 4.5.90 kucoin.py: {"code":"400100","msg":"order_not_exist_or_not_allow_to_cancel"}
+        ("order_not_exist", ErrorMeaning("ORDER_NOT_FOUND", "unknown", "no such order is open")),
+    ),
     ban_ms=120_000,  # docs.kucoin.com "Rate Limit": from 2 minutes to 7 days
     # InnerTransfer (flex transfer) is a permission of its own, but the older calls /api/v2/accounts/inner-transfer and
     # sub-transfer ask only Spot, and transfer-in and -out only Futures (universal SDK, api_transfer.py, deprecated);

@@ -21,7 +21,9 @@ ENDING: dict[str, tuple[str, frozenset[str]]] = {
     "binance": ("desk@example.com", frozenset(("read", "trade.spot"))),
     "bitget": ("", frozenset(("read", "transfer"))),
     "bybit": ("", frozenset(("read", "transfer"))),
+    "deribit": ("", frozenset(("read", "key_admin"))),
     "gate": ("10023", frozenset(("read", "transfer"))),
+    "kucoin": ("desk1", frozenset(("read", "transfer"))),
     "okx": ("desk", frozenset(("read", "trade.spot"))),
 }
 
@@ -39,14 +41,15 @@ def test_the_main_key_ends_a_sub_accounts_key(exchange: str) -> None:
         over: dict[str, Any] = {"endpoint": sim.url, "clock": sim.clock}
         assert state(exchange, _secrets(old), **over).refused is False
         main = _secrets(sim.main_key)
-        revoke(exchange, main, Secret(old.key), account=account, **over)
+        word = Secret(old.passphrase or "none")
+        revoke(exchange, main, Secret(old.key), account=account, passphrase=word, **over)
         proof = state(exchange, _secrets(old), **over)
         assert (proof.refused, proof.code) == (True, "KEY_REJECTED")
         assert state(exchange, main, **over).refused is False
         call = revocation(exchange, sub_account=True).call
         assert sum(call.partition("{")[0] in name for name in sim.truth.by_route) == 1
         with pytest.raises(CallFailed):  # it is gone: the exchange says so, and nothing passes for success
-            revoke(exchange, main, Secret(old.key), account=account, **over)
+            revoke(exchange, main, Secret(old.key), account=account, passphrase=word, **over)
 
 
 @pytest.mark.parametrize("exchange", ENDING)
@@ -57,7 +60,8 @@ def test_a_key_that_may_not_ends_nothing(exchange: str) -> None:
         old = sim.grant_key(account=account or "sub")
         over: dict[str, Any] = {"endpoint": sim.url, "clock": sim.clock}
         with pytest.raises(CallFailed):
-            revoke(exchange, _secrets(sim.main_key), Secret(old.key), account=account, **over)
+            main, word = _secrets(sim.main_key), Secret(old.passphrase or "none")
+            revoke(exchange, main, Secret(old.key), account=account, passphrase=word, **over)
         assert state(exchange, _secrets(old), **over).refused is False
 
 
@@ -140,7 +144,7 @@ def test_deribit_removes_by_the_number_of_another_key_and_shows_no_secret(monkey
     assert (asked.method, asked.params) == ("privateGetRemoveApiKey", {"id": 7})
     steps = revoking._remove_listed(Secret("gone"))
     next(steps)
-    with pytest.raises(CallFailed, match="has no such key"):
+    with pytest.raises(CallFailed, match="has no such key, or asks for a second factor"):
         steps.send(Answer({"old": 7}, 0, 0))
     assert revocation("deribit").by == "other"
 

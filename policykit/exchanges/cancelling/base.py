@@ -35,8 +35,25 @@ class Resting(NamedTuple):
     page: int = 0
     #: The family in whose list these orders show as well.
     also_in: str = ""
+    #: One list of several products: which family a row is of, and the others beside `family` that there are.
+    split: Callable[[Mapping[str, Any]], str] | None = None
+    others: tuple[str, ...] = ()
     #: In the stead of `fetch_open_orders`: an implicit method that lists them all, whose rows are where `rows` says.
     list_call: str = ""
+    rows: tuple[str, ...] = ("result",)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Every family that its rows can be of."""
+        return (self.family, *self.others)
+
+
+def by_symbol(row: Mapping[str, Any]) -> str:
+    """Return the family of an order of a list of all products: by its symbol (`BTC/USDT:USDT-261225-90000-C`)."""
+    symbol = str(row.get("symbol") or "")
+    if ":" not in symbol:
+        return "spot.order"
+    return "option.order" if symbol.endswith(("-C", "-P")) else "swap.order"
 
 
 def _by_name(name: str, body: str | None) -> bool:

@@ -35,8 +35,8 @@ CANCELLING: Final = Cancelling(
     ),
     families=(
         Resting("spot.order", {}, many=20, every="symbol", page=100),
-        Resting("spot.order", {"marginMode": "cross"}, {"marginMode": "cross"}, many=20, page=100),
-        Resting("spot.order", {"marginMode": "isolated"}, {"marginMode": "isolated"}, many=20, page=100),
+        Resting("margin.order", {"marginMode": "cross"}, {"marginMode": "cross"}, many=20, page=100),
+        Resting("margin.order", {"marginMode": "isolated"}, {"marginMode": "isolated"}, many=20, page=100),
         Resting("spot.plan", {"trigger": True}, {"trigger": True}, page=100),
         *(one for product in _FUTURES for one in _futures(product)),
     ),

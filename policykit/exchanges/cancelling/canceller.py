@@ -109,7 +109,8 @@ class Canceller:
         self._clock = clock
         self._symbols = symbols
         self.exchange: str = client.id
-        self._families = tuple(one for one in cancelling.families if _among(one.family, products))
+        self._products = products
+        self._families = tuple(r for r in cancelling.families if any(_among(one, products) for one in r.families))
         self._unlisted = {name: why for name, why in cancelling.unlisted.items() if _among(name, products)}
         #: Families whose batch was refused: their orders are cancelled one by one.
         self._single: set[str] = set()
@@ -136,7 +137,7 @@ class Canceller:
     @property
     def families(self) -> tuple[str, ...]:
         """The order families that can be listed."""
-        return tuple(dict.fromkeys(one.family for one in self._families))
+        return tuple(dict.fromkeys(one for r in self._families for one in r.families if _among(one, self._products)))
 
     @property
     def least_ms(self) -> int:
@@ -151,23 +152,26 @@ class Canceller:
         unknown: dict[str, str] = dict(self._unlisted)
         hopeless = ""
         for resting in self._families:
+            families = [one for one in resting.families if one in found]
             if hopeless:
-                unknown.setdefault(resting.family, hopeless)
+                unknown |= {one: hopeless for one in families if one not in unknown}
                 continue
             try:
                 for order in self._list(resting, unknown):
                     key = order.symbol, order.order_id
-                    found[resting.family].setdefault(key, order)
+                    if order.family in found:
+                        found[order.family].setdefault(key, order)
                     found.get(resting.also_in, {}).pop(key, None)
             except CallFailed as failed:
-                unknown[resting.family] = str(failed)
+                unknown |= dict.fromkeys(families, str(failed))
                 hopeless = str(failed) if failed.code in _HOPELESS else ""
         return Listed({name: tuple(orders.values()) for name, orders in found.items()}, unknown)
 
     def _list(self, resting: Resting, unknown: dict[str, str]) -> list[OpenOrder]:
         if resting.list_call:
-            answer = self._ask(Read(resting.list_call, dict(resting.ask)))
-            rows = answer.get("result") if isinstance(answer, Mapping) else None
+            rows: Any = self._ask(Read(resting.list_call, dict(resting.ask)))
+            for name in resting.rows:
+                rows = rows.get(name) if isinstance(rows, Mapping) else None
             if not isinstance(rows, list):
                 raise self._client.policykit_adapter.bad_answer("a list of orders")
             self._ask(Read("load_markets", {}, (False,)))
@@ -203,7 +207,7 @@ class Canceller:
         side = row.get("side")
         at = decimal(row.get("timestamp"))
         return OpenOrder(
-            family=resting.family,
+            family=resting.split(row) if resting.split else resting.family,
             symbol=text_of(row.get("symbol")) or "",
             order_id=text_of(row.get("id")) or "",
             client_order_id=text_of(row.get("clientOrderId")) or "",
@@ -241,7 +245,7 @@ class Canceller:
                     symbol = batch[0].symbol
                     self._ask(Read("cancel_orders", dict(resting.cancel), (ids, symbol or None)), symbol, len(ids))
             except CallFailed as failed:
-                failures[resting.family] = str(failed)
+                failures.update(dict.fromkeys((order.family for order in batch), str(failed)))
                 if len(batch) > 1 and failed.code not in _AGAIN:
                     self._single.add(resting.family)  # one that is gone may refuse the whole batch
                 if failed.code in _HOPELESS:
@@ -261,7 +265,8 @@ class Canceller:
             resting = group[0].resting
             symbol = group[0].symbol if resting.every == "symbol" else None
             try:
-                if not resting.every or (len(group) == 1 and not resting.every_call):
+                whole = all(_among(one, self._products) for one in resting.families)
+                if not resting.every or not whole or (len(group) == 1 and not resting.every_call):
                     left += group
                 elif resting.every_call:
                     self._ask(Read(resting.every_call))

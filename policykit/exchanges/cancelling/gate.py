@@ -30,8 +30,8 @@ CANCELLING: Final = Cancelling(
     | calls("POST", "/api/v4/", "spot/cancel_batch_orders"),
     families=(
         Resting("spot.order", {"type": "spot"}, {"type": "spot"}, many=20, every="symbol", page=100),
-        Resting("spot.order", {"type": "spot", "account": "margin"}, {"type": "margin"}, page=100),
-        Resting("spot.order", {"type": "spot", "marginMode": "cross"}, {"marginMode": "cross"}, page=100),
+        Resting("margin.order", {"type": "spot", "account": "margin"}, {"type": "margin"}, page=100),
+        Resting("margin.order", {"type": "spot", "marginMode": "cross"}, {"marginMode": "cross"}, page=100),
         Resting(
             "spot.price", {"type": "spot", "trigger": True}, {"type": "spot", "trigger": True}, every="symbol", page=100
         ),

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from policykit.exchanges.calls import calls
-from policykit.exchanges.cancelling.base import Cancelling, Resting
+from policykit.exchanges.cancelling.base import Cancelling, Resting, by_symbol
 
 CANCELLING: Final = Cancelling(
     calls=calls("POST", "/v1/order/", "cancel cancel/all"),
-    families=(Resting("spot.order", every="account", every_call="privatePostV1OrderCancelAll"),),
+    families=(
+        Resting(
+            "spot.order",
+            every="account",
+            every_call="privatePostV1OrderCancelAll",
+            split=by_symbol,
+            others=("swap.order",),
+        ),
+    ),
 )

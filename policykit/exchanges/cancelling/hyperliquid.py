@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from policykit.exchanges.cancelling.base import Cancelling, Resting
+from policykit.exchanges.cancelling.base import Cancelling, Resting, by_symbol
 
 _ACTIONS: Final = frozenset(("cancel", "cancelByCloid"))
 
@@ -26,7 +26,9 @@ def admits(name: str, body: str | None) -> bool:
 
 CANCELLING: Final = Cancelling(
     calls=frozenset(("POST /exchange",)),
-    families=(Resting("swap.order", many=100, page=1000),),  # spot and contracts, triggers too
+    families=(
+        Resting("swap.order", many=100, page=1000, split=by_symbol, others=("spot.order",)),
+    ),  # spot and contracts, triggers too
     unlisted={"swap.twap": "this version does not list hyperliquid's TWAP orders, nor those of builders' exchanges"},
     admits=admits,
 )

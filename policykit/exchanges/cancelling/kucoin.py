@@ -21,7 +21,15 @@ CANCELLING: Final = Cancelling(
     | calls("GET", "/api/v1/", "hf/orders/active/symbols"),
     families=(
         Resting("spot.order", by_symbol=True, every="account", symbols_call="privateGetHfOrdersActiveSymbols"),
-        Resting("spot.stop", {"trigger": True}, {"trigger": True}, every="account", page=50),
+        Resting(  # ccxt wants a symbol of stop orders as well, the call does not
+            "spot.stop",
+            {"pageSize": 500},
+            {"trigger": True},
+            every="account",
+            page=500,
+            list_call="privateGetStopOrder",
+            rows=("data", "items"),
+        ),
         Resting("swap.order", {"type": "swap"}, {"type": "swap"}, many=10, every="symbol", page=50),
         Resting(
             "swap.stop", {"type": "swap", "trigger": True}, {"type": "swap", "trigger": True}, every="account", page=50

@@ -23,7 +23,7 @@ CANCELLING: Final = Cancelling(
     calls=calls("POST", "/api/v5/trade/", "cancel-order cancel-batch-orders cancel-algos"),
     families=(
         *_families("spot", "SPOT", *_ALGO),
-        *_families("spot", "MARGIN", *_ALGO),
+        *_families("margin", "MARGIN", *_ALGO),
         *_families("swap", "SWAP", *_ALGO, "chase"),
         *_families("swap", "FUTURES", *_ALGO, "chase"),
         *_families("option", "OPTION"),

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from policykit.sim.dialects import deribit_orders
 from policykit.sim.dialects.base import Reply, Request, World
 from policykit.sim.dialects.reading import Endpoint, Reading, near, params_of
 from policykit.sim.drift import ABSENT
@@ -196,6 +197,7 @@ class Deribit(Reading):
         ("GET", "/api/v2/public/get_book_summary_by_currency"): Endpoint(_prices, public=True),
         ("GET", "/api/v2/private/get_positions"): Endpoint(_none, needs="read"),
         ("GET", "/api/v2/private/get_open_orders_by_instrument"): Endpoint(_none, needs="read"),
+        **deribit_orders.ROUTES,
         ("GET", "/api/v2/private/list_api_keys"): Endpoint(_keys, needs="read"),
         ("GET", "/api/v2/private/get_account_summaries"): Endpoint(_summaries, needs="read"),
         ("GET", "/api/v2/private/get_address_book"): Endpoint(_book, needs="read"),

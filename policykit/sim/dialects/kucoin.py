@@ -15,6 +15,7 @@ import uuid
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+from policykit.sim.dialects import kucoin_orders
 from policykit.sim.dialects.base import Reply, Request, World
 from policykit.sim.dialects.reading import Endpoint, Reading, near
 from policykit.sim.drift import ABSENT
@@ -163,8 +164,7 @@ class Kucoin(Reading):
         ("GET", "/api/v1/isolated/symbols"): Endpoint(_none),
         ("GET", "/api/v1/hf/accounts/opened"): Endpoint(_opened),
         ("GET", "/api/v1/accounts"): Endpoint(_accounts),
-        ("GET", "/api/v1/hf/orders/active"): Endpoint(_none),
-        ("GET", "/api/v1/stop-order"): Endpoint(_items),
+        **kucoin_orders.ROUTES,
         ("GET", "/api/v1/contracts/active"): Endpoint(_none, public=True, host=FUTURES_HOST),
         ("GET", "/api/v1/account-overview"): Endpoint(_overview, host=FUTURES_HOST),
         ("GET", "/api/v1/positions"): Endpoint(_none, host=FUTURES_HOST),
