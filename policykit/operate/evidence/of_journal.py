@@ -12,6 +12,8 @@ from policykit.operate.evidence.reading import Line, Told
 
 #: Of who did something, what policies and approvals do not say: it stays in the journal.
 PRIVATE: Final = frozenset(("os_user", "login", "tty", "host"))
+#: Of an incident, what was read at the exchange: logins, orders, where money may be withdrawn to.
+READ_THERE: Final = frozenset(("known_addresses", "lines"))
 _SOURCE: Final = ("row", "hash", "file")
 
 
@@ -45,7 +47,8 @@ LISTED: Final = (
     Listed(
         "incidents",
         "Incidents, step by step",
-        "One row is one step of an incident: when it was done, by whom, and what came of it.",
+        "One row is one step of an incident, or its head: when it was done, by whom, and what came of it. What was "
+        "read at the exchange (logins, orders, withdrawal addresses) stays in the journal.",
         ("incident",),
     ),
     Listed(
@@ -78,7 +81,8 @@ LISTED: Final = (
     Listed(
         "approvals",
         "Approvals",
-        "One row is one thing that a person agreed to; `proof` says whether it was signed or only claimed.",
+        "One row is one thing that a person signed: `signature` is over `text`, and `ssh-keygen -Y verify -n "
+        "policykit` with a list of signers that you trust says whose it is. The name `signers` says who may sign.",
         ("approval",),
     ),
     Listed(
@@ -116,7 +120,8 @@ def listed(of: Listed, sources: Sources) -> Made:
 
 def _shown(line: Line) -> dict[str, Any]:
     clean: dict[str, Any] = public(line.body)
-    return {name: said for name, said in clean.items() if name not in ("at", *_SOURCE)}
+    left_out = READ_THERE if line.kind == "incident" else frozenset()
+    return {name: said for name, said in clean.items() if name not in ("at", *_SOURCE, *left_out)}
 
 
 def public(value: Any) -> Any:
