@@ -397,3 +397,34 @@ def test_a_store_that_cannot_be_written_changes_no_lint(
     said = run(*asked)
     assert said.code == usual.code
     assert "policykit: what was found is not noted: the bots' store cannot be used" in said.err
+
+
+def test_a_live_lint_reads_the_record_of_the_bots_store(
+    sims: Mapping[str, SimServer],
+    use: Callable[[str, SimKey], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What the journal proves is known without a file; one that is given counts instead, and a broken store is said."""
+    uri = f"sqlite:///{Path.cwd()}/bots.db"
+    monkeypatch.setenv("POLICYKIT_STORE", uri)
+    one = _policy("one", "binance")
+    one.write_text(one.read_text() + "kill_switch: {drill_every: 30d}\n")
+    use("ONE", sims["binance"].add_key())
+    asked = ["lint", str(one), "--live", *_endpoints(sims), "--select", "PK702", "--format", "concise"]
+
+    def said(*more: str) -> str:
+        main([*asked, *more])
+        return capsys.readouterr().out
+
+    assert "no record was given" in said()
+    with closing(open_store(uri)) as store:
+        store.announce("binance/main", "USDT", {}, 1)
+        assert "the record knows of no drill" in said()
+        now_ms = time.time_ns() // 1_000_000
+        store.keep("", "drill", "kill", {"by": "ops"}, now_ms - 40 * 86_400_000)
+        assert "was last drilled 40 days ago" in said()
+        store.keep("", "drill", "kill", {"by": "ops"}, now_ms)
+        assert "PK702" not in said()
+        Path("none.json").write_text("{}")
+        assert "the record knows of no drill" in said("--record", "none.json")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from policykit.cli.notify import command
+from policykit.store import open_store
 from tests.guard.world import policy_text
 from tests.notify.receivers import webhook
 
@@ -47,6 +49,32 @@ def test_a_test_message_arrives_and_what_does_not_is_said(policy: str, monkeypat
         one = CliRunner().invoke(command, ["test", policy, "--target", "ops", "--format", "json"])
         assert json.loads(one.output) == {"version": 1, "targets": {"ops": {"ok": True, "words": ""}}}
         assert one.exit_code == 0
+
+
+def test_a_test_is_noted_where_bots_have_a_store(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrived and what did not, without a token: a stage asks for it. No store is made for it."""
+    uri = f"sqlite:///{tmp_path}/bots.db"
+    monkeypatch.setenv("POLICYKIT_STORE", uri)
+    with webhook() as ops, webhook() as pager:
+        pager.status = 401
+        monkeypatch.setenv("OPS_URL", ops.url(f"/{TOKEN}"))
+        monkeypatch.setenv("PAGER_URL", pager.url(f"/{TOKEN}"))
+        CliRunner().invoke(command, ["test", policy])
+        assert not (tmp_path / "bots.db").exists()
+        with closing(open_store(uri)) as store:
+            store.announce("binance/main", "USDT", {}, 1)
+            CliRunner().invoke(command, ["test", policy])
+            told = [row.body for row in store.rows() if row.kind == "message"]
+        (tmp_path / "bots.db").write_text("no store")
+        done = CliRunner().invoke(command, ["test", policy, "--target", "ops"])
+    common = {"test": True, "policy": "mm", "account": "binance/main"}
+    words = "Failed to send JSON POST notification: Verification Failed., error=401."
+    assert told == [
+        {"target": "ops", "ok": True, **common},
+        {"target": "pager", "ok": False, "words": words, **common},
+    ]
+    assert "policykit: the test is not noted: the bots' store cannot be used" in done.output
+    assert done.exit_code == 0
 
 
 def test_a_missing_address_is_named(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
