@@ -58,7 +58,7 @@ def command(policy: Path, order_json: str, facts_json: str | None, output_format
 
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     effective = load(policy, now_ms=now)
-    engine = compile_policy(effective, load_traits(effective.model.exchange))
+    engine = compile_policy(effective, load_traits(effective.model.exchange), paper=True)
     try:
         order = trial.read_order(trial.read_json(order_json, "--order"))
         facts = trial.read_json(facts_json, "--facts") if facts_json is not None else {}

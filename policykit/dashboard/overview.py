@@ -172,7 +172,7 @@ def _denial(reader: JournalReader, one: Denied) -> Denial:
 
 def _figures(seen: Store, totals: Totals, newest: Row | None, now_ms: int) -> tuple[Figure, ...]:
     live = [guard for guard in seen.guards if guard.live]
-    stages = sorted({guard.stage for guard in live if guard.stage})
+    stages = sorted({"PAPER" if guard.stage == "paper" else guard.stage for guard in live if guard.stage})
     gone = len(seen.guards) - len(live)
     decided = totals.allow + totals.deny
     unknown = seen.unknown

@@ -188,7 +188,8 @@ class Guard(Deciding):
             _log.warning("no increase is sent: %s", stage.problem[1])
         guard.endpoint, guard.allow_loosen = endpoint, allow_loosen
         if candidate is not None:
-            guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key, guard.host))
+            on_paper = guard.paper is not None
+            guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key, guard.host, paper=on_paper))
         guard.announce()
         guard.in_force.start()
         guard.in_force.layer()

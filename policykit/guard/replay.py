@@ -24,6 +24,7 @@ from policykit.guard.shadow import Shadow
 from policykit.guard.steps import number
 from policykit.order import NUMBERS, Order
 from policykit.orders.intent import Intent
+from policykit.policy import PAPER
 from policykit.store import Grant, Row, Store
 from policykit.store.codec import decision_body
 from policykit.store.ledger import Ledger
@@ -159,11 +160,12 @@ class _Judge(Deciding):
         if served is None:
             raise LookupError(policy.model.exchange)
         self.traits, self.adapter = served
-        self.engine = compile_policy(policy, self.traits, self.key, self.host)
+        paper = self.account.endswith(PAPER)
+        self.engine = compile_policy(policy, self.traits, self.key, self.host, paper=paper)
         if "candidate" in said:
             candidate = read_back(said["candidate"]["policy"], said["candidate"]["name"], said["file"])
             candidate.__dict__["version"] = said["candidate"]["version"]  # where its secrets live is part of it
-            self.shadow = Shadow(compile_policy(candidate, self.traits, self.key, self.host))
+            self.shadow = Shadow(compile_policy(candidate, self.traits, self.key, self.host, paper=paper))
         self.several_keys = False
         self.validity_ms = request_validity_ms(policy)
         self.clock_bound_ms = clock_bound_ms(policy)

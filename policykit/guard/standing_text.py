@@ -12,6 +12,7 @@ from policykit.engine.facts import Halt
 from policykit.engine.money import money
 from policykit.engine.rooms import Room
 from policykit.guard.standing import Stand, Standing
+from policykit.policy import PAPER
 from policykit.telemetry.words import one_line
 
 #: Guards that are gone and still shown, the latest first.
@@ -59,7 +60,8 @@ def _guards(standing: Standing) -> Iterator[str]:
     yield f"guards: {len(live)} live, {len(gone)} gone" if live or gone else "guards: none has used this store"
     for guard in (*live, *gone[:GONE_SHOWN]):
         heard = f"{_ago(standing.now_ms - guard.beat_ms)}" if guard in live else f"{iso(guard.beat_ms)}, gone"
-        yield f"  {guard.bot}  {guard.account}  {guard.mode}  {guard.host} pid {guard.pid}, heard {heard}"
+        mode = f"PAPER {guard.mode}" if guard.account.endswith(PAPER) else guard.mode
+        yield f"  {guard.bot}  {guard.account}  {mode}  {guard.host} pid {guard.pid}, heard {heard}"
         yield f"      policy {guard.policy_name} {guard.policy_version}"
     if len(gone) > GONE_SHOWN:
         yield f"  and {len(gone) - GONE_SHOWN} that are gone for longer (--format json lists them)"
@@ -68,7 +70,8 @@ def _guards(standing: Standing) -> Iterator[str]:
 def _policy(stand: Stand, now_ms: int, everything: bool) -> Iterator[str]:
     info, known = stand.of.info, stand.tightest
     dead = "" if stand.of.live else ", as its last guard had it"
-    yield f"{info.policy_name} on {info.account}, stage {stand.stage}{dead}"
+    stage = "PAPER (simulated; nothing is sent)" if info.account.endswith(PAPER) else stand.stage
+    yield f"{info.policy_name} on {info.account}, stage {stage}{dead}"
     if info.unproven:
         yield f"  increases are denied (STAGE_UNPROVEN): {one_line(info.unproven)}"
     shown = known if everything else known[:TIGHTEST]

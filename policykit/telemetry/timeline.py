@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from policykit.clock import iso
+from policykit.policy import PAPER
 from policykit.redact import scrub
 from policykit.store.base import Row
 from policykit.store.reader import JournalDamaged, JournalReader
@@ -140,11 +141,17 @@ def render(story: Story) -> str:
     return scrub("\n\n".join(told))
 
 
+def _where(account: str) -> str:
+    """Name an account; one on paper so that nobody takes it for real."""
+    return f"{account} (PAPER: simulated)" if account.endswith(PAPER) else account
+
+
 def _head(row: Row) -> tuple[str, str]:
     decision, intent = row.body["decision"], row.body.get("intent") or {}
     name = intent.get("client_order_id") or decision["order"].get("client_order_id") or decision["id"]
     word = "order" if decision["action"] == "order.create" else decision["action"]
-    parts = [f"{word} {name}", order_text(decision["order"]), intent.get("account", ""), f"bot {decision['bot']}"]
+    where = _where(intent.get("account", ""))
+    parts = [f"{word} {name}", order_text(decision["order"]), where, f"bot {decision['bot']}"]
     again = f", re-sent in place of {intent['replaces']}" if intent.get("replaces") else ""
     policy = decision["policy"]
     said = f"{iso(row.at_ms)[:10]} UTC, policy {policy['name']} {policy['version']}, decision {decision['id']}{again}"
