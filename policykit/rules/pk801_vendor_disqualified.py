@@ -51,21 +51,19 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, words
-from policykit.rules.vendors import unanswered
+from policykit.rules.vendors import NEVER, unanswered
 
 RULE = Rule("PK801", "vendor-disqualified", "critical", ("G47", "G46"), "its breach would be your loss (G47)")
-
-_NEVER = {"withdraw": "the withdraw permission", "secret": "the secret itself", "remote_access": "remote access"}
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look for each sign that disqualifies."""
     for name, vendor in (inputs.model.vendors or {}).items():
         for index, asked in enumerate(vendor.asks_for or ()):
-            if asked in _NEVER:
+            if asked in NEVER:
                 yield RULE.finding(
                     inputs.place(f"vendors.{name}.asks_for.{index}"),
-                    f"vendor `{name}` asks for {_NEVER[asked]}",
+                    f"vendor `{name}` asks for {NEVER[asked]}",
                     label="disqualifies",
                     next_step="do not give it a key; delete the one it has",
                 )

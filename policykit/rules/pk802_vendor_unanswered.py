@@ -43,18 +43,11 @@ from collections.abc import Iterator
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule, words
-from policykit.rules.vendors import QUESTIONS, unanswered
+from policykit.rules.vendors import BAD, QUESTIONS, unanswered
 
 RULE = Rule(
     "PK802", "vendor-unanswered", "medium", ("G46",), "what was not asked before is learned in an incident (G46)"
 )
-
-_BAD = {
-    "ip_restricted_keys": "takes no keys bound to addresses",
-    "revocable_at_once": "cannot be cut off at once",
-    "second_factor": "has no second factor on its dashboard",
-    "incidents_disclosed": "has not told of past incidents",
-}
 
 
 def check(inputs: Inputs) -> Iterator[Finding]:
@@ -68,7 +61,7 @@ def check(inputs: Inputs) -> Iterator[Finding]:
                 label=f"{len(questions)} of {len(QUESTIONS)} unanswered",
                 next_step="ask before it gets a key; one that will not answer is disqualified (G47)",
             )
-        for field, text in _BAD.items():
+        for field, text in BAD.items():
             if getattr(vendor, field) is False:
                 yield RULE.finding(
                     inputs.place(f"vendors.{name}.{field}"),

@@ -19,6 +19,33 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "incidents_disclosed": "whether it told of past incidents",
 }
 
+#: What a vendor asks for that disqualifies it, in words (G47).
+NEVER: Final[Mapping[str, str]] = {
+    "withdraw": "the withdraw permission",
+    "secret": "the secret itself",
+    "remote_access": "remote access",
+}
+#: An answer of no that does not pass, in words (G46).
+BAD: Final[Mapping[str, str]] = {
+    "ip_restricted_keys": "takes no keys bound to addresses",
+    "revocable_at_once": "cannot be cut off at once",
+    "second_factor": "has no second factor on its dashboard",
+    "incidents_disclosed": "has not told of past incidents",
+}
+#: A review is as old as this at most where the policy does not say (`review_every`), ms.
+REVIEW_EVERY_MS: Final = 365 * 86_400_000
+
+
+def judged(vendor: Vendor) -> tuple[str, list[str]]:
+    """Return what a review of its answers comes to, and why: passed, failed, or disqualified (G47)."""
+    never = [f"asks for {NEVER[asked]}" for asked in vendor.asks_for or () if asked in NEVER]
+    never += ["shows no log of what it did"] if vendor.activity_logs is False else []
+    never += [f"did not answer {question}" for question in unanswered(vendor)]
+    if never:
+        return "disqualified", never
+    bad = [text for field, text in BAD.items() if getattr(vendor, field) is False]
+    return ("failed", bad) if bad else ("passed", [])
+
 
 def unanswered(vendor: Vendor) -> list[str]:
     """Return the questions without an answer, in words."""
