@@ -77,8 +77,13 @@ def test_without_evidence_increases_wait_and_exits_pass(
     assert "this store has evidence for paper only" in guard.stage_problem[1]
 
 
-def test_a_grant_is_taken_up_while_the_guard_runs(world: World, tmp_path: Path) -> None:
-    """Micro-live caps an order at 0.1 % of equity; full-live adds nothing; a stage that is taken back holds again."""
+def test_a_grant_is_taken_up_while_the_guard_runs(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Micro-live caps an order at 0.1 % of equity; full-live adds nothing; a stage that is taken back holds again.
+
+    Each change is an event (`policykit.stage.changed`).
+    """
     guard = loaded(world, tmp_path)
     stages = []
     for stage in ("micro-live", "full-live", "micro-live"):
@@ -90,6 +95,12 @@ def test_a_grant_is_taken_up_while_the_guard_runs(world: World, tmp_path: Path) 
     rows = [row.body for row in guard.store.rows(0, 1_000) if row.kind == "policy"]
     assert [row["stage"] for row in rows] == ["full-live", "micro-live", "full-live", "micro-live"]
     assert [info.policy_version for info in guard.store.guards()] == [guard.policy.version]
+    changed = [message.partition(" is at ")[2] for message in caplog.messages if " is at stage " in message]
+    assert changed == [
+        "stage micro-live; it was at full-live",
+        "stage full-live; it was at micro-live",
+        "stage micro-live; it was at full-live",
+    ]
     guard.in_force.refresh()
     assert sum(row.kind == "policy" for row in guard.store.rows(0, 1_000)) == 4
 

@@ -12,7 +12,9 @@ import pytest
 
 from policykit.cli.__main__ import main
 from policykit.clock import iso
+from policykit.operate.stages import standing
 from policykit.policy import load
+from policykit.rules.stages import MINIMUM_DAYS, STAGES
 from policykit.store import Store, open_store
 from tests.journal.test_schema import wrong
 from tests.store.lives import DAY, TEXT, begin, denied, ordered, outcome
@@ -333,3 +335,17 @@ def test_an_edit_that_cannot_be_made_is_said(desk: Desk, tmp_path: Path) -> None
     code, out, err = desk.run("stage", "demote", str(desk.file), "--to", "paper", "--by", "ops", "--why", "x")
     assert (code, out.splitlines()[0][:26]) == (1, "mm on binance/main: paper,")
     assert err == (f"{desk.file}: stage.current is said in {base}; write stage: {{current: paper}} there by hand\n")
+
+
+def test_the_page_has_each_need_and_its_command(desk: Desk) -> None:
+    """docs/stages.md: the days of each stage, and what provides each need, as the command says it."""
+    page = (Path(__file__).parents[2] / "docs/stages.md").read_text(encoding="utf-8")
+    days = next(line for line in page.splitlines() if line.startswith("| days, with something on each"))
+    assert [cell.strip() for cell in days.split("|")[2:6]] == [str(MINIMUM_DAYS[stage]) for stage in STAGES[:4]]
+    for stage in STAGES[:4]:
+        policy = desk.write(stage, "sandbox" if stage == "sandbox" else "live")
+        desk.grant(stage)
+        for need in standing(policy, desk.store, NOW).needs:
+            command = need.do.split(f" {desk.file}")[0]
+            if command.startswith("policykit"):
+                assert command in page, need
