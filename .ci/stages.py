@@ -82,6 +82,7 @@ VERIFY = (
     (Stage("release, twice", tool("python", ".ci/verify/release.py")), ("git",)),
     (Stage("signatures", tool("python", ".ci/verify/signatures.py")), ("ssh-keygen",)),
     (Stage("incident drill", tool("python", "-m", "policykit.cli", *DRILL)), ()),
+    (Stage("rotation under load", tool("python", ".ci/verify/rotation.py")), ()),
     (Stage("OTLP by others", tool("python", ".ci/verify/otlp.py")), ()),
     (Stage("alerts", tool("python", ".ci/verify/alerts.py")), ("promtool", "amtool")),
     (Stage("freqtrade, python-binance", tool("python", ".ci/verify/bots.py")), ()),

@@ -34,6 +34,12 @@ KEYS: Final = Row(
             width=8,
             signed=True,
         ),
+        lines(
+            "Keys: guards on the old key",
+            "While a key is replaced: live guards that sign with the old one yet. `policykit rotate status` says why.",
+            Query(worst(names.M_KEY_WAITING, *KEY), legend(*KEY)),
+            width=8,
+        ),
         rows(
             "Findings of the last lint",
             "Of the last `policykit lint --live` with this store; `policykit explain RULE` says what to do.",

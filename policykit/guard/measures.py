@@ -132,7 +132,7 @@ def measure(
             samples.append(Sample(names.M_POLICY, 1, _in_force(one)))
         if counted:
             samples += _of_rooms(rooms_of(store, one.engine, now_ms, one.info.bot), one.policy)
-        samples += _of_keys(store, one.policy, now_ms)
+        samples += _of_keys(store, one.policy, host, now_ms)
     for account in dict.fromkeys(one.info.account for one in policies):
         samples += _of_account(store, account, now_ms)
     return _once(samples)
@@ -183,6 +183,17 @@ def exposed_ms(marked: Mapping[str, Any] | None, rotation: Mapping[str, Any] | N
     since: int = marked["at_ms"]
     replaced = rotation is not None and rotation.get("state") == "done" and not rotation.get("aborted")
     return None if replaced and rotation is not None and rotation["staged_ms"] >= since else since
+
+
+def waiting(store: Store, policy: EffectivePolicy, host: str, now_ms: int) -> dict[str, int]:
+    """Return how many live guards sign, or may sign, with the old key, of each key whose rotation is under way."""
+    rows = store.kept(policy.account_key, "rotation")
+    left = {name: str(row.get("retiring")) for name, row in rows.items() if row.get("state") == "swapping"}
+    counts = {name: 0 for name in policy.model.keys or () if name in left}
+    for info in store.guards() if counts else ():
+        if info.account == policy.account_key and info.key in counts and info.signer in ("", left[info.key]):
+            counts[info.key] += beats(info, host, now_ms)
+    return counts
 
 
 def _in_force(one: Watched) -> dict[str, str]:
@@ -260,8 +271,10 @@ def _of_account(store: Store, account: str, now_ms: int) -> list[Sample]:
     return samples
 
 
-def _of_keys(store: Store, policy: EffectivePolicy, now_ms: int) -> list[Sample]:
+def _of_keys(store: Store, policy: EffectivePolicy, host: str, now_ms: int) -> list[Sample]:
     samples = []
+    for name, count in waiting(store, policy, host, now_ms).items():
+        samples.append(Sample(names.M_KEY_WAITING, count, _where(policy.account_key) | {names.KEY: name}))
     for age in key_ages(store, policy):
         labels = _where(policy.account_key) | {names.KEY: age.key}
         if age.made_ms != age.exposed_ms:

@@ -14,7 +14,7 @@ from policykit.engine.facts import Facts, Halt
 from policykit.engine.money import money
 from policykit.guard.halt import concerns_policy
 from policykit.guard.living import undecided
-from policykit.guard.measures import key_ages, rooms_of
+from policykit.guard.measures import key_ages, rooms_of, waiting
 from policykit.model.notify import Cause
 from policykit.policy import EffectivePolicy
 from policykit.redact import scrub
@@ -27,6 +27,8 @@ _EVERY_MS: Final = 60_000
 #: How old facts are before people are told: so many times what denies increases, and at least so much, ms.
 OLD_TIMES: Final = 6
 OLD_MS: Final = 60_000
+#: How long guards may take to go over to a key's successor before people are told, ms.
+STUCK_MS: Final = 600_000
 _DAY_MS: Final = 86_400_000
 _LOSSES: Final = ("risk.daily_loss", "risk.weekly_loss", "risk.max_drawdown")
 #: The longest foreign word that a message repeats, and how many of a list it names.
@@ -79,6 +81,7 @@ def notices(engine: Engine, store: Store, host: str, now_ms: int, *, silent_ms: 
         *_stale(policy, facts, now_ms),
         *_loss(engine, store, now_ms),
         *_keys(policy, store, now_ms),
+        *_rotations(policy, store, host, now_ms),
         *_clock(policy, facts),
     ]
 
@@ -94,7 +97,7 @@ def possible(policy: EffectivePolicy, store: Store) -> list[str]:
         *(f"guard_silent|{bot}@{owner}" for bot, owner in bots),
         *(f"{cause}|{account}" for cause in ("unknown_order", "drift", "reconcile_stale", "clock_skew")),
         *(f"loss|{account}/{policy.name}/{check}" for check in _LOSSES),
-        *(f"key_due|{account}/{name}" for name in model.keys or {}),
+        *(f"key_due|{account}/{name}{of}" for name in model.keys or {} for of in ("", "/rotation")),
     ]
 
 
@@ -237,6 +240,26 @@ def _keys(policy: EffectivePolicy, store: Store, now_ms: int) -> Iterator[Notice
             age.due_ms - warned_ms,
             worse=left_ms <= 0,
         )
+
+
+def _rotations(policy: EffectivePolicy, store: Store, host: str, now_ms: int) -> Iterator[Notice]:
+    """Say of a rotation that it does not end: guards that cannot go over, an old key that lives too long."""
+    for name, row in store.kept(policy.account_key, "rotation").items():
+        since_ms, by_ms = row.get("swapped_ms", 0) + STUCK_MS, row.get("delete_by_ms", 0)
+        late = now_ms > by_ms
+        if row.get("state") != "swapping" or name not in (policy.model.keys or ()) or not (late or now_ms > since_ms):
+            continue
+        left = waiting(store, policy, host, now_ms)[name]
+        if left or late:
+            what = f"{left} guards sign with the old key yet" if left else "its old key is not proved dead"
+            yield Notice(
+                "key_due",
+                f"{policy.account_key}/{name}/rotation",
+                f"key {name} is being replaced, and {what}" + (": it lives longer than it may" if late else ""),
+                "policykit rotate status says why",
+                min(since_ms, by_ms),
+                worse=late,
+            )
 
 
 def warn_ms(policy: EffectivePolicy, key: str) -> int:

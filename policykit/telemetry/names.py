@@ -233,6 +233,7 @@ M_LOSS_LIMIT: Final = "policykit.risk.loss.limit"
 M_POSITION: Final = "policykit.risk.position.utilization"
 M_KEY_AGE: Final = "policykit.key.age"
 M_KEY_REMAINING: Final = "policykit.key.rotation.remaining"
+M_KEY_WAITING: Final = "policykit.key.rotation.waiting"
 M_LINT: Final = "policykit.lint.findings"
 M_STREAM_GAP: Final = "policykit.stream.gap"
 M_DRIFT: Final = "policykit.reconcile.drift"
@@ -308,6 +309,13 @@ METRICS: Final = (
         "s",
         (*_WHERE, KEY),
         "until a key is to be rotated, below 0 when that is overdue; absent where its age is not known",
+    ),
+    Metric(
+        M_KEY_WAITING,
+        "gauge",
+        "{guard}",
+        (*_WHERE, KEY),
+        "live guards that sign with the old key yet; absent while no rotation is under way",
     ),
     Metric(
         M_LINT, "gauge", "{finding}", (POLICY_ID, SEVERITY, RULE), "findings of the last `lint --live` with this store"

@@ -58,6 +58,8 @@ def test_every_metric_and_event_is_sent(
     with pytest.raises(PolicyError):
         Guard.load(broken, store=world.store, clock=world.clock)
     guard, own = world.guard(shadow=candidate), world.sim.client()
+    rotation = {"state": "swapping", "active": "sha256:b", "retiring": "sha256:a", "staged_ms": 1, "swapped_ms": 2}
+    guard.store.keep(guard.account, "rotation", guard.key, rotation, world.clock.now_ms())
     _rounds(world, guard, own)
     client = world.protected(guard)
     with pytest.raises(OutcomeUnknown):

@@ -15,12 +15,15 @@ from policykit import secrets
 from policykit.errors import SecretUnavailable
 from policykit.exchanges.credentials import key_id
 from policykit.guard import Guard
+from policykit.guard.measures import measure
+from policykit.guard.notices import notices
 from policykit.operate.keys.find import one
 from policykit.operate.person import person
 from policykit.operate.rotation import status, steps
 from policykit.redact import Secret
 from policykit.sim import SimKey
 from policykit.store import open_store
+from policykit.telemetry import names
 from policykit.testing import Sim, SimClock
 from tests.guard.world import PRICE, SYMBOL, policy_text
 from tests.secrets.test_keyring import READ, entries, library
@@ -352,3 +355,28 @@ def test_the_control_a_key_deleted_without_a_rotation_stops_the_bot(house: House
     house.sim.main_key.revoked = True
     with pytest.raises(ccxt.AuthenticationError):
         house.trade()
+
+
+def test_people_are_told_of_a_rotation_that_does_not_end(house: House) -> None:
+    """A gauge counts who signs with the old key yet; after ten minutes, or when it lives too long, people are told."""
+
+    def told() -> list[str]:
+        found = notices(house.guard.engine, house.store, house.guard.host, house.clock.now_ms())
+        return [one.what for one in found if one.subject == "binance/main/mm-exec/rotation"]
+
+    def gauge() -> list[float]:
+        samples = measure(house.store, house.guard.host, house.clock.now_ms())
+        return [one.value for one in samples if one.name == names.M_KEY_WAITING]
+
+    assert gauge() == []
+    assert house.start(successor(house)).ok
+    house.guard.beat()
+    assert (gauge(), told()) == ([1], [])
+    house.clock.sleep(601)
+    house.guard.beat()
+    assert told() == ["key mm-exec is being replaced, and 1 guards sign with the old key yet"]
+    house.round(seconds=40)
+    assert (gauge(), told()) == ([0], [])
+    house.clock.sleep(86_400)
+    house.guard.beat()
+    assert told() == ["key mm-exec is being replaced, and its old key is not proved dead: it lives longer than it may"]
