@@ -199,8 +199,12 @@ class RealHands:
         """Return how long an order of ours may still be on its way to the exchange; 0: none is."""
         from policykit.orders.life import UNDECIDED
 
-        on_their_way = any(intent.state in UNDECIDED for intent in self.book.store.intents(account))
-        return ARRIVALS_MS if on_their_way else 0
+        try:
+            open_ = self.book.store.intents(account)
+        except StoreUnavailable:  # what must be cancelled is cancelled all the same
+            return ARRIVALS_MS
+        sent = [max(intent.changed_ms, intent.signed_ms or 0) for intent in open_ if intent.state in UNDECIDED]
+        return max(0, max(sent, default=0) + ARRIVALS_MS - self.clock.now_ms())
 
     def revoke(self, task: Task, policies: Sequence[EffectivePolicy], row: Mapping[str, Any]) -> Act:
         """Say whether the key still works; where another key can end it by the API, end it, and ask again."""

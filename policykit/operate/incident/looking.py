@@ -7,6 +7,9 @@ must look up; the step then waits for that person, and says where.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit import secrets
@@ -15,6 +18,8 @@ from policykit.errors import ExchangeUnavailable, PolicykitError, SecretUnavaila
 from policykit.exchanges import load as load_adapter
 from policykit.exchanges.adapter import TradingAdapter
 from policykit.exchanges.base import CallFailed, Read, Steps
+from policykit.exchanges.numbers import decimal
+from policykit.exchanges.records import LOGINS, opened
 from policykit.exchanges.session import Line, Session
 from policykit.exchanges.snapshot import take
 from policykit.operate.incident.runner import Act
@@ -24,13 +29,10 @@ from policykit.policy import EffectivePolicy
 if TYPE_CHECKING:
     from policykit.operate.incident.hands import RealHands
 
-#: Calls that tell of logins and of changes of the account, by exchange: ccxt's name, params, where the rows are.
-#: Bitfinex: docs.bitfinex.com reference/rest-auth-logins-hist (2026-11).
-_ACTIVITY: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
-    "bitfinex": ("privatePostAuthRLoginsHist", {"limit": 250}),
-}
 #: How many rows of history are listed.
 MAX_ROWS: Final = 1_000
+#: How many orders are looked up by their id.
+MAX_LOOKUPS: Final = 50
 #: How many symbols are asked for one by one.
 MAX_SYMBOLS: Final = 50
 
@@ -112,22 +114,41 @@ def _use(report: Any) -> str:
 def activity(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
     """Read logins since the suspected time, where the API tells them."""
     exchange = hands.account(task)["exchange"]
-    call = _ACTIVITY.get(exchange)
-    if call is None:
+    if exchange not in LOGINS:
         return Act("waiting", f"the API of {exchange} does not tell it: look in the web page")
     try:
-        rows = _first(hands, task, policies, lambda line: _ask(Read(call[0], dict(call[1]))))
+        said = _first(hands, task, policies, lambda line: _ask(LOGINS[exchange][0]))
     except (ExchangeUnavailable, SecretUnavailable) as error:
         return Act("waiting", f"cannot be read here ({error}): look in the web page")
-    lines = tuple(_login(row) for row in rows[:MAX_ROWS]) if isinstance(rows, list) else ()
-    return Act("alarm" if lines else "done", f"{len(lines)} logins: whose are they?", lines)
+    since = int(hands.book.head["since_ms"])
+    read = [_login(row) for row in _listed(said)]
+    found = sorted((one for one in read if one[0] is None or one[0] >= since), key=lambda one: (one[0] or 0, one[1]))
+    lines = tuple(f"{'an unknown time' if at is None else iso(at)[:19]} {words}" for at, words in found[:MAX_ROWS])
+    return Act("alarm" if lines else "done", f"{len(found)} logins and changes: whose are they?", lines)
 
 
-def _login(row: Any) -> str:
-    """Write one row of Bitfinex's logins: [id, _, time, _, address, ...]."""
-    if isinstance(row, list) and len(row) > 4 and isinstance(row[2], (int, float, str)):
-        return f"{iso(int(float(row[2])))[:19]} from {row[4]}"
-    return "a login of unknown form"
+def _listed(said: Any) -> list[Any]:
+    """Return the rows of an answer: a list, or what Deribit puts under result.data."""
+    for name in ("result", "data"):
+        said = said.get(name) if isinstance(said, Mapping) else said
+    return said if isinstance(said, list) else []
+
+
+def _login(row: Any) -> tuple[int | None, str]:
+    """Read when and from where: Bitfinex's [id, _, time, _, address, ...], or named as Deribit and BitMEX have it."""
+    if isinstance(row, list):
+        at, words = (row[2], f"from {row[4]}") if len(row) > 4 else (None, "a login of unknown form")
+    elif isinstance(row, Mapping):
+        at = row.get("timestamp") or row.get("created")
+        told = [row.get(name) for name in ("type", "result", "status", "ip", "country", "city")]
+        words = " ".join(str(one) for one in told if one) or "a login of unknown form"
+    else:
+        at, words = None, "a login of unknown form"
+    number = decimal(at)
+    if number is None and isinstance(at, str):
+        with suppress(ValueError):
+            number = Decimal(round(datetime.fromisoformat(at).timestamp() * 1000))
+    return (None if number is None else int(number)), words
 
 
 def history(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
@@ -140,6 +161,10 @@ def history(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -
         return Act("waiting", f"cannot be read here ({error}): export it in the web page")
     ours, journaled = _ours(hands, task.account, since)
     foreign = [one for one in fills if not ours & {one["order"], one["client"]}]
+    if foreign and journaled:  # of an order whose answer was lost only its client order id is ours
+        with suppress(ExchangeUnavailable, SecretUnavailable):
+            names = _first(hands, task, policies, lambda line: _names(line, foreign))
+            foreign = [one for one in foreign if names.get(one["order"]) not in ours]
     lines = [_fill(one) for one in sorted(foreign, key=lambda one: int(one["at_ms"]))]
     lines += [f"not listed: {one}" for one in missing]
     if not journaled and fills:
@@ -151,6 +176,16 @@ def history(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -
     words = f"{len(fills)} trades, all of orders of ours"
     state = "unknown" if missing else "done"
     return Act(state, words + ("; not all markets could be asked" if missing else ""), tuple(lines), {"foreign": 0})
+
+
+def _names(line: Line, fills: Sequence[Mapping[str, Any]]) -> Steps[dict[str, str]]:
+    """Look up the client order ids of orders, where fills do not tell them; of at most MAX_LOOKUPS."""
+    found: dict[str, str] = {}
+    for order, symbol in list({one["order"]: one["symbol"] for one in fills}.items())[:MAX_LOOKUPS]:
+        with suppress(CallFailed):
+            if isinstance(line.adapter, TradingAdapter):
+                found[order] = yield from line.adapter.client_order_id_of(symbol, order)
+    return found
 
 
 def _fill(one: Mapping[str, Any]) -> str:
@@ -248,7 +283,7 @@ def _first(
             raise ExchangeUnavailable(f"this version has no adapter for {policy.model.exchange}", "NOT_SUPPORTED")
         line = Line(Session(secrets.read, hands.clock, hands.endpoints), policy, adapter)
         try:
-            client = line.client(secrets.read(reference), name)
+            client = opened(line.client(secrets.read(reference), name), adapter.id)
             return line.read(client, steps(line))
         except (ExchangeUnavailable, SecretUnavailable) as error:
             first = first or error
