@@ -1,4 +1,4 @@
-"""A client for BitMEX, which ccxt 4.5.90 does not have: ccxt's base class, five reads, and BitMEX's signature.
+"""A client for BitMEX, which ccxt 4.5.90 does not have: ccxt's base class, five reads, cancels, BitMEX's signature.
 
 Source: BitMEX "API Key Usage": signature = hex(HMAC-SHA256(secret, verb + path with query + expires + data)), where
 `api-expires` is a UNIX time in seconds after which the request is no longer valid.
@@ -25,7 +25,12 @@ CALLS: Final = {
     "privateGetAddress": ("private", "/address"),
 }
 #: What BitMEX has that writes: known by name, and without a method here.
-WRITES: Final = {"post": ["/order", "/order/cancelAllAfter", "/user/requestWithdrawal"], "delete": ["/order"]}
+WRITES: Final = {
+    "post": ["/order", "/order/cancelAllAfter", "/user/requestWithdrawal"],
+    "delete": ["/order", "/order/all"],
+}
+#: The most orders of one answer (swagger Order.getOrders: count).
+PAGE: Final = 500
 
 
 @cache
@@ -34,7 +39,7 @@ def client_class(*, asynchronous: bool = False) -> type[Any]:
     base = base_class(asynchronous=asynchronous)
 
     class Bitmex(base):  # type: ignore[misc, valid-type]
-        """Reads of BitMEX; nothing else has a method."""
+        """Reads of BitMEX, and on the sync class its open orders and their cancels; nothing else has a method."""
 
         def describe(self) -> Any:
             return self.deep_extend(
@@ -64,9 +69,47 @@ def client_class(*, asynchronous: bool = False) -> type[Any]:
                 headers = {"api-key": self.apiKey, "api-expires": expires, "api-signature": proof.hexdigest()}
             return {"url": self.urls["api"][kind] + target, "method": method, "body": None, "headers": headers}
 
+        def load_markets(self, *_: Any) -> Any:
+            """Return no markets: orders are told by BitMEX's own names of its contracts."""
+            return {}
+
+        def fetch_open_orders(
+            self, symbol: Any = None, since: Any = None, limit: Any = None, params: Any = None
+        ) -> Any:
+            """List open orders, those that wait for a price too (Order.getOrders, `filter={"open": true}`)."""
+            rows = self.request("/order", ["private"], "GET", {"filter": '{"open": true}', "count": PAGE}, config={})
+            return [{**_order(row), "timestamp": self.parse8601(row.get("timestamp"))} for row in rows]
+
+        def cancel_order(self, id: str, symbol: Any = None, params: Any = None) -> Any:  # noqa: A002 - ccxt's name
+            """Cancel one order (Order.cancel)."""
+            return self.request("/order", ["private"], "DELETE", {"orderID": id}, config={})
+
+        def cancel_all_orders(self, symbol: Any = None, params: Any = None) -> Any:
+            """Cancel every order of the account (Order.cancelAll)."""
+            return self.request("/order/all", ["private"], "DELETE", {}, config={})
+
     for name, (kind, path) in CALLS.items():
         setattr(Bitmex, name, _method(kind, path))
     return Bitmex
+
+
+def _order(row: Any) -> dict[str, Any]:
+    """Return an order in ccxt's words; a contract keeps BitMEX's own name (`XBTUSD`).
+
+    Quantities are as BitMEX counts them: contracts, or units of a currency.
+    """
+    instructions = str(row.get("execInst") or "").split(",")
+    return {
+        "id": row.get("orderID"),
+        "clientOrderId": row.get("clOrdID"),
+        "symbol": str(row.get("symbol") or "").replace("XBT_", "BTC_").replace("_", "/"),
+        "side": str(row.get("side") or "").lower(),
+        "amount": row.get("orderQty"),
+        "filled": row.get("cumQty"),
+        "price": row.get("price"),
+        "reduceOnly": "ReduceOnly" in instructions or "Close" in instructions,
+        "info": row,
+    }
 
 
 def _method(kind: str, path: str) -> Any:

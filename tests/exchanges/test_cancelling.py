@@ -17,6 +17,7 @@ from policykit.sim import SimClock, SimServer
 #: Dialects with orders, and the family that has those which wait for a price (the same one where there is one list).
 DIALECTS = {
     "binance": "spot.order",
+    "bitmex": "spot.order",
     "bitget": "",  # sim has no waiting ones there
     "bybit": "spot.trigger",
     "deribit": "spot.order",

@@ -21,9 +21,9 @@ from policykit.sim import SimClock, SimServer
 from tests.exchanges.test_every_allowlist import _requests
 
 #: What the last parts of a call's path may be when it cancels, or lists what to cancel; each was looked at by a person.
-CANCELS = re.compile(r"(?i)cancel|get_open_orders\Z|active/symbols\Z|\APOST /exchange\Z")
+CANCELS = re.compile(r"(?i)cancel|get_open_orders\Z|active/symbols\Z|\AGET /api/v1/order\Z|\APOST /exchange\Z")
 #: DELETE of orders, by their path: of one, of many, of all of a symbol.
-DELETES = re.compile(r"(?i)\ADELETE /\S*(?:order|Orders|orders/\*|stop-order/\*)\Z")
+DELETES = re.compile(r"(?i)\ADELETE /\S*(?:order|order/all|Orders|orders/\*|stop-order/\*)\Z")
 #: What moves money or places an order, whatever else is in the name.
 NEVER = re.compile(r"(?i)cancel_?replace|cancel_and_new|batch_?order\Z|transfer|withdraw|create|amend|edit|place|loan")
 

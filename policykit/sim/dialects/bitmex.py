@@ -10,9 +10,12 @@ import hashlib
 import hmac
 from typing import Any, ClassVar
 
+from policykit.clock import iso
+from policykit.sim.dialects._resting import cancelled, resting
 from policykit.sim.dialects.base import Reply, Request, World
-from policykit.sim.dialects.reading import Endpoint, Reading
+from policykit.sim.dialects.reading import Endpoint, Reading, params_of
 from policykit.sim.keys import SimKey, token
+from policykit.sim.venue import Order
 
 
 def _bad(status: int, message: str, **headers: str) -> Reply:
@@ -64,6 +67,41 @@ def _addresses(world: World, request: Request, key: SimKey | None, now_ms: int) 
     ]
 
 
+def _row(order: Order, now_ms: int) -> dict[str, Any]:
+    new = order.new
+    return {
+        "orderID": f"sim-{order.id}",
+        "clOrdID": new.client_order_id,
+        "symbol": f"{new.symbol.base}_{new.symbol.quote}",
+        "side": new.side.capitalize(),
+        "orderQty": float(order.quantity),
+        "cumQty": float(order.filled(now_ms)),
+        "price": float(new.price or 0),
+        "stopPx": None if new.stop_price is None else float(new.stop_price),
+        "ordType": "Limit" if new.stop_price is None else "StopLimit",
+        "execInst": "",
+        "ordStatus": "New",
+        "timestamp": iso(order.time_ms),
+    }
+
+
+def _orders(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer GET /order (Order.getOrders): those that are open."""
+    return [_row(one, now_ms) for one in resting(world, now_ms)]
+
+
+def _cancel(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer DELETE /order (Order.cancel); the words for an order that is gone are from memory."""
+    gone = cancelled(world, str(params_of(request).get("orderID", "")).removeprefix("sim-"), now_ms)
+    return _bad(404, "Not Found") if gone is None else [_row(gone, now_ms) | {"ordStatus": "Canceled"}]
+
+
+def _cancel_all(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer DELETE /order/all (Order.cancelAll)."""
+    gone = [cancelled(world, one.id, now_ms) for one in resting(world, now_ms)]
+    return [_row(one, now_ms) | {"ordStatus": "Canceled"} for one in gone if one is not None]
+
+
 class Bitmex(Reading):
     """The dialect `bitmex`."""
 
@@ -72,6 +110,9 @@ class Bitmex(Reading):
         ("GET", "/api/v1"): Endpoint(_root, public=True),
         ("GET", "/api/v1/apiKey"): Endpoint(_keys),
         ("GET", "/api/v1/address"): Endpoint(_addresses),
+        ("GET", "/api/v1/order"): Endpoint(_orders, point="lookup"),
+        ("DELETE", "/api/v1/order"): Endpoint(_cancel, needs="trade.spot", point="cancel"),
+        ("DELETE", "/api/v1/order/all"): Endpoint(_cancel_all, needs="trade.spot", point="cancel"),
     }
     errors: ClassVar = {
         "key": _bad(401, "Invalid API Key."),
