@@ -49,6 +49,8 @@ def try_order(
     call, clock = CALLS.get(exchange_id), clock or SystemClock()
     if call is None:
         return Tried(None, f"{exchange_id} has no test order that is known here")
+    adapter: Adapter | None = None
+    client = None
     try:
         client = make_client(
             exchange_id,
@@ -58,20 +60,17 @@ def try_order(
             clock=clock,
             beyond=lambda method, url, body: listed(name_of(method, url), frozenset((call,))),
         )
-        adapter: Adapter = client.policykit_adapter
+        adapter = client.policykit_adapter
         client.has["fetchCurrencies"] = False  # not needed, and one more private call
         client.load_markets()
         price = Decimal(str(client.fetch_ticker(symbol)["last"]))
-    except ExchangeUnavailable as error:
-        return Tried(False if error.code in REFUSED else None, str(error))
-    except Exception as error:  # noqa: BLE001 - ccxt's, whose text may hold a signed URL
-        return Tried(None, f"{exchange_id}: {type(error).__name__} while its market was read")
-    try:
         amount = smallest(client.market(symbol), price)
         client.create_order(symbol, "limit", "buy", float(amount), float(price), {"test": True})
     except ExchangeUnavailable as error:
         return Tried(False if error.code in REFUSED else None, str(error))
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - ccxt's, whose text may hold a signed URL
+        if adapter is None:
+            return Tried(None, f"{exchange_id}: {type(error).__name__} before anything was sent")
         failure = adapter.failure(error, client)
         return Tried(False if failure.code in REFUSED else None, failure.message)
     return Tried(True, f"{call}: the exchange would take an order")
