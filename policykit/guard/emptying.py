@@ -204,7 +204,7 @@ class Emptying:
 
             def hand(family: str = family, client: Any = client) -> Cancelled:
                 part = Cancelled(guard.account)
-                cancel_family(guard, client, family, part, self.scope)
+                cancel_family(guard, client, family, part, self.scope, guard.own_client)
                 return part
 
             yield family, hand

@@ -148,3 +148,28 @@ def test_a_family_that_cannot_be_listed_is_unknown_and_never_flat(start: Callabl
     assert families["swap.order"] == FamilyCount(listed=1, cancelled=1)
     assert families["swap.algo"].unknown_why is not None
     assert not result.complete
+
+
+def test_many_orders_are_cancelled_side_by_side(start: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty entries over four clients of one key: all are gone, each cancelled once, and each cancel is journaled."""
+    from policykit.guard import halt as halting
+
+    world = start(clock=SystemClock(), text=policy_text(open=100), balances=HELD)
+    guard = world.guard()
+    client = world.protected(guard)
+    for number in range(50):
+        client.create_order(SYMBOL, "limit", "buy", 0.0005, 50_000 + number)
+    made: list[int] = []
+    real = halting._clients
+
+    def clients(*args: Any) -> list[Any]:
+        found = real(*args)
+        made.append(len(found))
+        return found
+
+    monkeypatch.setattr(halting, "_clients", clients)
+    result = policykit.kill(by="a", why="b", store=world.store, endpoint=world.sim.url)
+    assert (result.complete, sides(world), max(made)) == (True, [], halting.MOST_CLIENTS)
+    assert result.accounts[0].families["spot.order"] == FamilyCount(listed=50, cancelled=50)
+    rows = [row.body["decision"]["action"] for row in guard.store.rows(0, 10_000) if row.kind == "decision"]
+    assert rows.count("order.cancel") == 50
