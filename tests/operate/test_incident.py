@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import pytest
 
 from policykit.operate.incident.runbook import page
 from policykit.operate.incident.steps import STEPS, tasks
+from policykit.snapshot import Snapshot, to_dict
 from policykit.store import open_store
+from tests.journal.test_schema import wrong
 from tests.operate.incidents import Desk, desk, left, rest
 
 
@@ -278,3 +281,62 @@ def test_a_sub_accounts_key_is_ended_by_the_main_accounts(
         step = found.steps()["revoke/bybit/main/bybit-glass"]
         assert (step["state"], main.revoked) == ("waiting", False)
         assert step["words"].startswith("the API did not end it (")
+
+
+def test_on_a_terminal_a_person_is_asked(two: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step of the first five minutes that a person does: y is a word on it, anything else leaves it open."""
+    asked: list[str] = []
+
+    def confirm(text: str, default: bool) -> bool:
+        asked.append(text)
+        return len(asked) in (2, 3)  # not the key, which still works; then one other key and the withdrawals
+
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr("click.confirm", confirm)
+    said = two.start("--key", "bybit-exec")
+    assert (said.code, asked) == (1, ["done?"] * 4)
+    steps = two.steps()
+    done = [name for name, step in steps.items() if step["state"] == "done" and step.get("why")]
+    assert done == ["disable/bybit/main/bybit-glass", "withdrawals/bybit/main"]
+    assert steps[done[0]]["claim"]["name"] == "alice"
+    assert two.start("--key", "bybit-exec", "--no-input").code == 1
+    assert len(asked) == 4
+    two.start("--key", "bybit-exec", "--master", "bybit-glass")
+    assert asked[4] == "Revoke the key bybit-exec by the API now? It cannot be undone"
+
+
+def test_with_json_the_way_to_revoke_is_on_standard_error_at_once(two: Desk) -> None:
+    """What a script reads is one value; a person who looks at the same screen waits for nothing."""
+    said = two.start("--key", "bybit-exec", "--format", "json")
+    assert "1. Bybit > Account & Security > API Management" in said.err
+    whole = said.json()
+    assert (whole["state"], whole["revoked_ms"], whole["accounts"]) == ("open", None, ["bybit/main"])
+    assert [step["id"] for step in whole["steps"]][:2] == ["revoke/bybit/main/bybit-exec", "halt/bybit/main"]
+    again = two.incident("resume", "--format", "json").json()
+    assert again["incident"] == whole["incident"]
+    told = two.incident("step", "cause", "--skip", "--by", "bob", "--why", "known", "--format", "json").json()
+    assert "cause" not in told["left"]
+    assert two.incident("report", "--format", "json").json()["left"] == told["left"]
+
+
+def test_every_row_of_an_incident_is_in_the_journals_schema(two: Desk) -> None:
+    """The head, each step, a person's word and the end are of the form that the schema names, with nothing else."""
+    two.start("--all", "--master", "bybit-glass")
+    two.step("cause", "--owner", "carol")
+    for step in two.incident("status", "--format", "json").json()["left"]:
+        two.step(step, "--skip")
+    assert two.step("close", "--done").code == 0
+    rows = [row for row in two.store().rows() if row.kind == "incident"]
+    assert len(rows) > 40
+    assert [message for row in rows for message in wrong(row)] == []
+
+
+def test_a_snapshot_that_was_good_tells_known_addresses(two: Desk) -> None:
+    """What it lists is known; a file that is none is refused before anything begins."""
+    two.sims["binance"].allow_address("BTC", "bc1q-of-before")
+    snapshot = Snapshot("2026-11-01T00:00:00Z", "binance", withdrawal_addresses=[{"address": "bc1q-of-before"}])
+    (two.folder / "good.json").write_text(json.dumps(to_dict(snapshot)))
+    (two.folder / "bad.json").write_text("{}")
+    two.start("--key", "binance-exec", "--state", "good.json")
+    assert two.steps()["withdrawals/binance/main"]["words"] == "1 addresses, all known"
+    assert two.start("--key", "binance-exec", "--state", "bad.json").code == 2

@@ -146,7 +146,9 @@ def find(store: Store, clock: Clock, ident: str | None) -> Book | None:
     known = heads(store)
     by_age = sorted(known.values(), key=lambda row: (row["state"] == "open", row["started_ms"]))
     head = known.get(ident) if ident else (by_age[-1] if by_age else None)
-    return None if head is None else Book(store, clock, head)
+    if head is None:
+        return None
+    return Book(store, clock, {name: said for name, said in head.items() if name != "at_ms"})
 
 
 def store_or_none(uri: str | None) -> tuple[Store, str | None]:
