@@ -81,7 +81,8 @@ def operated(store: Store) -> None:
     store.keep("", "drill", "kill", {**by, "result": "passed"}, AT_MS - 40 * DAY)
     for number, kind in enumerate(kind for kind in OPERATIONS if kind != "paper"):
         store.keep("binance/main", kind, "mm-exec", {**by, "why": f"{kind} of the period"}, AT_MS + number)
-    store.keep("", "review", "vendor:tax-app", {"by": "ops-lead", "claim": {**CLAIM, "proof": "signed"}}, AT_MS + 50)
+    signed = {"by": "ops-lead", "result": "passed", "claim": {**CLAIM, "proof": "signed"}}
+    store.keep("", "review", "vendor:tax-app", signed, AT_MS + 50)
     found = {"policy": "mm", "version": "sha256:1", "findings": [["high", "PK302", 1]], "keys": {"mm-exec": AT_MS - 9}}
     store.linted("binance/main", found, AT_MS + 60)
     proof = {"exchange": "binance", "environment": "live", "account": "binance/main", "key": "mm-exec", "host": "fra-1"}
@@ -184,7 +185,20 @@ def test_a_key_is_told_with_its_proof(evidence: Evidence, project: Path) -> None
     assert row["address_proof"]["host"] == "fra-1"
     waivers = table(project / "e.zip", "waivers")["rows"]
     assert [(one["rule"], one["in_force_at_end"]) for one in waivers] == [("PK204", False), ("PK302", True)]
-    assert table(project / "e.zip", "vendors")["rows"][0]["review"]["by"] == "ops-lead"
+    review = table(project / "e.zip", "vendors")["rows"][0]["review"]
+    assert (review["by"], review["result"]) == ("ops-lead", "passed")
+
+
+def test_a_vendor_that_did_not_pass_is_no_proof(evidence: Evidence) -> None:
+    """The newest review counts, whatever the one before said."""
+    _, said = evidence("--output", "e.zip")
+    assert not [one for one in said["unknown"] if one["table"] == "vendors"]
+    store = open_store()
+    store.keep("", "review", "vendor:tax-app", {"by": "ops-lead", "result": "failed"}, AT_MS + 99)
+    store.close()
+    _, said = evidence("--output", "e.zip")
+    told = [one["what"] for one in said["unknown"] if one["table"] == "vendors"]
+    assert told == ["mm/tax-app: its newest review says failed"]
 
 
 def test_what_is_not_known_is_said_and_stands_before_the_proofs(evidence: Evidence, project: Path) -> None:
@@ -255,9 +269,12 @@ def test_text_of_others_stays_in_its_cell(evidence: Evidence, project: Path) -> 
 def test_who_is_only_claimed_is_said(evidence: Evidence) -> None:
     """A name that nothing proves is listed as not known; a guard's own halt names no person."""
     _, said = evidence("--output", "e.zip")
-    told = {one["table"]: one["what"] for one in said["unknown"]}
-    assert told["halts"] == "in 1 of 1 rows who did it is claimed, not signed"
-    assert told["reviews"] == "in 1 of 2 rows who did it is claimed, not signed"
+    told = [one["what"] for one in said["unknown"] if one["table"] in ("halts", "reviews")]
+    assert told == [
+        "in 1 of 1 rows who did it is claimed, not signed",
+        "in 1 of 2 rows who did it is signed, by the row's own word: no signature was checked",
+        "in 1 of 2 rows who did it is claimed, not signed",
+    ]
 
 
 def test_an_order_of_unknown_outcome_is_not_passed_over(evidence: Evidence) -> None:

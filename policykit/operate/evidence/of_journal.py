@@ -135,13 +135,22 @@ def public(value: Any) -> Any:
 
 
 def _claimed(of: Listed, lines: list[Line]) -> list[Unknown]:
-    """Say how many rows name a person whom nothing proves. A halt without a claim is a guard's own."""
+    """Say how many rows name a person whom nothing proves, or only the row's own word.
+
+    A halt without a claim is a guard's own.
+    """
     named = [line for line in lines if "by" in line.body and ("claim" in line.body or line.kind != "halt")]
-    count = sum(1 for line in named if (line.body.get("claim") or {}).get("proof") != "signed")
-    if not count:
-        return []
-    words = f"in {count} of {len(named)} rows who did it is claimed, not signed"
-    return [Unknown(of.name, words, "ask them; `approvals:` in the policy makes signatures required")]
+    signed = sum(1 for line in named if (line.body.get("claim") or {}).get("proof") == "signed")
+    found = []
+    if signed:
+        words = (
+            f"in {signed} of {len(named)} rows who did it is signed, by the row's own word: no signature was checked"
+        )
+        found.append(Unknown(of.name, words, "`approvals` has the signatures; ssh-keygen -Y verify -n policykit"))
+    if signed < len(named):
+        words = f"in {len(named) - signed} of {len(named)} rows who did it is claimed, not signed"
+        found.append(Unknown(of.name, words, "ask them; `approvals:` in the policy makes signatures required"))
+    return found
 
 
 def decisions(sources: Sources) -> Made:

@@ -163,14 +163,27 @@ def vendors(sources: Sources) -> Made:
                     "policy": policy.name,
                     "vendor": name,
                     "says": dump(vendor),
-                    "review": None if review is None else {**review.source, "by": review.body.get("by")},
+                    "review": None if review is None else _review(review),
                 }
             )
-            if review is None:
-                what = f"{policy.name}/{name}: the journal has no review of it"
-                unknown.append(Unknown("vendors", what, f"policykit vendor review {name}"))
+            what = _unreviewed(review)
+            if what:
+                words = f"{policy.name}/{name}: {what}"
+                unknown.append(Unknown("vendors", words, f"policykit vendor review {name}"))
     says = "One row is a third party that holds a key: its answers as the policy has them, and its newest review."
     return Table("vendors", "Third parties", says, ("policy", "vendor", "says", "review"), tuple(rows)), unknown
+
+
+def _review(review: Line) -> dict[str, Any]:
+    return {**review.source, "by": review.body.get("by"), "result": review.body.get("result")}
+
+
+def _unreviewed(review: Line | None) -> str:
+    """Say what keeps a review of a vendor from being a proof; empty: nothing. Whether it is due again lint says."""
+    if review is None:
+        return "the journal has no review of it"
+    result = review.body.get("result")
+    return "" if result == "passed" else f"its newest review says {result or 'no result'}"
 
 
 def in_force(sources: Sources) -> Made:
