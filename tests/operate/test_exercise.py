@@ -10,7 +10,9 @@ import pytest
 from policykit.cli.__main__ import main
 from policykit.errors import PolicykitError
 from policykit.operate.stages.exercise import NoSandbox, exercise, symbol_of
+from policykit.operate.stages.needs import paths_of
 from policykit.store.staging import staging_of
+from tests.guard.contracts import SWAP, policy
 from tests.guard.world import SYMBOL, World, policy_text, world
 
 SANDBOX = policy_text(order="1500 USDT").replace("environment: live", "environment: sandbox") + (
@@ -94,3 +96,20 @@ def test_a_policy_of_patterns_names_no_symbol(tmp_path: Path) -> None:
     text = SANDBOX.replace('["BTC/USDT", "ETH/USDT"]', '["*/USDT"]')
     with world(tmp_path, text=text) as made, pytest.raises(PolicykitError, match="give --symbol BTC/USDT"):
         symbol_of(made.guard(ready=False))
+
+
+def test_contracts_are_tried_and_left_flat(tmp_path: Path) -> None:
+    """Stops, an amend, an exit that can only reduce: at the end there is neither an order nor a position."""
+    text = policy().replace("environment: live", "environment: sandbox") + "stage: {current: sandbox}\n"
+    setup = {"dialect": "binanceusdm", "amplitude": 0.0, "margin": {"USDT": 20_000}}
+    with world(tmp_path, text=text, grants={"read", "trade.derivatives"}, **setup) as made:
+        guard = made.guard(ready=False)
+        with guard:
+            client = guard.own_client()
+            steps = list(exercise(guard, client, symbol_of(guard)))
+            assert [(step.name, step.words) for step in steps if not step.ok] == []
+            seen = staging_of(guard.store, guard.policy).stages["sandbox"]
+            assert seen.types == {"limit", "market", "stop_market"}
+            assert set(paths_of(guard.policy)) <= seen.paths
+            assert [one["contracts"] for one in client.fetch_positions([SWAP]) if one["contracts"]] == []
+            assert client.fetch_open_orders(SWAP) == []

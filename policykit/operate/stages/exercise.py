@@ -47,7 +47,7 @@ def exercise(guard: Guard, client: Any, symbol: str) -> Iterator[Step]:
     types = types_of(guard.policy)
     at_once = "market" if "market" in types else "limit" if "limit" in types else types[0]
     yield trying.step("an order over the policy's caps is denied", trying.denied)
-    yield trying.step("an order that is too small is rejected", trying.rejected)
+    yield trying.step("an order that the exchange refuses", trying.rejected)
     yield trying.step(f"{at_once}: bought at once", lambda: trying.filled("buy", at_once))
     for kind in types:
         if kind != at_once:
@@ -101,10 +101,14 @@ class _Tried:
         raise _Failed("it was sent; set risk.max_order_notional")
 
     def rejected(self) -> str:
-        """Ask for so little that only the exchange refuses it."""
+        """Ask for so little that only the exchange refuses it; of contracts, reduce a position that there is not."""
         least = Decimal(str(self.market["limits"]["amount"]["min"] or self.market["precision"]["amount"]))
+        exits = bool(self.market.get("contract"))
+        order = Order(self.symbol, "buy", "limit", least, self._price(-AWAY))
+        if exits:
+            order = Order(self.symbol, "sell", "limit", self._quantity(), self._price(AWAY), reduce_only=True)
         try:
-            placed = self._place(Order(self.symbol, "buy", "limit", least, self._price(-AWAY)))
+            placed = self._place(order)
         except Denied as denied:
             raise _Failed(f"the policy denied it: {denied}") from None
         except OutcomeUnknown:
@@ -126,12 +130,12 @@ class _Tried:
         """Place an order that rests, and cancel it."""
         if kind.startswith("trailing"):  # an Order does not hold a trailing distance
             amount, params = plain(self._quantity()), {"trailingPercent": plain(AWAY * 100)}
-            self._cancel(self.client.create_order(self.symbol, kind, "buy", amount, None, params))
+            self._cancel(self.client.create_order(self.symbol, kind, "buy", amount, None, params), conditional=True)
             return "taken and cancelled"
         stop = self._price(AWAY) if any(word in kind for word in _STOPS) else None
         price = None if kind.endswith("market") or kind in _STOPS else self._price(-AWAY if stop is None else AWAY)
         placed = self._place(Order(self.symbol, "buy", kind, self._quantity(), price, stop_price=stop))
-        self._cancel(placed)
+        self._cancel(placed, conditional=stop is not None)
         return "taken and cancelled"
 
     def amended(self) -> str:
@@ -153,12 +157,14 @@ class _Tried:
 
     def cleared(self) -> str:
         """See that no order of these is left."""
-        left = [order for order in self.client.fetch_open_orders(self.symbol) if order["symbol"] == self.symbol]
         ours = {intent.order_id for intent in self.guard.store.intents(self.guard.account)}
-        for order in left:
-            if order["id"] in ours:
-                self._cancel(order)
-        return f"{sum(order['id'] in ours for order in left)} cancelled"
+        count = 0
+        for conditional in (False, True) if self.market.get("contract") else (False,):
+            for order in self.client.fetch_open_orders(self.symbol, params=self._family(conditional)):
+                if order["id"] in ours:
+                    self._cancel(order, conditional=conditional)
+                    count += 1
+        return f"{count} cancelled"
 
     # ---- what they need
 
@@ -168,8 +174,12 @@ class _Tried:
             self._bought += order.quantity or 0
         return done
 
-    def _cancel(self, placed: Any) -> None:
-        self.client.cancel_order(placed["id"], self.symbol)
+    def _family(self, conditional: bool) -> dict[str, Any]:
+        """Return ccxt's params for orders that wait for a price: of contracts they are a family of their own."""
+        return {"trigger": True} if conditional and self.market.get("contract") else {}
+
+    def _cancel(self, placed: Any, *, conditional: bool = False) -> None:
+        self.client.cancel_order(placed["id"], self.symbol, self._family(conditional))
         with suppress(Exception):  # so that the next step finds its outcome; if not now, the next round does
             self.guard.maintain()
 
