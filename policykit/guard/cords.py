@@ -38,6 +38,8 @@ class Cords:
         #: Why a file that was named cannot be looked for: (reason code, message).
         self._unread: tuple[str, str] | None = None
         self._signal = ""
+        #: The handlers that are its own, by signal.
+        self._handlers: dict[int, Any] = {}
         self._next_ms = 0.0
         self._retry_ms = 0.0
 
@@ -53,6 +55,8 @@ class Cords:
     def on_signal(self, number: int) -> None:
         """Have a signal halt this guard; a handler that was there before is called as well. Main thread only."""
         before: Any = signals.getsignal(number)
+        if before is not None and before is self._handlers.get(number):
+            return
         name = signals.Signals(number).name
 
         def handler(received: int, frame: FrameType | None) -> None:
@@ -61,6 +65,7 @@ class Cords:
             if callable(before) and before is not signals.default_int_handler:
                 before(received, frame)
 
+        self._handlers[number] = handler
         signals.signal(number, handler)
 
     def at_start(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from policykit.errors import Denied, StoreUnavailable
 from policykit.guard import Guard
 from policykit.guard.cords import LOOK_EVERY_MS
 from policykit.store.halting import kill_file
+from tests.guard.test_halt import _roomy
 from tests.guard.world import SYMBOL, World, policy_text
 
 HELD = {"USDT": Decimal(99_000), "BTC": Decimal("0.01")}
@@ -50,7 +52,7 @@ def by_usual_file(world: World, guard: Guard) -> str:
 
 def by_signal(world: World, guard: Guard) -> str:
     """Send this process a signal."""
-    guard.halt_on(signal.SIGUSR1)
+    guard.halt_on(signal.SIGUSR1)  # once or often is the same
     signal.raise_signal(signal.SIGUSR1)
     return "this process received SIGUSR1"
 
@@ -196,3 +198,35 @@ def test_the_loop_sees_a_file_and_cancels(start: Callable[..., World]) -> None:
             guard.clock.sleep(0.05)
             assert guard.clock.monotonic_ms() - began < 30_000
     assert guard.store.halts()[0].by == "file"
+
+
+def test_I15_whenever_a_cord_is_pulled_no_entry_follows(
+    start: Callable[..., World], tier: Callable[[int, int], int]
+) -> None:
+    """Random ways at random moments, between random orders of two guards: no buy after the look, every sale passes."""
+    rng = random.Random(15)
+    held = {"USDT": Decimal(99_000), "BTC": Decimal(1)}
+    text = policy_text(open=9_000, orders=9_000_000, position="90000 USDT").replace("entries,", "entries, file: STOP,")
+    world = start(text=text, balances=held, limits=_roomy())
+    guards = [world.guard(), world.guard()]
+    clients = [world.protected(guard) for guard in guards]
+    with signals_kept(signal.SIGUSR1):
+        for _ in range(tier(15, 1_000)):
+            for _ in range(rng.randrange(3)):
+                rng.choice(clients).create_order(SYMBOL, "limit", "buy", 0.0002, 40_000)
+            WAYS[rng.randrange(3)](world, guards[0])
+            world.clock.sleep((LOOK_EVERY_MS + rng.randrange(3_000)) / 1000)
+            for guard in guards:  # whoever looks first halts both
+                guard.look()
+            sent = len(world.sent)
+            for client in rng.choices(clients, k=3):
+                with pytest.raises(Denied):
+                    client.create_order(SYMBOL, "limit", "buy", 0.0002, 40_000)
+                client.cancel_order(client.create_order(SYMBOL, "limit", "sell", 0.0002, 90_000)["id"], SYMBOL)
+            assert [side for side, _ in world.sent[sent:]] == ["sell"] * 3
+            for file in (world.policy.parent / "STOP", Path(kill_file())):
+                file.unlink(missing_ok=True)
+            guards[0].store.resume("all", "desk-head", "again", guards[0].now())
+            guards[0].store.resume(f"account:{guards[0].account}", "desk-head", "again", guards[0].now())
+            for guard in guards:
+                guard.maintain()
