@@ -27,6 +27,7 @@ from policykit.guard.gate import Gate
 from policykit.guard.paper import Paper
 from policykit.guard.paper_form import Fill, PaperOrder, Refused
 from policykit.guard.steps import OWN_IDS, order_of
+from policykit.guard.unified import camel
 from policykit.order import Order
 from policykit.units import exact, plain
 
@@ -48,7 +49,7 @@ REFUSED: Final = (
     *("edit_order_ws", "edit_orders", "withdraw", "transfer", "close_position", "close_all_positions"),
 )
 _UNIFIED: Final = (
-    *("create_order", "create_orders", "edit_order", "cancel_order", "cancel_orders", "cancel_all_orders"),
+    *("create_order", "edit_order", "cancel_order", "cancel_orders", "cancel_all_orders"),
     *("set_leverage", "set_margin_mode", "set_position_mode", "fetch_order", "fetch_orders", "fetch_open_order"),
     *("fetch_open_orders", "fetch_closed_orders", "fetch_canceled_orders", "fetch_canceled_and_closed_orders"),
     *("fetch_my_trades", "fetch_order_trades", "fetch_balance", "fetch_position", "fetch_positions", "fetch_leverage"),
@@ -72,6 +73,8 @@ def paper_class(cls: type[Any], finish: Callable[[Coroutine[Any, Any, Any]], Any
     for name in REFUSED:
         if hasattr(cls, name):
             members[name] = _not_on_paper(name, finish)
+    # ccxt puts camelCase names beside its own on the class; without these they would tell of the real account.
+    members |= {camel(name): method for name, method in members.items() if not name.startswith("__")}
     return type(f"Paper{cls.__name__.capitalize()}", (Wire, cls), members)
 
 
@@ -124,14 +127,6 @@ class Wire:
         market = self.market(symbol)  # type: ignore[attr-defined]
         steps = self._paper_new(order, market, params or {})
         return self._paper_order(await self._paper_under("order.create", steps))
-
-    async def _paper_create_orders(self, orders: Any, params: Any = None) -> Any:
-        made = []
-        for one in orders:
-            more = {**(params or {}), **(one.get("params") or {})}
-            arguments = (one.get("symbol"), one.get("type"), one.get("side"), one.get("amount"), one.get("price"), more)
-            made.append(await self._paper_create_order(*arguments))
-        return made
 
     async def _paper_edit_order(
         self,

@@ -22,7 +22,7 @@ from policykit.guard.loans import LOANS, loan
 from policykit.guard.own import asking
 from policykit.guard.steps import setting_of
 from policykit.guard.stream_gate import CANCELLING, Streamed
-from policykit.guard.unified import WIRES, Unified
+from policykit.guard.unified import WIRES, Unified, camel
 from policykit.order import Order
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def protected_class(cls: type[Any], *, paper: bool = False) -> type[Any]:
         members[name] = loan(cls, name, _finish if mixin is SyncProtected else _same)
     # ccxt puts camelCase names beside its own on the class; without these they would pass `create_order` by.
     own = {name: getattr(mixin, name) for name in _PLAIN}
-    members |= {_camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
+    members |= {camel(name): method for name, method in (own | members).items() if not name.startswith("__")}
     return type(f"Protected{cls.__name__.capitalize()}", (mixin, cls), members)
 
 
@@ -104,11 +104,6 @@ def quiet(client: Any) -> None:
     logger = getattr(client, "logger", None)
     if isinstance(logger, logging.Logger) and not any(isinstance(f, redact.RedactingFilter) for f in logger.filters):
         logger.addFilter(redact.RedactingFilter())
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
 
 
 def _refusing(cls: type[Any], name: str, action: str, why: str) -> Callable[..., Any]:

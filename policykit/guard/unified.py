@@ -36,6 +36,12 @@ def _replaced(client: Any) -> bool:
     return not client.__dict__.keys().isdisjoint(WIRES)
 
 
+def camel(name: str) -> str:
+    """Return ccxt's other name of a method: `createOrder` beside `create_order`."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
 class Unified:
     """What the sync and the async client share; `_policykit_call`, `_policykit_sleep`, `_policykit_read` are theirs."""
 
