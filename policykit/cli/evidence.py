@@ -68,6 +68,7 @@ def command(ctx: click.Context, /, output: Path | None, key: Path | None, output
     gives the same bytes. Exit code 1: it is written, and the journal is damaged or does not hold against --anchor.
     """
     if ctx.invoked_subcommand is not None:
+        _refuse_before(ctx)
         return
     from policykit.operate.evidence import alone, bundle, signature
 
@@ -82,6 +83,14 @@ def command(ctx: click.Context, /, output: Path | None, key: Path | None, output
     with whole(target) as path:
         path.write_bytes(bundle.zipped(contents))
     _say(package, output_format, file=str(target), signed=key is not None)
+
+
+def _refuse_before(ctx: click.Context) -> None:
+    """Refuse options before `status` or `verify`: they would say nothing to it."""
+    said = click.core.ParameterSource.COMMANDLINE
+    for one in ctx.command.params:
+        if ctx.get_parameter_source(str(one.name)) is said:
+            raise click.UsageError(f"{one.opts[-1]} stands behind {ctx.invoked_subcommand}, not before it")
 
 
 @command.command("status", epilog=example("policykit evidence status --from 2026-10-01"))

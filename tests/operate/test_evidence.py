@@ -326,6 +326,8 @@ def test_a_wrong_call_says_what_is_wrong(project: Path, capsys: pytest.CaptureFi
     """A period that ends before it begins, a snapshot that is none, a policy that cannot be read."""
     assert main(["evidence", "--from", UNTIL, "--to", SINCE]) == 2
     assert "--from is not before --to" in capsys.readouterr().err
+    assert main(["evidence", "--from", SINCE, "status"]) == 2
+    assert "--from stands behind status, not before it" in capsys.readouterr().err
     assert main(["evidence", "--state", "policies/mm.yaml"]) == 2
     capsys.readouterr()
     (project / "policies" / "bad.yaml").write_text("policykit: 1\nname: [\n")
