@@ -340,3 +340,15 @@ def test_a_snapshot_that_was_good_tells_known_addresses(two: Desk) -> None:
     two.start("--key", "binance-exec", "--state", "good.json")
     assert two.steps()["withdrawals/binance/main"]["words"] == "1 addresses, all known"
     assert two.start("--key", "binance-exec", "--state", "bad.json").code == 2
+
+
+def test_a_key_that_leaked_is_overdue_since_it_was_first_marked(two: Desk) -> None:
+    """The incident marks it once; starting another does not make the mark younger."""
+    two.start("--key", "binance-exec")
+    first = dict(two.store().kept("binance/main", "exposed")["binance-exec"])
+    assert (first["by"], first["why"], first["result"][:9]) == ("alice", "secret in a log", "incident ")
+    two.start("--key", "binance-exec")
+    assert dict(two.store().kept("binance/main", "exposed")["binance-exec"]) == first
+    nothing = two.start()
+    assert nothing.code == 2
+    assert "no key is named; --key NAME (known in policies: binance-exec, binance-glass, bybit-exec" in nothing.err

@@ -12,6 +12,7 @@ from policykit.errors import StoreUnavailable
 from policykit.operate.incident import text
 from policykit.operate.incident.book import Book, ident_of, new_head, store_or_none
 from policykit.operate.incident.subjects import accounts_of
+from policykit.redact import scrub
 
 _DAY_MS: Final = 86_400_000
 
@@ -63,16 +64,19 @@ def opened(clock: Clock, uri: str | None, head: dict[str, Any]) -> Book:
 
 def _begin(book: Book) -> None:
     """Write that it began, and that its keys may be in other hands: they are overdue at once (G19)."""
+    from policykit.operate.keys.exposed import open_since
+
     book.begin()
     head = book.head
+    row = {"by": head["by"], "why": head["why"], "claim": head["claim"], "result": f"incident {book.id}"}
     for account in head["accounts"]:
         for key in account["keys"]:
-            if key["leaked"] and not head["drill"]:
-                row = {"by": head["by"], "why": head["why"], "claim": head["claim"], "incident": book.id}
-                try:
+            try:
+                marked = head["drill"] or not key["leaked"] or open_since(book.store, account["account"], key["name"])
+                if not marked:  # a second mark would make it younger
                     book.store.keep(account["account"], "exposed", key["name"], row, book.clock.now_ms())
-                except StoreUnavailable as error:
-                    book.unwritten = str(error)
+            except StoreUnavailable as error:
+                book.unwritten = scrub(str(error))
 
 
 def _addresses(path: Path | None) -> list[str]:

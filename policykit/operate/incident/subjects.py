@@ -56,7 +56,9 @@ def accounts_of(
                 + "".join(f"; not read: {one.splitlines()[0]}" for one in problems[:MAX_SAID])
             )
     if not leaked and not accounts:
-        raise NoSubject(f"no key: --key NAME, or --all if you are not sure which; there is no policy in {paths}")
+        known = ", ".join(sorted({one.name for one in found})) or "none, so say --exchange ID as well"
+        where = ", ".join(paths)
+        raise NoSubject(f"no key is named; --key NAME (known in {where}: {known}), or --all if you are not sure which")
     reached = {one.policy.account_key for one in leaked}
     for one in found:
         if one.policy.account_key in reached:
