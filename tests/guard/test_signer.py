@@ -350,3 +350,26 @@ def test_orders_of_tasks_go_on_while_the_key_is_replaced(start: Start) -> None:
     assert {identity(old), identity(new)} <= seen
     assert guard.signer.key_id == identity(new)
     assert not [intent for intent in guard.store.intents(ACCOUNT) if intent.state == "unknown"]
+
+
+def test_what_goes_wrong_on_the_way_keeps_the_old_key(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ban is waited for, a manager that fails in its own words is said in ours, and the next round tries again."""
+    world = start()
+    guard = world.guard()
+    client = world.protected(guard)
+    old, new = world.sim.main_key, world.sim.grant_key(0)
+    put(new)
+    told(guard, new, old)
+    guard.banned(guard.now() + 60_000)
+    guard.signer.follow()
+    guard.signer.wait()
+    assert guard.signer.why == "the exchange takes nothing from this address yet; it is tried later"
+    world.clock.advance(61)
+    with monkeypatch.context() as patch:
+        patch.setattr("policykit.guard.signer.secrets.read", lambda reference: 1 / 0)
+        guard.signer.follow()
+        guard.signer.wait()
+    assert guard.signer.why == "ZeroDivisionError while the successor was read"
+    assert client.apiKey == old.key
+    went_over(guard)
+    assert (client.apiKey, guard.signer.why) == (new.key, "")
