@@ -364,7 +364,7 @@ def install(handlers: Iterable[logging.Handler] = ()) -> None:
 #: Loggers of the libraries that see raw values: at DEBUG botocore logs every body, the others addresses and headers.
 TALKATIVE: Final = (
     "boto3", "botocore", "urllib3", "requests", "hvac", "azure", "msal", "msal_extensions", "keyring",
-    "secretstorage", "jeepney",
+    "secretstorage", "jeepney", "ccxt",
 )  # fmt: skip
 _SILENT: Final = logging.CRITICAL + 1
 

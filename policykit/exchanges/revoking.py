@@ -21,7 +21,7 @@ from policykit.exchanges.base import Answer, CallFailed, Failure, Read, run
 from policykit.exchanges.calls import listed, name_of
 from policykit.exchanges.client import make_client
 from policykit.exchanges.key_list import read_through
-from policykit.redact import Secret
+from policykit.redact import Secret, quiet
 from policykit.traits.base import Revocation
 
 
@@ -233,7 +233,8 @@ def _drive(
         read_through(client, "policykit_ids", "privateGetListApiKeys", _ids)
     if exchange_id == "bingx":  # ccxt 4.5.90 adds the time, a number, to text when it signs such a call
         client.custom_encode = lambda params: "&".join(f"{name}={params[name]}" for name in sorted(params))
-    run(adapter, client, steps, clock)
+    with quiet():  # KuCoin wants key and passphrase in the URL
+        run(adapter, client, steps, clock)
 
 
 def _open(call: str) -> str:

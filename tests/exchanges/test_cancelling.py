@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from policykit.errors import ExchangeUnavailable
-from policykit.exchanges.cancelling import FamilyCount, OpenOrder
+from policykit.exchanges.cancelling import FamilyCount, OpenOrder, load
+from policykit.exchanges.cancelling.base import by_symbol
 from policykit.exchanges.cancelling.canceller import Canceller, canceller
 from policykit.redact import Secret
 from policykit.sim import SimClock, SimServer
@@ -175,3 +176,25 @@ def test_where_orders_are_listed_by_symbol_the_others_are_unknown() -> None:
             with canceller("mexc", secrets, endpoint=sim.url, clock=sim.clock, symbols=symbols) as one:
                 assert words in one.open_orders().unknown["spot.order"]
                 assert not one.clear()["spot.order"].flat
+
+
+def test_orders_of_one_list_are_told_apart() -> None:
+    """A sale on margin or of a contract can be a short: it never passes for one of what is held."""
+    margin = load("kraken").families[0].split  # type: ignore[union-attr]
+    assert margin is not None
+    rows: list[dict[str, Any]] = [{"info": {"descr": {"leverage": said}}} for said in ("none", "2:1", None)]
+    assert [margin(row) for row in (*rows, {"info": None})] == ["spot.order", *["margin.order"] * 3]
+    symbols = ("BTC/USDT", "BTC/USD:BTC", "BTC/USD:BTC-261225-90000-C", "")
+    assert [by_symbol({"symbol": one}) for one in symbols] == ["spot.order", "swap.order", "option.order", "spot.order"]
+
+
+def test_a_part_of_one_list_is_cancelled_one_by_one() -> None:
+    """Where only spot is to go, the call that takes the whole account, contracts with it, is not made."""
+    with SimServer(clock=SimClock(), dialect="deribit") as sim:
+        for number in range(2):
+            sim.order("BTC/USDT", "buy", "0.001", 20_000 + number)
+        secrets = {name: Secret(value) for name, value in sim.main_key.credentials().items()}
+        with canceller("deribit", secrets, endpoint=sim.url, clock=sim.clock, products={"spot"}) as one:
+            assert one.families == ("spot.order",)
+            assert one.clear() == {"spot.order": FamilyCount(2, 2)}
+        assert sim.truth.by_route["GET /api/v2/private/cancel_all"] == 0

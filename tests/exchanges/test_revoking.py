@@ -15,6 +15,7 @@ from policykit.exchanges.revoking import revocation, revoke, revoke_own, state
 from policykit.redact import Secret
 from policykit.sim import SimClock, SimServer
 from policykit.sim.keys import SimKey
+from tests.canary import assert_clean, canaries
 
 #: Exchanges of which sim answers the deletion, what names the sub-account there, and what the main account's key has.
 ENDING: dict[str, tuple[str, frozenset[str]]] = {
@@ -168,3 +169,20 @@ def test_an_exchange_that_does_not_answer_proves_nothing(fault: str) -> None:
     with SimServer(clock=SimClock(), dialect="okx", faults=[rule]) as sim:
         said = state("okx", _secrets(sim.main_key), endpoint=sim.url, clock=sim.clock)
     assert said.refused is (True if fault == "rejected_key" else None)
+
+
+@pytest.mark.parametrize("do", ["drop", "garbage", "lost_reply", "unknown"])
+def test_I23_no_failure_of_a_revocation_shows_a_key(do: str, caplog: pytest.LogCaptureFixture) -> None:
+    """KuCoin wants key and passphrase in the URL, which ccxt's errors repeat: nothing of them comes through."""
+    caplog.set_level("DEBUG")
+    birds = canaries(seed=8, count=2)
+    rule = {"at": "other", "do": do, "ratio": 1.0, "executed": False}
+    with (
+        SimServer(clock=SimClock(), dialect="kucoin", faults=[rule], grants={"read", "transfer"}) as sim,
+        pytest.raises(CallFailed) as failed,
+    ):
+        over: dict[str, Any] = {"endpoint": sim.url, "clock": sim.clock}
+        key, word = (Secret(bird) for bird in birds)
+        revoke("kucoin", _secrets(sim.main_key), key, account="desk1", passphrase=word, **over)
+    error = failed.value
+    assert_clean(f"{error} {error!r} {error.__cause__} {error.__context__!r} {error.failure}{caplog.text}", birds)
