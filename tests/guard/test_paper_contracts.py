@@ -8,6 +8,8 @@ from pathlib import Path
 import ccxt
 import pytest
 
+from policykit.exchanges.base import CallFailed, run
+from policykit.order import Order
 from tests.guard.paper_world import paper, paper_text
 
 SWAP = "BTC/USDT:USDT"
@@ -56,3 +58,33 @@ def test_margin_bounds_what_is_opened(tmp_path: Path) -> None:
         assert client.set_position_mode(False) == {"paper": True}
         client.set_margin_mode("cross", SWAP)
         assert client.fetch_position(SWAP)["contracts"] == 0.0
+
+
+def test_open_orders_keep_their_margin(tmp_path: Path) -> None:
+    """Of what rests, too: a second order that the wallet cannot carry beside it is refused; one that reduces is not."""
+    with paper(tmp_path, TEXT, dialect="binanceusdm") as w:
+        client = w.protected()
+        client.create_order(SWAP, "limit", "buy", 1, 59_000)
+        with pytest.raises(ccxt.InsufficientFunds):
+            client.create_order(SWAP, "limit", "buy", 1, 58_000)
+        assert client.fetch_balance()["USDT"]["free"] == 41_000.0
+
+
+def test_what_is_public_is_the_exchanges_own(tmp_path: Path) -> None:
+    """The adapter on paper hands on what is not the account's; what it does not know as an order is none."""
+    with paper(tmp_path, TEXT, dialect="binanceusdm") as w:
+        guard = w.guard()
+        adapter, client = guard.adapter, w.protected(guard)
+        adapter.prepare(client)
+        adapter.pointed(client, w.sim.url)
+        adapter.set_offset(client, 0)
+        assert adapter.takes(SWAP)
+        assert adapter.usage({}) == {}
+        assert adapter.signed("https://x/", {}, None) is None
+        assert adapter.differs(Order(SWAP), "https://x/", None) is None
+        assert adapter.amend_params(Order(SWAP), "c1") == {}
+        assert set(run(adapter, client, adapter.quotes((SWAP,)), guard.clock)) == {SWAP}
+        assert set(run(adapter, client, adapter.funding_rates((SWAP,)), guard.clock)) == {SWAP}
+        assert run(adapter, client, adapter.countdown(SWAP, 1), guard.clock) is None
+        with pytest.raises(CallFailed, match="is not an order"):
+            adapter.order_state({"orderId": 1})
