@@ -186,7 +186,9 @@ def current() -> Gate:
 def adopt(client: Any) -> None:
     """Put a client that was just made behind the guard of this process; one of another exchange loses its keys."""
     guard, kind = current().guard, client.__class__
-    client.__dict__.pop("policykitGate", None)  # ccxt's constructor writes each property under its other name too
+    # ccxt's constructor writes each property under its other name too.
+    for other in ("policykitGate", "policykitSigning"):
+        client.__dict__.pop(other, None)
     if client.id != guard.policy.model.exchange:
         if not hasattr(client, "_policykit_of"):
             client.__class__ = foreign_class(kind, current, guard.mode == "shadow")
@@ -221,6 +223,11 @@ class _Run:
     @property
     def policykit_gate(self) -> Gate:
         return current()
+
+    @property
+    def policykit_signing(self) -> Any:
+        """Return one lock for all clients of a process: a client is copied and pickled, a lock cannot be."""
+        return vars(current()).setdefault("signing", threading.RLock())
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Be behind the guard where a copy arrives: the class stands in no module."""
