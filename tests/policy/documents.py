@@ -306,6 +306,7 @@ SAYS: dict[str, tuple[Any, ...]] = {
         {"default": "1% of equity", "ETH/USDT": "2% of equity"},
     ),
     "addresses": (["x"], ["x", "y"], []),
+    "signers": ("/etc/policykit/signers",),
     "contacts": (["a"], ["b", "c"]),
     "keys": (["a"], ["a", "b"]),
     "waivable": (["PK204"], ["PK204", "PK603"]),
