@@ -118,7 +118,8 @@ def required(policy: EffectivePolicy) -> Requirement | None:
     if said is None:
         return Requirement(_content(path, policy))
     revoked = _content(said.revoked, policy) if said.revoked else ""
-    return Requirement(_content(path, policy), revoked, said.count, tuple(said.by or ()), tuple(said.covers))
+    covers = tuple(what for what in ("resume", "stage") if getattr(said, what))
+    return Requirement(_content(path, policy), revoked, said.count, tuple(said.by or ()), covers)
 
 
 def pinned(store: Store, account: str) -> Requirement | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from policykit.model.base import HIGHER, IDENTITY, SUBSET, SUPERSET, Meta, Section, ordered
-from policykit.model.types import AbsolutePath, Person, PositiveCount
+from policykit.model.base import HIGHER, IDENTITY, SUBSET, TRUE, Meta, Section, ordered
+from policykit.model.types import AbsolutePath, Person, PositiveCount, Switch
 
 
 class Approvals(Section):
@@ -41,12 +41,9 @@ class Approvals(Section):
         tuple[Person, ...] | None,
         Meta("Who of them may; absent: all.", SUBSET, held_by=("guard:approvals",)),
     ] = None
-    covers: Annotated[
-        tuple[Literal["resume", "stage"], ...],
-        Meta(
-            "What else is signed: the end of a halt, a stage that is entered.",
-            SUPERSET,
-            guide=("G37", "G41"),
-            held_by=("guard:approvals",),
-        ),
-    ] = ("resume", "stage")
+    resume: Annotated[
+        Switch, Meta("Whether the end of a halt is signed, too.", TRUE, guide=("G37",), held_by=("guard:approvals",))
+    ] = True
+    stage: Annotated[
+        Switch, Meta("Whether a stage that is entered is signed.", TRUE, guide=("G41",), held_by=("guard:approvals",))
+    ] = True

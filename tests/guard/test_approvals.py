@@ -363,8 +363,8 @@ def test_a_halt_is_lifted_by_a_signature_for_that_halt(desk: Desk) -> None:
 
 
 def test_what_is_not_covered_needs_no_signature(desk: Desk) -> None:
-    """`covers: [stage]`: a halt is lifted by name alone."""
-    desk.write(desk.text(", covers: [stage]"))
+    """`resume: false`: a halt is lifted by name alone."""
+    desk.write(desk.text(", resume: false"))
     assert unapproved_resume(desk.store, [str(desk.world.policy)], "all", desk.now) is None
     policy = load(desk.world.policy, now_ms=desk.now)
     found = approval(desk.store, policy, of_stage(policy, "small-live"), desk.now)
