@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from policykit.cli.__main__ import main
 from policykit.clock import SystemClock
+from policykit.guard import flatten as flattening
 from policykit.guard.flatten import flatten
-from tests.guard.contracts import SWAP, contracts
-from tests.guard.world import SYMBOL, World
+from tests.guard.contracts import SWAP, contracts, policy
+from tests.guard.world import SYMBOL, World, policy_text
 
 HELD = {"USDT": Decimal(99_000), "BTC": Decimal("0.01"), "XRP": Decimal(50)}
 ALL = ("kill", "--scope", "all", "--by", "alice", "--why", "stop", "--flatten")
@@ -43,6 +45,18 @@ def test_contracts_are_closed_by_orders_that_only_reduce(
     closing = [i for i in guard.store.intents(open_only=False) if i.order.side == "sell"]
     assert [(i.order.reduce_only, i.reduces) for i in closing] == [(True, True)]
     assert run(capsys, world)[0] == 0
+
+
+def test_both_legs_of_hedge_mode_are_closed(start: Callable[..., World]) -> None:
+    """A long and a short of one contract: each leg is closed by an order of its own side."""
+    world = contracts(start, clock=SystemClock(), text=policy(mode="hedge"))
+    world.sim.client().set_position_mode(True)
+    guard = world.guard()
+    client = world.protected(guard)
+    client.create_order(SWAP, "market", "buy", 0.03, None, {"positionSide": "LONG"})
+    client.create_order(SWAP, "market", "sell", 0.01, None, {"positionSide": "SHORT"})
+    (found,) = flatten(guard.store, world.clock, f"symbol:{SWAP}", [str(world.policy)], None)
+    assert (sorted(found.closed), found.left) == ([f"{SWAP} buy 0.01", f"{SWAP} sell 0.03"], {})
 
 
 def test_spot_sells_what_the_policy_names_and_nothing_else(
@@ -84,3 +98,43 @@ def test_freeze_and_flatten_exclude_each_other_and_bots_hold_nothing(
     assert (found.closed, found.left) == ([], {})
     (found,) = flatten(guard.store, world.clock, "all", ["no such file"], None)
     assert list(found.left) == ["everything"]
+
+
+def test_what_goes_wrong_inside_is_told(
+    start: Callable[..., World], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No guard trades there, a fault of ours, an account that says nothing: each is left, with why, and none raises."""
+    world = start(clock=SystemClock(), balances=HELD)
+    guard = world.guard()
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(policy_text(name="other").replace("exchange: binance", "exchange: kraken"))
+    (found,) = flatten(guard.store, world.clock, "all", [str(elsewhere)], None)
+    assert (found.account, found.left) == (
+        "kraken/main",
+        {"everything": "no guard trades on this exchange: close it there"},
+    )
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(flattening, "_close_with", broken)
+    (found,) = flatten(guard.store, world.clock, "all", [str(world.policy)], None)
+    assert found.left == {"everything": "ZeroDivisionError"}
+    monkeypatch.setattr(flattening, "BOUND_S", 0.01)
+    monkeypatch.setattr(flattening, "_close", lambda *_: None)
+    (found,) = flatten(guard.store, world.clock, "all", [str(world.policy)], None)
+    assert (found.account, found.left) == ("binance/main", {"everything": "no answer within 0 s"})
+
+
+def test_nothing_is_closed_without_the_store(
+    start: Callable[..., World], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What is sent must be journaled before: a kill with a broken store cancels, and says that it closes nothing."""
+    world = start(clock=SystemClock(), balances=HELD)
+    where = ("--store", f"sqlite:///{tmp_path}", "--policy", str(world.policy), "--endpoint", world.sim.url)
+    code = main([*ALL, *where])
+    assert (code, capsys.readouterr().err) == (
+        1,
+        "nothing is closed without the store: close it at the exchange\n",
+    )
+    assert world.sim.client().fetch_balance()["total"]["BTC"] == 0.01
