@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from policykit.clock import iso
-from policykit.policy import EffectivePolicy
+from policykit.policy import PAPER, EffectivePolicy
 from policykit.record import Done, Record
 from policykit.store.base import Store
 from policykit.store.reader import JournalReader
-from policykit.store.staging import Progress, silent, staging_of
+from policykit.store.staging import Progress, silent, stage_account, staging_of
 
 #: What was looked at, of the reviews whose name ends in the policy's.
 _OWN_REVIEWS: Final = ("policy", "denials", "fills", "telemetry")
@@ -37,10 +37,11 @@ def record_of(source: Store | JournalReader, policy: EffectivePolicy, progress: 
 
 def facts_of(policy: EffectivePolicy, kept: _Kept, stages: Mapping[str, Any], granted: str) -> Record:
     """Put a record together: a line each."""
-    account, keys = policy.account_key, policy.model.keys or {}
+    # Paper trades with the keys of its account; what a person looked at is a policy's, in whatever environment it is.
+    account, keys = policy.account_key.removesuffix(PAPER), policy.model.keys or {}
     drills = {name: _done(row) for place in ("", account) for name, row in kept(place, "drill").items()}
     reviews = {name: _done(row) for name, row in kept("", "review").items() if name.startswith("vendor:")}
-    for name, row in kept(account, "review").items():
+    for name, row in kept(stage_account(policy), "review").items():
         what, _, of = name.partition(":")
         if what == "vendor":
             reviews[name] = _done(row)

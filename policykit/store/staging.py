@@ -334,7 +334,7 @@ def staging_of(source: Store | JournalReader, policy: EffectivePolicy, progress:
     after = made.resume(row)
     _pass(made, source.rows(after, sys.maxsize), source.facts(policy.account_key, "").seq, progress)
     # What operators did before those rows; and their reviews, which may be of rows that were counted then.
-    for account in dict.fromkeys(("", made.account, policy.account_key)):
+    for account in dict.fromkeys(("", made.account, policy.account_key.removesuffix(PAPER), policy.account_key)):
         for kind in KINDS:
             for name, one in source.kept(account, kind).items():
                 made.operations.keep(kind, {"account": account, "name": name, **one})
