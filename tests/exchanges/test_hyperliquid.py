@@ -12,9 +12,9 @@ import pytest
 
 from policykit.exchanges.base import CallFailed, arun, run
 from policykit.exchanges.client import make_client, plain_client
+from policykit.exchanges.credentials import key_id
 from policykit.exchanges.forms import hashed
 from policykit.exchanges.hyperliquid import ADAPTER
-from policykit.exchanges.credentials import key_id
 from policykit.redact import Secret
 from policykit.sim import SimClock, SimKey, SimServer
 from policykit.sim.dialects.hyperliquid import ACCOUNT, address_of, keccak256
