@@ -219,7 +219,7 @@ class Emptying:
             concerned = kind != "symbol" or order.symbol == name
             if kind == "bot":
                 concerned = order.client_order_id in self._orders_of(name)
-            return concerned and (target.everything or not only_reduces(order))
+            return concerned and (target.everything or not order.only_reduces)
 
         def hand() -> Cancelled:
             part = Cancelled(target.account)
@@ -250,13 +250,6 @@ class Emptying:
             if guard.account == self.target.account and silent_ms < SILENT_MS:
                 return f"its guard on {guard.host} (pid {guard.pid}, heard {silent_ms / 1000:.0f} s ago) cancels there"
         return "no live guard of that account was heard of: cancel at the exchange"
-
-
-def only_reduces(order: cancelling.OpenOrder) -> bool:
-    """Tell whether an open order can only give back what is held; what is not known can increase."""
-    if order.family.startswith("spot."):
-        return order.side == "sell"
-    return order.reduces is True
 
 
 def _products(exchange: str, scopes: tuple[str, ...]) -> set[str]:

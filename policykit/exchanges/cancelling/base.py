@@ -92,6 +92,11 @@ class OpenOrder(NamedTuple):
     at_ms: int | None
     resting: Resting
 
+    @property
+    def only_reduces(self) -> bool:
+        """Whether it can only give back what is held; what is not known can increase."""
+        return self.side == "sell" if self.family.startswith("spot.") else self.reduces is True
+
 
 class Listed(NamedTuple):
     """What is open, by family. A family in `unknown` was not listed in full, and why: never take it for empty."""

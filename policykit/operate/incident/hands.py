@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from policykit import secrets
@@ -179,7 +180,7 @@ class RealHands:
         symbols = [
             one for one in (model.risk.symbols if model.risk else None) or () if "*" not in one and one[0] != "!"
         ]
-        keep = can_only_reduce if self.book.head.get("keep_exits") else None
+        keep = attrgetter("only_reduces") if self.book.head.get("keep_exits") else None
         with canceller(
             model.exchange,
             credentials,
@@ -280,11 +281,6 @@ REFUSED: Final = "refused from here, which a wrong address would be too: look at
 def _let(task: Task) -> bool:
     """Let a key that leaked be ended: who started the incident asked for it."""
     return True
-
-
-def can_only_reduce(order: Any) -> bool:
-    """Tell whether an open order can only reduce: the exchange says so, or it sells on spot what is held."""
-    return order.reduces is True or (order.family.startswith("spot.") and order.side == "sell")
 
 
 def added(before: Mapping[str, Mapping[str, Any]], counts: Mapping[str, FamilyCount]) -> dict[str, dict[str, Any]]:
