@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.guard.signatures import MAX_SIGNERS, NotSigned, Signed, verified
-from policykit.policy import load
+from policykit.policy import PAPER, load
 from policykit.policy.statement import NOBODY, Subject, digest_of
+from policykit.store.staging import stage_account
 
 if TYPE_CHECKING:
     from policykit.engine.facts import Halt
@@ -66,11 +67,14 @@ def approval(store: Store, policy: EffectivePolicy, subject: Subject, now_ms: in
     The one place where that is decided: a policy in force, a reload, `resume` and `stage promote` ask here. Raise
     StoreUnavailable.
     """
+    # A stage is granted to the account that trades for real, whatever environment the file at hand says.
+    pins = {_of(policy)} | ({stage_account(policy)} if subject.what == "stage" else set())
     try:
-        own, pin = required(policy), pinned(store, policy.account_key)
+        own = required(policy)
+        before = [pinned(store, account) for account in sorted(pins)]
     except NotSigned as error:
         return Approval(True, str(error))
-    asked = [one for one in (own, pin) if one and (subject.what == "policy" or subject.what in one.covers)]
+    asked = [one for one in (own, *before) if one and (subject.what == "policy" or subject.what in one.covers)]
     rows = store.kept("" if subject.account == NOBODY else subject.account, KIND) if asked else {}
     signed: tuple[Signed, ...] = ()
     for one in dict.fromkeys(asked):
@@ -98,14 +102,24 @@ def of_stage(policy: EffectivePolicy, stage: str) -> Subject:
 
 
 def unapproved_resume(store: Store, files: Iterable[str], scope: str, now_ms: int) -> str | None:
-    """Return why the halts of a scope may not be lifted yet, by the policies in these files; None: they may."""
+    """Return why the halts of a scope may not be lifted yet, by these files and by the store; None: they may."""
     subject = of_resume(scope, store.halts())
+    command = f"policykit approve resume --scope {scope} --by NAME --why TEXT --sign KEY"
     for file in files:
         policy = load(file, now_ms=now_ms)
         found = approval(store, policy, subject, now_ms)
         if found.why:
-            command = f"policykit approve resume --scope {scope} --by NAME --why TEXT --sign KEY"
             return f"{policy.file}: approvals: {found.why}; {command}"
+    # What a file says now is its editor's word; who could sign for an account that guards traded stands in the store.
+    rows = store.kept("", KIND)
+    for account in sorted({_live(guard.account) for guard in store.guards()}):
+        try:
+            asked = pinned(store, account)
+            why = _signed(asked, rows, subject, NOBODY, now_ms)[0] if asked and "resume" in asked.covers else ""
+        except NotSigned as error:
+            why = str(error)
+        if why:
+            return f"{account}: approvals: {why}; {command}"
     return None
 
 
@@ -142,14 +156,23 @@ def pin(store: Store, policy: EffectivePolicy, found: Approval, now_ms: int) -> 
     Raise StoreUnavailable.
     """
     try:
-        own, before = required(policy), pinned(store, policy.account_key)
+        own, before = required(policy), pinned(store, _of(policy))
     except NotSigned:
         return
     if own == before or (before is not None and found.why):
         return
     said = None if own is None else {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(own).items()}
     body = {"asks": said, "policy": policy.name, "digest": policy.digest}
-    store.keep(policy.account_key, KIND, PIN, body, now_ms)
+    store.keep(_of(policy), KIND, PIN, body, now_ms)
+
+
+def _of(policy: EffectivePolicy) -> str:
+    return _live(policy.account_key)
+
+
+def _live(account: str) -> str:
+    """Return the account under which it is kept who may sign: paper's is the one that it goes on to trade."""
+    return account.removesuffix(PAPER)
 
 
 def _signed(

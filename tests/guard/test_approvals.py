@@ -398,3 +398,49 @@ def test_halts_are_told_apart_by_all_that_is_said_of_them() -> None:
         seen.add(of_resume("all", [halt._replace(**change)]).digest)  # type: ignore[arg-type]
     assert len(seen) == 7
     assert of_resume("bot:a", [halt]) == of_resume("bot:a", [])
+
+
+def test_the_step_from_paper_to_money_is_asked_for_what_paper_was(desk: Desk) -> None:
+    """Who takes the question out in the edit that ends paper finds it in the store: the account is the same."""
+    paper = desk.text() + "stage: {current: paper}\n"
+    desk.write(paper)
+    desk.guard()
+    desk.write(policy_text())
+    guard = desk.guard()
+    assert (guard.account, codes(guard)) == ("binance/main", ["POLICY_UNAPPROVED"])
+
+
+def test_a_copy_for_the_sandbox_grants_no_stage_of_the_account(desk: Desk) -> None:
+    """A stage is the real account's, so is the question: a file without it, of another environment, is asked too."""
+    desk.approve(ALICE)
+    desk.guard()
+    copy = desk.world.policy.with_name("copy.yaml")
+    text = policy_text().replace("environment: live", "environment: sandbox")
+    copy.write_text(text + "stage: {current: full-live}\n", encoding="utf-8")
+    policy = load(copy, now_ms=desk.now)
+    assert policy.account_key == "binance/main@sandbox"
+    found = approval(desk.store, policy, of_stage(policy, "full-live"), desk.now)
+    assert found.why == "0 of 1 signed stage mm full-live"
+
+
+def test_a_halt_is_asked_for_what_guards_traded_not_for_what_files_say_now(desk: Desk) -> None:
+    """A file that names another account, or none at all, lifts nothing without a signature."""
+    desk.approve(ALICE)
+    desk.guard()
+    desk.store.halt("all", "HALTED", "bob", "runaway", desk.now)
+    desk.write(policy_text().replace("name: main", "name: other"))
+    for files in ([str(desk.world.policy)], []):
+        told = unapproved_resume(desk.store, files, "all", desk.now) or ""
+        assert told.startswith("binance/main: approvals: 0 of 1 signed resume all; policykit approve resume")
+    approve(desk.store, of_resume("all", desk.store.halts()), ALICE, desk.now, signers=NOBODY, for_ms=MINUTE)
+    assert unapproved_resume(desk.store, [], "all", desk.now) is None
+
+
+def test_not_stopped_another_account_is_another_first_start(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that calls the same key's account by another name is asked nothing, unless the host asks by itself."""
+    desk.approve(ALICE)
+    desk.guard()
+    desk.write(policy_text().replace("name: main", "name: other"))
+    assert codes(desk.guard()) == []
+    monkeypatch.setenv(ENVIRONMENT, str(desk.signers))
+    assert codes(desk.guard()) == ["POLICY_UNAPPROVED"]
