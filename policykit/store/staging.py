@@ -34,6 +34,8 @@ _EVERY: Final = 4_096
 _LOSS: Final = frozenset(("risk.daily_loss", "risk.weekly_loss", "risk.max_drawdown"))
 #: What a person looks at, in a `review` row; the row says up to which row of the journal.
 _LOOKED: Final = ("denials", "fills")
+#: How accounts of a sandbox end.
+_SANDBOX: Final = "@sandbox"
 _ON_ORDERS: Final = frozenset(("order.create", "order.amend", "order.cancel", "orders.cancel_all", "position.close"))
 
 
@@ -163,7 +165,8 @@ class Staging:
         self.tell: Callable[[str, Row, Mapping[str, Any]], None] = _nothing
         self._versions: dict[str, str] = {}
         self._out: dict[str, _Out] = {}
-        self._at = ""
+        #: The stage of each of the accounts that are this one, by what was last in force there.
+        self._at: dict[str, str] = {}
 
     # ---- what operators did
 
@@ -211,8 +214,8 @@ class Staging:
         elif kind == "outcome":
             self._outcome(row)
         elif kind == "observe":
-            if self._at and _base(body["account"]) == self.account:
-                self._seen(self._at, at_ms)
+            if body["account"] in self._at:
+                self._seen(self._at[body["account"]], at_ms)
         elif kind == "message":
             if body.get("test") and body.get("policy") == self.name and body["ok"]:
                 self.alert_ms = at_ms
@@ -228,12 +231,13 @@ class Staging:
     def _policy(self, body: Mapping[str, Any], at_ms: int) -> None:
         if body.get("name") != self.name or _base(body["account"]) != self.account or body.get("mode") == "shadow":
             return
-        stage = str(body.get("stage", ""))
+        # What is tried in a sandbox is evidence of nothing else, whatever stage its file says: no money is at stake.
+        stage = STAGES[0] if _in_sandbox(body["account"]) else str(body.get("stage", ""))
         self._versions.pop(body["version"], None)
         self._versions[body["version"]] = stage
         if len(self._versions) > MAX_VERSIONS:
             del self._versions[next(iter(self._versions))]
-        self._at = stage
+        self._at[body["account"]] = stage
         self._seen(stage, at_ms)
 
     def _seen(self, stage: str, at_ms: int) -> Seen:
@@ -317,7 +321,11 @@ def stage_account(policy: EffectivePolicy) -> str:
 
 
 def _base(account: str) -> str:
-    return account.removesuffix(PAPER).removesuffix("@sandbox")
+    return account.removesuffix(PAPER).removesuffix(_SANDBOX)
+
+
+def _in_sandbox(account: str) -> bool:
+    return account.removesuffix(PAPER).endswith(_SANDBOX)
 
 
 def staging_of(source: Store | JournalReader, policy: EffectivePolicy, progress: Progress = silent) -> Staging:

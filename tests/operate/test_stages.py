@@ -16,6 +16,7 @@ from policykit.operate.stages import standing
 from policykit.policy import load
 from policykit.rules.stages import MINIMUM_DAYS, STAGES
 from policykit.store import Store, open_store
+from policykit.store.base import Observation
 from tests.journal.test_schema import wrong
 from tests.store.lives import DAY, TEXT, begin, denied, ordered, outcome
 from tests.store.made import ACCOUNT, NOW
@@ -349,3 +350,20 @@ def test_the_page_has_each_need_and_its_command(desk: Desk) -> None:
             command = need.do.split(f" {desk.file}")[0]
             if command.startswith("policykit"):
                 assert command in page, need
+
+
+def test_days_in_a_sandbox_are_evidence_of_no_stage_with_money(desk: Desk) -> None:
+    """A file that says micro-live and trades play money shows nothing of micro-live: neither days nor fills."""
+    desk.grant("micro-live")
+    policy = desk.write("micro-live", "sandbox")
+    begin(desk.store, policy, NOW)
+    for day in range(20):
+        ordered(desk.store, policy, NOW + day * DAY, outcome("settled", NOW + day * DAY, "1"))
+        desk.store.observe(policy.account_key, Observation(NOW + day * DAY, NOW + day * DAY), NOW + day * DAY)
+    of = standing(desk.write("micro-live"), desk.store, NOW + 20 * DAY)
+    assert {need.id: need.found for need in of.needs if need.id in ("days", "orders", "fills")} == {
+        "days": "0, with something on each",
+        "orders": "0",
+        "fills": "0 of 0 not",
+    }
+    assert of.staging.stages["sandbox"].fills == 20
