@@ -131,6 +131,25 @@ def _symbol(resting: Resting) -> str:
     return "BTC/USD:BTC" if resting.ask.get("subType") == "inverse" else "BTC/USDT:USDT"
 
 
+@pytest.mark.parametrize("body", ["{}", "null", '{"code":"0","error":[],"data":null,"result":{}}', "<html>"])
+def test_an_answer_without_a_list_shows_no_family_empty(
+    exchange: str, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ccxt makes no orders of an answer that holds none: what nobody saw is unknown, and never flat."""
+    with SimServer(clock=SimClock(), dialect=exchange) as sim:
+        one = canceller(exchange, _secrets(sim), endpoint=sim.url, clock=sim.clock, symbols=("BTC/USDT",))
+        client = one._client
+
+        def fetch(self: Any, url: str, method: str = "GET", headers: Any = None, said: Any = None) -> Any:
+            self.last_http_response = body
+            return json.loads(body) if body != "<html>" else body
+
+        client.set_markets([client.safe_market_structure(market) for market in MARKETS])
+        monkeypatch.setattr(type(client), "fetch", fetch)
+        listed_now = one.open_orders()
+        assert set(one.families) <= set(listed_now.unknown)
+
+
 def test_each_family_is_cancelled_by_listed_calls(exchange: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One, several and all of each family: what ccxt builds of our params is a listed call, and no family lacks one."""
     with SimServer(clock=SimClock(), dialect=exchange) as sim:

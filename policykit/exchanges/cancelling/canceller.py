@@ -30,6 +30,8 @@ from policykit.redact import Secret
 
 #: How often in a row a list may show that nothing more went away before `clear` gives up.
 MOST_IDLE_ROUNDS: Final = 3
+#: What stands for no orders in the stead of an empty list: those of kraken are by id; null is what bitget may say.
+EMPTY: Final[Mapping[str, Any]] = {"open": {}, "entrustedList": None}
 #: List - cancel - list at most this often.
 MOST_ROUNDS: Final = 200
 #: Symbols of one list that shows a symbol at a time.
@@ -180,7 +182,10 @@ class Canceller:
         for symbol in self._each_symbol(resting, unknown):
             since = 1 if resting.ask.get("paginate") else None  # without one ccxt gives up at the second page
             rows = self._ask(Read("fetch_open_orders", dict(resting.ask), (symbol, since, None)))
-            found += [self._read(row, resting) for row in rows if isinstance(row, Mapping)]
+            named = all(isinstance(row, Mapping) and row.get("id") for row in rows)
+            if not named or (not rows and not shows_list(self._client.last_http_response)):
+                raise self._client.policykit_adapter.bad_answer("a list of orders")
+            found += [self._read(row, resting) for row in rows]
         return found
 
     def _each_symbol(self, resting: Resting, unknown: dict[str, str]) -> Sequence[str | None]:
@@ -192,7 +197,9 @@ class Canceller:
             data = answer.get("data") if isinstance(answer, Mapping) else None
             ids = data.get("symbols") if isinstance(data, Mapping) else data
             names = {str(market.get("id")): symbol for symbol, market in markets.items()}
-            return [names[one] for one in ids or () if one in names] if isinstance(ids, list) else ()
+            if not isinstance(ids, list):
+                raise self._client.policykit_adapter.bad_answer("a list of symbols")
+            return [names[one] for one in ids if one in names]
         product = resting.family.partition(".")[0]
         known = [s for s in self._symbols if s in markets and (":" in s) == (product != "spot")]
         unknown[resting.family] = f"{self.exchange} lists open orders by symbol only; " + (
@@ -357,6 +364,22 @@ class Canceller:
             if failed.failure.code != "READ_ONLY" and not isinstance(failed, OverBudget):
                 self._pace.failed(failed.failure)
             raise
+
+
+def shows_list(body: Any) -> bool:
+    """Tell whether an answer has a list in it: ccxt makes no orders of an answer that has none, and nobody saw any."""
+    try:
+        return _has_list(json.loads(body or "null"))
+    except ValueError:
+        return False
+
+
+def _has_list(said: Any) -> bool:
+    if isinstance(said, Mapping):
+        return any(
+            (name in EMPTY and one == EMPTY[name]) or _has_list(one) for name, one in said.items() if name != "error"
+        )
+    return isinstance(said, list)
 
 
 def _among(family: str, products: Collection[str] | None) -> bool:
