@@ -178,8 +178,9 @@ class TradingAdapter(Adapter):
 
     #: The products (`traits`) that it can trade; of the others a guard knows nothing, so nothing is sent there.
     trades: frozenset[str] = frozenset(("spot",))
-    #: Whether ccxt's `fetch_trades` is among its public calls, so that resting orders of paper meet every trade.
-    tells_trades: ClassVar[bool] = True
+    #: The newest trades that one `fetch_trades` of ccxt tells of a market, which resting orders of paper meet; 0: it is
+    #: not among the public calls.
+    told_trades: ClassVar[int] = 1_000
     #: How the exchange calls the client order id in a request that creates an order.
     id_names: ClassVar[frozenset[str]]
     #: How it calls the client order id of the order that a request amends.

@@ -61,12 +61,15 @@ class Bybit(BybitOrders):
     """The adapter."""
 
     id = "bybit"
-    public = calls("GET", "/v5/", "market/time market/instruments-info market/tickers market/orderbook")
+    public = calls(
+        "GET", "/v5/", "market/time market/instruments-info market/tickers market/orderbook market/recent-trade"
+    )
+    told_trades = 60  # market/recent-trade.mdx@003f7200 (read 2026-11-22): of spot 1 to 60, of contracts more
     reads = calls(
         "GET",
         "/v5/",
-        "user/query-api account/info account/wallet-balance account/transaction-log position/list order/realtime "
-        "order/history execution/list asset/coin/query-info asset/transfer/query-account-coins-balance "
+        "user/query-api account/info account/wallet-balance account/fee-rate account/transaction-log position/list "
+        "order/realtime order/history execution/list asset/coin/query-info asset/transfer/query-account-coins-balance "
         "asset/withdraw/query-address",
     )
     asks: ClassVar = {

@@ -33,9 +33,8 @@ _BEGUN: Final = "account"
 #: So many orders are remembered; at most half of them are open at once.
 SLOTS: Final = 400
 MAX_OPEN: Final = SLOTS // 2
-#: Levels of the book, and trades, that are read at once.
+#: Levels of the book that are read at once.
 DEPTH: Final = 100
-TRADES: Final = 1_000
 #: Resting orders meet the market at most this often, ms; and fees are asked for again after so long.
 MEET_MS: Final = 1_000
 FEES_MS: Final = 3_600_000
@@ -68,8 +67,8 @@ class Paper:
         """Read what the market of a symbol shows. Raise CallFailed."""
         book = (yield Read("fetch_order_book", {}, (symbol, DEPTH))).data
         prints: tuple[Print, ...] = ()
-        if self.inner.tells_trades:
-            prints = _prints((yield Read("fetch_trades", {}, (symbol, None, TRADES))).data)
+        if self.inner.told_trades:
+            prints = _prints((yield Read("fetch_trades", {}, (symbol, None, self.inner.told_trades))).data)
         return Market(_levels(book.get("bids")), _levels(book.get("asks")), prints)
 
     def fees(self, symbol: str, market: Mapping[str, Any]) -> Steps[tuple[Decimal, Decimal]]:

@@ -31,7 +31,7 @@ class PaperAdapter(TradingAdapter):
     def __init__(self, inner: TradingAdapter, paper: Paper) -> None:
         self.inner = inner
         self.paper = paper
-        for name in ("id", "public", "reads", "asks", "live", "trades", "error_code", "tells_trades"):
+        for name in ("id", "public", "reads", "asks", "live", "trades", "error_code", "told_trades"):
             setattr(self, name, getattr(inner, name))
 
     # ---- as the exchange has it

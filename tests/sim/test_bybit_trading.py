@@ -244,3 +244,21 @@ def test_a_protective_spot_order_waits_and_triggers(sim: SimServer, clock: Shift
     clock.ahead_ms = 1_000
     assert order_of(bybit, stop, **SPOT)["orderStatus"] == "Filled"
     assert sim.position("BTC") == Decimal("0.5")
+
+
+def test_the_market_is_public(sim: SimServer, bybit: Any) -> None:
+    """Book, trades and fees as the documents have them, of spot and of contracts; what cannot be asked is refused."""
+    for market, levels, trades in ((SPOT, 200, 60), (LINEAR, 500, 1_000)):
+        book = bybit.get_orderbook(**market, limit=levels)["result"]
+        assert [len(book["a"]), len(book["b"]), book["s"]] == [levels, levels, "BTCUSDT"]
+        assert Decimal(book["b"][1][0]) < Decimal(book["b"][0][0]) < Decimal(book["a"][0][0]) < Decimal(book["a"][1][0])
+        trade = only(bybit.get_public_trade_history(**market, limit=trades))
+        assert (Decimal(trade["price"]), trade["side"], trade["isBlockTrade"]) == (60_000, "Buy", False)
+        for call, limit in ((bybit.get_orderbook, levels + 1), (bybit.get_public_trade_history, trades + 1)):
+            for wrong in ({**market, "limit": limit}, {**market, "symbol": "NONE"}, {**market, "limit": "x"}):
+                with pytest.raises(InvalidRequestError, match="10001"):
+                    call(**wrong)
+    assert len(bybit.get_orderbook(**SPOT)["result"]["a"]) == 1
+    assert only(bybit.get_fee_rates(**SPOT))["takerFeeRate"] == "0.001"
+    assert only(bybit.get_fee_rates(**LINEAR))["takerFeeRate"] == "0.0005"
+    assert len(bybit.get_fee_rates(category="spot")["result"]["list"]) > 1

@@ -1,7 +1,8 @@
 """Bybit v5: markets and positions of the simulated account.
 
 Source: bybit-exchange/docs@0168962c docs/v5 (read 2026-11): market/instrument.mdx, market/tickers.mdx,
-position/position.mdx.
+position/position.mdx; market/orderbook.mdx@3633b837, market/recent-trade.mdx@003f7200, account/fee-rate.mdx@0240ae13
+(read 2026-11-22; how a symbol or limit that cannot be is refused is from memory).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any
 
 from policykit.sim.contracts import Contract, Position
 from policykit.sim.dialects.base import Reply, Request, World
-from policykit.sim.dialects.bybit_forms import bad, contract_name, contract_quantity, ok
+from policykit.sim.dialects.bybit_forms import SIZE, bad, contract_name, contract_quantity, levels, ok
 from policykit.sim.dialects.reading import params_of
+from policykit.sim.futures import MAKER_FEE, TAKER_FEE
 from policykit.sim.keys import SimKey
 from policykit.sim.market import Symbol
 from policykit.sim.venue import ZERO, Balance
@@ -98,6 +100,63 @@ def tickers(world: World, request: Request, key: SimKey | None, now_ms: int) -> 
         pairs = {one.id: one for one in world.venue.symbols.values()}
     rows = [_ticker(world, name, pair, now_ms) for name, pair in pairs.items() if params.get("symbol") in (None, name)]
     return ok({"category": category, "list": rows}, now_ms)
+
+
+def _asked(
+    world: World, params: dict[str, Any], usual: tuple[int, int], most: tuple[int, int]
+) -> tuple[Symbol | None, Contract | None, int] | Reply:
+    """Return the market and the limit that are asked for; `usual` and `most` are limits of spot and of contracts."""
+    category, name, said = params.get("category", ""), params.get("symbol"), params.get("limit")
+    contract = next((one for one in _contracts(world, category) if contract_name(one) == name), None)
+    pair = world.venue.symbols.get(str(name)) if category == "spot" else None
+    place = int(category != "spot")
+    if pair is None and contract is None:
+        return bad(10001, "params error: Symbol Invalid")
+    limit = usual[place] if said is None else int(said) if said.isdigit() else 0
+    return (pair, contract, limit) if 1 <= limit <= most[place] else bad(10001, "params error: limit is invalid")
+
+
+def orderbook(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer GET /v5/market/orderbook: 1 to 200 levels of spot, 1 to 500 of a contract."""
+    params = params_of(request)
+    asked = _asked(world, params, (1, 25), (200, 500))
+    if isinstance(asked, Reply):
+        return asked
+    pair, contract, depth = asked
+    if contract is not None:
+        (bid, ask), tick = world.linear.touch(contract, now_ms), contract.tick
+    else:
+        assert pair is not None
+        (bid, ask), tick = world.venue.touch(pair, now_ms), pair.tick
+    told = {"s": params["symbol"], "b": levels(bid, -tick, depth), "a": levels(ask, tick, depth)}
+    return ok({**told, "ts": now_ms, "u": now_ms, "seq": now_ms, "cts": now_ms}, now_ms)
+
+
+def recent_trades(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer GET /v5/market/recent-trade: one trade, at the current price."""
+    params = params_of(request)
+    asked = _asked(world, params, (60, 500), (60, 1_000))
+    if isinstance(asked, Reply):
+        return asked
+    pair = asked[1].pair if asked[1] is not None else asked[0]
+    assert pair is not None
+    price = str(world.venue.path.mid(pair, now_ms))
+    told = {"execId": str(now_ms), "symbol": params["symbol"], "price": price, "size": SIZE, "side": "Buy"}
+    row = {**told, "time": str(now_ms), "isBlockTrade": False}
+    return ok({"category": params["category"], "list": [row]}, now_ms)
+
+
+def fees(world: World, request: Request, key: SimKey | None, now_ms: int) -> Any:
+    """Answer GET /v5/account/fee-rate: of spot, or of contracts; of one symbol or of all."""
+    params = params_of(request)
+    category, wanted = params.get("category", ""), params.get("symbol")
+    taker, maker = TAKER_FEE, MAKER_FEE
+    names, said = [contract_name(one) for one in _contracts(world, category)], {}
+    if category == "spot":
+        names, said = [one.id for one in world.venue.symbols.values()], {"category": category}
+        taker = maker = world.venue.fee
+    rates = {"takerFeeRate": str(taker), "makerFeeRate": str(maker)}
+    return ok({**said, "list": [{"symbol": one, **rates} for one in names if wanted in (None, one)]}, now_ms)
 
 
 def _ticker(world: World, name: str, pair: Symbol, now_ms: int) -> dict[str, str]:

@@ -18,6 +18,8 @@ from policykit.sim.futures import Refused
 from policykit.sim.venue import LIMITED, OPEN, ZERO, Order, Rejected, Trade
 
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?\Z")
+#: What stands at each level of a book, and what each trade is of.
+SIZE: Final = "1.5"
 #: Where spot's order ids begin: 19 digits.
 SPOT_IDS: Final = 1_500_000_000_000_000_000
 _CONTRACT_ID: Final = re.compile(r"([0-9]{8})-0000-4000-8000-000000000000\Z")
@@ -62,6 +64,11 @@ def bad(code: int, message: str) -> Reply:
 def ok(result: Any, now_ms: int) -> dict[str, Any]:
     """Make an answer."""
     return {"retCode": 0, "retMsg": "", "result": result, "retExtInfo": {}, "time": now_ms}
+
+
+def levels(best: Decimal, away: Decimal, depth: int) -> list[list[str]]:
+    """Write one side of a book from its best price on."""
+    return [[str(best + n * away), SIZE] for n in range(depth) if best + n * away > 0]
 
 
 def refusal(error: Refused | Rejected) -> Bad:

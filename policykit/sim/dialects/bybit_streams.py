@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final
 from policykit.sim.contracts import Contract, ContractReport
 from policykit.sim.dialects.base import Listener, Reply, Request, Told, World
 from policykit.sim.dialects.bybit_account import wallet
-from policykit.sim.dialects.bybit_forms import contract_fill, contract_form, spot_fill, spot_form
+from policykit.sim.dialects.bybit_forms import SIZE, contract_fill, contract_form, levels, spot_fill, spot_form
 from policykit.sim.futures import FUNDING_EVERY_MS, FUNDING_RATE
 from policykit.sim.market import Symbol
 from policykit.sim.venue import Report
@@ -27,7 +27,6 @@ from policykit.sim.venue import Report
 HOST: Final = "stream.bybit.com"
 _PARTS: Final = {"/v5/public/spot": "spot", "/v5/public/linear": "linear", "/v5/private": "private"}
 _PRIVATE: Final = ("order", "execution", "wallet")
-_SIZE: Final = "1.5"
 _DAY_MS: Final = 86_400_000
 _MAX_LEVELS: Final = 1_000
 #: Topics that one connection may have (connect.mdx, by characters; a bound of ours).
@@ -131,11 +130,11 @@ def _public(world: World, part: str, topic: str, now_ms: int) -> dict[str, Any]:
         return {**told, "cs": now_ms, "data": _ticker(world, symbol, pair, contract, now_ms)}
     if kind == "publicTrade":
         price = str(world.venue.path.mid(pair, now_ms))
-        trade = {"T": now_ms, "s": symbol, "S": "Buy", "v": _SIZE, "p": price, "i": str(now_ms), "BT": False}
+        trade = {"T": now_ms, "s": symbol, "S": "Buy", "v": SIZE, "p": price, "i": str(now_ms), "BT": False}
         return {**told, "data": [trade]}
     bid, ask = world.linear.touch(contract, now_ms) if contract else world.venue.touch(pair, now_ms)
     tick = contract.tick if contract else pair.tick
-    book = {"s": symbol, "b": _levels(bid, -tick, int(depth)), "a": _levels(ask, tick, int(depth))}
+    book = {"s": symbol, "b": levels(bid, -tick, int(depth)), "a": levels(ask, tick, int(depth))}
     return {**told, "data": {**book, "u": now_ms, "seq": now_ms}}
 
 
@@ -167,14 +166,10 @@ def _ticker(world: World, symbol: str, pair: Symbol, contract: Contract | None, 
         "nextFundingTime": str(following),
         "fundingRate": str(FUNDING_RATE),
         "bid1Price": str(bid),
-        "bid1Size": _SIZE,
+        "bid1Size": SIZE,
         "ask1Price": str(ask),
-        "ask1Size": _SIZE,
+        "ask1Size": SIZE,
     }
-
-
-def _levels(best: Decimal, away: Decimal, depth: int) -> list[list[str]]:
-    return [[str(best + n * away), _SIZE] for n in range(depth)]
 
 
 def _rows(world: World, told: Told) -> Mapping[str, dict[str, Any]]:
