@@ -135,7 +135,7 @@ def _symbol(resting: Resting) -> str:
 def test_an_answer_without_a_list_shows_no_family_empty(
     exchange: str, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ccxt makes no orders of an answer that holds none: what nobody saw is unknown, and never flat."""
+    """Ccxt reads no orders in an answer that holds none: what nobody saw is unknown, and never flat."""
     with SimServer(clock=SimClock(), dialect=exchange) as sim:
         one = canceller(exchange, _secrets(sim), endpoint=sim.url, clock=sim.clock, symbols=("BTC/USDT",))
         client = one._client

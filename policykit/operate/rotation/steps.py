@@ -85,6 +85,8 @@ def start(desk: Desk, ask: Callable[[str], str], *, checked_by_hand: bool = Fals
     if going is not None and not going.over and going.state != "staged":
         return Done(False, (f"{desk.found.name}: a rotation is under way; policykit rotate status, finish or abort",))
     old = secrets.read(desk.reference)
+    if going is not None and not going.over and key_id(old) == going.new:  # a start that died before its last row
+        return _swapping(desk, going, [f"{desk.found.name}: {desk.reference} gives the successor already"])
     values = _successor(desk, ask)
     if key_id(values) == key_id(old):
         raise ValueError(f"{desk.found.name}: that is the key in use; make a new one: policykit keys plan")
@@ -101,6 +103,11 @@ def start(desk: Desk, ask: Callable[[str], str], *, checked_by_hand: bool = Fals
     else:
         secrets.arrange(desk.reference, {"current": "next", "retired": "current", "next": None})
         lines.append(f"{desk.found.name}: {desk.reference} gives the successor from now on")
+    return _swapping(desk, going, lines)
+
+
+def _swapping(desk: Desk, going: Rotation, lines: list[str]) -> Done:
+    """Tell every guard to go over to the successor."""
     told = replace(
         going, state="swapping", active=going.new, retiring=going.old, swapped_ms=desk.now_ms, checked=tuple(lines)
     )
@@ -211,7 +218,10 @@ def finish(
         lines = [f"{one.place}: {one.why}" for one in waiting]
         lines.append(f"{name}: not revoked, {len(waiting)} guards sign with it yet; restart them, or give --insist")
         return Done(False, tuple(lines), going)
-    values = _retired(desk)
+    values = _lying(desk, "retired")
+    if values is not None and key_id(values) != going.retiring:
+        words = f"{name}: {desk.reference} has another key in the place of {going.retiring}; nothing was revoked: look"
+        return Done(False, (words,), going)
     seen = None if values is None else state(desk.found.policy.model.exchange, values, **desk.where)
     if seen is not None and seen.refused is False:
         going = replace(going, alive_from=socket.gethostname())
@@ -231,9 +241,9 @@ def finish(
     return _dead(desk, going, seen, lines, by_hand)
 
 
-def _retired(desk: Desk) -> Values | None:
+def _lying(desk: Desk, role: secrets.Role) -> Values | None:
     try:
-        return secrets.read(desk.reference, "retired")
+        return secrets.read(desk.reference, role)
     except SecretUnavailable:
         return None
 
@@ -286,12 +296,17 @@ def abort(desk: Desk) -> Done:
     if desk.written_by_hand:
         lines = [f"{name}: set the old values where {desk.reference} is set, and restart each bot"]
     else:
-        staged = going.state == "staged"
-        secrets.arrange(
-            desk.reference,
-            {"next": None, "retired": "next"} if staged else {"current": "retired", "retired": "current"},
-        )
-        lines = [f"{name}: {desk.reference} gives the old key {'as ever' if staged else 'again'}"]
+        given = key_id(secrets.read(desk.reference))
+        if given not in (going.old, going.new):
+            return Done(
+                False, (f"{name}: {desk.reference} gives neither key of the rotation; nothing was moved",), going
+            )
+        # What the manager gives counts: a command that died there has moved the keys, and no row says so.
+        if given == going.new:
+            secrets.arrange(desk.reference, {"current": "retired", "retired": "current"})
+        elif _lying(desk, "next") is not None:
+            secrets.arrange(desk.reference, {"next": None, "retired": "next"})
+        lines = [f"{name}: {desk.reference} gives the old key {'again' if given == going.new else 'as ever'}"]
     back = replace(
         going,
         state="swapping",
