@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64decode, b64encode
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 def verify(archives: tuple[str, ...], uri: str | None, anchor: Path | None, output_format: str, **stamp: Any) -> None:
     """Check that no row was changed, taken out or put in: each row carries a hash over itself and the row before.
 
+    The rows are counted anew on the way: the state that a store keeps beside them must be what they make.
+
     ARCHIVEs (oldest first) are checked too, and that each file begins where the one before ends. What the chain cannot
     show is that its newest rows were cut off: --anchor FILE keeps the newest row's hash in a file elsewhere, holds the
     journal against it the next time, and renews it when all is well.
@@ -52,7 +55,7 @@ def verify(archives: tuple[str, ...], uri: str | None, anchor: Path | None, outp
         journals = [*files, opened.enter_context(closing(open_journal(uri)))]
         said: list[dict[str, Any]] = []
         for at, journal in enumerate(journals):
-            good, problem = verify_file(journal.path)
+            good, problem = verify_file(journal.path, _say)
             problem = problem or (_joined(journals[at - 1], journal) if at else None)
             said.append(words.verdict(archives[at] if at < len(archives) else named(uri), good, problem, journal))
         whole = all(one["intact"] for one in said)
@@ -66,6 +69,11 @@ def verify(archives: tuple[str, ...], uri: str | None, anchor: Path | None, outp
         click.echo("\n".join([*map(words.verdict_text, said), *(note for note, good in notes if good)]))
     if wrong is not None or not whole:
         leave(Exit.NO)
+
+
+def _say(row: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\rjournal verify: row {row:,}", err=True, nl=False)
 
 
 def _joined(before: JournalReader, journal: JournalReader) -> str | None:

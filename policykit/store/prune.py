@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from policykit.errors import StoreUnavailable
 from policykit.store.base import Claim
 from policykit.store.chain import link, text_of
+from policykit.store.checkpoint import FORM
 from policykit.store.codec import claimed
 from policykit.store.failures import UNREADABLE, damaged, unavailable
 from policykit.store.journal import INSERT, Journal, connect
@@ -27,7 +28,6 @@ from policykit.store.layout import lay_out, mark_copied
 from policykit.store.ledger import Ledger
 from policykit.store.pruned import KEEP, Base, Raw, base_of, kept, told
 from policykit.store.reader import JournalReader
-from policykit.store.sqlite import FORM
 from policykit.store.verify import verify_file
 
 #: Rows that are deleted in one transaction: bots wait for none longer.

@@ -18,6 +18,7 @@ from typing import Any, Final
 from policykit.errors import StoreUnavailable
 from policykit.store.base import Row
 from policykit.store.chain import GENESIS, link
+from policykit.store.checkpoint import Saved, saved
 from policykit.store.failures import BUSY_MS, UNREADABLE, unavailable
 from policykit.store.layout import ROWS, known
 from policykit.store.pruned import WHOLE, Base, Raw, base_of, flaw
@@ -160,6 +161,12 @@ class JournalReader:
         with self._lock, suppress(sqlite3.Error, UnicodeDecodeError):
             return base_of(self._db)
         return WHOLE
+
+    def saved(self) -> Saved | None:
+        """Return the state that is kept beside the rows, if a store would use it; if it is damaged none would."""
+        with self._lock, suppress(sqlite3.Error, UnicodeDecodeError):
+            return saved(self._db)
+        return None
 
     def carried(self, after: int = 0, text: str = "") -> list[Row]:
         """Return the rows, of those that were pruned, that are still of use: of open orders, halts, policies, ..."""

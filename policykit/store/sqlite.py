@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from policykit.store import forks
 from policykit.store.backed import Body, LedgerStore
 from policykit.store.base import GUARD_SILENT_MS, Claim, GuardInfo
 from policykit.store.chain import link, text_of
+from policykit.store.checkpoint import FORM, saved, sealed, written
 from policykit.store.durability import ephemeral
 from policykit.store.failures import BUSY_MS, UNREADABLE, damaged, unavailable
 from policykit.store.groups import MAX_ROWS, Group
@@ -37,22 +39,10 @@ __all__ = ["BUSY_MS", "SqliteStore", "connect", "verify_file"]
 CHECKPOINT_ROWS: Final = 1_000
 #: Rows after which whoever writes the next keeps a checkpoint, ms of work: opening never replays more.
 CHECKPOINT_EVERY: Final = 20_000
-_SAVED: Final = "SELECT c.seq, CAST(c.state AS BLOB), c.hash, j.hash FROM checkpoint c JOIN journal j USING (seq)"
 _RESUMED: Final = (
     "SELECT body FROM journal WHERE seq > ?1 AND kind = 'resume' "
     "UNION ALL SELECT body FROM carried WHERE seq > ?1 AND kind = 'resume'"
 )
-
-
-def form() -> str:
-    """Return what a checkpoint of this version tells, by name: one of another version may have counted less."""
-    ledger = Ledger()
-    position = ledger.account("").position("").dump()
-    state = ledger.dump()
-    return " ".join((*sorted(state), *sorted(state["accounts"][""]), str(len(position))))
-
-
-FORM: Final = form()
 
 
 class SqliteStore(JournalFile, LedgerStore):
@@ -104,15 +94,10 @@ class SqliteStore(JournalFile, LedgerStore):
             except UNREADABLE:
                 raise damaged(self.path) from None
             self._ledger.seq = base.seq
-        for seq, raw, state_hash, row_hash in db.execute(_SAVED):
-            try:
-                state = raw.decode()
-                said = json.loads(state)
-                held = link(row_hash, seq, 0, "checkpoint", state) == state_hash and said["form"] == FORM
-                if held and said["seq"] >= base.seq:
-                    self._ledger, self._hash = Ledger.load(said), row_hash
-            except UNREADABLE:
-                pass  # of another version: the journal has it all
+        held = saved(db)
+        if held is not None and held.state["seq"] >= base.seq:
+            with suppress(*UNREADABLE):  # of another version: the journal has it all
+                self._ledger, self._hash = Ledger.load(held.state), held.row_hash
         self._checkpointed = self._ledger.seq
         self._version = -1
         self._reset = self._why_reset(db)
@@ -375,8 +360,8 @@ class SqliteStore(JournalFile, LedgerStore):
             self._stepping = False
 
     def _keep(self, ledger: Ledger) -> None:
-        state = json.dumps({"form": FORM, **ledger.dump()}, separators=(",", ":"))
-        state_hash = link(self._hash, ledger.seq, 0, "checkpoint", state)
+        state = written(ledger)
+        state_hash = sealed(self._hash, ledger.seq, state)
         self._asked("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?)", ledger.seq, state, state_hash)
         try:
             self._commit(self._ready())

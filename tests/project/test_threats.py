@@ -133,9 +133,9 @@ def test_a_journal_that_was_written_anew_is_found_by_an_anchor_only(store: Path,
     assert "rows 2 to 2 are missing" in capsys.readouterr().out
 
 
-def test_not_stopped_a_forged_checkpoint_forgets_a_halt_without_a_row(store: Path, capsys: Out) -> None:
-    """The state that is kept beside the journal is sealed by a hash that needs no secret. The journal still has the
-    halt; a store that is opened without the checkpoint, which replays it, has it too.
+def test_not_stopped_a_forged_checkpoint_forgets_a_halt_until_somebody_verifies(store: Path, capsys: Out) -> None:
+    """The state beside the journal is sealed by a hash that needs no secret, and a bot that starts takes it.
+    `journal verify` counts the rows anew and says what differs; a store that is opened without it has the halt.
     """
     opened = open_store()
     opened.checkpoint()
@@ -149,11 +149,15 @@ def test_not_stopped_a_forged_checkpoint_forgets_a_halt_without_a_row(store: Pat
     db.execute("UPDATE checkpoint SET state = ?, hash = ?", (forged, link(row_hash, seq, 0, "checkpoint", forged)))
     db.commit()
     assert not halted()
-    assert main(["journal", "verify"]) == 0
+    capsys.readouterr()
+    assert main(["journal", "verify"]) == 1
+    said = capsys.readouterr().out
+    assert 'row 2 is not what the rows up to it make: halts is kept as [], the rows make [["all", "HALTED"' in said
     db.execute("DELETE FROM checkpoint")
     db.commit()
     db.close()
     assert halted()
+    assert main(["journal", "verify"]) == 0
 
 
 ROOT = """\

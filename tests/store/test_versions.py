@@ -14,10 +14,11 @@ import pytest
 from policykit.orders.intent import Outcome
 from policykit.store.account import AccountState
 from policykit.store.chain import link
+from policykit.store.checkpoint import FORM, form
 from policykit.store.layout import APPLICATION, LAYOUT
 from policykit.store.ledger import Ledger
 from policykit.store.positions import PositionState
-from policykit.store.sqlite import FORM, SqliteStore, form
+from policykit.store.sqlite import SqliteStore
 from tests.store.harm import DISK, IO, Failing, broken, by_hand, filled, refusal
 from tests.store.made import ACCOUNT, BTC, NOW, dump, hold_position, hold_sum, replayed, reserve
 

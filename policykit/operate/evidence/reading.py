@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from policykit.clock import iso
 from policykit.operate.evidence.package import Span
+from policykit.store.checkpoint import Recount
 from policykit.store.failures import UNREADABLE
 from policykit.store.kept import KINDS as OPERATIONS
 from policykit.store.pruned import Raw
@@ -103,17 +104,19 @@ def _file(told: Told, journal: JournalReader, number: int) -> Span:
     base = journal.base()
     last: Raw | None = None
     good, problem = base.seq, None
+    recount = Recount(journal)
     try:
         for row in journal.carried():
             _take(told, (row.seq, row.at_ms, row.kind, "", row.hash), row.body, number)
         for raw in journal.raw():
             good = raw[0]
+            recount.take(raw)
             if raw[1] >= told.until_ms:
                 continue
             last = raw
             if raw[2] in TOLD or raw[2] in COUNTED:
                 _take(told, raw, json.loads(raw[3]), number)
-        problem = journal.flaw(good)
+        problem = journal.flaw(good) or recount.flaw()
     except JournalDamaged as error:
         problem = error.why
     except UNREADABLE:
