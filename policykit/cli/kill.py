@@ -120,6 +120,7 @@ def _end(result: Killed, halted: Halted) -> list[str]:
     lines = [f"still sending, without a gate: intent {intent}; end its process" for intent in result.sending]
     if not result.accounts and not result.not_reached:
         lines.append("no policy is known to this store; name them with --policy to cancel their entries")
+        lines.append("nothing was cancelled: is it the store of the bots (POLICYKIT_STORE, --store)?")
     if halted.store is None:
         lines.append("run kill again once the store is there: only its halt binds every host, and outlives restarts")
     if halted.file is not None:

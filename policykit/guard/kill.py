@@ -42,9 +42,10 @@ class Killed:
 
     @property
     def complete(self) -> bool:
-        """Tell whether nothing that increases is out, and all of it was seen."""
+        """Tell whether nothing that increases is out, and all of it was seen; where no account is known nothing was."""
         return (
             self.halted
+            and bool(self.accounts)
             and not (self.sending or self.not_reached)
             and all(account.complete for account in self.accounts)
         )
