@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -18,7 +19,7 @@ from policykit.errors import PolicykitError, StoreUnavailable
 from policykit.guard.emptying import Emptying, Target, target_of
 from policykit.guard.halt import WAIT_MS, Cancelled, wait_for_sends
 from policykit.orders.intent import Intent
-from policykit.policy import EffectivePolicy, load
+from policykit.policy import PAPER, EffectivePolicy, load
 from policykit.redact import scrub
 from policykit.store import Store
 
@@ -125,6 +126,8 @@ def finish(
         unknown = None if store is None else _unknown_scope(store, scope, targets)
         if unknown is not None:
             _take(result, scope, unknown, told)
+        for account, why in () if store is None else _elsewhere(store, scope, targets):
+            _take(result, account, why, told)
     return result
 
 
@@ -193,6 +196,24 @@ def _unknown_scope(store: Store, scope: str, targets: Iterable[Target]) -> str |
     if name in known:
         return None
     return f"nothing known here has this {kind}; known: {', '.join(sorted(known)) or 'none'}; halt one of them, or all"
+
+
+def _elsewhere(store: Store, scope: str, targets: Iterable[Target]) -> Iterator[tuple[str, str]]:
+    """Yield accounts with orders of the scope that no policy at hand is of, and why they are not known to be empty.
+
+    A file that went to paper, or was given another account, says nothing of what was sent before.
+    """
+    kind, _, name = scope.partition(":")
+    there = {target.account for target in targets}
+    open_there: Counter[str] = Counter()
+    for intent in store.intents():
+        exchange, bot = intent.account.partition("/")[0], intent.bot
+        of = {"account": intent.account, "exchange": exchange, "bot": bot, "symbol": intent.order.symbol}
+        if of.get(kind, name) == name and intent.account not in there and not intent.account.endswith(PAPER):
+            open_there[intent.account] += 1
+    for account, count in sorted(open_there.items()):
+        words = f"{count} of its orders may be open, and no policy at hand is of it; give one (--policy)"
+        yield account, f"{words}, or cancel at the exchange"
 
 
 def _wait_ms(policies: Iterable[EffectivePolicy]) -> int:

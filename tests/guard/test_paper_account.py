@@ -13,11 +13,13 @@ import pytest
 from policykit import Order
 from policykit.exchanges.base import run
 from policykit.guard.halt import cancel_entries
+from policykit.guard.kill import kill
 from policykit.guard.paper import LEASE_MS, SLOTS
 from policykit.guard.private import Private
+from policykit.store import open_store
 from tests.guard.paper_world import paper, paper_text
 from tests.guard.test_paper_contracts import SWAP, TEXT
-from tests.guard.world import SYMBOL, World
+from tests.guard.world import SYMBOL, World, policy_text, world
 
 
 def test_every_list_tells_of_the_paper_account(tmp_path: Path) -> None:
@@ -100,6 +102,22 @@ def test_a_kill_cancels_the_entries_of_the_paper_account(tmp_path: Path) -> None
         assert not run(guard.adapter, client, guard.adapter.cancel(state), guard.clock)
         assert run(guard.adapter, client, guard.adapter.client_order_id_of(SYMBOL, state.order_id), guard.clock)
         assert run(guard.adapter, client, guard.adapter.borrowed(), guard.clock) == {}
+
+
+@pytest.mark.parametrize("scope", ["all", "account:binance/main", f"symbol:{SYMBOL}"])
+def test_a_kill_does_not_take_paper_for_the_account_that_traded_before(scope: str, tmp_path: Path) -> None:
+    """The file went to paper with a real entry in the book: nothing open on paper is no proof of an empty account."""
+    with world(tmp_path) as w:
+        w.protected().create_order(SYMBOL, "limit", "buy", 0.01, 59_000)
+        w.policy.write_text(f"{policy_text()}stage: {{current: paper, paper_balances: 1000 USDT}}\n")
+        store, said = open_store(w.store), {"by": "a", "why": "b", "freeze": False, "endpoint": w.sim.url}
+        result = kill(store, w.clock, scope=scope, files=[str(w.policy)], **said)  # type: ignore[arg-type]
+        assert result.not_reached.keys() == {"binance/main"}
+        assert result.not_reached["binance/main"].startswith("1 of its orders may be open, and no policy at hand")
+        assert not result.complete
+        w.policy.write_text(policy_text())
+        assert kill(store, w.clock, scope=scope, files=[str(w.policy)], **said).complete  # type: ignore[arg-type]
+        assert not w.sim.client().fetch_open_orders(SYMBOL)
 
 
 @pytest.mark.parametrize("text", [paper_text(), TEXT], ids=["spot", "contracts"])
