@@ -195,22 +195,22 @@ def adopt(client: Any) -> None:
         return
     quiet(client)
     if not hasattr(client, "_policykit_of"):
-        client.__class__ = run_class(kind)
+        client.__class__ = run_class(kind, paper=guard.paper is not None)
     if guard.endpoint is not None:
         client._policykit_at_home(guard)
     PROCESS.maintain()
 
 
 @cache
-def run_class(cls: Any) -> Any:
-    """Make the class of a client under `policykit run` from the one that the program named."""
-    protected = protected_class(cls)
+def run_class(cls: Any, *, paper: bool) -> Any:
+    """Make the class of a client under `policykit run` from the one that the program named; `paper` as in `protect`."""
+    protected = protected_class(cls, paper=paper)
     return type(protected.__name__, (_Run, protected), {"__module__": cls.__module__, "_policykit_of": cls})
 
 
 def again(cls: Any) -> Any:
     """Make an empty client behind the guard, for a copy to fill."""
-    made = run_class(cls)
+    made = run_class(cls, paper=current().guard.paper is not None)
     return made.__new__(made)
 
 
