@@ -6,6 +6,7 @@ and everything that is done at the exchanges is done all the same.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -61,9 +62,9 @@ class Book:
 
     def write(self, task: Task, state: str, words: str, **more: Any) -> dict[str, Any]:
         """Write how far a step is: running, done, failed, unknown, waiting (for a person), skipped."""
-        row = {"incident": self.id, "step": task.id, "state": state, "words": scrub(words)[:MAX_LINE], **texts(more)}
+        row = {"incident": self.id, "step": task.id, "state": state, "words": _line(scrub(words)), **texts(more)}
         if "lines" in row:
-            row["lines"] = [str(line)[:MAX_LINE] for line in row["lines"]][:MAX_LINES]
+            row["lines"] = [_line(str(line)) for line in row["lines"]][:MAX_LINES]
         self._keep(task.account, f"{self.id}/{task.id}", row, task.id)
         return row
 
@@ -118,7 +119,7 @@ def new_head(
         "incident": ident,
         "state": "open",
         "by": by,
-        "why": scrub(why),
+        "why": _line(scrub(why)),
         "claim": dict(claim),
         "accounts": accounts,
         "since": iso(int(at["since_ms"]))[:19] + "Z",
@@ -127,9 +128,17 @@ def new_head(
 
 
 def ident_of(now_ms: int) -> str:
-    """Return a new incident's name: the second it began, `20261122-031105`; no store is asked for it."""
+    """Return a new incident's name: the second it began, `20261122-031105-9f3a`; no store is asked for it.
+
+    Two that begin in one second, on two hosts, are two: the later row would else take the other's place.
+    """
     text = iso(now_ms)
-    return f"{text[:4]}{text[5:7]}{text[8:10]}-{text[11:13]}{text[14:16]}{text[17:19]}"
+    return f"{text[:4]}{text[5:7]}{text[8:10]}-{text[11:13]}{text[14:16]}{text[17:19]}-{secrets.token_hex(2)}"
+
+
+def _line(text: str) -> str:
+    """Return what was found as one line that moves no cursor: an exchange, and who holds a key, chose some of it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:MAX_LINE])
 
 
 def heads(store: Store) -> dict[str, Mapping[str, Any]]:

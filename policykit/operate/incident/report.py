@@ -35,7 +35,7 @@ def markdown(book: Book, uri: str | None, account: str | None = None) -> str:
     lines = [
         f"# {'Drill' if head['drill'] else 'Incident'} {book.id}",
         "",
-        f"- What: {head['why']}",
+        f"- What: {_cell(head['why'])}",
         f"- Told by: {who(head)}",
         f"- Noticed: {iso(head['detected_ms'])[:19]}Z; may have begun: {head['since']}",
         f"- Acted on from: {iso(head['started_ms'])[:19]}Z",
@@ -47,19 +47,19 @@ def markdown(book: Book, uri: str | None, account: str | None = None) -> str:
     ]
     for one in accounts:
         keys = ", ".join(f"{key['name']}{' (leaked)' if key['leaked'] else ''}" for key in one["keys"])
-        lines.append(f"- {one['account']} on {one['exchange']}: {keys or 'no key is named'}")
+        lines.append(f"- {one['account']} on {one['exchange']}: {_cell(keys) or 'no key is named'}")
     lines += ["", "## What was done", "", "| after | step | of | state | what came of it |", "|---|---|---|---|---|"]
     for task in mine:
         row = rows.get(task.id)
         if row is not None:
             after = clock(int(row.get("ended_ms", row["at_ms"] - head["started_ms"])))
             whose = " ".join(part for part in (task.account, task.key) if part) or "all"
-            lines.append(f"| {after} | {task.step.id} | {whose} | {row['state']} | {_cell(row['words'])} |")
+            lines.append(f"| {after} | {task.step.id} | {_cell(whose)} | {row['state']} | {_cell(row['words'])} |")
     found = [(task, rows[task.id]) for task in mine if rows.get(task.id, {}).get("lines")]
     if found:
         lines += ["", "## What was found"]
         for task, row in found:
-            lines += ["", f"### {task.what}", "", *(f"- {_cell(one)}" for one in row["lines"])]
+            lines += ["", f"### {_cell(task.what)}", "", *(f"- {_cell(one)}" for one in row["lines"])]
     lines += [
         "",
         "## Timeline (UTC)",
@@ -69,7 +69,7 @@ def markdown(book: Book, uri: str | None, account: str | None = None) -> str:
     left = [task for task in mine if rows.get(task.id, {}).get("state") not in ENDED]
     if left:
         lines += ["", "## Still open", ""]
-        lines += [f"- {PHASES[task.step.phase]}: {task.what}" for task in left]
+        lines += [f"- {PHASES[task.step.phase]}: {_cell(task.what)}" for task in left]
     lines += ["", "## What we ask of you", "", *_asked(accounts)]
     return scrub("\n".join(lines)) + "\n"
 
@@ -150,5 +150,7 @@ def _words(row: Row, accounts: set[str]) -> str:
 
 
 def _cell(text: Any) -> str:
-    """Return text that breaks no table and is no markup of its own."""
-    return str(text).replace("|", "/").replace("\n", " ").replace("<", "&lt;")
+    """Return text that breaks no table and is no markup of its own; a picture would tell its owner who reads this."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    shown = " ".join(plain.split()).replace("|", "/")
+    return shown.replace("<", "&lt;").replace("[", "&#91;").replace("`", "'")
