@@ -112,13 +112,20 @@ def status_command(output_format: str, **chosen: Any) -> None:
 )
 @format_option()
 def verify_command(file: str, allowed: Path | None, journals: tuple[str, ...], output_format: str) -> None:
-    """Check that a package is what was written: each file, the signature, and with --journal each row that it cites."""
-    from policykit.operate.evidence import alone, signature
+    """Check that a package is what was written: each file, the signature, and with --journal what its tables say."""
+    from policykit.operate.evidence import again, alone, signature
 
+    compared = "not looked at; give --journal FILE"
     signed: dict[str, Any] = {"signed": False, "by": None, "key": None}
     try:
         contents = alone.files_of(file)
         wrong = alone.problems(contents, journals)
+        if journals and not wrong:
+            found = again.problems(contents, journals)
+            compared = "each row that it cites is there, and its tables say what the journal says"
+            if found is None:
+                compared = "each row that it cites is there; it was pruned since, so what they say was not compared"
+            wrong += found or []
         mark = contents.get(signature.SIGNATURE)
         if mark is not None and not alone.manifest_problems(contents):
             manifest = contents[alone.MANIFEST]
@@ -131,11 +138,11 @@ def verify_command(file: str, allowed: Path | None, journals: tuple[str, ...], o
     if output_format == "json":
         click.echo(json.dumps({"version": 1, "intact": not wrong, "problems": wrong, **signed}, indent=1))
     else:
-        click.echo("\n".join(wrong or _verified(file, signed, compared=bool(journals))))
+        click.echo("\n".join(wrong or _verified(file, signed, compared)))
     leave(Exit.NO if wrong else Exit.DONE)
 
 
-def _verified(file: str, signed: dict[str, Any], *, compared: bool) -> list[str]:
+def _verified(file: str, signed: dict[str, Any], compared: str) -> list[str]:
     """Say what was found of a package with which nothing is wrong, and what was not looked at."""
     if not signed["signed"]:
         who = "nobody signed it"
@@ -143,8 +150,7 @@ def _verified(file: str, signed: dict[str, Any], *, compared: bool) -> list[str]
         who = f"signed with {signed['key']}; whose key that is only --allowed-signers tells"
     else:
         who = f"signed by {signed['by']} ({signed['key']})"
-    journal = "each row that it cites is there" if compared else "not looked at; give --journal FILE"
-    return [f"{file}: every file is as it was written", f"signature: {who}", f"journal: {journal}"]
+    return [f"{file}: every file is as it was written", f"signature: {who}", f"journal: {compared}"]
 
 
 def _gathered(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from policykit.cli.__main__ import main
+from policykit.clock import iso
 from policykit.model.journal_contract import KINDS
 from policykit.operate.evidence.clauses import CLAUSES, SOURCES
 from policykit.operate.evidence.of_journal import LISTED, public
@@ -215,6 +216,18 @@ def test_what_is_not_known_is_said_and_stands_before_the_proofs(evidence: Eviden
     page = index(project / "bare.zip")
     assert page.index(f"## What is not known ({len(bare['unknown'])})") < page.index("## What is proved, in short")
     assert "what the exchange says that it may do was not observed" in page
+
+
+def test_time_that_goes_back_is_said(evidence: Evidence) -> None:
+    """A review that was dated back stands in its table with the date that was typed; the rows around it tell."""
+    store = open_store()
+    for at_ms in (AT_MS + 9 * DAY, AT_MS + 8 * DAY, AT_MS + 8 * DAY + 1, AT_MS + 8 * DAY - 200_000):
+        row = store.keep("binance/main", "review", "policy:mm", {"by": "ops-lead", "result": "passed"}, at_ms)
+    store.close()
+    told = [one["what"] for one in evidence("--output", "e.zip")[1]["unknown"]]
+    (back,) = (what for what in told if f"row {row - 2} says" in what)
+    assert f"{iso(AT_MS + 8 * DAY)}, the row before it {iso(AT_MS + 9 * DAY)}: a clock, or who wrote it" in back
+    assert not [what for what in told if f"row {row} says" in what]
 
 
 def test_the_same_input_gives_the_same_bytes(evidence: Evidence, project: Path) -> None:

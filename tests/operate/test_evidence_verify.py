@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -9,7 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -24,6 +26,7 @@ from tests.operate.test_evidence import DAY, SINCE, UNTIL, operated, table
 from tests.telemetry.nouns import AT_MS
 
 UNSIGNED = "signature: nobody signed it\n"
+THERE, SAYS = "each row that it cites is there", "and its tables say what the journal says"
 SSH = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
 
@@ -72,7 +75,7 @@ def test_a_package_is_what_was_written(made: Made) -> None:
     """Every file, and each row that it cites, stands."""
     assert made.call("verify", made.file, "--journal", made.journal) == (
         0,
-        f"{made.file}: every file is as it was written\n{UNSIGNED}journal: each row that it cites is there\n",
+        f"{made.file}: every file is as it was written\n{UNSIGNED}journal: {THERE}, {SAYS}\n",
     )
     code, out = made.call("verify", made.file)
     assert (code, out.splitlines()[-1]) == (0, "journal: not looked at; give --journal FILE")
@@ -110,8 +113,6 @@ def test_what_is_no_package_is_refused(made: Made, tmp_path: Path) -> None:
 
 def test_a_forged_table_with_a_new_manifest_is_seen_in_the_journal(made: Made) -> None:
     """Whoever writes the manifest anew passes it; the row that the table cites is another one."""
-    import hashlib
-
     contents = files_of(str(made.file))
     contents["data/drills.json"] = contents["data/drills.json"].replace(b'"hash": "', b'"hash": "0', 1)
     del contents["MANIFEST.sha256"]
@@ -122,6 +123,49 @@ def test_a_forged_table_with_a_new_manifest_is_seen_in_the_journal(made: Made) -
     code, out = made.call("verify", made.file, "--journal", made.journal)
     assert code == 1
     assert out.startswith("data/drills.json: row ")
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("halts", lambda rows: rows[0].update(why="nothing happened")),
+        ("halts", lambda rows: rows.pop()),
+        ("drills", lambda rows: rows.append({"at": "2026-11-20T10:00:00.000Z", "name": "kill", "result": "passed"})),
+        ("decisions", lambda rows: rows[0].update(count=1_000)),
+    ],
+)
+def test_a_table_that_says_more_or_less_than_the_journal_is_seen(made: Made, table: str, change: Any) -> None:
+    """Its citations hold; what stands beside them, a row that is not there and one that cites nothing do not."""
+    contents = files_of(str(made.file))
+    said = json.loads(contents[f"data/{table}.json"])
+    change(said["rows"])
+    contents[f"data/{table}.json"] = json.dumps(said).encode()
+    del contents["MANIFEST.sha256"]
+    lines = (f"{hashlib.sha256(said).hexdigest()}  {name}\n" for name, said in sorted(contents.items()))
+    contents["MANIFEST.sha256"] = "".join(lines).encode()
+    made.file.write_bytes(zipped(contents))
+    assert made.call("verify", made.file)[0] == 0
+    told = f"data/{table}.json: says something else than the journal\n"
+    assert made.call("verify", made.file, "--journal", made.journal) == (1, told)
+
+
+def test_what_was_written_since_changes_nothing(made: Made) -> None:
+    """A halt behind the anchor is not of the package, whatever time it says."""
+    store = open_store()
+    store.halt("all", "HALTED", "late", "dated back", AT_MS + 1)
+    store.close()
+    assert made.call("verify", made.file, "--journal", made.journal)[0] == 0
+
+
+def test_what_was_pruned_since_is_not_compared_and_that_is_said(made: Made, tmp_path: Path) -> None:
+    """Rows that are cited were carried on; the rest went into an archive."""
+    (tmp_path / "old").mkdir()
+    assert prune(str(made.journal), AT_MS + 20_500, by="ops", now_ms=AT_MS + DAY, folder=tmp_path / "old") is not None
+    code, out = made.call("verify", made.file, "--journal", made.journal)
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        f"journal: {THERE}; it was pruned since, so what they say was not compared",
+    )
 
 
 def test_a_journal_that_was_changed_since_is_seen(made: Made) -> None:

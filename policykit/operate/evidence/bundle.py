@@ -27,7 +27,9 @@ def files(package: Package) -> dict[str, bytes]:
     found = {
         "index.md": _bytes(scrub(page(package, len(script.splitlines())))),
         "verify.py": script.encode(),
-        "journal/anchor.json": _json({"journals": [span._asdict() for span in package.spans]}),
+        "journal/anchor.json": _json(
+            {"since": package.since, "until": package.until, "journals": [span._asdict() for span in package.spans]}
+        ),
         "data/unknown.json": _json({"rows": [one._asdict() for one in package.unknown]}),
         "data/clauses.json": _json({"sources": SOURCES, "rows": [one._asdict() for one in CLAUSES]}),
         **{f"data/{table.name}.json": _json(table._asdict()) for table in package.tables},

@@ -15,6 +15,8 @@ PRIVATE: Final = frozenset(("os_user", "login", "tty", "host"))
 #: Of an incident, what was read at the exchange: logins, orders, where money may be withdrawn to.
 READ_THERE: Final = frozenset(("known_addresses", "lines"))
 _SOURCE: Final = ("row", "hash", "file")
+#: So many places where time goes back are named.
+MAX_BACK: Final = 20
 
 
 class Listed(NamedTuple):
@@ -217,6 +219,12 @@ def journal(sources: Sources, *, anchored: bool) -> list[Unknown]:
             unknown.append(Unknown("journal", words, "give their archive with --journal"))
         if not span.at:
             unknown.append(Unknown("journal", f"{span.file} has no row before the period's end", "ask for another"))
+    for number, row, at_ms, before_ms in told.back[:MAX_BACK]:
+        words = f"{told.spans[number].file}: row {row} says {iso(at_ms)}, the row before it {iso(before_ms)}"
+        unknown.append(Unknown("journal", f"{words}: a clock, or who wrote it, set it back", "ask who is named there"))
+    if len(told.back) > MAX_BACK:
+        words = f"time goes back at {len(told.back) - MAX_BACK:,} more rows"
+        unknown.append(Unknown("journal", words, "ask for a shorter period"))
     if not anchored:
         words = "that no newest rows were cut off before this was made: no anchor that was kept elsewhere was given"
         unknown.append(Unknown("journal", words, "policykit journal verify --anchor FILE, from a timer; then --anchor"))

@@ -6,8 +6,9 @@ Every row is held against the chain; orders, facts and balances are counted or l
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,8 @@ TOLD: Final = frozenset(
 )
 #: Kinds that are counted: of them there is one an order.
 COUNTED: Final = frozenset(("decision", "outcome", "message", "reconcile"))
+#: Hosts' clocks may be apart by so much, ms; a row that is older than the one before it by more was dated back.
+APART_MS: Final = 300_000
 #: After these an order's outcome is known.
 _OPEN: Final = "unknown"
 
@@ -77,6 +80,8 @@ class Told:
     compared: Counter[tuple[str, bool]] = field(default_factory=Counter)
     #: Orders of which nobody knows what became, at the end: intent to when that was written.
     open_unknown: dict[str, int] = field(default_factory=dict)
+    #: (file, row, its time, the time of the row before it) where time goes back.
+    back: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def of(self, *kinds: str) -> list[Line]:
         """Return the rows of some kinds up to the period's end."""
@@ -87,11 +92,11 @@ class Told:
         return [line for line in self.of(*kinds) if line.at_ms >= self.since_ms]
 
 
-def read(journals: Iterable[JournalReader], since_ms: int, until_ms: int) -> Told:
-    """Read journals up to a moment. What is damaged is read up to the damage, and said."""
+def read(journals: Iterable[JournalReader], since_ms: int, until_ms: int, through: Sequence[int] | None = None) -> Told:
+    """Read journals up to a moment, or each `through` a row. What is damaged is read up to the damage, and said."""
     told = Told(since_ms, until_ms)
     for number, journal in enumerate(journals):
-        told.spans.append(_file(told, journal, number))
+        told.spans.append(_file(told, journal, number, sys.maxsize if through is None else through[number]))
     # An archive and the journal that goes on from it both have what pruning carried on: it is told once.
     seen: dict[tuple[int, str], Line] = {}
     for line in told.lines:
@@ -100,7 +105,7 @@ def read(journals: Iterable[JournalReader], since_ms: int, until_ms: int) -> Tol
     return told
 
 
-def _file(told: Told, journal: JournalReader, number: int) -> Span:
+def _file(told: Told, journal: JournalReader, number: int, through: int) -> Span:
     base = journal.base()
     last: Raw | None = None
     good, problem = base.seq, None
@@ -108,10 +113,14 @@ def _file(told: Told, journal: JournalReader, number: int) -> Span:
     try:
         for row in journal.carried():
             _take(told, (row.seq, row.at_ms, row.kind, "", row.hash), row.body, number)
+        before_ms = 0
         for raw in journal.raw():
             good = raw[0]
+            if raw[1] < before_ms - APART_MS and before_ms >= told.since_ms:
+                told.back.append((number, good, raw[1], before_ms))
+            before_ms = raw[1]
             recount.take(raw)
-            if raw[1] >= told.until_ms:
+            if raw[1] >= told.until_ms or good > through:
                 continue
             last = raw
             if raw[2] in TOLD or raw[2] in COUNTED:
