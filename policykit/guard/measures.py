@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from policykit.engine import Engine, compile_policy
+from policykit.engine.facts import Facts
 from policykit.engine.rooms import Room, rooms, symbols_of
 from policykit.errors import PolicykitError
 from policykit.guard.in_force import written_at
@@ -25,6 +26,9 @@ from policykit.policy import EffectivePolicy, load
 from policykit.store import GuardInfo, Store
 from policykit.telemetry import names
 
+#: How old facts are before people are told: so many times what denies increases, and at least so much, ms.
+OLD_TIMES: Final = 6
+OLD_MS: Final = 60_000
 #: What a comparison with the exchange finds, by kind.
 DRIFT_KINDS: Final = ("order", "position", "balance")
 
@@ -130,12 +134,25 @@ def measure(
     for one in policies:
         if one.live:
             samples.append(Sample(names.M_POLICY, 1, _in_force(one)))
+        if one.live and one.info.loop:
+            why = unread(one.policy, store.facts(one.info.account, ""), now_ms)
+            samples.append(Sample(names.M_NOT_READ, float(bool(why)), _where(one.info.account)))
         if counted:
             samples += _of_rooms(rooms_of(store, one.engine, now_ms, one.info.bot), one.policy)
         samples += _of_keys(store, one.policy, host, now_ms)
     for account in dict.fromkeys(one.info.account for one in policies):
         samples += _of_account(store, account, now_ms)
     return _once(samples)
+
+
+def unread(policy: EffectivePolicy, facts: Facts, now_ms: int) -> str:
+    """Say why an account counts as not read, so that every increase is denied; empty: it is read."""
+    max_age = policy.model.account.max_age
+    old_ms = max(OLD_MS, OLD_TIMES * max_age.ms) if max_age is not None else OLD_MS
+    if facts.equity is None:
+        return "the account's equity is not known: it was never read, or nothing explains it"
+    age_ms = now_ms - facts.equity.as_of_ms
+    return f"the account was last read {age_ms // 1000} s ago" if age_ms > old_ms else ""
 
 
 class KeyAge(NamedTuple):

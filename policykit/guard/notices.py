@@ -14,7 +14,7 @@ from policykit.engine.facts import Facts, Halt
 from policykit.engine.money import money
 from policykit.guard.halt import concerns_policy
 from policykit.guard.living import undecided
-from policykit.guard.measures import key_ages, rooms_of, waiting
+from policykit.guard.measures import key_ages, rooms_of, unread, waiting
 from policykit.model.notify import Cause
 from policykit.policy import EffectivePolicy
 from policykit.redact import scrub
@@ -24,9 +24,6 @@ from policykit.units import plain
 
 #: How often the account is compared where the policy does not say, ms (guard/reconcile.py).
 _EVERY_MS: Final = 60_000
-#: How old facts are before people are told: so many times what denies increases, and at least so much, ms.
-OLD_TIMES: Final = 6
-OLD_MS: Final = 60_000
 #: How long guards may take to go over to a key's successor before people are told, ms.
 STUCK_MS: Final = 600_000
 _DAY_MS: Final = 86_400_000
@@ -158,12 +155,7 @@ def undecidable(policy: EffectivePolicy, facts: Facts, now_ms: int) -> str:
     if facts.store_problem is not None:
         code, words = facts.store_problem
         return f"{code}: {defused(words)}"
-    max_age = policy.model.account.max_age
-    old_ms = max(OLD_MS, OLD_TIMES * max_age.ms) if max_age is not None else OLD_MS
-    if facts.equity is None:
-        return "the account's equity is not known: it was never read, or nothing explains it"
-    age_ms = now_ms - facts.equity.as_of_ms
-    return f"the account was last read {age_ms // 1000} s ago" if age_ms > old_ms else ""
+    return unread(policy, facts, now_ms)
 
 
 def _drift(policy: EffectivePolicy, facts: Facts) -> Iterator[Notice]:

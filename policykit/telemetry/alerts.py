@@ -180,6 +180,15 @@ def _account(policy: EffectivePolicy) -> Iterator[Alert]:
         "Something was done that did not go through policykit: by hand, by another tool, or by a thief. See policykit"
         " reconcile.",
     )
+    yield Alert(
+        "PolicykitAccountNotRead",
+        "critical",
+        60,
+        f"{series(names.M_NOT_READ, where)} > 0",
+        f"{account} is not read: no increase is decided",
+        "A guard lives, and the exchange does not tell it what the account has: it does not answer, refuses the key, or"
+        " nothing explains the equity. Exits and cancels pass. See policykit status.",
+    )
     section = policy.model.reconciliation
     if section is not None:
         spans = [60_000 if span is None else span.ms for span in (section.orders_every, section.positions_every)]

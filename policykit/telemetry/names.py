@@ -225,6 +225,7 @@ M_KILL: Final = "policykit.kill_switch.engaged"
 M_POLICY: Final = "policykit.policy.info"
 M_HEARTBEAT: Final = "policykit.guard.heartbeat"
 M_SKEW: Final = "policykit.clock.skew"
+M_NOT_READ: Final = "policykit.account.not_read"
 M_BUDGET_UTILIZATION: Final = "policykit.rate_budget.utilization"
 M_BUDGET_USAGE: Final = "policykit.rate_budget.usage"
 M_BUDGET_LIMIT: Final = "policykit.rate_budget.limit"
@@ -277,6 +278,13 @@ METRICS: Final = (
     Metric(M_KILL, "gauge", "{halt}", (SCOPE_NAME, DRILL), "1 while the scope is halted or reducing, else 0"),
     Metric(M_POLICY, "gauge", "{policy}", (POLICY_ID, POLICY_VERSION, STAGE, MODE), "1 for each policy in force"),
     Metric(M_HEARTBEAT, "gauge", "s", (*_WHERE, BOT), "when the guard's loop last ran, UTC seconds since 1970"),
+    Metric(
+        M_NOT_READ,
+        "gauge",
+        "{account}",
+        _WHERE,
+        "1 while the account of a live guard is not read, or its equity not known: no increase is decided; else 0",
+    ),
     Metric(M_SKEW, "gauge", "s", _WHERE, "the clock of the account's poller minus the exchange's"),
     Metric(
         M_BUDGET_UTILIZATION,

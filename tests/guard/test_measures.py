@@ -10,6 +10,7 @@ import pytest
 
 from policykit.engine.losses import DAY_MS
 from policykit.guard.measures import KeyAge, Sample, key_ages, measure, rooms_of, watched
+from policykit.guard.monitoring import idle
 from policykit.model.types import date_ms
 from policykit.store import open_store
 from policykit.store.base import GuardInfo
@@ -136,6 +137,24 @@ def test_what_is_not_known_is_left_out_and_what_is_compared_is_told(tmp_path: Pa
         assert told <= {sample.name for sample in samples}
         drift = {s.labels[names.DRIFT_KIND]: s.value for s in samples if s.name == names.M_DRIFT}
         assert drift == {"order": 0, "position": 0, "balance": 0}
+
+
+def test_an_account_that_is_not_read_is_told_as_status_tells_it(traded: tuple[World, Any]) -> None:
+    """1 from when a live guard with a loop lost sight of it, 0 before; none of a guard that reads only when asked."""
+    made, guard = traded
+    now = made.clock.now_ms()
+    guard.store.beat(guard.in_force.info()._replace(loop=False))
+
+    def told(after_s: int, *, loop: bool) -> tuple[list[float], bool]:
+        at = now + after_s * 1_000
+        guard.store.beat(guard.in_force.info()._replace(beat_ms=at, loop=loop))
+        samples = measure(guard.store, guard.host, at)
+        return [s.value for s in samples if s.name == names.M_NOT_READ], bool(idle(guard.store, guard.host, at))
+
+    assert told(0, loop=True) == ([0], False)
+    assert told(60, loop=True) == ([0], False)
+    assert told(600, loop=True) == ([1], True)
+    assert told(600, loop=False) == ([], False)
 
 
 def test_of_several_dead_guards_the_last_word_counts(traded: tuple[World, Any]) -> None:

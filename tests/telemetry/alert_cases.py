@@ -96,6 +96,7 @@ CASES: dict[str, Case] = {
     "PolicykitGuardSilent": gauge(names.M_HEARTBEAT, {**WHERE, names.BOT: "a"}, "3530x120", "3550x120"),
     "PolicykitUnknownOrder": gauge(names.M_UNKNOWN, WHERE, "0x110 1x10", "0x120", "0x119 1"),
     "PolicykitDrift": gauge(names.M_DRIFT, {**WHERE, names.DRIFT_KIND: "position"}, "0x100 2x20", "2x60 0x60"),
+    "PolicykitAccountNotRead": gauge(names.M_NOT_READ, WHERE, "0x60 1x60", "0x120", "0x119 1"),
     "PolicykitReconcileStale": gauge(names.M_RECONCILE_AGE, WHERE, "181x120", "180x120", "0x118 181"),
     "PolicykitClockSkew": gauge(names.M_SKEW, WHERE, "-0.6x120", "0.5x120", "-0.5x120"),
     "PolicykitBudgetHigh": gauge(
