@@ -191,7 +191,8 @@ def adopt(client: Any) -> None:
         client.__dict__.pop(other, None)
     if client.id != guard.policy.model.exchange:
         if not hasattr(client, "_policykit_of"):
-            client.__class__ = foreign_class(kind, current, guard.mode == "shadow")
+            # INVARIANT I15: on paper nothing like an order leaves, whatever the mode and the exchange.
+            client.__class__ = foreign_class(kind, current, guard.mode == "shadow" and guard.paper is None)
         return
     quiet(client)
     if not hasattr(client, "_policykit_of"):

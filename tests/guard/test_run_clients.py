@@ -40,8 +40,8 @@ def program(start: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> Ite
     base = ccxt_base.BaseExchange
     original = base.__init__
 
-    def begin(**env: str) -> World:
-        world = start(clock=SystemClock(), text=SANDBOX)
+    def begin(text: str = SANDBOX, **env: str) -> World:
+        world = start(clock=SystemClock(), text=text)
         endpoint = {run.ENDPOINT: world.sim.url}
         for name, value in {
             "POLICYKIT_POLICY": str(world.policy),
@@ -112,6 +112,16 @@ def test_shadow_lets_everything_through_and_records_it(program: Callable[..., Wo
         ("deny", "RISK_ORDER_NOTIONAL"),
         ("deny", "RAW_CALL_REFUSED"),
     ]
+
+
+def test_I15_on_paper_no_client_of_another_exchange_sends_in_shadow_either(program: Callable[..., World]) -> None:
+    """`POLICYKIT_MODE=shadow` refuses nothing, but of paper it is said that nothing leaves, whoever sends it."""
+    program(SANDBOX + "stage: {current: paper, paper_balances: 1000 USDT}\n", POLICYKIT_MODE="shadow")
+    with Sim(dialect="kraken") as kraken:
+        client = kraken.client()
+        with pytest.raises(ccxt.PermissionDenied, match="a private call of kraken"):
+            client.create_order("BTC/USDT", "limit", "buy", 0.01, 20_000)
+        assert not kraken.venue.orders
 
 
 @pytest.mark.parametrize(
