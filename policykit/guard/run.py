@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
+from weakref import WeakSet
 
 from ccxt.base.errors import NotSupported
 
@@ -128,6 +129,8 @@ class _Process:
         self.gate: Gate | None = None
         self.running = False
         self.left_behind: list[Gate | None] = []
+        #: What a forked child inherits, and its own guard has to know: they may trade without being made anew.
+        self.clients: WeakSet[Any] = WeakSet()
 
     def forked(self) -> None:
         self.left_behind.append(self.gate)  # kept, not closed: the connection in it is the parent's
@@ -140,7 +143,17 @@ class _Process:
                 endpoint = os.environ.get(ENDPOINT) or None
                 key, loosen = os.environ.get(KEY) or None, bool(os.environ.get(ALLOW_LOOSEN))
                 self.gate = Gate(Guard.load(key=key, endpoint=endpoint, allow_loosen=loosen))
+                for client in self.clients:
+                    self.gate.guard.signer.add(client)
+                if self.clients:  # a child that only trades with what it inherited: nobody else starts it
+                    self.maintain()
             return self.gate
+
+    def add(self, client: Any) -> None:
+        """Take a client on: the guard of this process, and of those that are forked, says which key it signs with."""
+        with self.lock:
+            self.clients.add(client)
+        self.current().guard.signer.add(client)
 
     def maintain(self) -> None:
         """Start the maintenance loop, once; it ends with the process."""
@@ -199,6 +212,7 @@ def adopt(client: Any) -> None:
         client.__class__ = run_class(kind, paper=guard.paper is not None)
     if guard.endpoint is not None:
         client._policykit_at_home(guard)
+    PROCESS.add(client)
     PROCESS.maintain()
 
 
@@ -233,6 +247,10 @@ class _Run:
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Be behind the guard where a copy arrives: the class stands in no module."""
         return again, (self._policykit_of,), self.__getstate__()
+
+    def __setstate__(self, state: Any) -> None:
+        self.__dict__.update(state)
+        PROCESS.add(self)
 
     def fetch2(self, *args: Any, **kwargs: Any) -> Any:
         gate = self.policykit_gate

@@ -72,7 +72,8 @@ class Signer:
 
     def add(self, client: Any) -> None:
         """Take a client on; one made with the old key after the change goes over at once."""
-        client.__dict__.setdefault("policykit_signing", threading.RLock())
+        if not hasattr(client, "policykit_signing"):  # one under `policykit run` has that of its process
+            client.__dict__["policykit_signing"] = threading.RLock()
         with self._lock:
             self._clients.add(client)
         if self._old and signs_with(client) == self._old and self._new[1]:

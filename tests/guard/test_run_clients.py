@@ -178,13 +178,13 @@ def test_a_sandbox_policy_lets_no_client_out_to_the_live_exchange(
 
 
 def test_a_forked_process_has_a_guard_of_its_own(program: Callable[..., World]) -> None:
-    """A store's connection and a thread do not fork: the child's first look makes new ones."""
+    """A store's connection and a thread do not fork: the child's first look makes new ones, and starts its loop."""
     world = program()
     client = ccxt.binance(settings(world))
     before = client.policykit_gate
     run.PROCESS.forked()
     assert client.policykit_gate is not before
-    assert not run.PROCESS.running
+    assert run.PROCESS.running
     assert denied(client)
     before.guard.__exit__()
 

@@ -102,4 +102,4 @@ def test_I15_an_unchanged_program_trades_on_paper_and_no_order_leaves(
     }
     assert (run.world.sent, _written(run.world)) == ([], [])
     rows = [row for row in open_store(run.world.store).rows(0, 100_000) if row.kind == "paper"]
-    assert {row.body["account"] for row in rows} == {"binance/main@paper"}
+    assert {row.body["account"] for row in rows} == {"binance/main@sandbox@paper"}
