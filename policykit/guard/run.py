@@ -128,6 +128,7 @@ class _Process:
         self.lock = threading.RLock()
         self.gate: Gate | None = None
         self.running = False
+        self.beginning: threading.Thread | None = None
         self.left_behind: list[Gate | None] = []
         #: What a forked child inherits, and its own guard has to know: they may trade without being made anew.
         self.clients: WeakSet[Any] = WeakSet()
@@ -135,6 +136,7 @@ class _Process:
     def forked(self) -> None:
         self.left_behind.append(self.gate)  # kept, not closed: the connection in it is the parent's
         self.lock, self.gate, self.running = threading.RLock(), None, False
+        self.beginning = None
 
     def current(self) -> Gate:
         """Return the gate of this process, loading its guard when there is none."""
@@ -146,7 +148,7 @@ class _Process:
                 for client in self.clients:
                     self.gate.guard.signer.add(client)
                 if self.clients:  # a child that only trades with what it inherited: nobody else starts it
-                    self.maintain()
+                    self.maintain(waits=False)
             return self.gate
 
     def add(self, client: Any) -> None:
@@ -155,18 +157,24 @@ class _Process:
             self.clients.add(client)
         self.current().guard.signer.add(client)
 
-    def maintain(self) -> None:
-        """Start the maintenance loop, once; it ends with the process."""
+    def maintain(self, *, waits: bool = True) -> None:
+        """Start the maintenance loop, once; it ends with the process. `waits`: until its first round is done."""
         with self.lock:
             gate = self.current()
             if self.running:
                 return
             self.running = True
-            gate.guard.__enter__()
+            if waits:
+                gate.guard.__enter__()
+            else:  # an order of the child may be an exit: it waits for no read
+                self.beginning = threading.Thread(target=gate.guard.__enter__, name="policykit-begin", daemon=True)
+                self.beginning.start()
             atexit.register(self.stop, gate.guard, os.getpid())
 
     def stop(self, guard: Guard, pid: int) -> None:
         if os.getpid() == pid:
+            if self.beginning is not None:
+                self.beginning.join()
             guard.__exit__()
 
 

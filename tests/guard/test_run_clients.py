@@ -166,7 +166,9 @@ def test_a_sandbox_policy_lets_no_client_out_to_the_live_exchange(
     program: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hosts are looked at with the first request and whenever they change, since bots turn to the sandbox late."""
-    monkeypatch.setattr(run._Process, "maintain", lambda self: None)  # no loop: it would look for the real sandbox
+    monkeypatch.setattr(
+        run._Process, "maintain", lambda self, **how: None
+    )  # no loop: it would look for the real sandbox
     program(**{run.ENDPOINT: ""})
     client = ccxt.binance()
     with pytest.raises(ccxt.PermissionDenied, match="environment is sandbox and the client talks to api"):
