@@ -109,6 +109,17 @@ def _close_with(guard: Guard, found: Flattened, symbol: str | None) -> None:
     for order in left:
         held = plain(order.quantity or Decimal(0))
         found.left[order.symbol] = f"{held} is held; {why.get(order.symbol, 'it was not gone in time')}"
+    for name, amount in _for_sale(guard, symbol):
+        words = f"{plain(amount)} is held for open orders that sell it, which were kept; cancel them and flatten again"
+        found.left[name] = "; ".join(filter(None, (found.left.get(name), words)))
+
+
+def _for_sale(guard: Guard, only: str | None) -> Iterator[tuple[str, Decimal]]:
+    """Yield what of spot cannot be sold since exits of ours rest on it: a stop or a take-profit that the kill kept."""
+    for asset, state in guard.facts().positions.items():
+        symbol = f"{asset}/{guard.policy.model.account.currency}"
+        if "/" not in asset and state.open_sells > 0 and only in (None, symbol):
+            yield symbol, state.open_sells
 
 
 @asking()

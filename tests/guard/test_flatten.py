@@ -75,6 +75,19 @@ def test_spot_sells_what_the_policy_names_and_nothing_else(
     assert (balances.get("BTC", 0), balances["XRP"]) == (0, 50)
 
 
+def test_what_rests_for_sale_on_spot_is_told(start: Callable[..., World], capsys: pytest.CaptureFixture[str]) -> None:
+    """A take-profit holds most of the position, and is kept: what it holds is left, and the exit code says so."""
+    world = start(clock=SystemClock(), balances=HELD)
+    world.protected(world.guard()).create_order(SYMBOL, "limit", "sell", 0.006, 70_000)
+    code, said = run(capsys, world)
+    assert (code, f"  closed: {SYMBOL} sell 0.004" in said.splitlines()) == (1, True)
+    assert f"  left: {SYMBOL}: 0.006 is held for open orders that sell it, which were kept; " in said
+    assert world.sim.client().fetch_balance()["total"]["BTC"] == 0.006
+    store = world.guard(ready=False).store
+    (found,) = flatten(store, world.clock, "symbol:ETH/USDT", [str(world.policy)], world.sim.url)
+    assert found.left == {}
+
+
 def test_what_could_not_be_closed_is_told(start: Callable[..., World], capsys: pytest.CaptureFixture[str]) -> None:
     """The exchange refuses the order: the position is named as left, with why; exit code 1."""
     world = start({"at": "order", "do": "clock", "ratio": 1}, clock=SystemClock(), balances=HELD)

@@ -124,6 +124,14 @@ def test_the_call_of_a_library(live: World) -> None:
     assert not Path(kill_file()).exists()
 
 
+@pytest.mark.parametrize("scope", ["everything", "acount:binance/main", "account:binance", ""])
+def test_a_program_is_told_of_a_scope_that_is_none(live: World, scope: str) -> None:
+    """It halted nobody, cancelled what was open, and came out complete while the bots went on."""
+    with pytest.raises(ValueError, match="account:X/NAME"):
+        policykit.kill(scope, by="watchdog", why="x", store=live.store, endpoint=live.sim.url)
+    assert open_store(live.store).halts() == []
+
+
 def test_a_key_that_cannot_be_used_is_replaced_by_another(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two keys trade on the account, the first one's secret is gone: the second cancels, and nothing is missing."""
     first = '  gone: {purpose: hedging, secret: "env://GONE", scopes: [read, trade.spot]}\n  mm-exec:'
