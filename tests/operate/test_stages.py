@@ -198,6 +198,15 @@ def test_going_back_needs_a_name_only_and_starts_anew(desk: Desk) -> None:
     assert json.loads(Path(f"{desk.file}.json").read_text(encoding="utf-8"))["stages"] == {}
 
 
+def test_going_back_grants_nothing_that_was_never_granted(desk: Desk) -> None:
+    """A name is enough to go back, so it must not be enough to stand at a stage that nobody earned."""
+    desk.write("full-live")
+    for stage in ("full-live", "micro-live", "paper"):
+        code, _, err = desk.run("stage", "demote", str(desk.file), "--to", stage, "--by", "mallory", "--why", "x")
+        assert (code, err) == (1, f"mm is at sandbox; {stage} is a promotion: policykit stage promote\n")
+    assert not desk.store.kept(ACCOUNT, "stage")
+
+
 def micro(desk: Desk) -> Any:
     """Trade at micro-live for eight days."""
     policy = desk.write("micro-live")
@@ -333,6 +342,7 @@ def test_an_edit_that_cannot_be_made_is_said(desk: Desk, tmp_path: Path) -> None
     text = desk.file.read_text(encoding="utf-8")
     text = re.sub(r"stage: .*\n", "", text).replace("name: mm\n", "name: mm\nextends: [base.yaml]\n")
     desk.file.write_text(text.replace(NEEDS, "kill_switch: {rearm: {by: [head]}}\n"), encoding="utf-8")
+    desk.grant("micro-live")
     code, out, err = desk.run("stage", "demote", str(desk.file), "--to", "paper", "--by", "ops", "--why", "x")
     assert (code, out.splitlines()[0][:26]) == (1, "mm on binance/main: paper,")
     assert err == (f"{desk.file}: stage.current is said in {base}; write stage: {{current: paper}} there by hand\n")

@@ -47,10 +47,12 @@ def adopt(store: Store, of: Standing, stage: str, by: Person, why: str) -> None:
 
 
 def demote(store: Store, of: Standing, stage: str, by: Person, why: str) -> None:
-    """Go back to a stage, which is earned anew from here on; anybody may. Raise Refused, StoreUnavailable."""
-    granted = of.staging.granted
-    if granted and STAGES.index(stage) > STAGES.index(granted):
-        raise Refused(f"{of.policy.name} is at {granted}; {stage} is a promotion: policykit stage promote")
+    """Go back to a stage, which is earned anew from here on; anybody may. Raise Refused, StoreUnavailable.
+
+    Where nothing was granted yet it is at the first stage: anybody's word must not be a grant.
+    """
+    if STAGES.index(stage) > STAGES.index(of.at):
+        raise Refused(f"{of.policy.name} is at {of.at}; {stage} is a promotion: policykit stage promote")
     of.staging.drop(stage)
     _write(store, of, stage, by, why, {"move": "demote"})
 
