@@ -14,8 +14,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from policykit.cli.__main__ import main
+from policykit.clock import SystemClock, iso
+from policykit.guard.approvals import of_stage
+from policykit.policy import load
+from policykit.policy.statement import NOBODY
 from policykit.store import open_store
-from tests.guard.signing import allowed, ed25519_signer
+from tests.guard.signing import allowed, approve, ed25519_signer
 from tests.guard.world import policy_text
 
 TOP = Path(__file__).resolve().parents[2]
@@ -120,6 +124,20 @@ def test_a_halt_and_a_stage_are_signed_like_a_policy(host: Host, capsys: pytest.
     capsys.readouterr()
     assert main([*sign, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["of"] == "mm small-live"
+
+
+def test_a_stage_signature_that_expired_is_not_brought_back_by_now(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--now` counts ages from another moment; a signature is held against the clock."""
+    stage = "stage: {current: full-live, next_needs: {approver: desk-head}}\n"
+    host.policy.write_text(host.policy.read_text() + stage)
+    then, policy = SystemClock().now_ms() - 20 * 86_400_000, load(host.policy)
+    approve(open_store(host.uri), of_stage(policy, "full-live"), ALICE, then, signers=NOBODY, for_ms=3_600_000)
+    promote = ["stage", "promote", str(host.policy), "--external", "--by", "desk-head", "--why", "x", "--no-input"]
+    for more in ([], ["--now", iso(then + 60_000)]):
+        assert main([*promote, *more]) == 1
+        assert "approvals: 0 of 1 signed stage mm full-live" in capsys.readouterr().err
 
 
 def test_what_goes_wrong_is_said_in_a_line(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from policykit.clock import SystemClock
 from policykit.guard.approvals import approval, of_stage
 from policykit.operate.person import Person
 from policykit.operate.stages.needs import Standing, approver
@@ -75,8 +76,12 @@ def _allowed(policy: EffectivePolicy, by: Person) -> None:
 
 
 def _signed(store: Store, of: Standing, stage: str) -> None:
-    """Ask for the signatures that the policy or its host wants for a stage. Raise Refused."""
-    found = approval(store, of.policy, of_stage(of.policy, stage), of.now_ms)
+    """Ask for the signatures that the policy or its host wants for a stage. Raise Refused.
+
+    They hold for a time, which is the clock's: `--now` brings none back.
+    """
+    now_ms = max(of.now_ms, SystemClock().now_ms())
+    found = approval(store, of.policy, of_stage(of.policy, stage), now_ms)
     if found.why:
         do = f"policykit approve stage {of.policy.file} --stage {stage} --by NAME --why TEXT --sign KEY"
         raise Refused(f"approvals: {found.why}; {do}")
