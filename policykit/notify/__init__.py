@@ -38,7 +38,8 @@ class Sent(NamedTuple):
 def send(address: Secret, title: str, body: str, tone: Tone) -> Sent:
     """Send plain text to one address and say what came of it; nothing is raised, and no word holds the address.
 
-    Takes up to some ten seconds (apprise's time-outs are 4 s to connect and 4 s to read): never on the order path.
+    An answer is read up to `bounded.MAX_ANSWER`. Takes up to some ten seconds (apprise's time-outs are 4 s to connect
+    and 4 s to read): never on the order path.
     """
     heard: list[str] = []
     with quiet(), _unlogged():
@@ -81,11 +82,14 @@ def _service(address: Secret) -> Any | Sent:
     """Return what sends to an address, or why nothing does."""
     try:
         from apprise import Apprise, AppriseAsset, PersistentStoreMode
+
+        from policykit.notify import bounded
     except ImportError:
         return Sent(False, 'apprise is not installed; run `pip install "policykit-trading[notify]"`')
     url = address.reveal()
     asset = AppriseAsset(app_id="policykit", async_mode=False, storage_mode=PersistentStoreMode.MEMORY)
     service = Apprise.instantiate(url, asset=asset)
+    bounded.bind()
     if service is None:
         return Sent(False, "the address is none that apprise knows; tgram://, slack://, mailtos://, jsons:// may be")
     scheme = url.partition("://")[0].lower()
