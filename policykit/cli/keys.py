@@ -78,6 +78,7 @@ def command(
 @click.option("--address", help="Every key that works from this address.")
 @by_option("Who says so.")
 @click.option("--why", required=True, help="What happened, for the record.")
+@click.option("--withdraw", is_flag=True, help="Take the mark of NAME back: it was a mistake.")
 @_store_option
 @format_option(("text", "json"))
 @now_option
@@ -86,6 +87,7 @@ def exposed_command(
     *,
     by: Person,
     why: str,
+    withdraw: bool,
     uri: str | None,
     output_format: str,
     now_ms: int | None,
@@ -93,7 +95,8 @@ def exposed_command(
 ) -> None:
     """Mark the key NAME, or all that somebody or something had, as in other hands: they are overdue at once (G19).
 
-    Exit code 1: no key of the policies in policies/ is meant.
+    --withdraw takes back a wrong mark, of one NAME at a time; both stay in the journal. Exit code 1: no key of the
+    policies in policies/ is meant, or none has a mark to take back.
     """
     from policykit.operate.keys import exposed
     from policykit.operate.keys.find import every
@@ -104,17 +107,26 @@ def exposed_command(
     if len(asked) != 1:
         raise click.UsageError("one of NAME, --person, --host, --vendor and --address is needed")
     ((way, value),) = asked
+    if withdraw and way != "name":
+        raise click.UsageError("--withdraw takes back the mark of one NAME at a time")
     keys, problems = every(PATHS)
     for line in problems:
         click.echo(f"policykit: {line}", err=True)
     store = open_store(uri)
-    rows = exposed.mark(exposed.touched(keys, store, way, value), store, f"{way} {value}", by, why, _now(now_ms))
+    meant = exposed.touched(keys, store, way, value)
+    if withdraw:
+        rows = exposed.withdraw(meant, store, by, why, _now(now_ms))
+    else:
+        rows = exposed.mark(meant, store, f"{way} {value}", by, why, _now(now_ms))
     if output_format == "json":
         click.echo(json.dumps(texts(rows), indent=1))
     else:
         for row in rows:
-            click.echo(scrub(f"{row['key']} on {row['account']}: overdue; policykit rotate start {row['key']}"))
-        if not rows:
+            is_now = "its mark is withdrawn" if withdraw else f"overdue; policykit rotate start {row['key']}"
+            click.echo(scrub(f"{row['key']} on {row['account']}: {is_now}"))
+        if not rows and meant:
+            click.echo(f"{scrub(value)} has no mark to take back", err=True)
+        elif not rows:
             click.echo(f"no key of {', '.join(PATHS)} is of {way} {scrub(value)}", err=True)
     leave(Exit.CALL if problems else (Exit.DONE if rows else Exit.NO))
 

@@ -194,8 +194,11 @@ def key_ages(store: Store, policy: EffectivePolicy) -> tuple[KeyAge, ...]:
 
 
 def exposed_ms(marked: Mapping[str, Any] | None, rotation: Mapping[str, Any] | None) -> int | None:
-    """Return since when a key may be in other hands; None: it is not, or it was replaced since and is dead."""
-    if marked is None:
+    """Return since when a key may be in other hands; None: it is not, or it was replaced since and is dead.
+
+    A mark that was taken back is none.
+    """
+    if marked is None or "withdrawn" in marked:
         return None
     since: int = marked["at_ms"]
     replaced = rotation is not None and rotation.get("state") == "done" and not rotation.get("aborted")

@@ -50,7 +50,7 @@ _STAGE: Final = form(
 #: As `journal_contract.KINDS`.
 OPERATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "drill": ("a drill was held", _OPERATION),
-    "exposed": ("a key may be in other hands: it is overdue at once", _OPERATION),
+    "exposed": ("a key may be in other hands: it is overdue at once; or that was taken back (`withdrawn`)", _OPERATION),
     "rotation": ("how far a key's successor has come", _OPERATION),
     "stage": (
         "a policy was granted a stage, or taken back to one: by whom, on what evidence; what was counted so far",

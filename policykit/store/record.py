@@ -47,14 +47,14 @@ def facts_of(policy: EffectivePolicy, kept: _Kept, stages: Mapping[str, Any], gr
             reviews[name] = _done(row)
         elif what in _OWN_REVIEWS and of == policy.name:
             reviews[what] = _done(row)
-    exposed = {name: _done(row) for place in ("", account) for name, row in kept(place, "exposed").items()}
+    exposed = {name: row for place in ("", account) for name, row in kept(place, "exposed").items()}
     return Record(
         last_drill_at=drills["kill"].at if "kill" in drills else None,
         stages=stages,
         stage=granted,
         drills=drills,
         reviews=reviews,
-        exposed={name: done for name, done in exposed.items() if name in keys},
+        exposed={name: _done(row) for name, row in exposed.items() if name in keys and "withdrawn" not in row},
         rotations={name: _done(row) for name, row in kept(account, "rotation").items() if name in keys},
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from policykit.clock import iso
 from policykit.guard.measures import KeyAge, key_ages
 from policykit.policy import load
 from policykit.store import GuardInfo, open_store
@@ -98,6 +99,48 @@ def test_a_marked_key_is_overdue_everywhere(store: Any, run: Run, tmp_path: Path
     exposed = record_of(store, policy).exposed
     assert exposed is not None
     assert exposed["mm-exec"].result == "person ops-lead"
+
+
+def test_a_wrong_mark_is_taken_back_and_told(store: Any, run: Run, tmp_path: Path) -> None:
+    """It ends in the list, the gauge and lint's record; the journal has both rows, and the list says who did it."""
+    run("keys", "exposed", "mm-exec", "--by", "alice", "--why", "a log")
+    policy = load(tmp_path / "policies" / "mm.yaml")
+    marked_at = store.kept("binance/main", "exposed")["mm-exec"]["at_ms"]
+    said = run("keys", "exposed", "mm-exec", "--withdraw", "--by", "bob", "--why", "another's key", "--format", "json")
+    assert said.code == 0
+    (row,) = json.loads(said.out)
+    assert (row["result"], row["by"], row["why"]) == ("withdrawn", "bob", "another's key")
+    assert [age.exposed_ms for age in key_ages(store, policy)] == [None]
+    assert record_of(store, policy).exposed == {}
+    rows = [one.body for one in store.rows(0, 1_000) if one.kind == "exposed"]
+    assert [(one["by"], one["result"]) for one in rows] == [("alice", "name mm-exec"), ("bob", "withdrawn")]
+    listed = run("keys")
+    assert listed.code == 0
+    assert "NOW" not in listed.out
+    assert "withdrawn" in listed.out
+    assert "by bob: another's key" in listed.out
+    told = json.loads(run("keys", "--format", "json").out)[0]["exposure_withdrawn"]
+    assert (told["by"], told["since"]) == ("bob", iso(marked_at))
+    again = run("keys", "exposed", "mm-exec", "--by", "alice", "--why", "this time really")
+    assert again.code == 0
+    assert [age.exposed_ms is None for age in key_ages(store, policy)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("ask", "code", "words"),
+    [
+        (["reader"], 1, "reader has no mark to take back"),
+        (["none-such"], 1, "no key of policies"),
+        (["--person", "dana"], 2, "one NAME at a time"),
+    ],
+)
+def test_what_has_no_mark_is_not_taken_back(store: Any, run: Run, ask: list[str], code: int, words: str) -> None:
+    """And one mark at a time: who takes back says of which key."""
+    run("keys", "exposed", "mm-exec", "--by", "alice", "--why", "a log")
+    said = run("keys", "exposed", *ask, "--withdraw", "--by", "bob", "--why", "x")
+    assert said.code == code
+    assert words in said.err
+    assert store.kept("binance/main", "exposed")["mm-exec"]["by"] == "alice"
 
 
 def test_a_second_mark_makes_it_no_younger(store: Any, run: Run) -> None:

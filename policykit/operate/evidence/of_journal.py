@@ -63,7 +63,7 @@ LISTED: Final = (
     Listed(
         "exposed",
         "Keys that may have been in other hands",
-        "One row is one key that somebody declared exposed, which makes it overdue at once.",
+        "One row is one key that somebody declared exposed, which makes it overdue at once, or took that back.",
         ("exposed",),
     ),
     Listed(

@@ -1,4 +1,7 @@
-"""Mark keys that may be in other hands: each is overdue at once, until a finished rotation has replaced it (G19)."""
+"""Mark keys that may be in other hands: each is overdue at once, until a finished rotation has replaced it (G19).
+
+A mark that was a mistake is taken back by name, with who and why.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from policykit.clock import iso
 from policykit.operate.keys.find import Found
 from policykit.operate.person import Person
 from policykit.store import Store
@@ -55,6 +59,22 @@ def mark(
         if open_since(store, account, name) is None:
             store.keep(account, "exposed", name, body, now_ms)
         rows.append({"account": account, "key": name, **body})
+    return rows
+
+
+def withdraw(keys: Sequence[Found], store: Store, person: Person, why: str, now_ms: int) -> list[dict[str, Any]]:
+    """Take back the marks of keys that were marked by mistake; the journal keeps both. Return the rows.
+
+    What is not marked, or was replaced since, has none to take back.
+    """
+    rows = []
+    for account, name in dict.fromkeys((one.policy.account_key, one.name) for one in keys):
+        since_ms = open_since(store, account, name)
+        if since_ms is not None:
+            said = {"by": person.name, "why": why, "result": "withdrawn", "withdrawn": iso(since_ms)}
+            body = {**said, "claim": person.to_dict()}
+            store.keep(account, "exposed", name, body, now_ms)
+            rows.append({"account": account, "key": name, **body})
     return rows
 
 

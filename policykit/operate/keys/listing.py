@@ -11,6 +11,7 @@ from policykit.guard.living import beats
 from policykit.guard.measures import key_ages
 from policykit.operate.keys.find import Found
 from policykit.policy import EffectivePolicy
+from policykit.redact import scrub
 from policykit.snapshot import Snapshot, belonging
 from policykit.store import Store
 
@@ -86,7 +87,21 @@ def _aged(found: Found, store: Store | None, snapshots: Sequence[Snapshot], now_
         "due": None if due_ms is None else iso(due_ms),
         "overdue": None if due_ms is None else now_ms >= due_ms,
         "exposed_since": iso(age.exposed_ms) if age is not None and age.exposed_ms is not None else None,
+        "exposure_withdrawn": _withdrawn(store, policy.account_key, found.name),
         "last_used": seen.last_used_at if seen is not None else None,
+    }
+
+
+def _withdrawn(store: Store | None, account: str, name: str) -> dict[str, str] | None:
+    """Return who took back that a key may be in other hands, since when it had been so, and why; None: nobody did."""
+    row = store.kept(account, "exposed").get(name) if store is not None else None
+    if row is None or "withdrawn" not in row:
+        return None
+    return {
+        "at": iso(row["at_ms"]),
+        "by": scrub(str(row["by"])),
+        "why": scrub(str(row["why"])),
+        "since": str(row["withdrawn"]),
     }
 
 
@@ -128,9 +143,20 @@ def table(told: Sequence[dict[str, Any]]) -> str:
                 row["place"],
             )
         )
+    told_of = [
+        f"{row['key']} on {row['account']}: exposed since {one['since'][:10]} was withdrawn {one['at'][:10]} by"
+        f" {one['by']}: {one['why']}"
+        for row in told
+        if (one := row["exposure_withdrawn"])
+    ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
     return (
-        "\n".join("  ".join(f"{word:<{w}}" for word, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+        "\n".join(
+            [
+                *("  ".join(f"{word:<{w}}" for word, w in zip(line, widths, strict=True)).rstrip() for line in lines),
+                *told_of,
+            ]
+        )
         + "\n"
     )
 
