@@ -49,6 +49,21 @@ def test_trades_of_no_order_of_ours_are_told_from_ours(one: Desk) -> None:
     assert "AT THE EXCHANGE, binance/main: BTC/USDT sell 0.00500000" in one.incident("report").out
 
 
+def test_a_bot_that_traded_all_day_does_not_crowd_what_was_done_out(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timeline has so many lines: the oldest of the journal's go, and it is said; what was done stays."""
+    monkeypatch.setattr("policykit.operate.incident.report.MAX_LINES", 30)
+    store, now = open_store(one.uri), one.sims["binance"].clock.now_ms()
+    for number in range(40):
+        reserve(store, now=now - 60_000 + number, client_order_id=f"order-{number}", account="binance/main")
+    one.start("--key", "binance-exec")
+    text = one.incident("report").out
+    timeline = text.partition("## Timeline (UTC)")[2].partition("\n## ")[0]
+    assert "incident started by" in timeline
+    assert "halt binance/main: done" in timeline
+    assert "rows of the journal up to here are left out" in timeline
+    assert timeline.count("our order") < 30
+
+
 @pytest.mark.parametrize("exchange", sorted({*TRADES, *LOGINS}))
 def test_what_is_open_beyond_the_allowlist_only_reads(exchange: str) -> None:
     """No call of it is a cancel, an order, or of a form that changes anything; logins are those of the traits."""

@@ -111,8 +111,11 @@ def _timeline(
         if task.step.id in ("history", "activity"):  # their lines begin with their moment
             found += [(line[:19], f"AT THE EXCHANGE, {subject}: {_cell(line[20:])}") for line in row.get("lines") or ()
                       if line[10:11] == "T"]  # fmt: skip
-    found += list(_journaled(book, uri, {str(one["account"]) for one in accounts}))
-    return sorted(found)[:MAX_LINES]
+    told, found = sorted(_journaled(book, uri, {str(one["account"]) for one in accounts})), sorted(found)[:MAX_LINES]
+    kept = told[max(0, len(told) + len(found) - MAX_LINES) :]  # the oldest go: what was done must not
+    if gone := len(told) - len(kept):
+        found.append((told[gone - 1][0], f"{gone} rows of the journal up to here are left out"))
+    return sorted(found + kept)
 
 
 def _journaled(book: Book, uri: str | None, accounts: set[str]) -> Iterator[tuple[str, str]]:
