@@ -99,7 +99,7 @@ def take(store: Store, statement: Statement, signature: str, now_ms: int) -> str
     except (NotSigned, ValueError) as error:
         raise PolicykitError(str(error)) from None
     account = "" if statement.account == NOBODY else statement.account
-    name = f"{statement.what} {statement.of} {statement.digest[:19]} {statement.by}"
+    name = f"{statement.what} {statement.of} {statement.digest[:19]} {statement.by} {key}"
     body = {"text": statement.text(), "signature": signature, "by": statement.by, "why": statement.why, "key": key}
     store.keep(account, KIND, name, {**body, "claim": claim}, now_ms)
     return key

@@ -88,6 +88,17 @@ def test_a_policy_is_signed_and_seen_to_be(host: Host, capsys: pytest.CaptureFix
     assert (rows[-1]["claim"]["proof"], rows[-1]["claim"]["key"]) == ("signed", ALICE.fingerprint)
 
 
+def test_who_may_not_sign_takes_no_signature_away(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another key under alice's name stands beside her signature, not in its place."""
+    other = host.home / "other"
+    key = ed25519_signer("mallory").key
+    other.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    for file in (host.key, other):
+        assert main(["approve", "policy", str(host.policy), *WHO, "--sign", str(file)]) == 0
+    capsys.readouterr()
+    assert main(["approve", "status", str(host.policy)]) == 0, capsys.readouterr().out
+
+
 def test_it_may_be_signed_on_another_machine(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     """There is no store there, only a copy of the signers; one file carries both parts, or two files do."""
     one, text, armored = (host.home / name for name in ("mm.approval", "mm.txt", "mm.txt.sig"))
