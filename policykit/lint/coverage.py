@@ -129,7 +129,7 @@ def page() -> str:
         GUIDE_IS,
         "The table has what looks at each: rules on the policy alone, rules on live state or a record, what holds it",
         "at run time, rules on the bot's source and settings, commands. An empty cell",
-        f"does not apply; *{NOTHING}* says that it does, and a test allows it in the middle columns only.",
+        f"does not apply; *{NOTHING}* would say that it does, and a test allows that nowhere.",
         "",
         "| | requirement | static | live | run time | source | command |",
         "|---|---|---|---|---|---|---|",

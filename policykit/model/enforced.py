@@ -30,6 +30,7 @@ GUARD_PARTS: Final = frozenset(
         "reads",
         "reconciliation",
         "recovery",
+        "stage",
         "store",
         "streams",
         "triggers",

@@ -72,7 +72,9 @@ ALWAYS: Final[dict[str, tuple[str, ...]]] = {
     "G02": ("redaction",),
     "G04": ("gate: withdraw calls are refused",),
     "G05": ("gate: transfer calls are refused",),
+    "G14": ("secrets: read from the environment or a manager, never from the policy",),
     "G18": ("secrets: read at the start",),
+    "G19": ("signer: running clients go over to a key's successor",),
     "G21": ("redaction",),
     "G23": ("check:rate.ban",),
     "G25": ("check:rate_budgets",),
@@ -84,8 +86,18 @@ ALWAYS: Final[dict[str, tuple[str, ...]]] = {
 }
 #: Commands that serve a requirement.
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {
-    "G30": ("orders",),
-    "G37": ("kill", "resume", "status"),
-    "G42": ("kill", "snapshot"),
-    "G43": ("journal", "snapshot"),
+    "G01": ("blast",),
+    "G11": ("doctor",),
+    "G17": ("keys", "rotate"),
+    "G19": ("keys", "rotate"),
+    "G20": ("rotate",),
+    "G30": ("orders", "reconcile"),
+    "G37": ("kill", "resume", "status", "drill"),
+    "G41": ("stage", "fills", "review"),
+    "G42": ("incident", "kill", "snapshot"),
+    "G43": ("incident", "journal", "snapshot"),
+    "G44": ("incident", "rotate", "vendor"),
+    "G45": ("incident",),
+    "G46": ("vendor",),
+    "G47": ("vendor",),
 }

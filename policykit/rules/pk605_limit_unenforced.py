@@ -11,12 +11,6 @@ reductions pass, and `mode: shadow` only counts.
 
 ## Bad
 ```yaml
-stage: {current: full-live, evidence: journal}
-```
-```finding
-open certain policy.yaml:1:39 a guard of this version denies every increase: it does not enforce stage.evidence
-```
-```yaml
 exchange: binance
 dead_man_switch: {timeout: 60s, refresh: 15s}
 ```
@@ -44,6 +38,7 @@ open certain policy.yaml:2:45 a guard of this version denies every increase: it 
 ```yaml
 environment: live
 store: {share: fleet}
+stage: {current: full-live, evidence: journal}
 ```
 ```yaml
 exchange: binanse

@@ -210,11 +210,11 @@ def test_a_dead_limit_of_a_profile_hides_none_of_the_policy() -> None:
 
 def test_unenforced_limits_are_shown_where_the_policy_itself_says_one() -> None:
     """Of limits that nothing enforces three are named, and the first of the policy's own is shown."""
-    above = "policykit: 1\nname: base\nstage: {current: full-live, evidence: journal}\n"
+    above = "policykit: 1\nname: base\nrisk: {price_collar: {max_deviation: 2%, reference: last}}\n"
     more = 'dead_man_switch: {timeout: 60s, refresh: 15s}\nrisk: {symbols: ["BTC/USDT"]}\n'
     (line,) = _found("PK605", LIVE + "extends: [base]\n" + more, above=above)
     assert line.startswith("open certain policy.yaml:6:18 ")
-    assert line.endswith("does not enforce dead_man_switch and stage.evidence")
+    assert line.endswith("does not enforce dead_man_switch and risk.price_collar.reference")
 
 
 def test_what_a_stage_shadows_is_no_dead_limit() -> None:
