@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from policykit import secrets
 from policykit.errors import StoreUnavailable
 from policykit.operate.rotation import steps
+from policykit.redact import Secret
 from tests.operate.test_rotation import HELD, House, entries, house, identity, library, successor
 
 __all__ = ["entries", "house", "library"]
@@ -75,3 +77,24 @@ def test_only_the_key_that_has_to_go_is_ended(house: House, monkeypatch: pytest.
     assert not done.ok
     assert not asked
     assert "another key" in done.lines[-1]
+
+
+def test_of_two_who_begin_at_once_none_takes_the_others_key(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one successor is checked another is put away: the first is not said to be in use, and start goes on."""
+    first, second = successor(house), successor(house)
+    old, real = house.sim.main_key, steps._checked
+
+    def checked(*arguments: Any) -> Any:
+        monkeypatch.setattr(steps, "_checked", real)
+        values = {name: Secret(value) for name, value in second.credentials().items()}
+        secrets.stage(house.desk.reference, values)
+        return real(*arguments)
+
+    monkeypatch.setattr(steps, "_checked", checked)
+    done = house.start(first)
+    assert (done.ok, done.lines[-1].partition("; ")[0]) == (False, "mm-exec: somebody else began a rotation meanwhile")
+    assert house.held()["api_key"] == old.credentials()["api_key"]
+    again = house.start(second)
+    assert again.ok, again.lines
+    assert again.rotation is not None
+    assert (again.rotation.active, again.rotation.retiring) == (identity(second), identity(old))

@@ -101,6 +101,10 @@ def start(desk: Desk, ask: Callable[[str], str], *, checked_by_hand: bool = Fals
     if desk.written_by_hand:
         lines.append(f"{desk.found.name}: set the new values where {desk.reference} is set, and restart each bot")
     else:
+        written, there = read(desk.store, desk.found), _lying(desk, "next")
+        if written is None or there is None or not written.new == key_id(there) == going.new:
+            lines.append(f"{desk.found.name}: somebody else began a rotation meanwhile; policykit rotate start again")
+            return Done(False, tuple(lines), written)
         secrets.arrange(desk.reference, {"current": "next", "retired": "current", "next": None})
         lines.append(f"{desk.found.name}: {desk.reference} gives the successor from now on")
     return _swapping(desk, going, lines)
