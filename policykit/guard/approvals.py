@@ -46,6 +46,8 @@ class Requirement:
     count: int = 1
     by: tuple[str, ...] = ()
     covers: tuple[str, ...] = ("resume", "stage")
+    #: Where the list of revoked keys lies: it counts as it is now, also once the policy names it no more.
+    revoked_file: str = ""
 
     @property
     def digest(self) -> str:
@@ -133,7 +135,7 @@ def required(policy: EffectivePolicy) -> Requirement | None:
         return Requirement(_content(path, policy))
     revoked = _content(said.revoked, policy) if said.revoked else ""
     covers = tuple(what for what in ("resume", "stage") if getattr(said, what))
-    return Requirement(_content(path, policy), revoked, said.count, tuple(said.by or ()), covers)
+    return Requirement(_content(path, policy), revoked, said.count, tuple(said.by or ()), covers, said.revoked or "")
 
 
 def pinned(store: Store, account: str) -> Requirement | None:
@@ -143,8 +145,10 @@ def pinned(store: Store, account: str) -> Requirement | None:
         return None
     try:
         said = body["asks"]
+        file, kept = str(said.get("revoked_file", "")), str(said["revoked"])
+        revoked = _content(file) if file else kept
         return Requirement(
-            str(said["signers"]), str(said["revoked"]), int(said["count"]), tuple(said["by"]), tuple(said["covers"])
+            str(said["signers"]), revoked, int(said["count"]), tuple(said["by"]), tuple(said["covers"]), file
         )
     except (KeyError, TypeError, ValueError):
         raise NotSigned("the store does not say who could sign before; it was written by another version") from None
@@ -233,14 +237,15 @@ def _persons(signed: Iterable[Signed]) -> list[Signed]:
     return found
 
 
-def _content(path: str, policy: EffectivePolicy) -> str:
-    """Read a file of keys that nobody but its owner can write. Raise NotSigned."""
+def _content(path: str, policy: EffectivePolicy | None = None) -> str:
+    """Read a file of keys that nobody but its owner can write, and that does not lie by a policy. Raise NotSigned."""
     file = Path(path)
     if not file.is_absolute():
         raise NotSigned(f'the signers\' file is "{path}"; an absolute path of this host is needed')
     try:
         folders = Path(os.path.realpath(path)).parents
-        if Path(os.path.realpath(policy.file)).parent in folders or any((one / ".git").exists() for one in folders):
+        beside = policy is not None and Path(os.path.realpath(policy.file)).parent in folders
+        if beside or any((one / ".git").exists() for one in folders):
             raise NotSigned(f"{path}: lies beside the policy or in a repository: who edits the policy could write it")
         if os.stat(path).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise NotSigned(f"{path}: others than its owner can write it; chmod go-w")

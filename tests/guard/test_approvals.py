@@ -444,3 +444,23 @@ def test_not_stopped_another_account_is_another_first_start(desk: Desk, monkeypa
     assert codes(desk.guard()) == []
     monkeypatch.setenv(ENVIRONMENT, str(desk.signers))
     assert codes(desk.guard()) == ["POLICY_UNAPPROVED"]
+
+
+def test_a_revoked_key_cannot_take_its_revocation_out(desk: Desk) -> None:
+    """Alice's key was stolen and is listed; whoever has it signs a policy without the list: the list still counts."""
+    revoked = desk.signers.with_name("revoked")
+    revoked.write_text("")
+    revoked.chmod(0o644)
+    desk.write(desk.text(f", revoked: {revoked}"))
+    desk.approve(ALICE)
+    assert codes(desk.guard()) == []
+    revoked.write_text(ALICE.line + "\n")
+    assert codes(desk.guard()) == ["POLICY_UNAPPROVED"]
+    desk.write(desk.text())
+    desk.world.clock.advance(1)
+    desk.approve(ALICE)
+    guard = desk.guard()
+    assert codes(guard) == ["POLICY_UNAPPROVED"]
+    assert f"the key {ALICE.fingerprint} is revoked" in why(guard)
+    desk.approve(BOB)
+    assert codes(desk.guard()) == []
