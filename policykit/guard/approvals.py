@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -47,7 +47,10 @@ class Requirement:
     by: tuple[str, ...] = ()
     covers: tuple[str, ...] = ("resume", "stage")
     #: Where the list of revoked keys lies: it counts as it is now, also once the policy names it no more.
-    revoked_file: str = ""
+    revoked_file: str = field(default="", compare=False)
+    #: Where the file of signers lies, and what it says now: a key whose line was taken out of it signs nothing more.
+    file: str = field(default="", compare=False)
+    now: str | None = field(default=None, compare=False)
 
     @property
     def digest(self) -> str:
@@ -132,10 +135,11 @@ def required(policy: EffectivePolicy) -> Requirement | None:
         return None
     path = host or (said.signers if said else "")
     if said is None:
-        return Requirement(_content(path, policy))
+        return Requirement(_content(path, policy), file=path)
     revoked = _content(said.revoked, policy) if said.revoked else ""
     covers = tuple(what for what in ("resume", "stage") if getattr(said, what))
-    return Requirement(_content(path, policy), revoked, said.count, tuple(said.by or ()), covers, said.revoked or "")
+    by, lists = tuple(said.by or ()), (said.revoked or "", path)
+    return Requirement(_content(path, policy), revoked, said.count, by, covers, *lists)
 
 
 def pinned(store: Store, account: str) -> Requirement | None:
@@ -145,11 +149,10 @@ def pinned(store: Store, account: str) -> Requirement | None:
         return None
     try:
         said = body["asks"]
-        file, kept = str(said.get("revoked_file", "")), str(said["revoked"])
-        revoked = _content(file) if file else kept
-        return Requirement(
-            str(said["signers"]), revoked, int(said["count"]), tuple(said["by"]), tuple(said["covers"]), file
-        )
+        listed, file = str(said["revoked_file"]), str(said["file"])
+        revoked, now = _as_it_is(listed, str(said["revoked"])), _as_it_is(file, str(said["signers"]))
+        count, by, covers = int(said["count"]), tuple(said["by"]), tuple(said["covers"])
+        return Requirement(str(said["signers"]), revoked, count, by, covers, listed, file, now)
     except (KeyError, TypeError, ValueError):
         raise NotSigned("the store does not say who could sign before; it was written by another version") from None
 
@@ -166,6 +169,7 @@ def pin(store: Store, policy: EffectivePolicy, found: Approval, now_ms: int) -> 
     if own == before or (before is not None and found.why):
         return
     said = None if own is None else {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(own).items()}
+    (said or {}).pop("now", None)
     body = {"asks": said, "policy": policy.name, "digest": policy.digest}
     store.keep(_of(policy), KIND, PIN, body, now_ms)
 
@@ -214,6 +218,8 @@ def _taken(asked: Requirement, row: Mapping[str, Any], subject: Subject, now_ms:
         raise NotSigned("it was taken in the future")
     text, signature = str(row["text"]), str(row.get("signature"))
     one = verified(text, signature, signers=asked.signers, revoked=asked.revoked, at_ms=taken_ms)
+    if asked.now is not None:
+        verified(text, signature, signers=asked.now, revoked=asked.revoked, at_ms=taken_ms)
     said = one.statement
     if (said.what, said.account, said.of) != (subject.what, subject.account, subject.of):
         raise NotSigned("it is about something else")
@@ -235,6 +241,11 @@ def _persons(signed: Iterable[Signed]) -> list[Signed]:
         if not any(one.statement.by == other.statement.by or one.key == other.key for other in found):
             found.append(one)
     return found
+
+
+def _as_it_is(path: str, kept: str) -> str:
+    """Read a file of this host; where it has none, what was kept of another host's counts. Raise NotSigned."""
+    return _content(path) if path and os.path.lexists(path) else kept
 
 
 def _content(path: str, policy: EffectivePolicy | None = None) -> str:

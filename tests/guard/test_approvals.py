@@ -464,3 +464,16 @@ def test_a_revoked_key_cannot_take_its_revocation_out(desk: Desk) -> None:
     assert f"the key {ALICE.fingerprint} is revoked" in why(guard)
     desk.approve(BOB)
     assert codes(desk.guard()) == []
+
+
+def test_a_key_whose_line_was_taken_out_signs_nothing_more(desk: Desk) -> None:
+    """The owner of the host took alice's line out; a policy without the question, signed by her key, waits as well."""
+    desk.approve(ALICE)
+    assert codes(desk.guard()) == []
+    desk.signers.write_text(allowed(BOB))
+    desk.write(policy_text())
+    desk.world.clock.advance(1)
+    desk.approve(ALICE)
+    assert codes(desk.guard()) == ["POLICY_UNAPPROVED"]
+    desk.approve(BOB)
+    assert codes(desk.guard()) == []
