@@ -9,6 +9,7 @@ import pytest
 
 from policykit.operate.incident import report
 from policykit.operate.incident.book import heads
+from policykit.operate.incident.subjects import accounts_of
 from tests.operate.incidents import Desk, Skipping, begun, desk
 
 
@@ -45,3 +46,20 @@ def test_what_somebody_else_wrote_is_one_plain_line(one: Desk) -> None:
     assert all(line.isprintable() for line in text.splitlines())
     for markup in ("\n# Title", "<b>", "![x]", "`x`"):
         assert markup not in text
+
+
+def test_two_keys_of_one_name_on_one_account_are_two(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two bots of an account call their keys the same: the one that leaked is named, and never the other ended."""
+    there = one.folder / "policies" / "binance.yaml"
+    text = there.read_text().replace("name: binance\n", "name: zweiter\n")
+    there.with_name("zweiter.yaml").write_text(text.replace("env://BINANCE_EXEC", "env://OTHER"))
+    (account,), _ = accounts_of(("policies",), ["zweiter/binance-exec"], master="binance-glass")
+    leaked = [key for key in account["keys"] if key["leaked"]]
+    assert [(key["name"], key["master"]) for key in leaked] == [("zweiter/binance-exec", "")]
+    assert not any("the API now" in line for line in leaked[0]["path"])
+    (account,), _ = accounts_of(("policies",), ["binance-exec"])
+    assert [k["name"] for k in account["keys"] if k["leaked"]] == ["binance-exec", "zweiter/binance-exec"]
+    assert [k["name"] for k in account["keys"]].count("binance-glass") == 1, "the same secret: one key"
+    head = one.start("--key", "zweiter/binance-exec", "--no-input")
+    assert "no policy here names it" in head.out
+    assert one.step("revoke/zweiter/binance-exec", "--done").code == 0

@@ -67,6 +67,7 @@ def accounts_of(
                 one,
                 leaked,
                 master_of(one, found, master),
+                _other(one, found),
             )
     return list(accounts.values()), problems
 
@@ -75,22 +76,34 @@ def _account(accounts: dict[str, dict[str, Any]], name: str, exchange: str) -> d
     return accounts.setdefault(name, {"account": name, "exchange": exchange, "files": [], "keys": []})
 
 
-def _add(account: dict[str, Any], one: Found, leaked: Iterable[Found], master: Found | None) -> None:
+def _other(one: Found, found: Iterable[Found]) -> bool:
+    """Tell whether a policy before it calls another key of the same account the same: another secret, so another key.
+
+    Names tell them apart no longer, so a person has to end it: the API may end the wrong one.
+    """
+    account = one.policy.account_key
+    first = next(it for it in found if (it.name, it.policy.account_key) == (one.name, account))
+    return first.key.secret != one.key.secret
+
+
+def _add(account: dict[str, Any], one: Found, leaked: Iterable[Found], master: Found | None, other: bool) -> None:
     if one.policy.file not in account["files"]:
         account["files"].append(one.policy.file)
-    same = [key for key in account["keys"] if key["name"] == one.name]
+    name = f"{one.policy.name}/{one.name}" if other else one.name
+    master = None if other else master
+    same = [key for key in account["keys"] if key["name"] == name]
     if same:  # two policies of one account share a key: it is one key
         same[0]["leaked"] = same[0]["leaked"] or one in leaked
         return
     account["keys"].append(
         {
-            "name": one.name,
+            "name": name,
             "policy": one.policy.name,
             "purpose": one.key.purpose,
             "leaked": one in leaked,
             "master": master.name if master is not None else "",
             "master_file": master.policy.file if master is not None else "",
-            "path": path(one, master),
+            "path": path(one, master, name),
         }
     )
 
@@ -113,12 +126,12 @@ def master_of(one: Found, found: Iterable[Found], named: str = "") -> Found | No
     return next((other for other in wanted if named or KEY_ADMIN in (other.key.scopes or ())), None)
 
 
-def path(one: Found, master: Found | None) -> list[str]:
+def path(one: Found, master: Found | None, name: str) -> list[str]:
     """Return how a key is revoked, as lines for a person; the API comes first where it can do it."""
     lines = []
     if master is not None:
         lines.append(f"policykit asks the API now, with the key {master.name}; while it says WAITING below:")
-    return lines + _by_hand(one.name, one.policy.model.exchange, set(one.key.scopes or ()))
+    return lines + _by_hand(name, one.policy.model.exchange, set(one.key.scopes or ()))
 
 
 def _unnamed(name: str, exchange: str) -> dict[str, Any]:
