@@ -101,10 +101,14 @@ def account_lines(found: Cancelled | tuple[str, str]) -> list[str]:
     """Say what became of an account, and of each of its families; or why a policy's account was not reached."""
     if isinstance(found, tuple):
         return [f"not reached: {found[0]}: {found[1]}"]
+    from policykit.policy import PAPER
+
     whole = "PENDING" if found.pending else "no entry is left" if found.complete else "FAILED"
     gone, kept = (sum(getattr(c, name) for c in found.families.values()) for name in ("cancelled", "kept"))
     many = f"{gone} entries cancelled, {kept} orders kept that can only reduce"
     lines = [f"{found.account}: {many}; {whole}"]
+    if found.account.endswith(PAPER):
+        lines.append("  the paper book alone: the real account was not looked at, and nothing was cancelled there")
     for family, count in found.families.items():
         left = f"unknown what is left: {count.unknown_why}" if count.unknown_why else f"left {count.left}"
         lines.append(f"  {family}: listed {count.listed}, cancelled {count.cancelled}, kept {count.kept}, {left}")

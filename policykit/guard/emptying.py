@@ -19,8 +19,8 @@ from policykit.errors import PolicyError, PolicykitError, StoreUnavailable
 from policykit.exchanges import cancelling
 from policykit.guard.core import Guard
 from policykit.guard.halt import CANCEL_MS, Cancelled, FamilyCount, cancel_family, concerns_policy, still_coming
-from policykit.guard.settings import trading
-from policykit.policy import EffectivePolicy, load
+from policykit.guard.settings import choose_key, trading
+from policykit.policy import PAPER, EffectivePolicy, load
 from policykit.source import read_file
 from policykit.store import Store
 
@@ -57,6 +57,11 @@ class Target:
     policy: EffectivePolicy | None
     why: str = ""
 
+    @property
+    def paper(self) -> bool:
+        """Whether its orders are on paper: then nothing is asked or cancelled at the exchange."""
+        return self.account.endswith(PAPER)
+
     def concerned(self, scope: str) -> bool:
         """Tell whether a halt of this scope has orders of this account to cancel."""
         if self.policy is not None:
@@ -85,9 +90,11 @@ def _of_broken(file: str, error: PolicyError) -> Target:
         keys = {str(name): (str(key["secret"]), tuple(map(str, key["scopes"]))) for name, key in data["keys"].items()}
         exchange, account = str(data["exchange"]), f"{data['exchange']}/{data['account']['name']}"
         sandbox = data["environment"] == "sandbox"
+        paper = isinstance(stage := data.get("stage"), dict) and stage.get("current") == "paper"
     except (KeyError, TypeError, AttributeError):
         raise error from None
     why = str(error).splitlines()[0]
+    account += PAPER if paper else ""
     return Target(file, exchange, account, sandbox, _traders(keys), (), False, None, why)
 
 
@@ -169,6 +176,9 @@ class Emptying:
 
     def _hands(self) -> Iterator[Pass]:
         """Yield what cancels in each family: each key that trades does so where no other did before."""
+        if self.target.paper:
+            yield from self._on_paper()
+            return
         families: set[str] = set()
         products: set[str] = set()
         unused: list[tuple[set[str], str]] = []
@@ -188,6 +198,16 @@ class Emptying:
                 unused.append((rest, f"{name}: {error}"))
         # A key that could not be used matters where no other key sees what it may have traded.
         self._unused = [why for rest, why in unused if rest - products or not products]
+
+    def _on_paper(self) -> Iterator[Pass]:
+        """Yield what cancels in the paper book, with any key: it needs none that trades. Never the real account."""
+        policy = self.target.policy
+        if policy is not None:
+            key = next(iter(self.target.keys), None) or choose_key(policy, None)
+            for _, hand in self._guarded(key):
+                yield hand
+        if self._guard is None:
+            self._unused = ["the paper book cannot be read: store or policy cannot be, or no guard trades there"]
 
     def _guarded(self, key: str) -> Iterator[tuple[str, Pass]]:
         policy = self.target.policy
@@ -241,6 +261,8 @@ class Emptying:
 
     def _who_else(self) -> str:
         """Say which live guard of the account cancels its entries by itself."""
+        if self.target.paper:
+            return "the policy is on paper: nothing was asked or cancelled at the exchange"
         try:
             guards = [] if self.store is None else self.store.guards()
         except StoreUnavailable:

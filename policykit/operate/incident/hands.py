@@ -14,7 +14,7 @@ from policykit.errors import ExchangeUnavailable, PolicykitError, SecretUnavaila
 from policykit.operate.incident.book import Book
 from policykit.operate.incident.runner import Act
 from policykit.operate.incident.steps import Task
-from policykit.policy import EffectivePolicy, load
+from policykit.policy import PAPER, EffectivePolicy, load
 from policykit.redact import Secret
 from policykit.store.memory import MemoryStore
 
@@ -171,7 +171,10 @@ class RealHands:
         for counts in rounds:
             families = added(families, counts)
         worked = any(count.cancelled for counts in rounds for count in counts.values())
-        return _cancelled(used if worked else str(row.get("key") or used), families, tried)
+        act = _cancelled(used if worked else str(row.get("key") or used), families, tried)
+        if all(policy.account_key.endswith(PAPER) for policy in policies):
+            return act._replace(words=f"{act.words}; the policy is on paper, the key is not: this is the REAL account")
+        return act
 
     def _clear(self, task: Task, policy: EffectivePolicy, credentials: Mapping[str, Secret]) -> Mapping[str, Any]:
         from policykit.exchanges.cancelling.canceller import canceller
