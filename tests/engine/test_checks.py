@@ -17,7 +17,6 @@ from policykit.traits import load
 from policykit.traits.base import Exchange
 from tests.engine.worlds import DAY, FACTS, NOW, SHARE, TRAITS, changed, codes, engine, facts, order
 
-UNHELD = "is set, and this version does not enforce it; take it out, or use a version that does"
 BASE = "(3% of equity 100,500.00 USDT at the day's start)"
 BY = "by ops at 2026-11-21T09:59:59.000Z for account:binance/main: drill"
 HALT = Halt("account:binance/main", "HALTED", "ops", "drill", NOW - 1_000)
@@ -107,12 +106,6 @@ DENIALS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[tuple[s
     ({}, {"positions_as_of_ms": None}, {}, [("FACTS_MISSING", "positions never observed")]),
     ({}, {"positions_as_of_ms": NOW - 10_001}, {}, [("FACTS_STALE", "positions 10 s old, over max_age 10 s")]),
     ({}, {"positions_as_of_ms": NOW + 501}, {}, [("FACTS_STALE", "positions 0.5 s ahead of the clock")]),
-    (
-        {"stage": {"current": "full-live", "evidence": "journal"}},
-        {},
-        {},
-        [("CHECK_MISSING", f"stage.evidence {UNHELD}")],
-    ),
     (
         {},
         {},
