@@ -184,6 +184,12 @@ def test_what_was_found_at_the_exchange_waits_for_a_person(two: Desk) -> None:
     assert two.steps()["withdrawals/binance/main"]["lines"] == ["known: bc1q-cold-store", "NOT KNOWN: bc1q-thief"]
 
 
+def test_a_store_in_which_no_bot_was_heard_is_not_said_to_stop_any(two: Desk) -> None:
+    """At night the shell has not the bots' POLICYKIT_STORE: a halt in a new store stops nothing, and is told so."""
+    two.start("--all")
+    assert "BUT NO BOT OF IT WAS EVER HEARD THERE" in two.steps()["halt/binance/main"]["words"]
+
+
 def test_the_report_is_for_support_and_has_no_secret(two: Desk) -> None:
     """Markdown with a timeline, of one account or all, and nothing of a key in it."""
     two.start("--all", "--detected", "2026-11-20T10:00:00Z")

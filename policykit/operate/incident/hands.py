@@ -134,6 +134,8 @@ class RealHands:
         if sending:
             return Act("failed", f"halted, but still sending without a gate: {', '.join(sending)}; end its process")
         exits = "exits are blocked too" if head["freeze"] else "exits still pass"
+        if not any(guard.account == task.account for guard in store.guards()):
+            return Act("done", f"halted in the store, BUT NO BOT OF IT WAS EVER HEARD THERE: {_ELSEWHERE}; {exits}")
         return Act("done", f"halted in the store: no guard sends an order that increases; {exits}")
 
     def cancel(self, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
@@ -277,6 +279,8 @@ class RealHands:
         return Act("unknown", f"whether it works cannot be told from here: {why}")
 
 
+#: What to do where the store that was halted is perhaps not the one that the bots use.
+_ELSEWHERE: Final = "one that trades has another store (--store, POLICYKIT_STORE), or end its process"
 #: What a refusal proves of a key that nobody saw working: nothing.
 REFUSED: Final = "refused from here, which a wrong address would be too: look at the exchange's page, then confirm"
 
