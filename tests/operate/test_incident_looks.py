@@ -49,6 +49,19 @@ def test_trades_of_no_order_of_ours_are_told_from_ours(one: Desk) -> None:
     assert "AT THE EXCHANGE, binance/main: BTC/USDT sell 0.00500000" in one.incident("report").out
 
 
+def test_a_leaked_key_that_may_withdraw_is_named(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a thief can do with a key that still works is told, also where no other key is left to ask."""
+    key = one.sims["binance"].grant_key(grants=frozenset({"read", "trade.spot", "withdraw"}))
+    for name, value in key.credentials().items():
+        monkeypatch.setenv(f"BINANCE_EXEC_{name.upper()}", value)
+    one.start("--all")
+    step = one.steps()["audit/binance/main"]
+    assert (step["state"], step["lines"]) == (
+        "alarm",
+        ["binance-exec, LEAKED AND STILL ALIVE: may withdraw beyond its policy"],
+    )
+
+
 def test_a_bot_that_traded_all_day_does_not_crowd_what_was_done_out(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timeline has so many lines: the oldest of the journal's go, and it is said; what was done stays."""
     monkeypatch.setattr("policykit.operate.incident.report.MAX_LINES", 30)

@@ -77,7 +77,10 @@ def audit(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> 
         for report in snapshot.keys:
             ours.add(report.id)
             listed |= {one["id"]: one.get("label") or "no label" for one in report.others}
-            if report.name in leaked:
+            if report.name in leaked:  # what its thief can do says what to lock first
+                beyond = _beyond(report, there[report.name].scopes or ())
+                lines += [f"{report.name}, LEAKED AND STILL ALIVE: {beyond[0]}"] if beyond else []
+                alarms += len(beyond)
                 continue
             wrong = _wrong(report, there[report.name].scopes or ())
             alarms += bool(wrong)
@@ -94,16 +97,21 @@ def audit(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> 
         return Act(
             "alarm", f"{alarms} keys are not as they should be: delete them, or say why they are right", tuple(lines)
         )
-    if unread or not lines:
+    if unread:
         return Act("unknown", f"{unread} keys could not be read: look in the web page", tuple(lines))
+    if not lines:
+        return Act("unknown", "no key is left to ask with: look in the web page", ())
     return Act("done", f"{len(lines)} other keys are as their policies say", tuple(lines))
 
 
 def _wrong(report: Any, scopes: Sequence[str]) -> list[str]:
+    return _beyond(report, scopes) + (["works from any address"] if report.restricted == "no" else [])
+
+
+def _beyond(report: Any, scopes: Sequence[str]) -> list[str]:
     allowed = set(scopes) | ({s for s in report.permissions if s.startswith("trade.")} if "trade" in scopes else set())
     more = [s for s, said in report.permissions.items() if said == "granted" and s not in allowed]
-    found = [f"may {', '.join(more)} beyond its policy"] if more else []
-    return found + (["works from any address"] if report.restricted == "no" else [])
+    return [f"may {', '.join(more)} beyond its policy"] if more else []
 
 
 def _use(report: Any) -> str:
