@@ -44,7 +44,7 @@ def test_trades_of_no_order_of_ours_are_told_from_ours(one: Desk) -> None:
     one.start("--key", "binance-exec")
     step = one.steps()["history/binance/main"]
     assert (step["state"], step["foreign"]) == ("alarm", 1)
-    assert step["words"] == "1 of 3 trades are of no order of ours"
+    assert step["words"] == "1 of 3 trades seen are of no order of ours; there may be more: export it in the web page"
     assert " BTC/USDT sell 0.00500000 at " in step["lines"][0]
     assert "AT THE EXCHANGE, binance/main: BTC/USDT sell 0.00500000" in one.incident("report").out
 
@@ -118,7 +118,63 @@ def test_logins_are_read_in_each_form() -> None:
         (1_770_000_000_000, "login 203.0.113.9"),
         (None, "a login of unknown form"),
     ]
-    assert looking._listed({"result": None}) == []
+    assert looking._listed({"result": None}) is None
+
+
+@pytest.mark.parametrize("said", [None, {}, {"result": None}, {"result": {}}, "no", 0])
+def test_an_answer_without_rows_is_not_no_logins(said: object) -> None:
+    """Nobody is said not to have logged in by an answer that cannot be read; a list without rows says so."""
+    act = looking._logins(said, 100, 3)
+    assert (act.state, act.words) == ("waiting", "the answer cannot be read: look in the web page")
+    assert looking._logins([], 100, 3).state == "done"
+
+
+def test_a_full_page_of_logins_is_not_all_of_them() -> None:
+    """As many rows as were asked for may have more behind them, old as they are."""
+    old = [{"type": "login", "created": "2026-02-02T02:40:00.000Z"}] * 2
+    assert looking._logins(old, 3, 2_000_000_000_000).state == "done"
+    full = looking._logins(old, 2, 2_000_000_000_000)
+    assert (full.state, full.words) == (
+        "waiting",
+        "0 logins and changes: whose are they?; there may be more: look in the web page",
+    )
+    assert looking._logins(old, 2, 3).state == "alarm"
+
+
+def test_trades_that_are_all_ours_wait_for_a_person(one: Desk) -> None:
+    """What one look shows is never all of it: it says what was seen, and somebody confirms it."""
+    sim, store = one.sims["binance"], open_store(one.uri)
+    mine, _ = reserve(store, now=sim.clock.now_ms() - 60_000, client_order_id="ours", account="binance/main")
+    sim.client().create_order("BTC/USDT", "market", "buy", 0.01, None, {"newClientOrderId": mine.client_order_id})
+    one.start("--key", "binance-exec")
+    step = one.steps()["history/binance/main"]
+    assert (step["state"], step["foreign"]) == ("waiting", 0)
+    assert step["words"] == "1 trades seen, of orders of ours; there may be more: export it in the web page"
+
+
+@pytest.mark.parametrize(
+    ("answer", "count", "said"),
+    [
+        ([], 0, "trades beyond the 0 of one call, of all markets"),
+        ([{"order": "o1"}], 1, "trades beyond the 1 of one call, of all markets"),
+        ([{"order": "o1"}, "strange"], 1, "trades beyond the 1 of one call, of all markets"),
+        ({}, 0, "trades of all markets: the answer cannot be read"),
+        (None, 0, "trades of all markets: the answer cannot be read"),
+    ],
+)
+def test_one_call_is_not_all_trades(answer: object, count: int, said: str) -> None:
+    """A unified call has one page, full or not; an answer that is no list shows nothing at all."""
+
+    class Line:
+        adapter = load("okx")
+
+    missing: list[str] = []
+    steps = looking._fills(Line(), [], 3, missing)  # type: ignore[arg-type]
+    next(steps)
+    steps.send(Answer({}, 0, 0))
+    with pytest.raises(StopIteration) as ended:
+        steps.send(Answer(answer, 0, 0))
+    assert (len(ended.value.value), missing) == (count, [said])
 
 
 def test_trades_over_unified_calls_are_asked_by_symbol_where_they_must_be() -> None:
@@ -142,7 +198,10 @@ def test_trades_over_unified_calls_are_asked_by_symbol_where_they_must_be() -> N
     with pytest.raises(StopIteration) as ended:
         steps.send(Answer([row, "strange"], 0, 0))
     assert [(one["order"], one["amount"]) for one in ended.value.value] == [("o1", "1")]
-    assert missing == ["trades outside BTC/USDT: okx tells them by symbol only"]
+    assert missing == [
+        "trades outside BTC/USDT: okx tells them by symbol only",
+        "trades beyond the 1 of one call, of BTC/USDT",
+    ]
     steps = looking._fills(Line(), [Policy()], 3, missing)  # type: ignore[arg-type,list-item]
     next(steps)
     steps.send(Answer({}, 0, 0))

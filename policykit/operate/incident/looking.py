@@ -125,21 +125,32 @@ def activity(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) 
     if exchange not in LOGINS:
         return Act("waiting", f"the API of {exchange} does not tell it: look in the web page")
     try:
-        said = _first(hands, task, policies, lambda line: _ask(LOGINS[exchange][0]))
+        read = LOGINS[exchange][0]
+        said = _first(hands, task, policies, lambda line: _ask(read))
     except (ExchangeUnavailable, SecretUnavailable) as error:
         return Act("waiting", f"cannot be read here ({error}): look in the web page")
-    since = int(hands.book.head["since_ms"])
-    read = [_login(row) for row in _listed(said)]
-    found = sorted((one for one in read if one[0] is None or one[0] >= since), key=lambda one: (one[0] or 0, one[1]))
+    return _logins(said, max(read.params.values()), int(hands.book.head["since_ms"]))
+
+
+def _logins(said: Any, asked: int, since_ms: int) -> Act:
+    """Tell the logins of an answer of at most `asked` rows; it is all of them only where it has fewer."""
+    rows = _listed(said)
+    if rows is None:
+        return Act("waiting", "the answer cannot be read: look in the web page")
+    read = [_login(row) for row in rows]
+    found = sorted((one for one in read if one[0] is None or one[0] >= since_ms), key=lambda one: (one[0] or 0, one[1]))
     lines = tuple(f"{'an unknown time' if at is None else iso(at)[:19]} {words}" for at, words in found[:MAX_ROWS])
-    return Act("alarm" if lines else "done", f"{len(found)} logins and changes: whose are they?", lines)
+    full = len(rows) >= asked
+    words = f"{len(found)} logins and changes: whose are they?"
+    words += "; there may be more: look in the web page" if full else ""
+    return Act("alarm" if lines else "waiting" if full else "done", words, lines)
 
 
-def _listed(said: Any) -> list[Any]:
-    """Return the rows of an answer: a list, or what Deribit puts under result.data."""
+def _listed(said: Any) -> list[Any] | None:
+    """Return the rows of an answer: a list, or what Deribit puts under result.data; None: it has no such list."""
     for name in ("result", "data"):
         said = said.get(name) if isinstance(said, Mapping) else said
-    return said if isinstance(said, list) else []
+    return said if isinstance(said, list) else None
 
 
 def _login(row: Any) -> tuple[int | None, str]:
@@ -160,7 +171,10 @@ def _login(row: Any) -> tuple[int | None, str]:
 
 
 def history(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -> Act:
-    """List the account's trades since the suspected time, and tell those that no bot of ours sent."""
+    """List the account's trades since the suspected time, and tell those that no bot of ours sent.
+
+    What one look shows is never known to be all of it, so it is never done without a person.
+    """
     since = int(hands.book.head["since_ms"])
     missing: list[str] = []
     try:
@@ -176,14 +190,13 @@ def history(hands: RealHands, task: Task, policies: Sequence[EffectivePolicy]) -
     lines = [_fill(one) for one in sorted(foreign, key=lambda one: int(one["at_ms"]))]
     lines += [f"not listed: {one}" for one in missing]
     if not journaled and fills:
-        words = f"{len(fills)} trades, and policykit sent none on this account: whose are they?"
-        return Act("waiting", words, tuple(lines), {"foreign": len(foreign)})
-    if foreign:
-        words = f"{len(foreign)} of {len(fills)} trades are of no order of ours"
-        return Act("alarm", words, tuple(lines), {"foreign": len(foreign)})
-    words = f"{len(fills)} trades, all of orders of ours"
-    state = "unknown" if missing else "done"
-    return Act(state, words + ("; not all markets could be asked" if missing else ""), tuple(lines), {"foreign": 0})
+        words = f"{len(fills)} trades seen, and policykit sent none on this account: whose are they?"
+    elif foreign:
+        words = f"{len(foreign)} of {len(fills)} trades seen are of no order of ours"
+    else:
+        words = f"{len(fills)} trades seen, of orders of ours" if fills else "no trades seen"
+    words += "; there may be more: export it in the web page"
+    return Act("alarm" if foreign and journaled else "waiting", words, tuple(lines), {"foreign": len(foreign)})
 
 
 def _names(line: Line, fills: Sequence[Mapping[str, Any]]) -> Steps[dict[str, str]]:
@@ -221,29 +234,37 @@ def _fills(
     yield Read("load_markets", {}, (False,))
     try:
         answer = yield Read("fetch_my_trades", {}, (None, since_ms, None))
-        found += _unified(answer.data)
+        found += _unified(answer.data, "all markets", missing)
     except CallFailed as failed:
         if failed.code in ("READ_ONLY", "KEY_REJECTED", "NETWORK"):
             raise
         missing.append(f"trades outside {', '.join(symbols) or 'no symbol'}: {adapter.id} tells them by symbol only")
         for symbol in symbols:
             answer = yield Read("fetch_my_trades", {}, (symbol, since_ms, None))
-            found += _unified(answer.data)
+            found += _unified(answer.data, symbol, missing)
     return found
 
 
-def _unified(rows: Any) -> Iterator[dict[str, Any]]:
-    for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, Mapping):
-            yield {
-                "at_ms": int(row.get("timestamp") or 0),
-                "symbol": str(row.get("symbol")),
-                "side": str(row.get("side")),
-                "amount": str(row.get("amount")),
-                "price": str(row.get("price")),
-                "order": str(row.get("order") or ""),
-                "client": "",
-            }
+def _unified(answer: Any, where: str, missing: list[str]) -> list[dict[str, Any]]:
+    """Return the trades of one page, and say what it does not show: no exchange tells here that it was the last."""
+    if not isinstance(answer, list):
+        missing.append(f"trades of {where}: the answer cannot be read")
+        return []
+    found = [
+        {
+            "at_ms": int(row.get("timestamp") or 0),
+            "symbol": str(row.get("symbol")),
+            "side": str(row.get("side")),
+            "amount": str(row.get("amount")),
+            "price": str(row.get("price")),
+            "order": str(row.get("order") or ""),
+            "client": "",
+        }
+        for row in answer
+        if isinstance(row, Mapping)
+    ]
+    missing.append(f"trades beyond the {len(found)} of one call, of {where}")
+    return found
 
 
 def _symbols(policy: EffectivePolicy) -> Iterator[str]:
