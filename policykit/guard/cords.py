@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import signal as signals
+import threading
+import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +28,10 @@ HALT_VARIABLE: Final = "POLICYKIT_HALT"
 LOOK_EVERY_MS: Final = 50
 #: A halt that the store did not take is tried again by decisions after so long, ms: a store that is down is slow.
 AGAIN_MS: Final = 5_000
+#: A decision waits so long for a look at the files, seconds of the machine: a mount that hangs holds up no exit.
+ANSWER_S: Final = 0.02
+#: A file system that has said nothing for so long, seconds of the machine, is one that cannot be read.
+SILENT_S: Final = 1.0
 
 
 class Cords:
@@ -37,6 +43,8 @@ class Cords:
         self._pending: Halt | None = None
         #: Why a file that was named cannot be looked for: (reason code, message).
         self._unread: tuple[str, str] | None = None
+        #: A look at the files that has not come back.
+        self._out: _Look | None = None
         self._signal = ""
         #: The handlers that are its own, by signal.
         self._handlers: dict[int, Any] = {}
@@ -94,18 +102,26 @@ class Cords:
         name, self._signal = self._signal, ""
         if name:
             self.pull("signal", f"this process received {name}")
-        unread = None
-        for file in self.files:
-            try:
-                os.stat(file)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except (OSError, ValueError) as error:
-                if file != kill_file():  # nobody may have made its folder for this user
-                    unread = ("KILL_FILE_UNREAD", f"{file} cannot be looked for ({type(error).__name__})")
-                continue
-            self.pull("file", f"{file} is there")
-        self._unread = unread
+        self._look_for_files()
+
+    def _look_for_files(self) -> None:
+        """Look on a thread of its own: a network file system may answer never."""
+        if self._out is None:
+            self._out = _Look(self.files)
+            self._out.start()
+        look = self._out
+        look.join(ANSWER_S)
+        if look.is_alive():
+            if time.monotonic() - look.since > SILENT_S:
+                said = f"one of {', '.join(look.files)} cannot be looked for (its file system is silent)"
+                self._unread = ("KILL_FILE_UNREAD", said)
+            return
+        self._out, self._unread = None, None
+        for file, why in look.found:
+            if not why:
+                self.pull("file", f"{file} is there")
+            elif file != kill_file():  # nobody may have made its folder for this user
+                self._unread = ("KILL_FILE_UNREAD", f"{file} cannot be looked for ({why})")
 
     def pull(self, by: str, why: str) -> None:
         """Halt the guard's account unless it is halted."""
@@ -125,3 +141,24 @@ class Cords:
         except StoreUnavailable:
             return
         self._pending = None
+
+
+class _Look(threading.Thread):
+    """One look at the files. `found`: those that are there, and those of which it cannot be told, with why."""
+
+    def __init__(self, files: list[str]) -> None:
+        super().__init__(name="policykit-kill-file", daemon=True)
+        self.files = files
+        self.found: list[tuple[str, str]] = []
+        self.since = time.monotonic()
+
+    def run(self) -> None:
+        for file in self.files:
+            try:
+                os.stat(file)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (OSError, ValueError) as error:
+                self.found.append((file, type(error).__name__))
+            else:
+                self.found.append((file, ""))

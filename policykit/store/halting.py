@@ -47,8 +47,13 @@ def halt_first(uri: str | None, scope: str, by: str, why: str, now_ms: int, **mo
     file = kill_files()[0]
     try:
         os.makedirs(os.path.dirname(os.path.abspath(file)), exist_ok=True)
-        with open(file, "a", encoding="utf-8") as opened:
+        with open(file, "a", encoding="utf-8", opener=_at_once) as opened:
             opened.write(f"{scope} by {by}: {why}\n")
     except OSError as error:
         return Halted(None, problem=f"{problem}; {file} cannot be made either ({error.strerror})")
     return Halted(None, problem=problem, file=file)
+
+
+def _at_once(file: str, flags: int) -> int:
+    """Open without waiting: a pipe that nobody reads would hold up the kill."""
+    return os.open(file, flags | os.O_NONBLOCK, 0o666)

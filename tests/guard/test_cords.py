@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -140,6 +141,38 @@ def test_a_file_that_cannot_be_looked_for_denies_entries(start: Callable[..., Wo
     assert denied.value.decision.reasons[0].code == "KILL_FILE_UNREAD"
     assert client.create_order(SYMBOL, "limit", "sell", 0.005, 69_000)["status"] == "open"
     assert world.guard().store.halts() == []
+
+
+def test_a_file_system_that_never_answers_holds_up_nothing(
+    start: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mount that hangs: no order waits for it, entries are denied once it was silent, and its answer counts then."""
+    world = start(text=WITH_FILE, balances=HELD)
+    client = world.protected()
+    file, stat, answers = str(world.policy.parent / "STOP"), os.stat, threading.Event()
+
+    def hanging(path: Any, *rest: Any, **more: Any) -> Any:
+        if path == file:
+            assert answers.wait(30)
+        return stat(path, *rest, **more)
+
+    monkeypatch.setattr(os, "stat", hanging)
+    world.clock.sleep(1)
+    assert client.create_order(*BUY)["status"] == "open"
+    monkeypatch.setattr("policykit.guard.cords.SILENT_S", 0.0)
+    world.clock.sleep(1)
+    with pytest.raises(Denied) as denied:
+        client.create_order(*BUY)
+    assert denied.value.decision.reasons[0].code == "KILL_FILE_UNREAD"
+    assert client.create_order(SYMBOL, "limit", "sell", 0.005, 69_000)["status"] == "open"
+    Path(file).touch()
+    answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "policykit-kill-file":
+            thread.join(30)
+    world.clock.sleep(1)
+    with pytest.raises(Denied, match="STOP is there"):
+        client.create_order(*BUY)
 
 
 def test_a_store_that_takes_no_halt_halts_all_the_same(start: Callable[..., World]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,6 +150,11 @@ def test_neither_store_nor_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Where not even the kill file can be made, that is said beside what is wrong with the store."""
     (tmp_path / "a file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a file"))
+    os.mkfifo(tmp_path / "KILL")
+    with monkeypatch.context() as named:
+        named.setenv("POLICYKIT_KILL_FILE", str(tmp_path / "KILL"))
+        waited = halt_first(f"sqlite:///{tmp_path}", "all", "a", "b", 0)
+    assert (waited.store, waited.file) == (None, None), "a pipe that nobody reads holds up no kill"
     halted = halt_first(f"sqlite:///{tmp_path}", "all", "a", "b", 0)
     assert (halted.store, halted.file) == (None, None)
     assert f"{kill_file()} cannot be made either (" in halted.problem
