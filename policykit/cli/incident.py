@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from policykit.cli._options import Exit, example, format_option, leave, output_option, parse_moment, write_output
 from policykit.cli._person import by_option
+from policykit.redact import scrub
 
 if TYPE_CHECKING:
     from policykit.operate.incident.book import Book
@@ -26,6 +29,10 @@ incident_option = click.option("--incident", "ident", metavar="ID", help="Which 
 no_input_option = click.option("--no-input", is_flag=True, help="Ask nothing.")
 
 
+#: How many commands a refusal of a name that several keys have names.
+MAX_PICKS: Final = 12
+
+
 @click.group(
     "incident",
     epilog=example(
@@ -37,7 +44,17 @@ def command() -> None:
     """Lead through a leak, from the first second: revoke, halt, cancel, look, tell; docs/runbook.md is the page."""
 
 
-@command.command("start", epilog=example('policykit incident start --key mm-exec --by alice --why "secret in a log"'))
+class _Typed(click.Command):
+    """Keeps the words as they were typed: a refusal names the command that is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.obj = tuple(args)
+        return super().parse_args(ctx, args)
+
+
+@command.command(
+    "start", cls=_Typed, epilog=example('policykit incident start --key mm-exec --by alice --why "secret in a log"')
+)
 @click.argument("paths", nargs=-1, type=click.Path())
 @click.option("--key", "keys", multiple=True, metavar="NAME", help="A key that may be in other hands.")
 @click.option("--all", "everything", is_flag=True, help="It is not known which key: take all of them.")
@@ -55,25 +72,36 @@ def command() -> None:
 @endpoint_option
 @no_input_option
 @format_option()
+@click.pass_obj
 def start_command(
-    paths: tuple[str, ...], keys: tuple[str, ...], uri: str | None, endpoints: tuple[str, ...], **options: Any
+    typed: tuple[str, ...],
+    /,
+    paths: tuple[str, ...],
+    keys: tuple[str, ...],
+    uri: str | None,
+    endpoints: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Start the clock: show at once how each key is revoked; beside it halt, cancel and look at every account.
 
     No exchange waits for another, and a step that fails keeps nothing else from being done. Exit code 0: nothing of the
-    first five minutes is open; 1: something is, and stands at the end of what is printed.
+    first five minutes is open; 1: something is, and stands at the end of what is printed; 2: several keys have the
+    name and nobody can be asked, so nothing was done: say POLICY/KEY, as the commands that are printed do.
     """
     from policykit.clock import SystemClock
     from policykit.operate.incident import start as starting
-    from policykit.operate.incident.subjects import NoSubject
+    from policykit.operate.incident.subjects import Ambiguous, NoSubject
 
     person: Person = options["by"]
     clock = SystemClock()
+    quiet = options["output_format"] == "json"
+    options["one_each"] = not _asks(quiet=quiet, no_input=options["no_input"])
     try:
         head, problems = starting.new(clock, paths or ("policies",), keys, person.to_dict(), endpoints, options)
+    except Ambiguous as error:
+        raise click.UsageError(f"{error}; nothing was done, type {_instead(typed, error.choices)}") from None
     except (NoSubject, ValueError) as error:
         raise click.UsageError(str(error)) from None
-    quiet = options["output_format"] == "json"
     _say(starting.opening(head, problems), quiet)
     book = starting.opened(clock, uri, head)
     if book.unwritten:
@@ -221,6 +249,35 @@ def _book(ident: str | None, uri: str | None) -> Book:
     return book
 
 
+def _asks(*, quiet: bool, no_input: bool) -> bool:
+    """Tell whether a person on a terminal can be asked."""
+    return not (no_input or quiet) and sys.stdin is not None and sys.stdin.isatty()
+
+
+def _instead(typed: Sequence[str], choices: Mapping[str, Sequence[str]]) -> str:
+    """Return the commands that say which key is meant: each alone, then all of them."""
+    picks = [
+        dict(zip(choices, ([one] for one in pick), strict=True))
+        for pick in islice(product(*choices.values()), MAX_PICKS)
+    ]
+    lines = [_retyped(typed, pick) for pick in picks]
+    return "\n  ".join(["the one that is meant:", *lines, "or all of them:", _retyped(typed, choices)]) + "\n"
+
+
+def _retyped(typed: Sequence[str], instead: Mapping[str, Sequence[str]]) -> str:
+    """Return the command as it was typed, with other keys in place of some."""
+    words = ["policykit", "incident", "start"]
+    rest = iter(typed)
+    for word in rest:
+        option, is_set, name = word.partition("=")
+        if option == "--key":
+            name = name if is_set else next(rest, "")
+            words += [it for key in instead.get(name, (name,)) for it in ("--key", key)]
+        else:
+            words.append(word)
+    return scrub(shlex.join(words))
+
+
 def _go_on(book: Book, uri: str | None, *, quiet: bool, no_input: bool) -> None:
     """Do what policykit can do, told line by line; then ask a person on a terminal; then say what is open."""
     from policykit.operate.incident import text
@@ -231,7 +288,7 @@ def _go_on(book: Book, uri: str | None, *, quiet: bool, no_input: bool) -> None:
         _say("\n".join([text.line(book, task, row), *(f"         {one}" for one in row.get("lines") or ())]), quiet)
 
     hands = RealHands(book, book.clock, book.head.get("endpoints") or (), uri)
-    asks = not (no_input or quiet) and sys.stdin is not None and sys.stdin.isatty()
+    asks = _asks(quiet=quiet, no_input=no_input)
     if asks:
         hands.let = _let
     Runner(book, hands, tell).run()

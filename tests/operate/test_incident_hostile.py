@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +64,48 @@ def test_two_keys_of_one_name_on_one_account_are_two(one: Desk, monkeypatch: pyt
     head = one.start("--key", "zweiter/binance-exec", "--no-input")
     assert "no policy here names it" in head.out
     assert one.step("revoke/zweiter/binance-exec", "--done").code == 0
+
+
+def _twins(one: Desk) -> None:
+    """Let another account's policy call its keys as the first one's."""
+    there = one.folder / "policies" / "binance.yaml"
+    text = there.read_text().replace("name: binance\n", "name: other\n").replace("name: main,", "name: second,")
+    there.with_name("other.yaml").write_text(text.replace("env://BINANCE_", "env://OTHER_"))
+
+
+@pytest.mark.parametrize("way", ["--key=binance-exec", "--key binance-exec"])
+def test_a_name_of_two_keys_ends_neither_unasked(one: Desk, way: str) -> None:
+    """Nobody on a terminal can be asked: nothing begins, and the command that is meant stands there to be typed."""
+    _twins(one)
+    said = one.start(*way.split(), "--no-input")
+    end = f"--no-input --by alice --why 'secret in a log' --endpoint binance={one.sims['binance'].url}"
+    assert said.code == 2
+    assert "binance-exec: 2 keys have this name; nothing was done, type the one that is meant:" in said.err
+    for mine in ("binance/binance-exec", "other/binance-exec"):
+        assert f"\n  policykit incident start --key {mine} {end}\n" in said.err
+    assert f"\n  policykit incident start --key binance/binance-exec --key other/binance-exec {end}" in said.err
+    assert heads(one.store()) == {}
+    assert one.start(*way.split()).code == 2, "no terminal: nobody can be asked either"
+    assert one.start(*way.split(), "--format", "json").code == 2
+
+
+def test_a_name_of_two_keys_is_taken_where_it_is_said_or_asked(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the policy before it, with all, or on a terminal, where each key is asked for before it is ended."""
+    _twins(one)
+    for words, accounts in (
+        (("--key", "other/binance-exec", "--no-input"), ["binance/second"]),
+        (("--key", "binance-exec", "--all", "--no-input"), ["binance/main", "binance/second"]),
+    ):
+        one.start(*words)
+        assert one.incident("status", "--format", "json").json()["accounts"] == accounts
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr("click.confirm", lambda text, default: False)
+    assert one.start("--key", "binance-exec").code == 1
+    assert one.incident("status", "--format", "json").json()["accounts"] == ["binance/main", "binance/second"]
+
+
+def test_policies_that_share_one_key_name_one_key(one: Desk) -> None:
+    """The same secret of the same account is no second key: nobody is kept from ending it."""
+    there = one.folder / "policies" / "binance.yaml"
+    there.with_name("twin.yaml").write_text(there.read_text().replace("name: binance\n", "name: twin\n"))
+    assert one.start("--key", "binance-exec", "--no-input").code == 1

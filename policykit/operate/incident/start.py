@@ -27,11 +27,17 @@ def new(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the head of a new incident, not written yet, and which policies could not be read; `by` is the claim.
 
-    No store and no network is asked. Raise NoSubject for keys that cannot be found, ValueError for a bad snapshot.
+    No store and no network is asked. Raise NoSubject for keys that cannot be found or told apart, ValueError for a bad
+    snapshot.
     """
     now = clock.now_ms()
     accounts, problems = accounts_of(
-        paths, keys, everything=options["everything"], exchange=options["exchange"], master=options["master"] or ""
+        paths,
+        keys,
+        everything=options["everything"],
+        one_each=options.get("one_each", False),
+        exchange=options["exchange"],
+        master=options["master"] or "",
     )
     detected = min(options["detected"] or now, now)
     at = {

@@ -24,11 +24,21 @@ class NoSubject(ValueError):
     """The keys that were named cannot be found; says what may be named instead."""
 
 
+class Ambiguous(NoSubject):
+    """Names that several keys have; `choices`: of each what may be said instead, as POLICY/KEY."""
+
+    def __init__(self, choices: dict[str, list[str]]) -> None:
+        """Take them."""
+        self.choices = choices
+        super().__init__("; ".join(f"{name}: {len(may)} keys have this name" for name, may in choices.items()))
+
+
 def accounts_of(
     paths: Sequence[str],
     names: Sequence[str],
     *,
     everything: bool = False,
+    one_each: bool = False,
     exchange: str | None = None,
     master: str = "",
 ) -> tuple[list[dict[str, Any]], list[str]]:
@@ -36,9 +46,12 @@ def accounts_of(
 
     `names`: key names, or `POLICY/KEY`. `everything`: it is not known which leaked, so every key of every policy is.
     `exchange`: of keys that no policy names; `master`: the main account's key, where no key_admin tells it. Raise
-    NoSubject for a name that nothing has.
+    NoSubject for a name that nothing has; with `one_each` Ambiguous for one that several keys have.
     """
     found, problems = every(paths)
+    choices = {name: may for name in names if len(may := _namesakes(found, name)) > 1}
+    if choices and one_each and not everything:
+        raise Ambiguous(choices)
     leaked = list(found) if everything else []
     accounts: dict[str, dict[str, Any]] = {}
     for name in names:
@@ -70,6 +83,15 @@ def accounts_of(
                 _other(one, found),
             )
     return list(accounts.values()), problems
+
+
+def _namesakes(found: Iterable[Found], name: str) -> list[str]:
+    """Return the keys of that name as POLICY/KEY; one secret of one account is one key, whoever names it."""
+    keys: dict[Any, str] = {}
+    for one in found:
+        if one.name == name:
+            keys.setdefault((one.policy.account_key, one.key.secret), f"{one.policy.name}/{name}")
+    return list(keys.values())
 
 
 def _account(accounts: dict[str, dict[str, Any]], name: str, exchange: str) -> dict[str, Any]:
