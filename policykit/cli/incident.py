@@ -281,6 +281,7 @@ def _retyped(typed: Sequence[str], instead: Mapping[str, Sequence[str]]) -> str:
 def _go_on(book: Book, uri: str | None, *, quiet: bool, no_input: bool) -> None:
     """Do what policykit can do, told line by line; then ask a person on a terminal; then say what is open."""
     from policykit.operate.incident import text
+    from policykit.operate.incident.confirm import prove
     from policykit.operate.incident.hands import RealHands
     from policykit.operate.incident.runner import Runner
 
@@ -292,6 +293,7 @@ def _go_on(book: Book, uri: str | None, *, quiet: bool, no_input: bool) -> None:
     if asks:
         hands.let = _let
     Runner(book, hands, tell).run()
+    prove(book, hands, tell)
     if asks:
         _ask(book, uri)
     write_output(json.dumps(text.to_dict(book), indent=1) if quiet else f"\n{text.open_steps(book)}")

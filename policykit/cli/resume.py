@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from policykit.cli._person import by_option
 
 if TYPE_CHECKING:
     from policykit.operate.person import Person
+    from policykit.store import Store
 
 
 @click.command(epilog=example('policykit resume --scope all --by desk-head --why "loop fixed in 4f2a"'))
@@ -34,6 +36,8 @@ def command(scope: str, by: Person, why: str, files: tuple[str, ...], uri: str |
     if refused is not None:
         click.echo(refused, err=True)
         leave(Exit.NO)
+    for warning in _incidents(store):
+        click.echo(warning, err=True)
     lifted = store.resume(scope, by.name, why, now, claim=by.to_dict())
     if lifted:
         click.echo(f'ACTIVE: {lifted} halt{"s" if lifted > 1 else ""} lifted for {scope} by {by.name}: "{why}"')
@@ -43,3 +47,14 @@ def command(scope: str, by: Person, why: str, files: tuple[str, ...], uri: str |
     left = ", ".join(halt.scope for halt in store.halts()) or "nothing"
     click.echo(f"nothing is halted for {scope}; halted: {left}", err=True)
     leave(Exit.NO)
+
+
+def _incidents(store: Store) -> Iterator[str]:
+    """Say which incidents of the store are open, and which of their keys nothing proved dead."""
+    from policykit.clock import SystemClock
+    from policykit.operate.incident.book import Book, heads
+
+    for ident, head in heads(store).items():
+        if head["state"] == "open":
+            alive = ", ".join(f"{one.key} on {one.account}" for one in Book(store, SystemClock(), head).unproved())
+            yield f"WARNING: incident {ident} is open{f', and not proved dead: {alive}' if alive else ''}"

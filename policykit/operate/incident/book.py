@@ -106,6 +106,12 @@ class Book:
             return None
         return max(int(row["dead_ms"]) for row in ends) - int(self.head["detected_ms"])
 
+    def unproved(self) -> list[Task]:
+        """Return the steps of the leaked keys that no refusal of the exchange proved dead, claimed or not."""
+        rows = self.rows()
+        ends = [(task, rows.get(task.id, {})) for task in self.tasks if task.step.id == "revoke"]
+        return [task for task, row in ends if (row.get("state"), row.get("proof")) != ("done", "refused")]
+
     def elapsed_ms(self) -> int:
         """Return how long ago it began, or how long it took."""
         return int(self.head.get("closed_ms") or self.clock.now_ms()) - int(self.head["started_ms"])

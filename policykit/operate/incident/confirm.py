@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.errors import PolicykitError
 from policykit.operate.incident import text
 from policykit.operate.incident.book import Book
-from policykit.operate.incident.runner import Runner
+from policykit.operate.incident.runner import Runner, Tell
 from policykit.operate.incident.steps import Task, named
+
+if TYPE_CHECKING:
+    from policykit.operate.incident.hands import RealHands
 
 #: The step that ends an incident; it is none of the list.
 CLOSE: Final = "close"
@@ -97,6 +100,32 @@ def _revoked(book: Book, task: Task, word: dict[str, Any], uri: str | None) -> T
     if again is not None and not left:  # what the thief placed between our cancels and the end of the key
         lines.append(text.line(book, again, Runner(book, hands, _nobody).one(again, book.rows().get(again.id, {}))))
     return Told(True, tuple(lines))
+
+
+def prove(book: Book, hands: RealHands, tell: Tell) -> None:
+    """Ask the exchange again with each key that is dead by a person's word alone; one that works is open again."""
+    rows, here = book.rows(), socket.gethostname()
+    for task in book.unproved():
+        row = rows.get(task.id, {})
+        if row.get("state") != "done":
+            continue
+        try:
+            seen = hands.lives(task, hands.policies(task.account))
+        except (PolicykitError, OSError, ValueError):
+            continue  # it stays claimed, and is said to be
+        now = book.clock.now_ms()
+        said: dict[str, Any] = {name: row[name] for name in (*_STAYS, "by", "claim", "why") if name in row}
+        said["ended_ms"] = book.elapsed_ms()
+        if seen.state == "waiting":
+            words = f"{row['by']} said that it is deleted, but {seen.words}"
+            alive = {"by": "policykit", "alive_from": here, "alive_ms": now}
+            tell(task, book.write(task, "alarm", words, **{**said, **alive}))
+            for one in book.tasks:  # what it placed since the last look
+                if one.step.id == "cancel" and one.account == task.account:
+                    Runner(book, hands, tell).one(one, rows.get(one.id, {}))
+        elif seen.state == "done" and row.get("alive_from") == here:
+            words = f"{row['by']}: {row['why']}; asked again, the exchange refuses it"
+            tell(task, book.write(task, "done", words, **said, proof="refused", dead_ms=now))
 
 
 def _nobody(task: Task, row: Mapping[str, Any]) -> None:

@@ -32,6 +32,8 @@ def markdown(book: Book, uri: str | None, account: str | None = None) -> str:
     mine = [task for task in book.tasks if account in (None, task.account) or not task.account]
     took = book.revoked_ms()
     lived = "not yet" if took is None else f"{clock(took)} ({'within' if in_time(took) else 'over'} ten minutes)"
+    if took is not None and book.unproved():
+        lived = f"claimed, not proved, after {clock(took)}"
     lines = [
         f"# {'Drill' if head['drill'] else 'Incident'} {book.id}",
         "",

@@ -107,6 +107,9 @@ def _minutes(book: Book) -> str:
         lived = book.clock.now_ms() - int(book.head["detected_ms"])
         late = "" if in_time(lived) else ", over the ten minutes that count"
         return f"from detection to revocation: NOT YET, {clock(lived)} so far{late}"
+    if claimed := ", ".join(task.key for task in book.unproved()):
+        asks = "policykit incident resume asks the exchange again"
+        return f"from detection to revocation: CLAIMED, NOT PROVED: {claimed}, after {clock(took)}; {asks}"
     return f"from detection to revocation: {clock(took)} ({'within' if in_time(took) else 'OVER'} ten minutes)"
 
 
@@ -127,7 +130,7 @@ def to_dict(book: Book) -> dict[str, Any]:
         "since": head["since"],
         "elapsed_ms": book.elapsed_ms(),
         "revoked_ms": took,
-        "in_time": None if took is None else in_time(took),
+        "in_time": None if took is None or book.unproved() else in_time(took),
         "accounts": [one["account"] for one in head["accounts"]],
         "unwritten": book.unwritten,
         "steps": [_step(task, rows.get(task.id, {})) for task in book.tasks],
