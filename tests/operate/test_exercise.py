@@ -19,6 +19,12 @@ SANDBOX = policy_text(order="1500 USDT").replace("environment: live", "environme
     "stage: {current: sandbox, next_needs: {approver: head}}\n"
 )
 
+SANDBOX_AS = (
+    "as a policy of its own file with the same name and account, environment: sandbox and stage: {current: sandbox} "
+    "(docs/stages.md)"
+)
+SANDBOX_WORDS = f"policykit stage exercise SANDBOX.yaml, {SANDBOX_AS}"
+
 
 def test_everything_that_a_promotion_asks_for_is_in_the_journal(tmp_path: Path) -> None:
     """Each step comes out as it should, and the rows of it are the evidence; nothing is left open or held."""
@@ -32,6 +38,29 @@ def test_everything_that_a_promotion_asks_for_is_in_the_journal(tmp_path: Path) 
             assert seen.types == {"limit", "market"}
             assert seen.paths == {"denied", "rejected", "filled", "cancelled", "amended", "unknown"}
             assert client.fetch_open_orders(SYMBOL) == []
+
+
+def test_only_its_own_orders_are_cancelled(tmp_path: Path) -> None:
+    """A bot of the same policy trades there: its orders from before and from meanwhile rest on, and that is said."""
+    with world(tmp_path, text=SANDBOX) as made:
+        bot = made.guard()
+        theirs = bot.protect(made.sim.client())
+        before = theirs.create_order(SYMBOL, "limit", "buy", 0.001, 50_000)["id"]
+        made.clock.advance(1_000)
+        bot.host = "another"
+        guard = made.guard(ready=False)
+        with guard:
+            client = guard.own_client()
+            steps = exercise(guard, client, SYMBOL)
+            next(steps)
+            meanwhile = theirs.create_order(SYMBOL, "limit", "buy", 0.001, 50_000)["id"]
+            client.cancel_order, cancel = lambda *order: None, client.cancel_order
+            for step in steps:
+                if step.name.startswith("market: sold"):
+                    client.cancel_order = cancel  # what was rested could not be cancelled: the last step does it
+            assert step == ("none of its own orders is left open", True, step.words)
+            assert step.words == "2 cancelled; 2 open orders of others on BTC/USDT left alone"
+            assert {order["id"] for order in client.fetch_open_orders(SYMBOL)} == {before, meanwhile}
 
 
 def exercise_of(made: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -55,6 +84,25 @@ def test_the_command_says_each_step(
         assert "  [x] each allowed order type sent: all" in checked
         assert "  [x] each error path met: all" in checked
         assert main(["orders", "--unknown", "--store", made.store]) == 0
+
+
+def test_a_live_policy_is_told_which_other_one_to_exercise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its check names no command that refuses it; the policy that it names counts for it, also without a stage."""
+    live = policy_text(order="1500 USDT") + "stage: {current: paper}\n"
+    with world(tmp_path, text=live.split("stage:")[0].replace("environment: live", "environment: sandbox")) as made:
+        beside = made.policy.with_name("live.yaml")
+        beside.write_text(live, encoding="utf-8")
+        asked = ["stage", "check", str(beside), "--store", made.store]
+        assert main(asked) == 1
+        said = capsys.readouterr().out
+        assert "stage exercise" not in said.replace(SANDBOX_WORDS, "")
+        assert said.count(SANDBOX_WORDS) == 3
+        assert f"let it run at sandbox for 7 more days, {SANDBOX_AS}" in said
+        assert main(exercise_of(made, monkeypatch)) == 0
+        assert main(asked) == 1
+        assert "  [x] 1 orders in sandbox: 6" in capsys.readouterr().out
 
 
 def test_a_step_that_fails_is_said_and_the_others_go_on(

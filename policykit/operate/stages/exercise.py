@@ -5,6 +5,7 @@ Whatever becomes of it stands in the journal as any order's does: the evidence i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
@@ -16,6 +17,7 @@ from policykit.exchanges.answers import losing_answers
 from policykit.guard import Guard
 from policykit.operate.stages.needs import types_of
 from policykit.order import Order
+from policykit.orders.intent import Intent
 from policykit.units import plain
 
 #: How far from the price an order rests, and how far over it one is that fills at once.
@@ -56,7 +58,7 @@ def exercise(guard: Guard, client: Any, symbol: str) -> Iterator[Step]:
         yield trying.step("limit: placed, amended and cancelled", trying.amended)
     yield trying.step(f"{at_once}: the answer is lost, and looked up", lambda: trying.lost(at_once))
     yield trying.step(f"{at_once}: sold again", lambda: trying.filled("sell", at_once))
-    yield trying.step("nothing is left open", trying.cleared)
+    yield trying.step("none of its own orders is left open", trying.cleared)
 
 
 def tried(guard: Guard, symbol: str) -> Iterator[Step]:
@@ -76,6 +78,7 @@ class _Tried:
 
     def __init__(self, guard: Guard, client: Any, symbol: str) -> None:
         self.guard, self.client, self.symbol = guard, client, symbol
+        self._began_ms = guard.now()
         client.load_markets()
         self.market = client.market(symbol)
         self._bought = Decimal(0)
@@ -156,15 +159,25 @@ class _Tried:
         return f"found: {done.get('status') or 'taken'}"
 
     def cleared(self) -> str:
-        """See that no order of these is left."""
-        ours = {intent.order_id for intent in self.guard.store.intents(self.guard.account)}
-        count = 0
+        """See that no order that was placed here is left; those of others are counted and left alone."""
+        placed = [intent for intent in self.guard.store.intents(self.guard.account) if self._own(intent)]
+        ours = {name for intent in placed for name in (intent.order_id, intent.client_order_id) if name}
+        cancelled = others = 0
         for conditional in (False, True) if self.market.get("contract") else (False,):
             for order in self.client.fetch_open_orders(self.symbol, params=self._family(conditional)):
-                if order["id"] in ours:
-                    self._cancel(order, conditional=conditional)
-                    count += 1
-        return f"{count} cancelled"
+                if ours.isdisjoint((order["id"], order.get("clientOrderId"))):
+                    others += 1
+                    continue
+                self._cancel(order, conditional=conditional)
+                cancelled += 1
+        return f"{cancelled} cancelled" + (
+            f"; {others} open orders of others on {self.symbol} left alone" * bool(others)
+        )
+
+    def _own(self, intent: Intent) -> bool:
+        """Tell whether this exercise placed an order: a bot that trades here is another process, or was earlier."""
+        here = (intent.bot, intent.host, intent.pid) == (self.guard.bot, self.guard.host, os.getpid())
+        return here and intent.decided_ms >= self._began_ms
 
     # ---- what they need
 

@@ -24,6 +24,11 @@ from policykit.store.staging import DAY_MS, PATHS, Progress, Seen, Staging, sile
 FRESH_MS: Final = 30 * DAY_MS
 #: Order types that are exercised where the policy allows any.
 USUAL_TYPES: Final = ("limit", "market")
+#: What a policy of a live account is to be in a sandbox, so that what happens there counts for it.
+_AS_SANDBOX: Final = (
+    "as a policy of its own file with the same name and account, environment: sandbox and stage: {current: sandbox} "
+    "(docs/stages.md)"
+)
 _WORDS: Final = {
     "denied": "an order denied by the policy",
     "rejected": "one rejected by the exchange",
@@ -124,6 +129,8 @@ def _days(of: Standing) -> Need:
     wanted = max((said.next_needs.days if said and said.next_needs else None) or 0, MINIMUM_DAYS[of.at])
     had = of.seen.full_days(of.now_ms)
     do = f"let it run at {of.at} for {wanted - had} more days"
+    if of.at == STAGES[0] and not _in_sandbox(of):
+        do += f", {_AS_SANDBOX}"
     return Need("days", f"{wanted} days in {of.at}", f"{had}, with something on each", had >= wanted, do)
 
 
@@ -133,8 +140,19 @@ def _orders(of: Standing) -> Need:
     had = of.seen.orders
     do = f"let it trade at {of.at}"
     if of.at == STAGES[0]:
-        do = f"policykit stage exercise {of.policy.file}"
+        do = _exercise(of)
     return Need("orders", f"{wanted} orders in {of.at}", str(had), had >= wanted, do)
+
+
+def _in_sandbox(of: Standing) -> bool:
+    return of.policy.model.environment == "sandbox"
+
+
+def _exercise(of: Standing) -> str:
+    """Return the command; of a live policy it is one of another file, since `exercise` refuses this one."""
+    if _in_sandbox(of):
+        return f"policykit stage exercise {of.policy.file}"
+    return f"policykit stage exercise SANDBOX.yaml, {_AS_SANDBOX}"
 
 
 def _denials(of: Standing) -> Need:
@@ -175,13 +193,13 @@ def paths_of(policy: EffectivePolicy) -> tuple[str, ...]:
 
 def _types(of: Standing) -> Iterable[Need]:
     left = [name for name in types_of(of.policy) if name not in of.seen.types]
-    do = f"policykit stage exercise {of.policy.file}"
+    do = _exercise(of)
     yield Need("types", "each allowed order type sent", _left(left), not left, do)
 
 
 def _paths(of: Standing) -> Iterable[Need]:
     left = [_WORDS[path] for path in paths_of(of.policy) if path not in of.seen.paths]
-    do = f"policykit stage exercise {of.policy.file}"
+    do = _exercise(of)
     yield Need("paths", "each error path met", _left(left), not left, do)
 
 
