@@ -59,6 +59,24 @@ def now_option(function: F) -> F:
     )(function)
 
 
+def endpoint_option(function: F) -> F:
+    """Add `--endpoint URL` as `endpoint`, an origin or None: what is none is a wrong call, before anything is done."""
+    return click.option(
+        "--endpoint", metavar="URL", callback=_origin, help="Send the exchange's client to this origin."
+    )(function)
+
+
+def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if not value:
+        return None
+    from policykit.exchanges.client import check_endpoint
+
+    try:
+        return check_endpoint(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def format_option(formats: Sequence[str] = ("text", "json")) -> Callable[[F], F]:
     """Add `--format` as `output_format`, the first of `formats` by default."""
     return click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from policykit.cli._options import Exit, example, format_option, leave
+from policykit.cli._options import Exit, endpoint_option, example, format_option, leave
 from policykit.cli._person import by_option
 from policykit.cli.kill import account_lines
 
@@ -31,7 +31,7 @@ def command() -> None:
 @policy_option
 @click.option("--live-noop", "noop", is_flag=True, help="On a live account: halt for some seconds, cancel nothing.")
 @store_option
-@click.option("--endpoint", metavar="URL", help="Send the exchange's client to this origin.")
+@endpoint_option
 @click.option("--no-input", is_flag=True, help="Ask nothing.")
 @format_option()
 def kill_command(

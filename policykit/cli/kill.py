@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from policykit.cli._options import Exit, example, format_option, leave
+from policykit.cli._options import Exit, endpoint_option, example, format_option, leave
 from policykit.cli._person import by_option
+from policykit.errors import PolicykitError
+from policykit.redact import scrub
 
 if TYPE_CHECKING:
     from policykit.guard.halt import Cancelled
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--no-input", is_flag=True, help="Ask nothing.")
 @click.option("--policy", "files", multiple=True, type=click.Path(), help="A policy to cancel the entries of.")
 @click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
-@click.option("--endpoint", metavar="URL", help="Send the exchange's client to this origin.")
+@endpoint_option
 @format_option()
 def command(
     scope: str, by: Person, why: str, *, files: tuple[str, ...], endpoint: str | None, output_format: str, **more: Any
@@ -50,7 +53,7 @@ def command(
     halted = halt_first(more["uri"], scope, by.name, why, clock.now_ms(), freeze=more["freeze"], claim=by.to_dict())
     text = output_format == "text"
     if text:
-        click.echo("\n".join(_halt_lines(halted, scope, by.name, why)))
+        click.echo("\n".join(_halt_lines(halted, scope, by.name, why, more["uri"])))
 
     from policykit.guard.kill import finish, policies_of  # loads ccxt, which takes longer than a halt may
 
@@ -88,9 +91,16 @@ def _flatten(halted: Halted, scope: str, files: list[str], endpoint: str | None,
     return found
 
 
-def _halt_lines(halted: Halted, scope: str, by: str, why: str) -> list[str]:
+def _halt_lines(halted: Halted, scope: str, by: str, why: str, uri: str | None) -> list[str]:
+    from policykit.store import default_uri
+
     if halted.store is not None:
-        return [f'HALTED {scope} by {by}: "{why}"; nothing that increases is sent from now on']
+        told = "nothing that increases is sent from now on"
+        with suppress(PolicykitError, OSError):  # it is halted; what is said of that may not break off
+            if not halted.store.guards():
+                where = scrub(uri or default_uri())
+                told = f"no guard is known to {where}, so none is known to stop (POLICYKIT_STORE, --store)"
+        return [f'HALTED {scope} by {by}: "{why}"; {told}']
     lines = [f"THE STORE TOOK NO HALT: {halted.problem}", "guards that cannot reach it deny what increases"]
     if halted.file is not None:
         lines.append(f"{halted.file} is there now: every guard of this user on this host halts by it")

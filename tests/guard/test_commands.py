@@ -129,11 +129,23 @@ def test_kill_names_what_it_could_not_reach(live: World, run: Run, monkeypatch: 
     assert guard.store.halts()[0].by == "alice"
 
 
+def test_kill_refuses_an_endpoint_that_is_none_before_it_halts(live: World, run: Run) -> None:
+    """It could cancel nothing through it; the same words without it, or with an origin, halt at once."""
+    guard = live.guard(ready=False)
+    code, said = run(live, *ALL, "--endpoint", f"binance={live.sim.url}")
+    assert (code, "the endpoint is no origin" in said, guard.store.halts()) == (2, True, [])
+
+
 def test_kill_without_any_policy_and_with_a_silent_guard(live: World, run: Run) -> None:
     """An empty store is halted, and the text says that no policy is known; a guard long silent is not counted on."""
     code, said = run(live, *ALL)
     assert code == 1, "the store of a slip of the pen is empty too: nothing was cancelled, nothing seen"
     assert "no policy is known to this store; name them with --policy" in said
+    first = said.splitlines()[0]
+    assert first.startswith('HALTED all by alice: "runaway loop"; no guard is known to ')
+    assert live.store in first
+    assert "POLICYKIT_STORE" in first
+    assert "nothing that increases is sent" not in said
     guard = live.guard(ready=False)
     clock = SystemClock()
     info = guard.store.guards()[0]._replace(beat_ms=clock.now_ms() - 60_000)

@@ -173,6 +173,17 @@ def test_drills_that_must_not_be_held(start: Callable[..., World], run: Any) -> 
     assert [halt.why for halt in guard.store.halts()] == ["real"]
 
 
+def test_an_endpoint_that_is_none_halts_nobody(start: Callable[..., World], run: Any) -> None:
+    """`binance=URL`, as `incident` takes it, and a slip of the pen: a wrong call, no halt, no drill in the journal."""
+    one = start(text=DRILLED, balances=HELD, clock=SystemClock())
+    guard = one.guard()
+    for wrong in (f"binance={one.sim.url}", "nonsense"):
+        code, said = run(one, "kill", "--by", "desk-head", "--no-input", "--endpoint", wrong)
+        assert (code, "--endpoint" in said, "the endpoint is no origin" in said) == (2, True, True)
+    assert guard.store.kept("binance/main", "drill") == {}
+    assert [row.kind for row in guard.store.rows() if row.kind in ("halt", "resume")] == []
+
+
 def test_a_family_that_is_not_seen_fails_the_drill(start: Callable[..., World], run: Any) -> None:
     """The exchange does not answer: the drill failed, says why, and trading is re-armed."""
     one = start(text=DRILLED, balances=HELD, clock=SystemClock())

@@ -295,6 +295,19 @@ def test_status_says_who_is_not_over_and_by_when(house: House) -> None:
     assert (row["active"], row["retiring"], row["late"]) == (identity(new), identity(old), False)
     assert [(guard["over"], guard["alive"]) for guard in row["guards"]] == [(False, True)]
     assert "next: policykit rotate finish mm-exec --by YOU --why WHY" in status.text(rows)
+    (guard,) = row["guards"]
+    for more, word in (
+        ({"signs_with": ""}, f"not over: {guard['why']}\n"),
+        ({"signs_with": identity(old)}, "still signs with the old key: "),
+        ({"over": True, "signs_with": identity(new)}, "signs with the successor\n"),
+    ):
+        assert f": {word}" in status.text([{**row, "guards": [{**guard, **more}]}])
+    aborted = {**row, "aborted": True, "active": identity(old), "retiring": identity(new)}
+    for more, word in (
+        ({"signs_with": identity(new)}, "still signs with the successor"),
+        ({"over": True}, "signs with the old key"),
+    ):
+        assert f": {word}" in status.text([{**aborted, "guards": [{**guard, **more}]}])
     house.clock.sleep(86_401)
     late = status.rows(house.store, found, house.guard.host, house.clock.now_ms())
     assert "OVERDUE" in status.text(late)

@@ -41,7 +41,9 @@ def text(told: Sequence[dict[str, Any]]) -> str:
             late = ", OVERDUE" if row["late"] else ""
             lines.append(f"  {row['retiring']} has to go by {iso(row['delete_by_ms'])[:16]}Z{late}")
         for guard in row["guards"]:
-            word = "signs with the other" if guard["over"] else f"not over: {guard['why']}"
+            kept, left = ("old key", "successor") if row["aborted"] else ("successor", "old key")
+            stays = f"still signs with the {left}" if guard["signs_with"] == row["retiring"] else "not over"
+            word = f"signs with the {kept}" if guard["over"] else f"{stays}: {guard['why']}"
             alive = "" if guard["alive"] else ", not heard"
             lines.append(f"  {guard['bot']} on {guard['host']}, pid {guard['pid']}{alive}: {word}")
         lines.append(f"  next: policykit rotate {_next(row)} {name} --by YOU --why WHY")
