@@ -134,7 +134,7 @@ def test_nothing_is_tried_where_money_is_at_stake(tmp_path: Path, monkeypatch: p
     """A live policy is refused before anything is sent."""
     with world(tmp_path) as made:
         assert main(exercise_of(made, monkeypatch)) != 0
-        with pytest.raises(NoSandbox, match="environment is live; set environment: sandbox: real orders are sent"):
+        with pytest.raises(NoSandbox, match="live, and real orders are sent: exercise it as a policy of its own file"):
             list(exercise(made.guard(ready=False), made.sim.client(), SYMBOL))
         assert made.sent == []
 

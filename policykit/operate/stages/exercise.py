@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from policykit.errors import Denied, OutcomeUnknown, PolicykitError
 from policykit.exchanges.answers import losing_answers
 from policykit.guard import Guard
-from policykit.operate.stages.needs import types_of
+from policykit.operate.stages.needs import AS_SANDBOX, types_of
 from policykit.order import Order
 from policykit.orders.intent import Intent
 from policykit.units import plain
@@ -70,7 +70,7 @@ def tried(guard: Guard, symbol: str) -> Iterator[Step]:
 
 def _of_sandbox(guard: Guard) -> None:
     if guard.policy.model.environment != "sandbox":
-        raise NoSandbox(f"{guard.policy.file}: environment is live; set environment: sandbox: real orders are sent")
+        raise NoSandbox(f"{guard.policy.file}: environment is live, and real orders are sent: exercise it {AS_SANDBOX}")
 
 
 class _Tried:

@@ -25,7 +25,7 @@ FRESH_MS: Final = 30 * DAY_MS
 #: Order types that are exercised where the policy allows any.
 USUAL_TYPES: Final = ("limit", "market")
 #: What a policy of a live account is to be in a sandbox, so that what happens there counts for it.
-_AS_SANDBOX: Final = (
+AS_SANDBOX: Final = (
     "as a policy of its own file with the same name and account, environment: sandbox and stage: {current: sandbox} "
     "(docs/stages.md)"
 )
@@ -130,7 +130,7 @@ def _days(of: Standing) -> Need:
     had = of.seen.full_days(of.now_ms)
     do = f"let it run at {of.at} for {wanted - had} more days"
     if of.at == STAGES[0] and not _in_sandbox(of):
-        do += f", {_AS_SANDBOX}"
+        do += f", {AS_SANDBOX}"
     return Need("days", f"{wanted} days in {of.at}", f"{had}, with something on each", had >= wanted, do)
 
 
@@ -152,7 +152,7 @@ def _exercise(of: Standing) -> str:
     """Return the command; of a live policy it is one of another file, since `exercise` refuses this one."""
     if _in_sandbox(of):
         return f"policykit stage exercise {of.policy.file}"
-    return f"policykit stage exercise SANDBOX.yaml, {_AS_SANDBOX}"
+    return f"policykit stage exercise SANDBOX.yaml, {AS_SANDBOX}"
 
 
 def _denials(of: Standing) -> Need:
