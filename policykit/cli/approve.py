@@ -13,6 +13,7 @@ from policykit.cli._person import by_option
 
 if TYPE_CHECKING:
     from policykit.operate.person import Person
+    from policykit.policy import EffectivePolicy
     from policykit.policy.statement import Statement, Subject
 
 _STORE = click.option("--store", "uri", metavar="URI", help="The store (default POLICYKIT_STORE).")
@@ -69,7 +70,7 @@ def policy_command(
     now_ms = rest.pop("now_ms") or SystemClock().now_ms()
     loaded = load(policy, now_ms=now_ms)
     trusted = signers_of(loaded, signers)
-    _approve(of_policy(loaded), trusted, by, why, key, now_ms, _span(span), **rest)
+    _approve(of_policy(loaded), trusted, by, why, key, now_ms, _span(span), **rest, policy=None if signers else loaded)
 
 
 @command.command(
@@ -126,8 +127,8 @@ def stage_command(policy: str, stage: str, by: Person, why: str, key: Path | Non
     from policykit.policy.statement import NOBODY
 
     now_ms = rest.pop("now_ms") or SystemClock().now_ms()
-    subject = of_stage(load(policy, now_ms=now_ms), stage)
-    _approve(subject, NOBODY, by, why, key, now_ms, _span(span), **rest)
+    loaded = load(policy, now_ms=now_ms)
+    _approve(of_stage(loaded, stage), NOBODY, by, why, key, now_ms, _span(span), **rest, policy=loaded)
 
 
 @command.command("take", epilog=example("policykit approve take mm.approval\npolicykit approve take mm.txt mm.txt.sig"))
@@ -198,6 +199,7 @@ def _approve(  # noqa: PLR0913  # what a statement is made of
     output: Path | None,
     uri: str | None,
     output_format: str,
+    policy: EffectivePolicy | None = None,
 ) -> None:
     """Write the statement; sign it if there is a key; keep it, or write it to a file."""
     from policykit.operate.approving import drafted, read, signed
@@ -213,18 +215,27 @@ def _approve(  # noqa: PLR0913  # what a statement is made of
         write_output(text, output)
         click.echo(f"{output}: take it in where the store is: policykit approve take {output}", err=True)
         return
-    _taken(*read(text), uri, output_format)
+    _taken(*read(text), uri, output_format, policy)
 
 
-def _taken(statement: Statement, signature: str, uri: str | None, output_format: str) -> None:
+def _taken(
+    statement: Statement, signature: str, uri: str | None, output_format: str, policy: EffectivePolicy | None = None
+) -> None:
+    """Keep a signature; with its policy at hand only one that a guard counts."""
     from policykit.clock import SystemClock
+    from policykit.guard.approvals import uncounted
     from policykit.operate.approving import take
     from policykit.store import open_store
 
-    key = take(open_store(uri), statement, signature, SystemClock().now_ms())
+    store, now_ms = open_store(uri), SystemClock().now_ms()
+    if policy and (no := uncounted(store, policy, statement.subject, statement.text(), signature, now_ms)):
+        click.echo(f"policykit: no guard counts it, and it was not kept: {no}", err=True)
+        leave(Exit.NO)
+    key = take(store, statement, signature, now_ms)
     if output_format == "json":
         said = {"what": statement.what, "of": statement.of, "digest": statement.digest, "by": statement.by, "key": key}
         click.echo(json.dumps({"version": 1, **said}, indent=2))
     else:
         what = f"{statement.what} {statement.of}: signed by {statement.by} with {key}"
-        click.echo(f"{what}; every guard of the store sees it")
+        counts = "policykit approve status POLICY says whether it counts"
+        click.echo(f"{what}; every guard of the store sees it" + ("" if policy else f"; {counts}"))

@@ -72,14 +72,10 @@ def approval(store: Store, policy: EffectivePolicy, subject: Subject, now_ms: in
     The one place where that is decided: a policy in force, a reload, `resume` and `stage promote` ask here. Raise
     StoreUnavailable.
     """
-    # A stage is granted to the account that trades for real, whatever environment the file at hand says.
-    pins = {_of(policy)} | ({stage_account(policy)} if subject.what == "stage" else set())
     try:
-        own = required(policy)
-        before = [pinned(store, account) for account in sorted(pins)]
+        own, asked = _asked(store, policy, subject)
     except NotSigned as error:
         return Approval(True, str(error))
-    asked = [one for one in (own, *before) if one and (subject.what == "policy" or subject.what in one.covers)]
     rows = store.kept("" if subject.account == NOBODY else subject.account, KIND) if asked else {}
     signed: tuple[Signed, ...] = ()
     for one in dict.fromkeys(asked):
@@ -87,6 +83,25 @@ def approval(store: Store, policy: EffectivePolicy, subject: Subject, now_ms: in
         if why:
             return Approval(True, why)
     return Approval(bool(asked), signed=signed)
+
+
+def uncounted(store: Store, policy: EffectivePolicy, subject: Subject, text: str, signature: str, now_ms: int) -> str:
+    """Return why none of those who ask for signatures would count this one; empty: one would, or nobody asks.
+
+    Raise StoreUnavailable.
+    """
+    why = ""
+    try:
+        for one in _asked(store, policy, subject)[1]:
+            try:
+                _taken(one, {"text": text, "signature": signature, "at_ms": now_ms}, subject, now_ms)
+            except NotSigned as error:
+                why = str(error)
+            else:
+                return ""
+    except NotSigned as error:
+        return str(error)
+    return why
 
 
 def of_policy(policy: EffectivePolicy) -> Subject:
@@ -172,6 +187,15 @@ def pin(store: Store, policy: EffectivePolicy, found: Approval, now_ms: int) -> 
     (said or {}).pop("now", None)
     body = {"asks": said, "policy": policy.name, "digest": policy.digest}
     store.keep(_of(policy), KIND, PIN, body, now_ms)
+
+
+def _asked(store: Store, policy: EffectivePolicy, subject: Subject) -> tuple[Requirement | None, list[Requirement]]:
+    """Return who must sign by the policy itself, and all who must: by it, and by what was agreed before."""
+    # A stage is granted to the account that trades for real, whatever environment the file at hand says.
+    pins = {_of(policy)} | ({stage_account(policy)} if subject.what == "stage" else set())
+    own = required(policy)
+    before = [pinned(store, account) for account in sorted(pins)]
+    return own, [one for one in (own, *before) if one and (subject.what == "policy" or subject.what in one.covers)]
 
 
 def _of(policy: EffectivePolicy) -> str:

@@ -93,10 +93,32 @@ def test_who_may_not_sign_takes_no_signature_away(host: Host, capsys: pytest.Cap
     other = host.home / "other"
     key = ed25519_signer("mallory").key
     other.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    for file in (host.key, other):
-        assert main(["approve", "policy", str(host.policy), *WHO, "--sign", str(file)]) == 0
+    sign = ["approve", "policy", str(host.policy), *WHO, "--sign"]
+    assert main([*sign, str(host.key)]) == 0
+    elsewhere = str(host.home / "mm.approval")
+    assert main([*sign, str(other), "-o", elsewhere]) == 0
     capsys.readouterr()
+    assert main(["approve", "take", elsewhere]) == 0
+    assert "policykit approve status POLICY says whether it counts" in capsys.readouterr().out
     assert main(["approve", "status", str(host.policy)]) == 0, capsys.readouterr().out
+
+
+def test_a_signature_that_no_guard_counts_is_not_kept(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """The wrong key, and a name that may not sign: said at once and exit code 1, for a policy and for a stage."""
+    other = host.home / "other"
+    key = ed25519_signer("mallory").key
+    other.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    for what in (["policy", str(host.policy)], ["stage", str(host.policy), "--stage", "small-live"]):
+        for by, file in (("alice", other), ("mallory", other), ("bob", host.key)):
+            asked = ["approve", *what, "--by", by, "--why", "OPS-12", "--sign", str(file)]
+            assert main(asked) == 1
+            told = capsys.readouterr()
+            assert "no guard counts it, and it was not kept: " in told.err
+            assert "every guard" not in told.out
+    assert [row for row in open_store(host.uri).rows() if row.kind == "approval"] == []
+    host.signers.chmod(0o666)
+    assert main(["approve", "stage", str(host.policy), "--stage", "small-live", *WHO, "--sign", str(host.key)]) == 1
+    assert "others than its owner can write it" in capsys.readouterr().err
 
 
 def test_it_may_be_signed_on_another_machine(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
