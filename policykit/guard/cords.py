@@ -106,10 +106,11 @@ class Cords:
 
     def _look_for_files(self) -> None:
         """Look on a thread of its own: a network file system may answer never."""
-        if self._out is None:
-            self._out = _Look(self.files)
-            self._out.start()
         look = self._out
+        if look is None:
+            look = _Look(self.files)
+            look.start()  # before others can see it: who joins a thread must find it started
+            self._out = look
         look.join(ANSWER_S)
         if look.is_alive():
             if time.monotonic() - look.since > SILENT_S:

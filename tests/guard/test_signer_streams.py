@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from policykit.guard import Guard
-from tests.guard.test_private import live
+from tests.guard.test_private import live, moving
 from tests.guard.test_signer import put, told
-from tests.guard.test_streams import MOST_TURNS, codes, reconnecting, round_of, until
+from tests.guard.test_streams import codes, reconnecting, round_of
 from tests.guard.world import SYMBOL, World
 
 
@@ -32,17 +32,14 @@ def test_a_private_stream_connects_anew_with_the_successor(start: Callable[..., 
         await asyncio.to_thread(guard.signer.wait)
         assert client.apiKey == new.key
         old.revoked = True
-        for _ in range(MOST_TURNS):
-            if opened() > before and not guard.streams.needed["orders"].stale(world.clock.monotonic_ms()):
-                break
-            world.clock.advance(0.05)
-            await asyncio.sleep(0)
+        line = guard.streams.needed["orders"]
+        await moving(world, lambda: opened() > before and not line.stale(world.clock.monotonic_ms()))
         assert opened() > before
         round_of(guard)
         assert codes(guard) == []
         await client.create_order(SYMBOL, "limit", "buy", 0.01, 59_000)
         world.sim.pin(SYMBOL, 58_000)
         world.clock.advance(0.6)
-        await until(lambda: guard.facts().positions["BTC"].high == Decimal("0.01"))
+        await moving(world, lambda: guard.facts().positions["BTC"].high == Decimal("0.01"))
 
     asyncio.run(live(world, guard, bot))
