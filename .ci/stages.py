@@ -29,7 +29,7 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(BIN / name), *arguments)
 
 
-CODE = ("policykit", "tests", "bench", ".ci", "examples", "dashboards")
+CODE = ("policykit", "tests", "bench", ".ci", "examples", "dashboards", "actions")
 PUBLIC_API_TYPES = "tests/project/public_api_types.py"
 
 TEST = (

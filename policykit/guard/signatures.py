@@ -187,6 +187,12 @@ def _lines(signers: str) -> list[Any]:
         raise NotSigned("the signers' file cannot be read; see ssh-keygen(1), ALLOWED SIGNERS") from None
 
 
+def principals(signers: str) -> tuple[str, ...]:
+    """Return the patterns of names that a file of signers has. Raise NotSigned for one that cannot be read."""
+    found = (pattern for line in _lines(signers) for pattern in line.principals.split(","))
+    return tuple(dict.fromkeys(pattern for pattern in found if pattern))
+
+
 def matches(patterns: str, name: str) -> bool:
     """Tell whether a pattern-list of OpenSSH has a name (ssh_config(5), PATTERNS): `*`, `?`, and `!` to leave out."""
     found = False

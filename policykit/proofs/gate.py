@@ -1,0 +1,123 @@
+"""Whether who must approve a loosened policy did: those that its `approvals:` names, by signature or by review.
+
+What stood before the change says who may: an editor who takes `approvals` out, names others or asks for fewer persons
+needs the consent of those who were named before, and of those who are named now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from policykit.guard.approvals import of_policy
+from policykit.guard.signatures import NotSigned, Signed, matches, principals, verified
+from policykit.policy.statement import digest_of
+
+if TYPE_CHECKING:
+    from policykit.model.approvals import Approvals
+    from policykit.policy import EffectivePolicy
+    from policykit.proofs.difference import Difference, PolicyDifference
+
+#: The verdicts that somebody has to agree to.
+LOOSENS: Final = ("looser", "different")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Who agreed. `signed`: statements with their signatures; `reviewers`: names that approved where it is reviewed.
+
+    `signers` is the content of the file of those who may sign (OpenSSH's allowed_signers), None where it is not at
+    hand; `revoked` that of keys that sign nothing any more. `now_ms` is when the signatures are looked at (UTC ms).
+    """
+
+    now_ms: int
+    signed: tuple[tuple[str, str], ...] = ()
+    reviewers: tuple[str, ...] = ()
+    signers: str | None = None
+    revoked: str = ""
+
+
+class Consent(NamedTuple):
+    """Who agreed to one loosened policy, of whom and how many are needed. `why`: what is missing; empty: nothing."""
+
+    policy: str
+    needed: int
+    may: tuple[str, ...]
+    agreed: tuple[str, ...]
+    why: str = ""
+
+
+def consents(difference: Difference, evidence: Evidence) -> tuple[Consent, ...]:
+    """Return what came of asking, for each policy that is looser or may be."""
+    return tuple(_consent(one, evidence) for one in difference.policies if one.verdict in LOOSENS)
+
+
+def _consent(one: PolicyDifference, evidence: Evidence) -> Consent:
+    asked = [said for policy in (one.old, one.new) if policy and (said := policy.composed.approvals)]
+    if not asked:
+        return Consent(one.name, 1, (), (), "no `approvals:` of it says who may approve a looser policy")
+    found: list[Consent] = []
+    for said in asked:
+        try:
+            may = _may(said, evidence)
+        except NotSigned as error:
+            return Consent(one.name, said.count, (), (), str(error))
+        signers, refused = _signers(one.new, evidence)
+        agreed = dict.fromkeys((*signers, *_cased(evidence.reviewers, may)))
+        # A name that the policy says is that person; what the file of signers has are patterns of names.
+        names = tuple(n for n in agreed if n in may or (said.by is None and any(matches(one, n) for one in may)))
+        missing = f"{len(names)} of {said.count} approved it{refused}" if len(names) < said.count else ""
+        found.append(Consent(one.name, said.count, may, names, missing))
+    # Of both the one that is not content yet, else the one that was asked first.
+    return next((consent for consent in found if consent.why), found[0])
+
+
+def _may(said: Approvals, evidence: Evidence) -> tuple[str, ...]:
+    """Return the names, or patterns of names, of those who may approve. Raise NotSigned where nothing says who."""
+    if said.by is not None:
+        return tuple(said.by)
+    if evidence.signers is None:
+        raise NotSigned("approvals.by names nobody, and the file of signers is not at hand; give it with --signers")
+    return principals(evidence.signers)
+
+
+def _cased(reviewers: Iterable[str], may: tuple[str, ...]) -> tuple[str, ...]:
+    """Write the names of reviewers as the policy has them: where code is reviewed, upper and lower case are one."""
+    written = {one.lower(): one for one in may}
+    return tuple(written.get(name.lower(), name) for name in reviewers)
+
+
+def _signers(policy: EffectivePolicy | None, evidence: Evidence) -> tuple[tuple[str, ...], str]:
+    """Return who signed a policy as it would be, one name a key, and why the last one that does not count does not."""
+    names: dict[str, str] = {}
+    refused = ""
+    for text, signature in evidence.signed if policy is not None else ():
+        assert policy is not None
+        try:
+            signed = _signed(policy, text, signature, evidence)
+        except NotSigned as error:
+            refused = f"; a signature does not count: {error}"
+        else:
+            names.setdefault(signed.key, signed.statement.by)
+    return tuple(names.values()), refused
+
+
+def _signed(policy: EffectivePolicy, text: str, signature: str, evidence: Evidence) -> Signed:
+    """Return a signature of this policy. Raise NotSigned."""
+    if evidence.signers is None:
+        raise NotSigned("the file of signers is not at hand; give it with --signers")
+    one = verified(text, signature, signers=evidence.signers, revoked=evidence.revoked, at_ms=evidence.now_ms)
+    said = one.statement
+    if said.subject != of_policy(policy):
+        raise NotSigned(f"{said.by} signed {said.of} {said.digest[:19]}, and this is {policy.digest[:19]}")
+    if said.signers != digest_of(evidence.signers):
+        raise NotSigned(f"{said.by} signed with another file of signers in mind")
+    if said.expires_ms is not None and evidence.now_ms > said.expires_ms:
+        raise NotSigned(f"what {said.by} signed expired at {said.expires}")
+    return one
+
+
+def unmet(found: Iterable[Consent]) -> tuple[Consent, ...]:
+    """Return those that are missing somebody."""
+    return tuple(consent for consent in found if consent.why)
