@@ -27,11 +27,12 @@ def scalar(value: Any) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """Write a value on one line, as it may stand in a policy."""
     if isinstance(value, list):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
+        return "[" + ", ".join(flow(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{scalar(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(key)}: {flow(item)}" for key, item in value.items()) + "}"
     return scalar(value)
 
 
@@ -43,12 +44,12 @@ def _lines(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
         if isinstance(item, dict) and item:
             yield f"{pad}{scalar(key)}:", ""
             yield from _lines(item, at, depth + 1)
-        elif isinstance(item, list) and (len(_flow(item)) > _COLUMN or any(isinstance(part, dict) for part in item)):
+        elif isinstance(item, list) and (len(flow(item)) > _COLUMN or any(isinstance(part, dict) for part in item)):
             yield f"{pad}{scalar(key)}:", ""
             for index, part in enumerate(item):
-                yield f"{pad}  - {_flow(part)}", f"{at}.{index}"
+                yield f"{pad}  - {flow(part)}", f"{at}.{index}"
         else:
-            yield f"{pad}{scalar(key)}: {_flow(item)}", at
+            yield f"{pad}{scalar(key)}: {flow(item)}", at
 
 
 def _written(effective: EffectivePolicy) -> dict[str, Any]:
