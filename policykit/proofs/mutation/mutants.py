@@ -86,7 +86,7 @@ def mutants(effective: EffectivePolicy) -> Iterator[Mutant]:
     for field in fields(effective.model):
         if not field.decides:
             continue
-        seen = {_written(field.value)}
+        seen = {(field.path, _written(field.value))}
         for steps, value in _changes(field):
             mutant = _mutant(effective, field, steps, value)
             if mutant is not None and (mutant.path, mutant.now) not in seen:

@@ -14,6 +14,7 @@ from policykit.model.shape import shapes, walk
 from policykit.policy import EffectivePolicy, load_text
 from policykit.proofs.mutation import mutants as made
 from policykit.proofs.mutation.mutants import fields, mutants, others
+from policykit.units import Percent
 from tests.engine.worlds import ACCOUNT_LIMITS, LANELESS, LIMITS, changed, placed
 
 #: One limit of each check that holds a field of the language.
@@ -82,7 +83,7 @@ def test_every_field_that_a_check_holds_has_a_mutant() -> None:
 def test_control_a_skipped_kind_of_value_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A generator that knows no percentages leaves fields out, and the test above says which."""
     moved = made._moved
-    monkeypatch.setattr(made, "_moved", lambda value: iter(()) if isinstance(value, made.Percent) else moved(value))
+    monkeypatch.setattr(made, "_moved", lambda value: iter(()) if isinstance(value, Percent) else moved(value))
     monkeypatch.setattr(made.Field, "removable", False)
     assert "risk.price_collar.max_deviation" in _unmutated(effective(SINK))
 
