@@ -120,12 +120,12 @@ def account_lines(found: Cancelled | tuple[str, str]) -> list[str]:
     if found.account.endswith(PAPER):
         lines.append("  the paper book alone: the real account was not looked at, and nothing was cancelled there")
     for family, count in found.families.items():
-        left = f"unknown what is left: {count.unknown_why}" if count.unknown_why else f"left {count.left}"
+        left = f"unknown what is left: {count.unknown}" if count.unknown else f"left {count.left}"
         lines.append(f"  {family}: listed {count.listed}, cancelled {count.cancelled}, kept {count.kept}, {left}")
     if not found.families:
         lines.append("  no order family could be listed")
     lines += [f"  may still arrive: {order}; run kill again" for order in found.pending]
-    unknown = [f"{family}: {count.unknown_why}" for family, count in found.families.items()]
+    unknown = [f"{family}: {count.unknown}" for family, count in found.families.items()]
     lines += [f"  not cancelled: {failure}" for failure in found.failed if failure not in unknown]
     return lines
 

@@ -18,7 +18,7 @@ from policykit.clock import Clock
 from policykit.errors import PolicyError, PolicykitError, StoreUnavailable
 from policykit.exchanges import cancelling
 from policykit.guard.core import Guard
-from policykit.guard.halt import CANCEL_MS, Cancelled, FamilyCount, cancel_family, concerns_policy, still_coming
+from policykit.guard.halt import CANCEL_MS, Cancelled, cancel_family, concerns_policy, still_coming
 from policykit.guard.settings import choose_key, trading
 from policykit.policy import PAPER, EffectivePolicy, load
 from policykit.source import read_file
@@ -246,8 +246,7 @@ class Emptying:
             more: dict[str, Any] = {"endpoint": self.endpoint, "sandbox": target.sandbox, "clock": self.clock}
             with canceller(target.exchange, credentials, symbols=target.symbols, products=products, **more) as client:
                 for family, count in client.clear(lambda order: not going(order), within_ms=CANCEL_MS).items():
-                    seen = FamilyCount(count.listed, count.cancelled, count.kept, count.left, count.unknown or None)
-                    part.families[family] = seen
+                    part.families[family] = count
                     if count.left or count.unknown:
                         part.failed.append(f"{family}: {count.unknown or f'{count.left} orders are left'}")
             return part

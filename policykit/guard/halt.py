@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from policykit.clock import Clock
 from policykit.errors import PolicykitError
 from policykit.exchanges.base import OrderState, run
+from policykit.exchanges.cancelling import FamilyCount
 from policykit.guard.own import asking
 from policykit.orders.fence import fence_ms
 from policykit.orders.intent import Intent
@@ -38,20 +39,6 @@ _STEP_S: Final = 0.05
 
 
 @dataclass(slots=True)
-class FamilyCount:
-    """What became of one order family: orders listed, cancelled, kept on purpose, and left that were to be cancelled.
-
-    `unknown_why`: the family could not be listed to its end, so what is left there is not known; never flat.
-    """
-
-    listed: int = 0
-    cancelled: int = 0
-    kept: int = 0
-    left: int = 0
-    unknown_why: str | None = None
-
-
-@dataclass(slots=True)
 class Cancelled:
     """What became of an account's open orders, by family and by name.
 
@@ -68,7 +55,7 @@ class Cancelled:
     @property
     def complete(self) -> bool:
         """Tell whether nothing is left that was to be cancelled, and all of it was seen."""
-        seen = all(count.unknown_why is None and not count.left for count in self.families.values())
+        seen = all(count.flat for count in self.families.values())
         return bool(self.families) and seen and not (self.failed or self.pending)
 
     def add(self, other: Cancelled) -> None:
@@ -171,7 +158,7 @@ def cancel_family(
                 own = {i.client_order_id for i in guard.store.intents(guard.account) if i.bot == name}
             listed = run(adapter, client, adapter.open_orders((name,) if kind == "symbol" else (), family), clock)
         except PolicykitError as failed:
-            count.unknown_why = f"open orders cannot be listed: {failed}"
+            count.unknown = f"open orders cannot be listed: {failed}"
             break
         listed = tuple(o for o in listed if own is None or o.client_order_id in own)
         entries = [o for o in listed if _everything(guard) or can_increase(o)]
@@ -190,8 +177,8 @@ def cancel_family(
     report.cancelled += sorted(gone)
     report.kept += [name_of(order) for order in kept]
     report.failed += failures if count.left else []
-    if count.unknown_why is not None:
-        report.failed.append(f"{family}: {count.unknown_why}")
+    if count.unknown:
+        report.failed.append(f"{family}: {count.unknown}")
 
 
 def name_of(order: OrderState) -> str:

@@ -74,7 +74,7 @@ class Drill:
             name: sum(getattr(count, name) for count in found.families.values()) if found else 0
             for name in ("listed", "cancelled", "kept", "left")
         }
-        unknown = {name: c.unknown_why for name, c in found.families.items() if c.unknown_why} if found else {}
+        unknown = {name: c.unknown for name, c in found.families.items() if c.unknown} if found else {}
         return {
             "by": by.name,
             "claim": by.to_dict(),

@@ -13,7 +13,7 @@ import pytest
 import policykit
 from policykit.clock import SystemClock
 from policykit.errors import StoreUnavailable
-from policykit.guard import emptying
+from policykit.exchanges.cancelling import FamilyCount
 from policykit.guard.emptying import Emptying, target_of
 from policykit.guard.halt import Cancelled
 from policykit.sim import SimServer
@@ -66,7 +66,7 @@ def test_entries_go_and_exits_stay(exchange: str, tmp_path: Path, monkeypatch: p
         assert account.account == f"{exchange}/main"
         count = account.families["spot.order"]
         assert (count.listed, count.cancelled, count.kept, count.left) == (3, 2, 1, 0)
-        unseen = {name: one.unknown_why for name, one in account.families.items() if one.unknown_why}
+        unseen = {name: one.unknown for name, one in account.families.items() if one.unknown}
         assert result.complete is not bool(unseen)
         assert [halt.scope for halt in open_store().halts()] == ["all"]
 
@@ -173,7 +173,7 @@ def test_an_account_that_says_nothing_is_told_in_the_end(tmp_path: Path, monkeyp
 
 def test_later_passes_add_up() -> None:
     """What two passes over a family saw and cancelled is one count; what the later one saw is what is left."""
-    one = Cancelled("a", {"f": emptying.FamilyCount(3, 2, 0, 1)}, cancelled=["x"])
-    one.add(Cancelled("a", {"f": emptying.FamilyCount(2, 1, 1, 0), "g": emptying.FamilyCount(1, 0, 1)}, ["x", "y"]))
-    assert one.families == {"f": emptying.FamilyCount(4, 3, 1, 0), "g": emptying.FamilyCount(1, 0, 1)}
+    one = Cancelled("a", {"f": FamilyCount(3, 2, 0, 1)}, cancelled=["x"])
+    one.add(Cancelled("a", {"f": FamilyCount(2, 1, 1, 0), "g": FamilyCount(1, 0, 1)}, ["x", "y"]))
+    assert one.families == {"f": FamilyCount(4, 3, 1, 0), "g": FamilyCount(1, 0, 1)}
     assert (one.cancelled, one.complete) == (["x", "y"], True)

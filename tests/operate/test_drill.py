@@ -192,7 +192,7 @@ def test_a_family_that_is_not_seen_fails_the_drill(start: Callable[..., World], 
     code, said = run(one, "kill", "--by", "desk-head", "--format", "json")
     told = json.loads(said)
     assert (code, told["passed"]) == (1, False)
-    assert told["accounts"][0]["families"]["spot.order"]["unknown_why"].startswith("open orders cannot be listed")
+    assert told["accounts"][0]["families"]["spot.order"]["unknown"].startswith("open orders cannot be listed")
     assert guard.store.halts() == []
     code, said = run(one, "status")
     assert (code, "FAILED one at" in said) == (1, True)

@@ -9,6 +9,7 @@ CANCELLING = Cancelling(
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -105,8 +106,13 @@ class Listed(NamedTuple):
     unknown: Mapping[str, str]
 
 
-class FamilyCount(NamedTuple):
-    """What became of one family's open orders. `left` is what was listed last; `unknown` says why it is not known."""
+@dataclass(slots=True)
+class FamilyCount:
+    """What became of one order family: orders listed, cancelled, kept on purpose, and left that were to be cancelled.
+
+    `left` is what was listed last. `unknown`: why the family could not be listed to its end, so that what is left there
+    is not known, and never flat; empty: it was.
+    """
 
     listed: int = 0
     cancelled: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -296,7 +297,7 @@ def added(before: Mapping[str, Mapping[str, Any]], counts: Mapping[str, FamilyCo
     for name, count in counts.items():
         old = before.get(name, {})
         found[name] = {
-            **count._asdict(),
+            **asdict(count),
             "listed": count.listed + int(old.get("cancelled", 0)),
             "cancelled": count.cancelled + int(old.get("cancelled", 0)),
         }
