@@ -8,36 +8,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 from policykit.decision import Assessment, Decision, Hold
+from policykit.engine import given_values as values
 from policykit.engine.engine import Engine
 from policykit.engine.explain import denial_message, explain_failed
-from policykit.engine.facts import Fact, Facts, Position
+from policykit.engine.facts import Position
+from policykit.engine.given import Given, facts_data, order_data, read_facts
+from policykit.engine.given_values import Path, Wrong
 from policykit.engine.money import money, unit_steps
 from policykit.engine.setup import Setup
 from policykit.engine.totals import Total, total_of
 from policykit.engine.worth import units_of
-from policykit.model.types import date_ms
 from policykit.order import ACTIONS, FLAGS, NUMBERS, WORDS, Order
-from policykit.traits.base import product_of
-from policykit.units import EXPOSURE_SCALE, exact, plain, scale_up, unscale
+from policykit.units import EXPOSURE_SCALE, plain, scale_up, unscale
+
+__all__ = ["Given", "decide_once", "facts_data", "order_data", "read_facts", "read_json", "read_order", "report"]
 
 _PLAIN: Final = ("symbol", "side", "type", "client_order_id", *WORDS, *FLAGS)
 _ORDER: Final = ("action", *_PLAIN, *NUMBERS, "amends")
-_MONEY: Final = ("equity", "day_base", "net_transfers")
-_MAPS: Final = ("positions", "marks", "contract_sizes", "used")
-_FACTS: Final = (*_MONEY, *_MAPS, "skew_ms", "as_of")
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Facts, and what is used of counters already (by their names: `binance/main|open_orders`)."""
-
-    facts: Facts = field(default_factory=Facts)
-    used: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_json(text: str, what: str) -> dict[str, Any]:
@@ -51,49 +43,23 @@ def read_json(text: str, what: str) -> dict[str, Any]:
     return data
 
 
-def read_order(data: Mapping[str, Any]) -> Order:
-    """Read an order as a decision shows it. Raise ValueError; a wrong value is left for the checks to name."""
-    _known(data, _ORDER, "an order")
+def read_order(data: Mapping[str, Any], path: Path = ()) -> Order:
+    """Read an order as a decision shows it. Raise `Wrong`, a ValueError; a word that is none is the checks' to name."""
+    values.known(path, data, _ORDER, "an order")
     action = data.get("action", "order.create")
     if action not in ACTIONS:
-        raise ValueError(f"action is {action!r}; one of {', '.join(ACTIONS)} is needed")
+        raise Wrong((*path, "action"), f"action is {action!r}; one of {', '.join(ACTIONS)} is needed")
     said: dict[str, Any] = {name: data[name] for name in _PLAIN if name in data}
-    said |= {name: _number(name, data[name]) for name in NUMBERS if data.get(name) is not None}
+    said |= {name: values.number((*path, name), data[name]) for name in NUMBERS if data.get(name) is not None}
     if data.get("amends") is not None:
-        said["amends"] = read_order(_object("amends", data["amends"]))
+        inner = (*path, "amends")
+        said["amends"] = read_order(values.mapping(inner, data["amends"], "the fields of an order are needed"), inner)
     return Order(**{"symbol": "", **said}, action=action)
-
-
-def read_facts(data: Mapping[str, Any], currency: str, now_ms: int) -> Given:
-    """Read what `guard.observe` takes, and `day_base`, `skew_ms`, `used`. Raise ValueError naming the field."""
-    _known(data, _FACTS, "facts")
-    as_of = now_ms
-    if "as_of" in data:
-        moment = date_ms(str(data["as_of"]))
-        if moment is None:
-            raise ValueError("as_of is no moment; an ISO time (2026-11-21T10:00:00Z) is needed")
-        as_of = moment
-    maps = {name: _map(name, data.get(name, {})) for name in _MAPS}
-    amounts = {name: Fact(_money(name, data[name], currency), as_of) for name in _MONEY if name in data}
-    skew = data.get("skew_ms")
-    if skew is not None and (isinstance(skew, bool) or not isinstance(skew, int)):
-        raise ValueError("skew_ms is no whole number of milliseconds; one is needed")
-    facts = Facts(
-        equity=amounts.get("equity"),
-        day_base=amounts.get("day_base"),
-        net_transfers=amounts.get("net_transfers"),
-        positions={_position_key(name): Position(q, q) for name, q in maps["positions"].items()},
-        positions_as_of_ms=as_of if "positions" in data else None,
-        marks={name: Fact(price, as_of) for name, price in maps["marks"].items()},
-        contract_sizes=maps["contract_sizes"],
-        skew_ms=skew,
-    )
-    return Given(facts, {name: int(use) for name, use in maps["used"].items()})
 
 
 def decide_once(engine: Engine, order: Order, given: Given, now_ms: int) -> tuple[Decision, Assessment]:
     """Decide as a store would that knows these facts and uses. The id is made of what was asked."""
-    given = replace(given, facts=_counted(engine.setup, given.facts, now_ms))
+    given = counted(engine.setup, given, now_ms)
     assessment = engine.assess(given.facts, order, now_ms)
     reasons = assessment.reasons
     if not reasons:
@@ -137,7 +103,7 @@ def report(engine: Engine, decision: Decision, assessment: Assessment, given: Gi
         f"  policy {policy.name} {policy.version}, {policy.file}; {decision.checks} checks",
     ]
     lines += [f"  warning {reason.code}: {reason.message}{_where(reason.place)}" for reason in decision.warnings]
-    given = replace(given, facts=_counted(engine.setup, given.facts, decision.at_ms))
+    given = counted(engine.setup, given, decision.at_ms)
     lines += [_claim(hold, use_of(hold, given)) for hold in assessment.holds if hold.kind != "clear"]
     return "\n".join(lines) + "\n"
 
@@ -174,57 +140,27 @@ def use_of(hold: Hold, given: Given) -> int:
 
 
 def _worst(position: Position) -> tuple[int, int]:
-    """Return the worst case on each side; facts that are given know of no orders that are out."""
-    return scale_up(position.high), scale_up(-position.low)
+    """Return the worst case on each side: what is held, and every order that is out there."""
+    low, high, buys, sells, _ = position
+    return scale_up(high) + scale_up(buys), scale_up(sells) + scale_up(-low)
 
 
 def _total(position: Position) -> Total:
     return total_of(*_worst(position), position.unit)
 
 
-def _counted(setup: Setup, facts: Facts, now_ms: int) -> Facts:
-    """Count positions as a guard's store does: each at what it is worth, the account into the policy's groups."""
+def counted(setup: Setup, given: Given, now_ms: int) -> Given:
+    """Count positions as a guard's store does: each at what it is worth, the account into the policy's groups.
+
+    Facts that say what a store counted stay as they are.
+    """
+    if given.counted:
+        return given
+    facts = given.facts
     units = units_of(setup, facts, now_ms, facts.marks)
     keys = {**dict.fromkeys(units, Position()), **facts.positions}
     positions = {key: one._replace(unit=unit_steps(units.get(key, Decimal(0)))) for key, one in keys.items()}
     held = (key for key, one in positions.items() if not one.unit and any(_worst(one)) and key != setup.currency)
     groups = tuple(setup.effective.group_owner(name) for name in sorted(setup.policy.groups or {}))
-    return replace(facts, positions=positions, unpriced=tuple(sorted(held)), groups=groups)
-
-
-def _known(data: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
-    for name in data:
-        if name not in names:
-            raise ValueError(f"{name!r} is no field of {what}; the fields are {', '.join(names)}")
-
-
-def _number(name: str, value: object) -> Decimal:
-    try:
-        return exact(value)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}; a plain number is needed") from None
-
-
-def _money(name: str, value: object, currency: str) -> Decimal:
-    number, _, code = str(value).strip().partition(" ")
-    if code != currency:
-        raise ValueError(
-            f'{name} is {str(value)!r}; an amount in the account\'s currency ("100000 {currency}") is needed'
-        )
-    return _number(name, number)
-
-
-def _object(name: str, value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{name} is no object; the fields of an order are needed")
-    return value
-
-
-def _map(name: str, value: object) -> dict[str, Decimal]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{name} is no object; names with numbers are needed")
-    return {str(key): _number(f"{name}.{key}", number) for key, number in value.items()}
-
-
-def _position_key(name: str) -> str:
-    return name.partition("/")[0] if product_of(name) == "spot" else name
+    facts = replace(facts, positions=positions, unpriced=tuple(sorted(held)), groups=groups)
+    return Given(facts, given.used, counted=True)

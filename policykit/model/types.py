@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
@@ -26,6 +26,7 @@ from policykit.units import (
     parse_percent,
 )
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: The largest whole number that a policy may hold.
 MAX_INT = 1_000_000_000
 
@@ -216,4 +217,4 @@ def date_ms(text: str) -> int | None:
     except ValueError:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
