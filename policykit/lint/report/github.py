@@ -7,6 +7,7 @@ from policykit.lint.report import Style, markdown
 from policykit.lint.report.quote import clean
 from policykit.lint.report.shared import path, ranked, sentence, what_to_do, word
 from policykit.lint.run import Report
+from policykit.place import Place
 
 #: GitHub shows ten errors and ten warnings of a step and drops the rest; a person reads fewer.
 MAX_ANNOTATIONS = 10
@@ -33,15 +34,20 @@ def job_page(report: Report, style: Style) -> str:
 
 
 def _command(finding: Finding, style: Style) -> str:
-    place = finding.primary
     command = _COMMANDS[finding.severity] if finding.status == "open" else "notice"
-    properties = {"file": path(place.file, style), "line": place.line, "endLine": max(place.line, place.end_line)}
+    lines = [line for line in (sentence(finding), what_to_do(finding)) if line]
+    title = f"{word(finding)}: {finding.rule} {finding.name}"
+    return annotation(command, finding.primary, title, "\n".join(lines), style.root)
+
+
+def annotation(command: str, place: Place, title: str, message: str, root: str | None) -> str:
+    """Return a workflow command (`error`, `warning`, `notice`) that marks a place; paths are relative to `root`."""
+    properties = {"file": path(place.file, root), "line": place.line, "endLine": max(place.line, place.end_line)}
     if place.line == place.end_line and place.end_column > place.column:  # GitHub reads columns on one line only
         properties |= {"col": place.column, "endColumn": place.end_column}
-    properties["title"] = f"{word(finding)}: {finding.rule} {finding.name}"
+    properties["title"] = title
     said = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
-    lines = [line for line in (sentence(finding), what_to_do(finding)) if line]
-    return f"::{command} {said}::{_data(chr(10).join(lines))}"
+    return f"::{command} {said}::{_data(message)}"
 
 
 def _data(text: str) -> str:

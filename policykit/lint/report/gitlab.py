@@ -34,7 +34,7 @@ def _one(finding: Finding, mark: str, style: Style) -> dict[str, Any]:
         "severity": _SEVERITIES[finding.severity] if asked else "info",
         "categories": ["Security"],
         "location": {
-            "path": path(place.file, style),
+            "path": path(place.file, style.root),
             "lines": {"begin": place.line, "end": max(place.line, place.end_line)},
         },
     }

@@ -29,7 +29,7 @@ def write(report: Report, style: Style) -> str:
     total = _attributes(name="policykit lint", tests=tests, failures=failures, errors=0, skipped=skipped, time=0)
     lines.append(f"<testsuites{total}>")
     for name in sorted(found):
-        lines += _suite(path(name, style), found[name], iso(report.now_ms)[:19], style)
+        lines += _suite(path(name, style.root), found[name], iso(report.now_ms)[:19], style)
     return "\n".join([*lines, "</testsuites>", ""])
 
 

@@ -56,7 +56,7 @@ def _row(finding: Finding, style: Style) -> str:
     cells = (
         f"**{word(finding)}**" if finding.status == "open" else word(finding),
         f"{finding.rule} {finding.name}",
-        _code(f"{path(place.file, style)}:{place.line}:{place.column}"),
+        code(f"{path(place.file, style.root)}:{place.line}:{place.column}"),
         what,
         text(what_to_do(finding)),
     )
@@ -68,7 +68,7 @@ def text(said: str) -> str:
     parts = said.split("`")
     if len(parts) % 2 == 0:  # a backtick without its twin
         parts = [*parts[:-2], "'".join(parts[-2:])]
-    return "".join(_code(part) if index % 2 else _plain(part) for index, part in enumerate(parts))
+    return "".join(code(part) if index % 2 else _plain(part) for index, part in enumerate(parts))
 
 
 def _plain(said: str) -> str:
@@ -76,5 +76,6 @@ def _plain(said: str) -> str:
     return marked.replace("@", "@<!-- -->").replace("://", ":&#47;/")  # a mention is found in the rendered text
 
 
-def _code(said: str) -> str:
+def code(said: str) -> str:
+    """Return text as a code span; nothing for nothing."""
     return f"`{clean(said).replace('`', chr(39)).replace('|', chr(92) + '|')}`" if said else ""

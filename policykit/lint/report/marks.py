@@ -23,6 +23,6 @@ def fingerprints(findings: Iterable[Finding], style: Style) -> Iterator[str]:
     seen: Counter[str] = Counter()
     for finding in findings:
         file = finding.primary.file
-        key = f"{path(file, style)}\0{fingerprint(finding, text(file))}"
+        key = f"{path(file, style.root)}\0{fingerprint(finding, text(file))}"
         seen[key] += 1
         yield hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass")).hexdigest()[:FINGERPRINT_DIGITS]

@@ -43,11 +43,11 @@ def fails(finding: Finding, style: Style) -> bool:
     return finding.status in counted and SEVERITIES.index(finding.severity) <= SEVERITIES.index(style.fail_on)
 
 
-def path(file: str, style: Style) -> str:
+def path(file: str, root: str | None) -> str:
     """Return a file's path with forward slashes: relative to the root when it lies below it."""
-    if style.root is not None:
+    if root is not None:
         absolute = os.path.abspath(file)
-        relative = os.path.relpath(absolute, style.root)
+        relative = os.path.relpath(absolute, root)
         file = absolute if relative.split(os.sep)[0] == os.pardir else relative
     return Path(file).as_posix()
 
