@@ -53,10 +53,11 @@ class PositionNotional(Check):
     def bounds(self, case: Case) -> tuple[Bound, ...]:
         """Return the bounds for the order's position: those of each of its markets and its asset's, else the default.
 
-        Of two bounds in one currency both apply: the tighter one binds.
+        Of two bounds in one currency both apply: the tighter one binds. In hedge mode they hold each leg.
         """
         assert case.market is not None
-        named = (*self.named.get(case.position_key, ()), *self.caps.get(case.market.base, ()))
+        key = self.setup.position_key(case.order.symbol)  # without the leg: policies name markets
+        named = (*self.named.get(key, ()), *self.caps.get(case.market.base, ()))
         return named or tuple(self.caps.get("default", ()))
 
     def reasons(self, case: Case) -> Iterator[Reason]:
