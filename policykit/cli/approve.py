@@ -137,7 +137,7 @@ def stage_command(policy: str, stage: str, by: Person, why: str, key: Path | Non
 @_STORE
 def take_command(file: Path, signature: Path | None, uri: str | None) -> None:
     """Take in what was signed elsewhere: a statement with its signature, in one FILE or in two."""
-    from policykit.operate.approving import read
+    from policykit.guard.signatures import read
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -202,7 +202,8 @@ def _approve(  # noqa: PLR0913  # what a statement is made of
     policy: EffectivePolicy | None = None,
 ) -> None:
     """Write the statement; sign it if there is a key; keep it, or write it to a file."""
-    from policykit.operate.approving import drafted, read, signed
+    from policykit.guard.signatures import read
+    from policykit.operate.approving import drafted, signed
 
     statement = drafted(subject, signers=signers, by=by.name, why=why, now_ms=now_ms, for_ms=for_ms)
     click.echo(statement.text(), nl=False, err=True)

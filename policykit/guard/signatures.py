@@ -21,7 +21,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from policykit.policy.statement import NAMESPACE, Statement, parse
+from policykit.errors import PolicykitError
+from policykit.policy.statement import MAX_LINE, NAMESPACE, Statement, parse
 
 if TYPE_CHECKING:
     from sshsig.sshsig import SshsigSignature
@@ -35,6 +36,11 @@ VERIFY_S: Final = 10
 _HASHES: Final = (b"sha256", b"sha512")
 _MISSING: Final = "sshsig is not installed, so no signature can be verified; pip install 'policykit-trading[signing]'"
 _TIMES: Final = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+
+
+_BEGIN: Final = "-----BEGIN SSH SIGNATURE-----"
+#: The longest file that holds both, a statement and its signature, characters.
+MAX_FILE: Final = MAX_SIGNATURE + 20 * MAX_LINE
 
 
 class NotSigned(Exception):
@@ -64,6 +70,19 @@ def verified(text: str, signature: str, *, signers: str, revoked: str, at_ms: in
         raise NotSigned(f"the key {fingerprint(blob)} is revoked")
     _allowed(statement, blob, signers, at_ms)
     return Signed(statement, fingerprint(blob))
+
+
+def read(text: str, signature: str | None = None) -> tuple[Statement, str]:
+    """Return the statement and the signature of a text that has both, or of two. Raise PolicykitError."""
+    body, begin, rest = text[:MAX_FILE].partition(_BEGIN)
+    if begin:
+        body, signature = body.removesuffix("\n"), begin + rest
+    try:
+        if signature is None:
+            raise ValueError("nobody has signed it; ssh-keygen -Y sign -n policykit -f KEY FILE does")
+        return parse(body), signature
+    except ValueError as error:
+        raise PolicykitError(str(error)) from None
 
 
 def signer(text: str, signature: str) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from policykit.errors import PolicykitError
 from policykit.guard.approvals import KIND, Approval, approval, required
-from policykit.guard.signatures import MAX_SIGNATURE, NotSigned, signer
+from policykit.guard.signatures import NotSigned, signer
 from policykit.operate.person import person
-from policykit.policy.statement import MAX_LINE, NAMESPACE, NOBODY, Statement, Subject, digest_of, parse, state
+from policykit.policy.statement import NAMESPACE, NOBODY, Statement, Subject, digest_of, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 FOR_MS: Final = 3_600_000
 #: How long a person has to touch a key or to type its passphrase, s.
 SIGN_S: Final = 300
-_BEGIN: Final = "-----BEGIN SSH SIGNATURE-----"
-_MAX_FILE: Final = MAX_SIGNATURE + 20 * MAX_LINE
 
 
 def drafted(subject: Subject, *, signers: str, by: str, why: str, now_ms: int, for_ms: int | None) -> Statement:
@@ -72,19 +70,6 @@ def signed(statement: Statement, key: Path) -> str:
     if done.returncode != 0:
         raise PolicykitError(f"ssh-keygen did not sign with {key}; what it says stands above")
     return statement.text() + "\n" + done.stdout.decode("ascii")
-
-
-def read(text: str, signature: str | None = None) -> tuple[Statement, str]:
-    """Return the statement and the signature of a text that has both, or of two. Raise PolicykitError."""
-    body, begin, rest = text[:_MAX_FILE].partition(_BEGIN)
-    if begin:
-        body, signature = body.removesuffix("\n"), begin + rest
-    try:
-        if signature is None:
-            raise ValueError("nobody has signed it; ssh-keygen -Y sign -n policykit -f KEY FILE does")
-        return parse(body), signature
-    except ValueError as error:
-        raise PolicykitError(str(error)) from None
 
 
 def take(store: Store, statement: Statement, signature: str, now_ms: int) -> str:

@@ -6,12 +6,14 @@ needs the consent of those who were named before, and of those who are named now
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from policykit.errors import PolicykitError
 from policykit.guard.approvals import of_policy
-from policykit.guard.signatures import NotSigned, Signed, matches, principals, verified
+from policykit.guard.signatures import MAX_SIGNERS, NotSigned, Signed, matches, principals, read, verified
 from policykit.policy.statement import digest_of
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 #: The verdicts that somebody has to agree to.
 LOOSENS: Final = ("looser", "different")
+#: So many files of signatures are looked at, and none that is longer, bytes.
+MAX_APPROVALS: Final = 1_000
+MAX_FILE: Final = MAX_SIGNERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,53 @@ class Evidence:
     reviewers: tuple[str, ...] = ()
     signers: str | None = None
     revoked: str = ""
+
+
+def gathered(
+    difference: Difference,
+    now_ms: int,
+    *,
+    reviewers: Iterable[str] = (),
+    people: Mapping[str, str] | None = None,
+    approvals: Iterable[Path] = (),
+    signers: Path | None = None,
+    revoked: Path | None = None,
+) -> Evidence:
+    """Read what there is of agreement. Raise PolicykitError for a file that is named and cannot be read.
+
+    `people` says which person of the policies a reviewer's login is. Signatures are files `*.approval`: those that are
+    named, of a folder all, and else those beside the new policies.
+    """
+    named = {login.lower(): person for login, person in (people or {}).items()}
+    beside = {Path(one.new.file).parent for one in difference.policies if one.new is not None}
+    places = tuple(approvals) or tuple(sorted(folder for folder in beside if folder.is_dir()))
+    files = [file for place in places for file in (sorted(place.glob("*.approval")) if place.is_dir() else [place])]
+    if len(files) > MAX_APPROVALS:
+        raise PolicykitError(f"{files[MAX_APPROVALS]}: over {MAX_APPROVALS} files of signatures; take old ones away")
+    return Evidence(
+        now_ms,
+        tuple(_both(file) for file in files),
+        tuple(named.get(login.lower(), login) for login in reviewers),
+        None if signers is None else _text(signers),
+        "" if revoked is None else _text(revoked),
+    )
+
+
+def _both(file: Path) -> tuple[str, str]:
+    try:
+        statement, signature = read(_text(file))
+    except PolicykitError as error:
+        raise PolicykitError(f"{file}: {error}") from None
+    return statement.text(), signature
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_FILE:
+            raise PolicykitError(f"{file}: over {MAX_FILE:,} bytes; it is no file of signatures or signers")
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise PolicykitError(f"{file}: cannot be read ({type(error).__name__})") from None
 
 
 class Consent(NamedTuple):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from policykit.errors import PolicykitError
 from policykit.guard.approvals import of_policy
 from policykit.policy import EffectivePolicy, load_text
 from policykit.policy.statement import digest_of
 from policykit.proofs.difference import Difference, PolicyDifference, Verdict
-from policykit.proofs.gate import Consent, Evidence, consents, unmet
+from policykit.proofs.gate import Consent, Evidence, consents, gathered, unmet
 from tests.engine.worlds import NOW
 from tests.guard.signing import Signer, allowed, ed25519_signer, stated
 from tests.guard.world import policy_text
@@ -151,3 +153,41 @@ def test_every_policy_is_asked_for() -> None:
     found = consents(both, Evidence(NOW, reviewers=("alice",)))
     assert [one.why for one in found] == ["", NOBODY_SAYS]
     assert [one.policy for one in unmet(found)] == ["other"]
+
+
+def test_what_there_is_of_agreement_is_read(tmp_path: Path) -> None:
+    """Signatures beside the new policies, or where it is said; logins as the persons that the policies name."""
+    (tmp_path / "mm.yaml").write_text(policy_text())
+    new = replace(NEW, file=str(tmp_path / "mm.yaml"))
+    difference = _difference(OLD, new)
+    text, signature = _signature(new, ALICE)
+    (tmp_path / "mm.approval").write_text(f"{text}\n{signature}")
+    (tmp_path / "signers").write_text(SIGNERS)
+    found = gathered(difference, NOW, reviewers=("Jane-Gh", "bob"), people={"jane-gh": "desk-head"})
+    assert found == Evidence(NOW, ((text, signature),), ("desk-head", "bob"))
+    named = {"signers": tmp_path / "signers", "revoked": tmp_path / "signers"}
+    both = gathered(difference, NOW, approvals=(tmp_path / "mm.approval", tmp_path), **named)  # type: ignore[arg-type]
+    assert both == Evidence(NOW, ((text, signature),) * 2, (), SIGNERS, SIGNERS)
+    assert gathered(_difference(OLD, None), NOW) == Evidence(NOW)
+    elsewhere = replace(NEW, file="rev:policies/mm.yaml")
+    assert gathered(_difference(OLD, elsewhere), NOW) == Evidence(NOW)
+    assert consents(difference, gathered(difference, NOW, signers=tmp_path / "signers"))[0].agreed == ("alice",)
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    """A file that is named is there and is what it should be: else nothing is judged without it, silently."""
+    difference = _difference(OLD, replace(NEW, file=str(tmp_path / "mm.yaml")))
+    with pytest.raises(PolicykitError) as raised:
+        gathered(difference, NOW, signers=tmp_path / "nobody")
+    assert str(raised.value) == f"{tmp_path}/nobody: cannot be read (FileNotFoundError)"
+    (tmp_path / "long").write_text("x" * 70_000)
+    with pytest.raises(PolicykitError) as raised:
+        gathered(difference, NOW, revoked=tmp_path / "long")
+    assert str(raised.value) == f"{tmp_path}/long: over 65,536 bytes; it is no file of signatures or signers"
+    (tmp_path / "mm.approval").write_text(_signature(NEW, ALICE)[0])
+    with pytest.raises(PolicykitError) as raised:
+        gathered(difference, NOW)
+    unsigned = "nobody has signed it; ssh-keygen -Y sign -n policykit -f KEY FILE does"
+    assert str(raised.value) == f"{tmp_path}/mm.approval: {unsigned}"
+    with pytest.raises(PolicykitError, match="over 1000 files of signatures; take old ones away"):
+        gathered(difference, NOW, approvals=(tmp_path / "mm.approval",) * 1_001)
