@@ -110,12 +110,17 @@ class InForce:
             self.own = new
             self._mark = _mark(new)
             return Reloaded(False, f"{new.file}: {new.name} {new.version} is in force already")
-        changed = compare(old.model, new.model)
-        other = [*changed.identity, *([f"name is {new.name}; it was {old.name}"] if new.name != old.name else [])]
+        changed = compare(old.model, new.model, guard.now())
+        other = [
+            *(f"{c.path} is {c.now}; it was {c.was}" for c in changed.identity),
+            *([f"name is {new.name}; it was {old.name}"] if new.name != old.name else []),
+        ]
         # One that went to paper is taken: nothing more is sent by it. It is simulated only after a restart.
         if other or new.account_key not in (guard.account, f"{guard.account}{PAPER}"):
             return self._refused("; ".join(other) or f"it is of {new.account_key}; restart to change that")
-        looser, tighter = tuple(map(str, changed.looser)), tuple(map(str, changed.tighter))
+        # A key more, or less, is no matter of this guard, which signs with the one that it has.
+        loosened = (c for c in changed.looser if not (c.verdict == "different" and c.path.startswith("keys.")))
+        looser, tighter = tuple(map(str, loosened)), tuple(map(str, changed.tighter))
         found = self._approval(new) if guard.mode != "shadow" else approvals.Approval(False)
         if found.why:
             return self._refused(f"it is not approved: {found.why}", looser, tighter)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from policykit.model.base import IDENTITY, LOWER, NEUTRAL, Meta, Section, ordered
 from policykit.model.types import Amounts, Currency, DurationText, Name, PositiveCount
+from policykit.units import Duration
 
 
 class Account(Section):
@@ -48,6 +49,7 @@ class Account(Section):
             unit="duration",
             guide=("G30",),
             held_by=("check:account.max_age",),
+            absent=Duration(10_000),
         ),
     ] = None
     position_mode: Annotated[
@@ -65,6 +67,7 @@ class Account(Section):
             ordered("cross", "isolated"),
             guide=("G01",),
             held_by=("check:account.margin_mode", "rule:PK625"),
+            absent="cross",
         ),
     ] = None
     egress: Annotated[

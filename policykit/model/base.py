@@ -76,6 +76,9 @@ class Meta(NamedTuple):
     #: True: no error, log or report ever shows the value.
     secret: bool = False
     inside: tuple[str, ...] = ()
+    #: What holds where a policy says nothing (of a map: for an entry that it does not name); None: nothing does. The
+    #: engine and the guard read their own defaults here, so that saying one of them is no difference.
+    absent: Any = None
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
         schema: dict[str, Any] = dict(handler(core))

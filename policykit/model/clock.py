@@ -6,6 +6,7 @@ from typing import Annotated
 
 from policykit.model.base import LOWER, Meta, Section
 from policykit.model.types import DurationText
+from policykit.units import Duration
 
 
 class Clock(Section):
@@ -29,5 +30,6 @@ class Clock(Section):
             unit="duration",
             guide=("G03", "G26"),
             held_by=("guard:gate",),
+            absent=Duration(5_000),
         ),
     ] = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 from policykit.model.base import HIGHER, LOWER, Meta, Section, pointwise
 from policykit.model.types import Bounds, BoundsBySymbol, Count, NumberText, PercentText
+from policykit.units import Share
 
 
 class ExposureLimits(Section):
@@ -85,6 +87,7 @@ class ExposureLimits(Section):
             unit="amount or share of equity",
             guide=("G01",),
             held_by=("check:risk.max_borrow",),
+            absent=(Share(Decimal(0)),),
         ),
     ] = None
     min_liquidation_distance: Annotated[

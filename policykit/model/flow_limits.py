@@ -9,6 +9,7 @@ from pydantic import Field
 from policykit.model.base import HIGHER, LOWER, SECTION, SUBSET, Meta, Section
 from policykit.model.rate import CountWindow
 from policykit.model.types import Count, DurationText, TradingHours
+from policykit.units import Duration
 
 
 class FlowLimits(Section):
@@ -85,6 +86,7 @@ class FlowLimits(Section):
             unit="duration",
             guide=("G34",),
             held_by=("check:risk.duplicate_window",),
+            absent=Duration(0),
         ),
     ] = None
     entry_cooldown: Annotated[
@@ -94,6 +96,7 @@ class FlowLimits(Section):
             HIGHER,
             unit="duration",
             held_by=("check:risk.entry_cooldown",),
+            absent=Duration(0),
         ),
     ] = None
     trading_hours: Annotated[

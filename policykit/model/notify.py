@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from policykit.model.base import NEUTRAL, SECTION, SUPERSET, Meta, Section, ordered, pointwise
 from policykit.model.types import DurationText, Name, SecretRef
@@ -38,7 +38,12 @@ class Target(Section):
     ]
     causes: Annotated[
         tuple[Cause, ...] | None,
-        Meta("What it is told of; absent: everything.", SUPERSET, held_by=("guard:notify", "rule:PK725")),
+        Meta(
+            "What it is told of; absent: everything.",
+            SUPERSET,
+            held_by=("guard:notify", "rule:PK725"),
+            absent=get_args(Cause),
+        ),
     ] = None
     severity: Annotated[
         Literal["critical", "warning"],

@@ -100,7 +100,13 @@ class OrderLimits(Section):
     ] = None
     sides: Annotated[
         tuple[Literal["buy", "sell"], ...] | None,
-        Meta("The sides on which exposure may be increased.", SUBSET, guide=("G01",), held_by=("check:risk.sides",)),
+        Meta(
+            "The sides on which exposure may be increased.",
+            SUBSET,
+            guide=("G01",),
+            held_by=("check:risk.sides",),
+            absent=("buy", "sell"),
+        ),
     ] = None
     order_types: Annotated[
         tuple[OrderType, ...] | None,

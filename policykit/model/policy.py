@@ -87,7 +87,10 @@ class Policy(Section):
     waivable: Annotated[
         tuple[RuleCode, ...] | None,
         Meta(
-            "The rules that a policy which extends this one may waive; absent: none.", SUBSET, held_by=("rule:PK0xx",)
+            "The rules that a policy which extends this one may waive; absent: none.",
+            SUBSET,
+            held_by=("rule:PK0xx",),
+            absent=(),
         ),
     ] = None
     waivers: Annotated[tuple[Waiver, ...], Meta("Findings that are accepted.", NEUTRAL)] = ()

@@ -70,6 +70,7 @@ class RateBudget(Section):
             unit="percent of the limit",
             guide=("G25",),
             held_by=("check:rate_budgets", "rule:PK4xx"),
+            absent=_ALL,
         ),
     ] = None
     keep_for_exits: Annotated[
@@ -80,6 +81,7 @@ class RateBudget(Section):
             unit="percent of the limit",
             guide=("G23",),
             held_by=("check:rate_budgets", "rule:PK4xx"),
+            absent=_NONE,
         ),
     ] = None
     costs: Annotated[

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from policykit.model.base import HIGHER, LOWER, NEUTRAL, SECTION, Meta, Section, ordered
 from policykit.model.rate import CountWindow
 from policykit.model.types import DurationText, NumberText, PositiveCount
+from policykit.units import Duration
 
 Jitter = Literal["none", "equal", "full"]
 _JITTER = ordered("none", "equal", "full")
@@ -26,6 +28,7 @@ class OrderRetry(Section):
             ordered("new_client_order_id", "hold"),
             guide=("G26", "G38"),
             held_by=("guard:orders", "rule:PK505"),
+            absent="hold",
         ),
     ] = "hold"
     attempts: Annotated[
@@ -35,6 +38,7 @@ class OrderRetry(Section):
             LOWER,
             unit="count",
             held_by=("guard:orders", "rule:PK501"),
+            absent=1,
         ),
     ] = None
     expires_after: Annotated[
@@ -44,6 +48,7 @@ class OrderRetry(Section):
             LOWER,
             unit="duration",
             held_by=("guard:orders", "rule:PK506"),
+            absent=Duration(30_000),
         ),
     ] = None
     wait: Annotated[
@@ -61,7 +66,14 @@ class DataRetry(Section):
 
     wait_initial: Annotated[
         DurationText | None,
-        Meta("The first wait.", HIGHER, unit="duration", guide=("G27",), held_by=("guard:reads", "rule:PK503")),
+        Meta(
+            "The first wait.",
+            HIGHER,
+            unit="duration",
+            guide=("G27",),
+            held_by=("guard:reads", "rule:PK503"),
+            absent=Duration(500),
+        ),
     ] = None
     factor: Annotated[
         NumberText | None,
@@ -71,6 +83,7 @@ class DataRetry(Section):
             unit="times",
             guide=("G27",),
             held_by=("guard:reads", "rule:PK503"),
+            absent=Decimal(2),
         ),
     ] = None
     wait_max: Annotated[
@@ -79,11 +92,24 @@ class DataRetry(Section):
     ] = None
     jitter: Annotated[
         Jitter | None,
-        Meta("How much of a wait is random.", _JITTER, guide=("G27",), held_by=("guard:reads", "rule:PK503")),
+        Meta(
+            "How much of a wait is random.",
+            _JITTER,
+            guide=("G27",),
+            held_by=("guard:reads", "rule:PK503"),
+            absent="full",
+        ),
     ] = None
     attempts: Annotated[
         PositiveCount | None,
-        Meta("The most tries of one read.", LOWER, unit="count", guide=("G27",), held_by=("guard:reads", "rule:PK503")),
+        Meta(
+            "The most tries of one read.",
+            LOWER,
+            unit="count",
+            guide=("G27",),
+            held_by=("guard:reads", "rule:PK503"),
+            absent=5,
+        ),
     ] = None
 
 
@@ -98,6 +124,7 @@ class Reconnect(Section):
             unit="duration",
             guide=("G39",),
             held_by=("guard:streams", "rule:PK5xx"),
+            absent=Duration(1_000),
         ),
     ] = None
     factor: Annotated[
@@ -108,6 +135,7 @@ class Reconnect(Section):
             unit="times",
             guide=("G39",),
             held_by=("guard:streams", "rule:PK5xx"),
+            absent=Decimal(2),
         ),
     ] = None
     wait_max: Annotated[
@@ -126,6 +154,7 @@ class Reconnect(Section):
             _JITTER,
             guide=("G39",),
             held_by=("guard:streams", "rule:PK5xx"),
+            absent="full",
         ),
     ] = None
     max_per: Annotated[

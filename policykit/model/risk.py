@@ -44,5 +44,6 @@ class Risk(LossLimits, FlowLimits, ExposureLimits, OrderLimits):
             pointwise(ON_BREACH),
             guide=("G36",),
             held_by=("guard:on_breach",),
+            absent="deny",
         ),
     ] = None

@@ -17,5 +17,6 @@ class Store(Section):
             ordered("process", "host", "fleet"),
             guide=("G25",),
             held_by=("guard:store",),
+            absent="host",
         ),
     ] = "host"

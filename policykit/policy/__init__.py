@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policykit.policy.canonical import dump, version
-from policykit.policy.compare import Comparison, compare
+from policykit.policy.compare import Change, Comparison, compare
 from policykit.policy.effective import PAPER, UNWAIVABLE, EffectivePolicy, accepted, expired
 from policykit.policy.layers import Layer, compose
 from policykit.policy.load import Checked, check, load, load_text, read_checked
@@ -12,6 +12,7 @@ from policykit.policy.stages import staged
 __all__ = [
     "PAPER",
     "UNWAIVABLE",
+    "Change",
     "Checked",
     "Comparison",
     "EffectivePolicy",

@@ -54,7 +54,7 @@ def test_a_tighter_file_is_in_force_in_the_next_round(start: Callable[..., World
     said = rows(guard, "policy")[-1]
     assert (said["version"], said["reloaded"]) == (
         guard.policy.version,
-        {"was": was, "looser": [], "tighter": ['risk.max_order_notional: "1500 USDT" -> "1000 USDT"']},
+        {"was": was, "looser": [], "tighter": ["risk.max_order_notional: 1500 USDT -> 1000 USDT"]},
     )
     assert [info.policy_version for info in guard.store.guards()] == [guard.policy.version]
     assert len(rows(guard, "policy")) == 2
@@ -71,7 +71,7 @@ def test_a_looser_file_waits_for_leave(start: Callable[..., World], caplog: pyte
     with caplog.at_level(logging.WARNING, "policykit.guard"):
         guard.maintain()
         guard.maintain()
-    change = 'risk.max_order_notional: "1500 USDT" -> "2000 USDT"'
+    change = "risk.max_order_notional: 1500 USDT -> 2000 USDT"
     why = f"it is looser ({change}); say --allow-loosen if that is meant"
     said = f"{world.policy}: what was written is not taken, and mm {was} stays in force: {why}"
     assert caplog.messages == [said]

@@ -40,18 +40,18 @@ def changed(was: str, now: str) -> Comparison:
     ("was", "now", "looser"),
     [
         ("1000 USDT", "999 USDT", []),
-        ("1000 USDT", "1001 USDT", ['risk.max_order_notional: "1000 USDT" -> "1001 USDT"']),
-        ("  max_order_notional: 1000 USDT\n", "", ['risk.max_order_notional: "1000 USDT" -> nothing']),
+        ("1000 USDT", "1001 USDT", ["risk.max_order_notional: 1000 USDT -> 1001 USDT"]),
+        ("  max_order_notional: 1000 USDT\n", "", ["risk.max_order_notional: 1000 USDT -> nothing"]),
         ("1000 USDT", "[1000 USDT, 1% of equity]", []),
         ('["BTC/USDT", "ETH/USDT"]', '["ETH/USDT"]', []),
-        ('["BTC/USDT", "ETH/USDT"]', '["*/USDT"]', ['risk.symbols: ["BTC/USDT","ETH/USDT"] -> ["*/USDT"]']),
+        ('["BTC/USDT", "ETH/USDT"]', '["*/USDT"]', ["risk.symbols: [BTC/USDT, ETH/USDT] -> [*/USDT]"]),
         (', "BTC/USDT": 20% of equity', "", []),
         ("default: 10%", "default: 5%", []),
-        ("default: 10%", "default: 11%", ['risk.max_position_notional.default: "10% of equity" -> "11% of equity"']),
+        ("default: 10%", "default: 11%", ["risk.max_position_notional.default: 10% of equity -> 11% of equity"]),
         ("on_breach: reduce_only", "on_breach: halt", []),
-        ("on_breach: reduce_only", "on_breach: warn", ['risk.daily_loss.on_breach: "reduce_only" -> "warn"']),
+        ("on_breach: reduce_only", "on_breach: warn", ["risk.daily_loss.on_breach: reduce_only -> warn"]),
         ("read, trade.spot", "read", []),
-        ("read, trade.spot", "read, trade", ['keys.mm-exec.scopes: ["read","trade.spot"] -> ["read","trade"]']),
+        ("read, trade.spot", "read, trade", ["keys.mm-exec.scopes: [read, trade.spot] -> [read, trade]"]),
         ("env://MM", "env://NEW", []),
         ("owner: desk-a", "owner: desk-b", []),
         ("limit: 30, per: 1m", "limit: 30, per: 60s", []),
@@ -76,22 +76,27 @@ def test_a_waiver_makes_looser_and_its_end_tighter() -> None:
 def test_another_account_or_currency_cannot_be_compared() -> None:
     """Both speak of other money: that is said, with both words."""
     found = changed("currency: USDT", "currency: USDC")
-    assert found.identity[0].startswith('account.currency is "USDC"; ')
+    assert [str(change) for change in found.identity] == ["account.currency: USDT -> USDC"]
+    assert (found.looser, found.tighter) == ((), ())
 
 
 def test_I16_it_agrees_with_a_second_reading_of_strictness(tier: Callable[[int, int], int]) -> None:
     """Of random pairs: looser exactly where the simple reading finds something, and never against a composition."""
     draw = random.Random(17)
     both_ways = [0, 0]
-    for _ in range(tier(80, 20_000)):
+    for _ in range(tier(1_000, 20_000)):
         old, new = layer(draw).model, layer(draw).model
         simple = any(True for _ in looser(new, old))
         both_ways[simple] += 1
         found = compare(old, new)
         if simple:
-            assert found.looser or found.identity
+            # What is proved to mean the same, and shares of a budget that come to fewer calls, it does not see.
+            proved = [c for c in found.changes if c.verdict == "equal" or c.path.startswith("rate_budgets.")]
+            assert found.looser or found.identity or proved
         met, _ = compose(layer_of(old), layer_of(new), strict=False)
-        assert [c for c in compare(old, met.model).looser if c.path != "waivers"] == []
+        # Composition takes silence for no word at all; here it is what the engine takes then (`Meta.absent`).
+        changes = compare(old, met.model).changes
+        assert [c for c in changes if c.verdict == "looser" and c.path != "waivers" and c.was != "nothing"] == []
     assert both_ways[1] > 0
 
 

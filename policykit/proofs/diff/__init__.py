@@ -1,0 +1,108 @@
+"""How policies differ, exactly: each field's verdict, what it rests on, and an order that both decide otherwise.
+
+The verdicts come from the strictness of the fields (`policy.compare`), are corrected by what the limits around a field
+let through anyway (effects.py), and every one that an order can show is shown by one that both policies decided
+(flips.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from policykit.place import Place
+from policykit.policy import Change, EffectivePolicy, compare
+from policykit.policy.meaning import Verdict
+from policykit.proofs.diff.effects import Effects
+from policykit.proofs.difference import ABSENT, Difference, FieldChange, PolicyDifference
+from policykit.proofs.revisions import Side
+
+#: Worst first.
+ORDER: Final[tuple[Verdict, ...]] = ("looser", "different", "tighter", "equal")
+_SAME: Final = "both say the same of every field that bounds anything, and a decision is made of these alone"
+
+
+def diff(old: EffectivePolicy, new: EffectivePolicy, now_ms: int | None = None) -> PolicyDifference:
+    """Return how one policy differs from another. `now_ms`: a waiver that is expired then makes nothing looser."""
+    effects = Effects(old, new)
+    changes = [effects.judged(change) for change in compare(old.model, new.model, now_ms).changes]
+    changes += effects.unheld(changes)
+    fields = tuple(sorted((_field(old, new, c, effects.cause(c)) for c in changes), key=_worst))
+    verdict = overall(one.verdict for one in fields)
+    proof = ""
+    if verdict == "equal":
+        proofs = [f"{one.path}: {one.why}" for one in fields]
+        proof = "; ".join([_SAME, *proofs]) if proofs else _SAME
+    return PolicyDifference(new.name, old, new, verdict, fields, proof)
+
+
+def differences(old: Side, new: Side, now_ms: int | None = None) -> Difference:
+    """Return how all policies of two sides differ: paired by their paths, then by name; worst first."""
+    found = [_one(was, now, now_ms) for was, now in pairs(old, new)]
+    found.sort(key=lambda one: (ORDER.index(one.verdict), one.name))
+    return Difference(old.name, new.name, tuple(found), (*old.faults, *new.faults))
+
+
+def pairs(old: Side, new: Side) -> Iterator[tuple[EffectivePolicy | None, EffectivePolicy | None]]:
+    """Yield each policy with what it was; None: there is none. A profile that came or went is nobody's policy."""
+    if old.kind == new.kind == "file":
+        yield from zip(old.policies.values(), new.policies.values(), strict=False)
+        return
+    gone = {path: one for path, one in old.policies.items() if path not in new.policies}
+    for path, one in new.policies.items():
+        if path in old.policies:
+            yield old.policies[path], one
+            continue
+        was = _renamed(gone, one)
+        if was is not None:
+            yield gone.pop(was), one
+        elif not one.profile:
+            yield None, one
+    yield from ((one, None) for one in gone.values() if not one.profile)
+
+
+def overall(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of a whole from those of its parts."""
+    said = set(verdicts) - {"equal"}
+    if not said:
+        return "equal"
+    return said.pop() if len(said) == 1 else "different"
+
+
+def _renamed(gone: dict[str, EffectivePolicy], one: EffectivePolicy) -> str | None:
+    """Return the path that a policy had before: the only one of its name that is no longer there."""
+    paths = [path for path, was in gone.items() if was.name == one.name and was.profile == one.profile]
+    return paths[0] if len(paths) == 1 else None
+
+
+def _one(old: EffectivePolicy | None, new: EffectivePolicy | None, now_ms: int | None) -> PolicyDifference:
+    if old is not None and new is not None:
+        return diff(old, new, now_ms)
+    if old is not None:
+        text = "the policy was taken away: nothing that it denied is denied any more"
+        return PolicyDifference(old.name, old, None, "looser", (), text)
+    assert new is not None
+    return PolicyDifference(
+        new.name, None, new, "tighter", (), "the policy is new: nothing bounded this account before"
+    )
+
+
+def _field(old: EffectivePolicy, new: EffectivePolicy, change: Change, cause: str) -> FieldChange:
+    meta = change.meta
+    held_by, guide = (meta.held_by, meta.guide) if meta is not None else ((), ())
+    why = "; ".join(text for text in (cause, change.why) if text)
+    was_at, now_at = _place(old, change.path, change.was), _place(new, change.path, change.now)
+    return FieldChange(change.path, change.verdict, change.was, change.now, was_at, now_at, held_by, guide, None, why)
+
+
+def _place(policy: EffectivePolicy, path: str, said: str) -> Place | None:
+    if said == ABSENT:
+        return None
+    try:
+        return policy.place(path)
+    except LookupError:
+        return None
+
+
+def _worst(one: FieldChange) -> tuple[int, str]:
+    return ORDER.index(one.verdict), one.path

@@ -1,0 +1,224 @@
+"""What `policykit diff OLD NEW` names: a file, a folder, or a revision of the git repository around this folder.
+
+A revision is read from git's own store of objects, by `git ls-tree` and `git cat-file`: nothing is checked out, and
+nothing that the repository configures is run. What a policy extends is read from the same tree.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from policykit.errors import PolicyError
+from policykit.finding import Finding
+from policykit.lint.discover import discover
+from policykit.lint.git import GitFailed, ask, repository
+from policykit.place import Place
+from policykit.policy import Checked, EffectivePolicy, check, load
+from policykit.rules.config.kinds import format_of, is_policy
+from policykit.source import Document, finding
+from policykit.source.files import decode
+from policykit.source.reader import MAX_BYTES
+
+#: The most files of one revision that are looked at, and the longest list of them, bytes.
+MAX_FILES: Final = 10_000
+MAX_LIST: Final = 16_000_000
+#: What git writes for a file that is kept elsewhere (Git LFS).
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+_LINK, _MODULE = "120000", "160000"
+
+
+class NotNamed(Exception):
+    """What was named is nothing that can be compared: `PLACE: what is; what may be; what to do`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """All policies of one side: by their paths from what was named. `faults` are PK0 of those that do not load."""
+
+    name: str
+    kind: Literal["file", "folder", "revision"]
+    policies: Mapping[str, EffectivePolicy] = field(default_factory=dict)
+    faults: tuple[Finding, ...] = ()
+
+
+def read_side(name: str, paths: tuple[str, ...] = (), now_ms: int | None = None, folder: str = ".") -> Side:
+    """Return the policies that a name stands for. `paths`: of a revision or a folder, only what lies there.
+
+    A path that exists is that file or folder; else `REVISION` or `REVISION:PATH` of the repository around `folder`.
+    Raise NotNamed.
+    """
+    if os.path.isdir(name):
+        return _folder(name, paths, now_ms)
+    if os.path.exists(name):
+        return _side(name, "file", {os.path.basename(name): lambda: load(name, now_ms=now_ms)})
+    return _revision(name, paths, now_ms, folder)
+
+
+def merge_base(one: str, other: str, folder: str = ".") -> str:
+    """Return the commit that two revisions have in common: what a pull request is compared with. Raise NotNamed."""
+    code, out = _git(_top(folder, one), "merge-base", "--end-of-options", one, other)
+    if code != 0:
+        raise NotNamed(f"{one}...{other}: the two have no commit in common; two revisions of one history are needed")
+    return out.decode("ascii", "replace").strip()
+
+
+def _side(
+    name: str, kind: Literal["file", "folder", "revision"], read: Mapping[str, Callable[[], EffectivePolicy]]
+) -> Side:
+    policies: dict[str, EffectivePolicy] = {}
+    faults: list[Finding] = []
+    for path, one in sorted(read.items()):
+        try:
+            policies[path] = one()
+        except PolicyError as error:
+            faults += error.findings
+    return Side(name, kind, policies, tuple(faults))
+
+
+# ---- files
+
+
+def _folder(name: str, paths: tuple[str, ...], now_ms: int | None) -> Side:
+    tops = tuple(os.path.join(name, path) for path in paths) or (name,)
+    found = discover(tuple(top for top in tops if os.path.lexists(top)) if paths else tops)
+    if found.problems:
+        raise NotNamed(found.problems[0])
+    files = [target.file for target in found.targets if target.kind == "policy"]
+    read = {os.path.relpath(file, name): (lambda file=file: load(file, now_ms=now_ms)) for file in files}
+    return _side(name, "folder", read)
+
+
+# ---- revisions
+
+
+def _git(top: str, *arguments: str) -> tuple[int, bytes]:
+    try:
+        return ask(top, *arguments)
+    except GitFailed as error:
+        raise NotNamed(f"{top}: {error}; a repository that git can read is needed") from None
+
+
+def _top(folder: str, name: str) -> str:
+    top = repository(folder)
+    if top is None:
+        raise NotNamed(
+            f"{name}: there is no such file or folder, and no git repository here; a policy, a folder of them, or a "
+            "git revision is needed"
+        )
+    return top
+
+
+def _revision(name: str, paths: tuple[str, ...], now_ms: int | None, folder: str) -> Side:
+    top = _top(folder, name)
+    said, _, inside = name.partition(":")
+    commit = _commit(top, said, name)
+    here = os.path.relpath(os.path.realpath(folder), top)
+    wanted = [inside] if inside else [posixpath.normpath(posixpath.join(here, path)) for path in paths]
+    tree = _Tree(top, commit, said)
+    files = tree.policies(wanted, named=bool(inside))
+    kind: Literal["file", "revision"] = "file" if inside and list(files) == [posixpath.normpath(inside)] else "revision"
+    read = {path: (lambda path=path: tree.load(path, now_ms)) for path in files}
+    if kind == "file":
+        read = {posixpath.basename(path): one for path, one in read.items()}
+    return _side(name, kind, read)
+
+
+def _commit(top: str, said: str, name: str) -> str:
+    code, out = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{said}^{{commit}}")
+    if code != 0 or not said:
+        raise NotNamed(
+            f"{name}: there is no such file, folder or git revision; a policy, a folder of them, or a revision "
+            "(main, HEAD~1, main:policies/mm.yaml) is needed; a shallow clone lacks older ones (git fetch --unshallow)"
+        )
+    return out.decode("ascii", "replace").strip()
+
+
+class _Tree:
+    """The files of one commit."""
+
+    def __init__(self, top: str, commit: str, said: str) -> None:
+        self.top = top
+        self.commit = commit
+        self.said = said
+        self.modes: dict[str, tuple[str, int]] = {}
+        self._read: dict[str, bytes] = {}
+
+    def policies(self, wanted: Iterable[str], *, named: bool) -> list[str]:
+        """Return the paths of all policies under some paths; what is named itself is one whatever it is called."""
+        code, out = _git(self.top, "ls-tree", "-r", "-z", "-l", "--full-tree", self.commit)
+        if code != 0 or len(out) > MAX_LIST:
+            raise NotNamed(f"{self.said}: its files cannot be listed; a smaller repository is needed")
+        for row in out.decode("utf-8", "surrogateescape").split("\0"):
+            about, _, path = row.partition("\t")
+            if path:
+                mode, _, _, size = about.split()
+                self.modes[path] = (mode, int(size) if size.isdigit() else 0)
+        tops = [path for path in map(posixpath.normpath, wanted) if path != "."]
+        for top in tops if named else ():
+            if top not in self.modes and not any(path.startswith(f"{top}/") for path in self.modes):
+                raise NotNamed(f"{self.said}:{top}: there is no such file in that revision; git ls-tree lists them")
+        inside = [p for p in self.modes if not tops or any(p == top or p.startswith(f"{top}/") for top in tops)]
+        yaml = [p for p in inside if p in tops or (format_of(p) in ("yaml", "json") and not _hidden(p, tops))]
+        if len(yaml) > MAX_FILES:
+            raise NotNamed(f"{self.said}: over {MAX_FILES} files; name the folders that hold policies")
+        self._fetch([p for p in yaml if self.modes[p][0] != _MODULE])
+        return [p for p in yaml if p in tops or self._is_policy(p)]
+
+    def _is_policy(self, path: str) -> bool:
+        mode, size = self.modes[path]
+        if mode == _LINK:
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), os.fsdecode(self._read.get(path, b""))))
+            return target not in self.modes  # what lies in the repository is compared under its own name
+        return size <= MAX_BYTES and (is_policy(self._read[path]) or self._read[path].startswith(_LFS))
+
+    def _fetch(self, paths: Iterable[str]) -> None:
+        """Read many small files in one go."""
+        wanted = [p for p in paths if p not in self._read and self.modes[p][1] <= MAX_BYTES and "\n" not in p]
+        if not wanted:
+            return
+        asked = "".join(f"{self.commit}:{path}\n" for path in wanted).encode("utf-8", "surrogateescape")
+        try:
+            _, out = ask(self.top, "cat-file", "--batch", said=asked)
+        except GitFailed as error:
+            raise NotNamed(f"{self.said}: {error}; a repository that git can read is needed") from None
+        at = 0
+        for path in wanted:
+            end = out.index(b"\n", at)
+            words = out[at:end].split()
+            size = int(words[-1]) if words[-1].isdigit() else 0
+            self._read[path] = out[end + 1 : end + 1 + size] if words[-1].isdigit() else b""
+            at = end + 1 + (size + 1 if words[-1].isdigit() else 0)
+
+    def load(self, path: str, now_ms: int | None) -> EffectivePolicy:
+        """Return the effective policy of a file of this commit. Raise PolicyError."""
+        return load(path, now_ms=now_ms, read_own=self._checked, read_parent=self._checked)
+
+    def _checked(self, path: str) -> Checked:
+        path = posixpath.normpath(path)
+        mode, size = self.modes.get(path, ("", 0))
+        if not mode:
+            return self._refused(path, "there is no such file in this revision", "the path of a policy")
+        if mode == _MODULE:
+            return self._refused(path, "it is a submodule", "a policy of this repository")
+        if mode == _LINK:
+            return self._refused(path, "it is a symbolic link", "a policy file")
+        if size <= MAX_BYTES:
+            self._fetch([path])
+        raw = self._read.get(path, b"\0" * size)
+        if raw.startswith(_LFS):
+            return self._refused(path, "it is kept by Git LFS, not in this repository", "a policy file in git itself")
+        return check(decode(raw, path))
+
+    def _refused(self, path: str, what: str, may: str) -> Checked:
+        file = f"{self.said}:{path}"
+        return check(Document(path, findings=[finding("PK001", Place(path), f"{file}: {what}", may)]))
+
+
+def _hidden(path: str, tops: list[str]) -> bool:
+    """Tell whether a file lies in a hidden folder, other than one that was named."""
+    top = next((t for t in tops if path.startswith(f"{t}/")), "")
+    return any(part.startswith(".") for part in path.removeprefix(top).strip("/").split("/")[:-1])
