@@ -58,6 +58,26 @@ def read_side(name: str, paths: tuple[str, ...] = (), now_ms: int | None = None,
     return _revision(name, paths, now_ms, folder)
 
 
+def read_sides(
+    old: str, new: str, paths: tuple[str, ...] = (), now_ms: int | None = None, folder: str = "."
+) -> tuple[Side, Side]:
+    """Return both sides of a comparison. A revision beside a file or folder of its repository is of that one.
+
+    `main` and `policies/mm.yaml` are that file then and now. Raise NotNamed.
+    """
+
+    def side(name: str, other: str) -> Side:
+        bare = not os.path.exists(name) and ":" not in name
+        if bare and not paths and os.path.exists(other):
+            top = repository(other)
+            inside = os.path.relpath(os.path.realpath(other), top) if top is not None else "."
+            if top is not None and inside != ".":
+                return _revision(f"{name}:{inside}", (), now_ms, os.path.dirname(os.path.realpath(other)), derived=True)
+        return read_side(name, paths, now_ms, folder)
+
+    return side(old, new), side(new, old)
+
+
 def merge_base(one: str, other: str, folder: str = ".") -> str:
     """Return the commit that two revisions have in common: what a pull request is compared with. Raise NotNamed."""
     code, out = _git(_top(folder, one), "merge-base", "--end-of-options", one, other)
@@ -112,18 +132,17 @@ def _top(folder: str, name: str) -> str:
     return top
 
 
-def _revision(name: str, paths: tuple[str, ...], now_ms: int | None, folder: str) -> Side:
+def _revision(name: str, paths: tuple[str, ...], now_ms: int | None, folder: str, *, derived: bool = False) -> Side:
     top = _top(folder, name)
     said, _, inside = name.partition(":")
     commit = _commit(top, said, name)
     here = os.path.relpath(os.path.realpath(folder), top)
     wanted = [inside] if inside else [posixpath.normpath(posixpath.join(here, path)) for path in paths]
     tree = _Tree(top, commit, said)
-    files = tree.policies(wanted, named=bool(inside))
-    kind: Literal["file", "revision"] = "file" if inside and list(files) == [posixpath.normpath(inside)] else "revision"
-    read = {path: (lambda path=path: tree.load(path, now_ms)) for path in files}
-    if kind == "file":
-        read = {posixpath.basename(path): one for path, one in read.items()}
+    files = tree.policies(wanted, named=bool(inside) and not derived)
+    inside = posixpath.normpath(inside) if inside else ""
+    kind: Literal["file", "revision"] = "file" if files == [inside] else "revision"
+    read = {posixpath.relpath(path, inside or "."): (lambda path=path: tree.load(path, now_ms)) for path in files}
     return _side(name, kind, read)
 
 

@@ -45,7 +45,7 @@ def differences(old: Side, new: Side, now_ms: int | None = None) -> Difference:
 
 def pairs(old: Side, new: Side) -> Iterator[tuple[EffectivePolicy | None, EffectivePolicy | None]]:
     """Yield each policy with what it was; None: there is none. A profile that came or went is nobody's policy."""
-    if old.kind == new.kind == "file":
+    if old.kind == new.kind == "file" and old.policies and new.policies:
         yield from zip(old.policies.values(), new.policies.values(), strict=False)
         return
     gone = {path: one for path, one in old.policies.items() if path not in new.policies}

@@ -1,0 +1,84 @@
+"""`--format text`: what differs, the worst first, with an order that shows it and the command that decides it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from policykit.lint.report.quote import clean
+from policykit.place import Place
+from policykit.proofs.difference import Difference, FieldChange, PolicyDifference, Replayed
+from policykit.proofs.report import Style
+from policykit.proofs.report.words import command, counted, flipped, group, of_policy, ranked, recorded, what
+
+_COLOURS: Final = {"looser": "1;31", "different": "33", "tighter": "32", "equal": "2"}
+#: The longest value that is shown, in characters.
+MAX_VALUE: Final = 200
+
+
+def write(difference: Difference, style: Style) -> str:
+    """Return the difference for a terminal."""
+    blocks = [_head(difference)]
+    blocks += [f"{clean(str(fault.primary))}: {fault.message}" for fault in difference.faults]
+    blocks += ["\n".join(_policy(one, style)) for one in ranked(difference) if one.verdict != "equal"]
+    equal: dict[str, list[str]] = {}
+    for one in ranked(difference):
+        if one.verdict == "equal":
+            equal.setdefault(one.proof, []).append(of_policy(one))
+    blocks += [f"proved equal: {', '.join(names)}\n  {clean(proof)}" for proof, names in equal.items()]
+    if difference.replayed is not None:
+        blocks.append("\n".join(_replayed(difference.replayed)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _head(difference: Difference) -> str:
+    several = f"{len(difference.policies)} {'policy' if len(difference.policies) == 1 else 'policies'}"
+    broken = f"; {len(difference.faults)} findings in policies that do not load" if difference.faults else ""
+    said = counted(one.verdict for one in difference.policies) or "nothing to compare"
+    return f"{clean(difference.old)} -> {clean(difference.new)}: {several}: {said}{broken}"
+
+
+def _paint(word: str, style: Style) -> str:
+    return f"\x1b[{_COLOURS[word]}m{word}\x1b[0m" if style.colour else word
+
+
+def _policy(one: PolicyDifference, style: Style) -> Iterator[str]:
+    yield f"{of_policy(one)}: {what(one)}"
+    if one.proof:
+        yield f"  {clean(one.proof)}"
+    for field in one.fields:
+        yield from _field(field, one, style)
+
+
+def _field(field: FieldChange, one: PolicyDifference, style: Style) -> Iterator[str]:
+    guide = f" ({', '.join(field.guide)})" if field.guide else ""
+    yield f"  {_paint(field.verdict, style)} {field.path}: {_short(field.was)} -> {_short(field.now)}{guide}"
+    places = [_place(place) for place in (field.was_at, field.now_at) if place is not None]
+    if places:
+        yield f"    at {' -> '.join(dict.fromkeys(places))}"
+    if field.why:
+        yield f"    {clean(field.why)}"
+    if field.flip is not None:
+        yield f"    {clean(flipped(field.flip))}"
+        if one.new is not None:
+            yield f"    $ {clean(command(field.flip, one.new.file))}"
+
+
+def _place(place: Place) -> str:
+    return clean(str(place))
+
+
+def _short(value: str) -> str:
+    shown = clean(value)
+    return shown if len(shown) <= MAX_VALUE else f"{shown[:MAX_VALUE]}..."
+
+
+def _replayed(replayed: Replayed) -> Iterator[str]:
+    changed = sum(found.decisions for found in replayed.groups)
+    yield f"replay of {clean(replayed.source)}: {changed:,} of {replayed.decisions:,} decisions would be others"
+    for found in replayed.groups:
+        yield f"  {group(found)}"
+        for example in found.examples:
+            yield f"    {clean(recorded(example, found.currency))}"
+    for why, count in sorted((replayed.left or {}).items()):
+        yield f"  {count:,} were left: {clean(why)}"
