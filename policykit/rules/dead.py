@@ -74,9 +74,15 @@ def dead_limits(inputs: Inputs) -> Iterator[Dead]:
 
 
 def _inside(inputs: Inputs, path: str, value: Any, outer: str, around: Any) -> Iterator[Dead]:
-    if isinstance(value, Duration):
+    if isinstance(value, Duration | int):
         if value > around:
             yield Dead(f"{path} {value}", f"{outer} is {around}", inputs.place(path), inputs.place(outer))
+    elif isinstance(value, CountWindow) and isinstance(around, CountWindow):
+        # What is counted in the shorter span is counted in the longer one, too.
+        if value.limit > around.limit and value.per <= around.per:
+            what, tighter = (f"{window.limit} per {window.per}" for window in (value, around))
+            at, by = inputs.place(f"{path}.limit"), inputs.place(f"{outer}.limit")
+            yield Dead(f"{path} {what}", f"{outer} is {tighter}", at, by)
     elif isinstance(value, CountWindow):
         for name, budget in around.items():
             yield from _count(inputs, path, value, f"{outer}.{name}", budget)

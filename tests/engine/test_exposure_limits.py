@@ -234,7 +234,7 @@ def test_a_leg_named_in_one_way_mode_is_the_symbol_s_position() -> None:
 
 @pytest.mark.parametrize("leg", [None, "long", "short"])
 def test_a_cap_that_names_a_contract_holds_each_of_its_legs(leg: str | None) -> None:
-    """Policies name markets, so in hedge mode the cap of one holds the orders that name a leg, as it does the others."""
+    """Policies name markets, so in hedge mode the cap of one holds the orders that name a leg, as it does others."""
     asked = {"risk.max_position_notional": {"default": "90000 USDT", LINEAR: "6000.05 USDT"}}
     hedge = engine({**BARE, **asked, "account.position_mode": "hedge"}, FUTURES)
     made = order(symbol=LINEAR, quantity="1", side="sell" if leg == "short" else "buy", position_side=leg)

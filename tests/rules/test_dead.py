@@ -67,6 +67,10 @@ def _policy(rng: Random) -> dict[str, Any]:
         },
         "risk.max_orders": {"limit": rng.randint(2, 7 if rates else 12), "per": rng.choice(["500ms", "1s", "2s"])},
         "risk.max_open_orders": 50 if rates else rng.choice([5, 50]),
+        "risk.max_open_orders_per_symbol": rng.choice([None, 3, 8]),
+        "risk.max_orders_per_symbol": rng.choice(
+            [None, {"limit": rng.randint(2, 8), "per": rng.choice(["500ms", "1s"])}]
+        ),
         "risk.price_collar": {"max_deviation": "2%", "max_age": "10s" if rates else rng.choice(["500ms", "2s", "20s"])},
         "risk.max_gross_exposure": "4% of equity" if rng.random() < 0.05 else None,
     }
@@ -184,7 +188,8 @@ def test_I22_a_limit_called_dead_never_binds(tier: Tier) -> None:
     """Of 500 limits that lint calls dead, none changes a decision when it is taken out; every kind is among them."""
     spoke, wrong = _differing(tier(500, 10_000), seed=22)
     assert wrong == []
-    kinds = ("max_order_notional", "max_position_notional", "max_orders", "price_collar")
+    kinds = ["max_order_notional", "max_position_notional", "max_orders", "price_collar"]
+    kinds += ["max_orders_per_symbol", "max_open_orders_per_symbol"]
     expected = [
         *(f"PK610 {kind}" for kind in kinds),
         "PK612 max_position_notional",
