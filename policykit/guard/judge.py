@@ -27,7 +27,7 @@ OwnIds = Mapping[tuple[str, str], str]
 
 
 class Said(NamedTuple):
-    """What a judge said: the decision, and of one that was granted its intent and its holds."""
+    """What a judge said: the decision, its intent where it was granted, and what it claimed if it came to that."""
 
     decision: Decision
     intent: Intent | None
@@ -113,7 +113,7 @@ class Judge(Deciding):
         try:
             admitted = self.decide(order, replaces=body.get("replaces"), amends=self._target(order, ledger))
         except Denied as denied:
-            return Said(denied.decision, None, ())
+            return Said(denied.decision, None, store.holds)
         self.release(admitted)
         return Said(admitted.decision, admitted.intent, store.holds)
 

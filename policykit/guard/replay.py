@@ -125,7 +125,8 @@ class _Replay:
         """Decide as in that row, on the facts of one ledger and the holds of another; return what its row would say."""
         said = row.body["decision"]
         order = order_of(said["order"], said["action"])
-        return _said(decision_body(*judge.decided(row, order, facts, ledger, self.own_ids, said["mode"])))
+        decision, intent, holds = judge.decided(row, order, facts, ledger, self.own_ids, said["mode"])
+        return _said(decision_body(decision, intent, () if decision.outcome == "deny" else holds))
 
     def _earlier(self, row: Row) -> Iterator[tuple[Ledger, Ledger]]:
         """Yield the states that its facts may have been of, each with one that its holds may have met; oldest first.

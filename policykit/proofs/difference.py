@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
@@ -87,7 +87,11 @@ class Recorded(NamedTuple):
 
 
 class ReplayGroup(NamedTuple):
-    """Recorded decisions that change by one check. `becomes`: what they would be now; `examples` are the largest."""
+    """Recorded decisions that change by one check. `becomes`: what they would be now; `examples` are the largest.
+
+    The check is the first of the reasons: of the denial that there was, or that there would be. `money` adds up the
+    notionals that were known, in the account's currency.
+    """
 
     check: str
     code: str
@@ -102,17 +106,27 @@ class ReplayGroup(NamedTuple):
 class Replayed:
     """What recorded decisions would be under the new policies, each on the state of its own moment; worst group first.
 
-    `decisions` were decided again, of `rows` that were read; `left` could not be, by why. `since_ms`, `until_ms`: the
-    times of the first and the last decision (UTC ms).
+    `decisions` were decided again, of `rows` that were read; `other` of them were made by another version than the old
+    policy's, so the old policy decided them again as well. `left`: what was not judged, or not by every check, by why.
+    `since_ms`, `until_ms`: the times of the first and the last decision (UTC ms). `assumed` says what the source does
+    not tell and was taken for granted; `incomplete` why not all of it was read, empty: it was.
     """
 
     source: str
-    rows: int
-    decisions: int
+    rows: int = 0
+    decisions: int = 0
     groups: tuple[ReplayGroup, ...] = ()
-    left: Mapping[str, int] | None = None
+    left: Mapping[str, int] = field(default_factory=dict)
     since_ms: int | None = None
     until_ms: int | None = None
+    other: int = 0
+    assumed: tuple[str, ...] = ()
+    incomplete: str = ""
+
+    @property
+    def changed(self) -> int:
+        """Return how many decisions would be other ones."""
+        return sum(group.decisions for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)

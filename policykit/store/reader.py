@@ -28,6 +28,7 @@ PAGE: Final = 1_000
 _PAGE: Final = f"{ROWS} WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEWEST: Final = f"{ROWS} ORDER BY seq DESC LIMIT 1"
 _FIRST_AT: Final = "SELECT seq FROM journal WHERE seq > ? AND at_ms >= ? ORDER BY seq LIMIT 1"
+_SEEN: Final = "SELECT 1 FROM seen"
 _CARRIED: Final = "SELECT seq, at_ms, kind, body, hash FROM carried WHERE seq > ? AND instr(body, ?) ORDER BY seq"
 _NAMING: Final = (
     "SELECT j.seq, j.at_ms, j.kind, j.body, j.hash, before.hash FROM journal j "
@@ -177,6 +178,12 @@ class JournalReader:
                 return [_row(raw) for raw in self._db.execute(_CARRIED, (after, text))]
             except (sqlite3.Error, UnicodeDecodeError, *UNREADABLE) as error:
                 raise self._broken(after, error) from None
+
+    def elsewhere(self) -> bool:
+        """Tell whether the counters and facts that this journal's decisions were made on are a server's."""
+        with self._lock, suppress(sqlite3.Error, UnicodeDecodeError):
+            return self._db.execute(_SEEN).fetchone() is not None
+        return False
 
     def newest(self) -> Row | None:
         """Return the newest row; of a damaged file the last before the damage, which takes reading it all."""
