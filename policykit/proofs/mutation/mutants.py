@@ -146,6 +146,8 @@ def _mutant(effective: EffectivePolicy, field: Field, steps: Steps, value: Any) 
     """Return the effective policy with one word changed; None where the language cannot say that."""
     if steps == _STAGE:
         changed = effective.at_stage(value)
+    elif steps == _STAGE[:1]:
+        changed = replace(effective, model=put(effective.composed, steps, value))
     else:
         changed = replace(effective, model=put(effective.model, steps, value))
         try:
