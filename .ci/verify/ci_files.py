@@ -21,13 +21,15 @@ VENV = TOP / ".make" / "verify"
 REQUIREMENTS = HERE / "requirements.txt"
 SECONDS = 600
 SHOWN = 2_000  # characters of what a failed command said
+ACTIONS = ("action.yml", "actions/diff/action.yml")
+WORKFLOWS = ("examples/ci/github.yml", "examples/ci/github-diff.yml")
 CHECKS = (
-    ("action.yml by its schema", ("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")),
-    ("GitHub's example", ("check-jsonschema", "--builtin-schema", "vendor.github-workflows", "examples/ci/github.yml")),
+    ("the actions by their schema", ("check-jsonschema", "--builtin-schema", "vendor.github-actions", *ACTIONS)),
+    ("GitHub's examples", ("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)),
     ("GitLab's example", ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "examples/ci/gitlab.yml")),
     ("the hook by pre-commit", ("pre-commit", "validate-manifest", ".pre-commit-hooks.yaml")),
     ("the hook's example", ("pre-commit", "validate-config", "examples/ci/pre-commit-config.yaml")),
-    ("zizmor, offline", ("zizmor", "--offline", "--no-progress", "action.yml", "examples/ci/github.yml")),
+    ("zizmor, offline", ("zizmor", "--offline", "--no-progress", *ACTIONS, *WORKFLOWS)),
 )
 
 
