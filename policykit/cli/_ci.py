@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import click
+
 _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 
 
@@ -40,6 +42,17 @@ def ci_context() -> Context:
             get("CI_COMMIT_REF_NAME", ""),
         )
     return Context(_here())
+
+
+def on_job_page(text: str, file: str) -> None:
+    """Add Markdown to the page of the CI's job; nothing where there is no text, or no page."""
+    if not text or not file:
+        return
+    try:
+        with Path(file).open("a", encoding="utf-8") as stream:
+            stream.write(f"{text}\n")
+    except OSError as error:
+        click.echo(f"policykit: {file}: the summary cannot be written ({error.strerror})", err=True)
 
 
 def _here() -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from policykit.cli._ci import ci_context, on_job_page
 from policykit.cli._options import (
     Exit,
     example,
@@ -17,6 +19,10 @@ from policykit.cli._options import (
     use_colour,
     write_output,
 )
+
+if TYPE_CHECKING:
+    from policykit.proofs.difference import Difference
+    from policykit.proofs.gate import Consent
 
 _FORMATS = ("text", "json", "markdown", "github")
 #: What counts as looser, for the exit code.
@@ -39,6 +45,19 @@ _FAIL_ON = {"looser": ("looser", "different"), "different": ("looser", "differen
     type=click.Choice(list(_FAIL_ON)),
     help="Exit 1 when a policy is looser, at least in part; or differs at all.",
 )
+@click.option("--comment", type=click.Path(dir_okay=False, path_type=Path), help="Write the Markdown to a file, too.")
+@click.option("--require-approval", is_flag=True, help="Exit 1 until who must approve a looser or new policy did.")
+@click.option("--approved-by", multiple=True, metavar="NAME", help="Who approved it where it is reviewed.")
+@click.option("--person", multiple=True, metavar="LOGIN=NAME", help="Which person of `approvals.by` a reviewer is.")
+@click.option(
+    "--approval",
+    "approvals",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A signature of `policykit approve policy -o`, or a folder of them (default: beside the policies).",
+)
+@click.option("--signers", type=click.Path(dir_okay=False, path_type=Path), help="The file of those who may sign.")
+@click.option("--revoked", type=click.Path(dir_okay=False, path_type=Path), help="Keys that sign nothing any more.")
 @now_option
 def command(
     old: str,
@@ -46,9 +65,9 @@ def command(
     paths: tuple[str, ...],
     output_format: str,
     output: Path | None,
-    since_fork: bool,
-    fail_on: str | None,
+    comment: Path | None,
     now_ms: int | None,
+    **asked: Any,
 ) -> None:
     """Compare policies as they are in force, with what they extend, their stage and their waivers.
 
@@ -61,12 +80,36 @@ def command(
 
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     try:
-        base = merge_base(old, "HEAD" if Path(new).exists() else new) if since_fork else old
+        base = merge_base(old, "HEAD" if Path(new).exists() else new) if asked.pop("since_fork") else old
         sides = read_sides(base, new, paths, now)
     except NotNamed as error:
         raise click.UsageError(str(error)) from None
     found = differences(*sides, now)
-    style = Style(colour=output is None and use_colour())
-    write_output(write(output_format, found, style), output)
-    failed = any(one.verdict in _FAIL_ON[fail_on] for one in found.policies) if fail_on else False
+    fail_on = asked.pop("fail_on")
+    consents = _consents(found, now, **asked)
+    root = ci_context().root if output_format == "github" else None
+    style = Style(output is None and use_colour(), root, consents)
+    text = write(output_format, found, style)
+    if text or output is not None:
+        write_output(text, output)
+    if comment is not None:
+        write_output(write("markdown", found, style), comment)
+    if output_format == "github":
+        on_job_page(write("markdown", found, style), ci_context().summary_file)
+    failed = any(one.why for one in consents or ())
+    failed |= any(one.verdict in _FAIL_ON[fail_on] for one in found.policies) if fail_on else False
     leave(Exit.CALL if found.faults else Exit.NO if failed else Exit.DONE)
+
+
+def _consents(
+    found: Difference, now_ms: int, *, require_approval: bool, approved_by: tuple[str, ...], **given: Any
+) -> tuple[Consent, ...] | None:
+    """Return who agreed to what; None where nobody is asked."""
+    if not require_approval:
+        return None
+    from policykit.proofs.gate import consents, gathered
+
+    people = dict(said.partition("=")[::2] for said in given.pop("person"))
+    if not all(people.values()):
+        raise click.BadParameter("LOGIN=NAME is needed, such as jane-doe=desk-head", param_hint="--person")
+    return consents(found, gathered(found, now_ms, reviewers=approved_by, people=people, **given))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from policykit.cli._ci import ci_context
+from policykit.cli._ci import ci_context, on_job_page
 from policykit.cli._options import (
     Exit,
     example,
@@ -264,13 +264,7 @@ def _on_job_page(output_format: str, report: Any, style: Any) -> None:
         return
     from policykit.lint.report import job_page
 
-    text = job_page(output_format, report, style)
-    if text:
-        try:
-            with Path(file).open("a", encoding="utf-8") as stream:
-                stream.write(f"{text}\n")
-        except OSError as error:
-            click.echo(f"policykit: {file}: the summary cannot be written ({error.strerror})", err=True)
+    on_job_page(job_page(output_format, report, style), file)
 
 
 def _record(path: str) -> Any:

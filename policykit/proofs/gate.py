@@ -101,8 +101,8 @@ class Consent(NamedTuple):
 
 
 def consents(difference: Difference, evidence: Evidence) -> tuple[Consent, ...]:
-    """Return what came of asking, for each policy that is looser or may be."""
-    return tuple(_consent(one, evidence) for one in difference.policies if one.verdict in LOOSENS)
+    """Return what came of asking, for each policy that is looser, or may be, or is new: one more may trade by it."""
+    return tuple(_consent(one, evidence) for one in difference.policies if one.verdict in LOOSENS or one.old is None)
 
 
 def _consent(one: PolicyDifference, evidence: Evidence) -> Consent:

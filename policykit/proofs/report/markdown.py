@@ -39,7 +39,7 @@ def write(difference: Difference, style: Style) -> str:
     changed = [one for one in ranked(difference) if one.verdict != "equal"]
     equal = [one for one in ranked(difference) if one.verdict == "equal"]
     parts = [MARK, f"### policykit diff: {_title(difference, style)}"]
-    parts.append(f"{code(difference.old)} → {code(difference.new)}: {_count(difference)}")
+    parts.append(f"{code(_named(difference.old))} → {code(_named(difference.new))}: {_count(difference)}")
     parts += _faults(difference)
     if difference.replayed is not None:
         parts += _replayed(difference.replayed)
@@ -66,6 +66,11 @@ def _title(difference: Difference, style: Style) -> str:
     if style.consents is None:
         return many
     return f"{many}, {len(missing)} not approved" if missing else f"{many}, approved"
+
+
+def _named(side: str) -> str:
+    """Shorten the full name of a commit as git does."""
+    return side[:12] if len(side) == 40 and set(side) <= set("0123456789abcdef") else side
 
 
 def _count(difference: Difference) -> str:
