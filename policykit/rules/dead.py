@@ -87,8 +87,8 @@ def _inside(inputs: Inputs, path: str, value: Any, outer: str, around: Any) -> I
         for name, budget in around.items():
             yield from _count(inputs, path, value, f"{outer}.{name}", budget)
     else:
-        for at, bounds in _caps(path, value).items():
-            yield from _bounds(inputs, at, bounds, outer, _caps(outer, around))
+        for capped, bounds in _caps(path, value).items():
+            yield from _bounds(inputs, capped, bounds, outer, _caps(outer, around))
 
 
 def _caps(path: str, value: Any) -> Caps:
