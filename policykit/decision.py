@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from policykit.order import Order
 from policykit.place import Place
@@ -100,6 +101,10 @@ class Reason:
         return out
 
 
+#: Tells what is used of counters as of now, None of one that cannot be told here.
+Use = Callable[[tuple[Hold, ...]], tuple[int | None, ...]]
+
+
 class Assessment(NamedTuple):
     """What the engine says: every failing check in a fixed order, and the holds that an allow needs.
 
@@ -112,6 +117,18 @@ class Assessment(NamedTuple):
     reduces: bool
     notional: Decimal | None = None
     warnings: tuple[Reason, ...] = ()
+
+
+class Candidate(Protocol):
+    """What a candidate policy makes of one order (guard/shadow.py). Nothing of it raises."""
+
+    def met(self, holds: tuple[Hold, ...], used: tuple[int, ...]) -> None:
+        """Take in what was used of the active policy's holds when the store refused them."""
+        ...
+
+    def __call__(self, use: Use) -> dict[str, Any]:
+        """Return what its row says of it, on what is used when the row is written."""
+        ...
 
 
 @dataclass(slots=True)
@@ -141,6 +158,8 @@ class Decision:
     facts_seq: int = -1
     in_force: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    #: What a candidate policy makes of it: the store asks when it writes the row, and adds the answer to `extra`.
+    candidate: Candidate | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return "Decision, version 1" of INTERFACE.md."""

@@ -42,7 +42,7 @@ class Recent:
     def _take(self, row: Row) -> None:
         self.equity.take(row)
         said = row.body.get("shadow") if row.kind == "decision" else None
-        if isinstance(said, dict) and isinstance(row.body.get("decision"), dict):
+        if isinstance(said, dict) and said.get("outcome") != "failed" and isinstance(row.body.get("decision"), dict):
             policy = said.get("policy") or {}
             name = (str(policy.get("name", "")), str(policy.get("version", "")))
             if name in self._differs or len(self._differs) < MAX_CANDIDATES:

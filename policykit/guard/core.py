@@ -20,6 +20,7 @@ from policykit.engine.facts import Facts
 from policykit.errors import Denied, PolicyError, PolicykitError, StoreUnavailable
 from policykit.exchanges.client import plain_client
 from policykit.guard.admission import DRIVING, Admitted
+from policykit.guard.beside import Beside
 from policykit.guard.ceiling import Held, held
 from policykit.guard.cords import Cords
 from policykit.guard.dead_man import DeadMan
@@ -129,6 +130,8 @@ class Guard(Deciding):
         #: Whether a file that was written may loosen the policy while the guard runs.
         self.allow_loosen = False
         self.in_force = InForce(self)
+        #: Which candidate runs beside the policy, by what the store says.
+        self.beside = Beside(self)
         #: Markets that the bot asked for and that the policy allows by a glob: they are priced from then on.
         self.wanted = Wanted()
         self.dead_man = DeadMan(self)
@@ -188,8 +191,9 @@ class Guard(Deciding):
             _log.warning("no increase is sent: %s", stage.problem[1])
         guard.endpoint, guard.allow_loosen = endpoint, allow_loosen
         if candidate is not None:
-            on_paper = guard.paper is not None
-            guard.shadow = Shadow(compile_policy(candidate, guard.traits, guard.key, guard.host, paper=on_paper))
+            guard.shadow = Shadow.of(candidate, guard.key, guard.host, paper=guard.paper is not None)
+        else:
+            guard.beside.choose()
         guard.announce()
         guard.in_force.start()
         guard.in_force.layer()
@@ -202,8 +206,13 @@ class Guard(Deciding):
         loaded: dict[str, Any] = {"bot": self.bot, "key": self.key, "host": self.host, "mode": self.mode}
         loaded |= {"stage": self.scope.stage, "environment": policy.model.environment}
         loaded |= {"backend": self.store.backend, "library": __version__, **more}
-        loaded |= in_words(policy, self.shadow.engine.effective if self.shadow is not None else None, self.now())
-        self.announced = self.store.announce(self.account, policy.model.account.currency, texts(loaded), self.now())
+        shadow = self.shadow
+        loaded |= in_words(policy, None if shadow is None else shadow.engine.effective, self.now())
+        if shadow is not None:
+            loaded["candidate"] = shadow.told()
+        row = self.store.announce(self.account, policy.model.account.currency, texts(loaded), self.now())
+        # INVARIANT I14: in one step, so that the candidate of a decision is the one that its policy's row names.
+        self.judging = (row, shadow)
         stage = self.scope.stage
         self.telemetry.policy_loaded(policy.name, policy.version, policy.file, stage=stage, mode=self.mode)
         self.beat()

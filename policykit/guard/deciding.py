@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from policykit.clock import Clock
@@ -62,8 +63,6 @@ class Deciding(ABC):
     key: str
     #: The policy has other keys: each decision says which is this guard's.
     several_keys: bool
-    #: The journal row in which its policy came into force.
-    announced: int | None = None
     validity_ms: int
     wanted: Wanted
     clock_bound_ms: int
@@ -71,8 +70,15 @@ class Deciding(ABC):
     triggers: Triggers
     #: It halted something since maintenance did its last round: what is open is cancelled at once.
     urgent: bool = False
-    #: A candidate that judges every order too, and acts on nothing.
+    #: A candidate that judges every order too, and acts on nothing; it does from the row on that names it.
     shadow: Shadow | None = None
+    #: The journal row in which its policy came into force, and the candidate that it names: of one decision, both.
+    judging: tuple[int | None, Shadow | None] = (None, None)
+
+    @property
+    def announced(self) -> int | None:
+        """Return the journal row in which its policy came into force."""
+        return self.judging[0]
 
     def now(self) -> int:
         """Return UTC ms by the guard's clock."""
@@ -107,17 +113,19 @@ class Deciding(ABC):
         warned: tuple[Reason, ...] = ()
         while True:
             facts = self.facts(order.symbol)
+            judging = self.judging
             engine = self.engine  # a reload may put another in its place: one decision is one policy's
             assessment = engine.assess(facts, order, now)
+            attempts: tuple[Intent, ...] = ()
             if warned or replaces is not None:
-                attempts = self._attempts(replaces)
+                attempts = tuple(self._attempts(replaces))
                 assessment = refusals.sent_again(assessment, attempts, now + self.clock_bound_ms)
                 assessment = refusals.lifted(assessment, warned)
             decision = self._decision(decision_id, order, assessment, facts, now, engine)
-            self._beside(decision, facts, assessment, replaces)
+            self._beside(decision, facts, assessment, judging, replaces, attempts, amends)
             unfit = refusals.unfit(order, assessment, self.adapter, amends)
             if unfit:
-                return self._refuse(decision, unfit, started, gated)
+                return self._refuse_anyhow(decision, unfit, started, gated)
             if decision.outcome == "deny":
                 self.trip(assessment.reasons, decision.id)
                 return self._refuse(decision, assessment.reasons, started, gated)
@@ -131,7 +139,7 @@ class Deciding(ABC):
                 decision.seq = grant.seq
                 return self._admit(decision, intent, holds, started, facts.generation)
             if grant.duplicate is not None:
-                return self._refuse(decision, refusals.reused(order, grant.duplicate), started, gated)
+                return self._refuse_anyhow(decision, refusals.reused(order, grant.duplicate), started, gated)
             times += 1
             # A cancel or an exit that did not fit meets newer facts again; an increase that did not fit is denied.
             last = times > (refusals.ASSESS_EXIT_AGAIN if assessment.reduces else refusals.ASSESS_AGAIN)
@@ -144,11 +152,37 @@ class Deciding(ABC):
                     warned += reasons  # each of them once: every turn lifts another limit
                     continue
                 self.trip(reasons, decision.id)
+                _met(decision, assessment.holds, grant.used)
                 return self._refuse(decision, reasons, started, gated)
             if last and order.action in CANCELS:
                 return self._uncounted(decision, started)
             if last:
-                return self._refuse(decision, refusals.moving(times), started, gated)
+                return self._refuse_anyhow(decision, refusals.moving(times), started, gated)
+
+    def _beside(
+        self,
+        decision: Decision,
+        facts: Facts,
+        active: Assessment,
+        judging: tuple[int | None, Shadow | None],
+        replaces: str | None,
+        attempts: tuple[Intent, ...],
+        amends: Intent | None,
+    ) -> None:
+        """Say in which row its policy came into force, and have the candidate that the row names judge it too."""
+        decision.in_force, shadow = judging
+        if replaces is not None:
+            decision.extra["replaces"] = replaces
+        if shadow is not None:
+            meant = partial(self._meant, decision, attempts, amends)
+            decision.candidate = shadow.beside(decision, facts, active, meant)
+
+    def _meant(
+        self, decision: Decision, attempts: tuple[Intent, ...], amends: Intent | None, said: Assessment
+    ) -> Assessment:
+        """Make of a candidate's assessment what was made of the active one."""
+        said = refusals.sent_again(said, attempts, decision.at_ms + self.clock_bound_ms)
+        return said if amends is None else said._replace(holds=self._amending(said.holds, decision.order, amends))
 
     def _amending(self, holds: tuple[Hold, ...], order: Order, target: Intent) -> tuple[Hold, ...]:
         return swapped(holds, order, target) if self.adapter.amending(order) == "replaces" else holds
@@ -159,12 +193,6 @@ class Deciding(ABC):
             while latest is not None and (attempt := self.store.intent(latest)) is not None:
                 yield attempt
                 latest = attempt.replaces
-
-    def _beside(self, decision: Decision, facts: Facts, active: Assessment, replaces: str | None) -> None:
-        if replaces is not None:
-            decision.extra["replaces"] = replaces
-        if self.shadow is not None:
-            decision.extra |= self.shadow.differs(decision.order, facts, decision.at_ms, active)
 
     def refuse(self, order: Order, reason: Reason) -> Denied:
         """Record a denial that no check made (a raw call at the gate, say) and return the error to raise."""
@@ -181,6 +209,11 @@ class Deciding(ABC):
         self._tell(decision, started, intent)
         gated = intent is None or intent.permit_until_ms is not None
         return Admitted(decision, intent, started + SEND_WITHIN_MS if gated else None, generation, holds=holds)
+
+    def _refuse_anyhow(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
+        """Refuse what no policy lets through: a candidate has nothing to say to it."""
+        decision.candidate = None
+        return self._refuse(decision, reasons, started, gated)
 
     def _refuse(self, decision: Decision, reasons: tuple[Reason, ...], started: float, gated: bool) -> Admitted:
         if self.mode == "shadow":
@@ -235,7 +268,7 @@ class Deciding(ABC):
         self, decision: Decision, intent: Intent | None, error: StoreUnavailable, started: float
     ) -> Admitted:
         if not (decision.reduces or decision.action in CANCELS or decision.action in READS):
-            return self._refuse(decision, refusals.without_store(error), started, True)
+            return self._refuse_anyhow(decision, refusals.without_store(error), started, True)
         fallback.write(self.policy.name, self.store.epoch, decision, intent)
         self._tell(decision, started, intent)
         return Admitted(decision, intent, started + SEND_WITHIN_MS, 0, unrecorded=True)
@@ -467,6 +500,12 @@ class Deciding(ABC):
         """Write down that a look-up proved nothing, and when one will, for `policykit journal show`."""
         with suppress(StoreUnavailable):
             self.store.event("lookup", {"intent": intent.id, "asked": asked, "fence_ms": fence}, self.now())
+
+
+def _met(decision: Decision, holds: tuple[Hold, ...], used: tuple[int, ...]) -> None:
+    """Have a candidate judge what the store refused on the state that it refused it on."""
+    if decision.candidate is not None:
+        decision.candidate.met(holds, used)
 
 
 def _known_beside(facts: Facts) -> dict[str, Any]:

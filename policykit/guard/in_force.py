@@ -185,7 +185,9 @@ class InForce:
         what = (own.name, own.version, file, guard.mode)
         signs = (guard.signer.key_id, guard.signer.why)
         unproven = "" if guard.stage_problem is None else guard.stage_problem[1]
-        return GuardInfo(*who, *what, at, text, to, guard.key, guard.looping, *signs, unproven)
+        candidate = (guard.shadow.run if guard.shadow is not None else "", guard.beside.why)
+        loosens = guard.allow_loosen
+        return GuardInfo(*who, *what, at, text, to, guard.key, guard.looping, *signs, unproven, *candidate, loosens)
 
 
 def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:

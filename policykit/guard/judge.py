@@ -69,7 +69,7 @@ class Judge(Deciding):
                 candidate = read_back(said["candidate"]["policy"], said["candidate"]["name"], said["file"])
                 candidate.__dict__["version"] = said["candidate"]["version"]  # where its secrets live is part of it
                 paper = judge.account.endswith(PAPER)
-                judge.shadow = Shadow(compile_policy(candidate, judge.traits, judge.key, judge.host, paper=paper))
+                judge.judging = (None, Shadow.of(candidate, judge.key, judge.host, paper=paper))
         except (LookupError, ValueError, TypeError, PolicykitError):
             return None  # of a library that did not write it, or of another one whose words this one does not have
         return judge
@@ -151,9 +151,13 @@ class _Store:
             if taken is not None:
                 return Grant(False, False, (), (), grant.seq, taken)
         self.holds = holds
+        if grant.granted and decision.candidate is not None:
+            decision.extra |= decision.candidate(self._ledger.using(now_ms))
         return grant
 
     def record(self, decision: Decision, now_ms: int) -> int:
+        if decision.candidate is not None:
+            decision.extra |= decision.candidate(self._ledger.using(now_ms))
         return 0
 
     def intent(self, intent_id: str) -> Intent | None:

@@ -164,6 +164,7 @@ class Maintenance:
         guard.beat()
         fallback.merge(guard.policy.name, guard.store, guard.host, guard.now())
         guard.in_force.refresh()
+        guard.beside.refresh()
         self._rounds += 1
         if self._rounds % CHECKPOINT_ROUNDS == 0:
             guard.store.checkpoint()

@@ -92,13 +92,11 @@ def told(policy: EffectivePolicy) -> dict[str, Any]:
 
 
 def in_words(policy: EffectivePolicy, candidate: EffectivePolicy | None, now_ms: int) -> dict[str, Any]:
-    """Return what its row says of a policy that comes into force: itself, its waivers, and a candidate beside it."""
+    """Return what its row says of one that comes into force: itself, its waivers; what it and a candidate count."""
     said = {"name": policy.name, "version": policy.version, "file": policy.file, "policy": told(policy)}
     waived = [dump(waiver) for waiver in policy.model.waivers if not expired(waiver, now_ms)]
     if waived:
         said["waivers"] = waived
-    if candidate is not None:
-        said["candidate"] = {"name": candidate.name, "version": candidate.version, "policy": told(candidate)}
     return said | counted(policy, *([] if candidate is None else [candidate]))
 
 

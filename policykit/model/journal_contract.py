@@ -214,7 +214,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             reloaded=form({"was": TEXT, "looser": TEXTS, "tighter": TEXTS}),
             policy=MAP,
             place=ANY,
-            candidate=form({"name": TEXT, "version": TEXT, "policy": MAP}),
+            candidate=form({"name": TEXT, "version": TEXT, "policy": MAP}, run=TEXT, unjudged=TEXTS),
             waivers={"type": "array"},
         ),
     ),

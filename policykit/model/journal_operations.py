@@ -47,6 +47,16 @@ _STAGE: Final = form(
     **dict.fromkeys(("evidence", "seen", "versions"), MAP),
 )
 
+#: A candidate beside a policy (`name`): `run` is its start, `policy` what it says, `against` what was in force then.
+_SHADOW: Final = form(
+    {"account": TEXT, "name": TEXT},
+    state={"enum": ["running", "stopped", "promoted"]},
+    **dict.fromkeys(("run", "version", "digest", "file", "host", "against", "by", "why"), TEXT),
+    **dict.fromkeys(("started_ms", "until_ms", "ended_ms"), MOMENT),
+    policy=MAP,
+    claim=CLAIM,
+)
+
 #: As `journal_contract.KINDS`.
 OPERATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "drill": ("a drill was held", _OPERATION),
@@ -62,5 +72,6 @@ OPERATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "a paper account, as it is after an order: nothing of this happened at an exchange",
         form({"account": TEXT, "name": TEXT}, n=WHOLE, book=MAP, order=MAP),
     ),
+    "shadow": ("a candidate policy was started beside the active one, stopped, or put in its place", _SHADOW),
     "approval": ("a person signed something; under the name `signers`, who may sign for an account", _APPROVAL),
 }

@@ -129,6 +129,8 @@ class LedgerStore(ABC):
             # INVARIANT I3: the intent is durable before the grant is returned, and only a grant lets an order be sent.
             if 0 <= decision.facts_seq < ledger.moved_seq:
                 decision.extra["facts_seq"] = decision.facts_seq
+            if decision.candidate is not None:
+                decision.extra |= decision.candidate(ledger.using(now_ms))
             seq = self._write("decision", now_ms, decision_body, decision, intent, holds)
             ledger.granted(intent, holds, now_ms)
         return _tuple(Grant, (True, False, grant[2], (), seq, None))
@@ -137,6 +139,8 @@ class LedgerStore(ABC):
         with self._step as ledger:
             if 0 <= decision.facts_seq < ledger.moved_seq:
                 decision.extra["facts_seq"] = decision.facts_seq
+            if decision.candidate is not None:
+                decision.extra |= decision.candidate(ledger.using(now_ms))
             return self._write("decision", now_ms, decision_body, decision, None, ())
 
     def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:

@@ -107,6 +107,11 @@ class GuardInfo(NamedTuple):
     signer_why: str = ""
     #: Why no increase leaves at its stage, by what the store has seen of it; empty: it may.
     unproven: str = ""
+    #: The run of the candidate that judges beside its policy (guard/beside.py), and why one that runs does not.
+    candidate: str = ""
+    candidate_why: str = ""
+    #: Whether its policy's file may loosen it while it runs.
+    loosens: bool = False
 
 
 #: What is known of who did something beside the name that was told (`policykit.operate.person`).

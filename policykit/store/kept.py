@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 #: The kinds of rows of which the newest of each (account, name) is kept.
-KINDS: Final = ("approval", "drill", "exposed", "incident", "paper", "review", "rotation", "stage")
+KINDS: Final = ("approval", "drill", "exposed", "incident", "paper", "review", "rotation", "shadow", "stage")
 #: So many names are kept of one kind and account; beyond it the one that was written longest ago is forgotten.
 MAX_NAMES: Final = 1_000
 

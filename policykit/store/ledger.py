@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import Any, Final
 
-from policykit.decision import Hold, unknown_counter
+from policykit.decision import Hold, Use, unknown_counter
 from policykit.engine.facts import Facts, Halt
 from policykit.orders.intent import Intent, Outcome, advance
 from policykit.store.account import AccountState
@@ -129,6 +129,10 @@ class Ledger:
         if kind == "positions":
             return self._others(counter)
         return self.exposure.use(counter, net=kind == "net", buy=amount > 0)
+
+    def using(self, now_ms: int) -> Use:
+        """Return what tells what is used of counters as of now."""
+        return lambda holds: tuple(self.use(hold, now_ms) for hold in holds)
 
     def _position(self, counter: str) -> PositionState | None:
         """Find a position, if anything is known of it."""

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from policykit.decision import Decision, Hold
+from policykit.decision import Decision, Hold, Use
 from policykit.engine.facts import Facts, Halt, TradingState
 from policykit.errors import StoreUnavailable
 from policykit.orders.intent import Intent, Outcome
@@ -90,6 +90,8 @@ class ValkeyStore(Link):
                 answer = self._step(now_ms, holds, generation=generation, account=account, intent=intent, record=record)
                 if answer.status != "ok":
                     return self._refused(answer, holds, account)
+                if decision.candidate is not None:
+                    body |= decision.candidate(_told(holds, answer.used))
                 # INVARIANT I3: the row is on this host's disk before the grant is returned.
                 seq = self._write("decision", now_ms, body, answer)
             except StoreUnavailable:
@@ -121,6 +123,8 @@ class ValkeyStore(Link):
 
     def record(self, decision: Decision, now_ms: int) -> int:
         with self._lock:
+            if decision.candidate is not None:
+                decision.extra |= decision.candidate(lambda holds: self._used(holds, now_ms))
             return self._journal.append("decision", now_ms, decision_body(decision, None, ()))
 
     def use(self, holds: tuple[Hold, ...], now_ms: int) -> Grant:
@@ -141,8 +145,11 @@ class ValkeyStore(Link):
 
     def used(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[int, ...]:
         with self._lock:
-            # One hold that never fits beside them: the script tells what is used, and changes nothing.
-            return self._sure(lambda: self._step(now_ms, (_NEVER, *holds))).used[1:]
+            return self._used(holds, now_ms)
+
+    def _used(self, holds: tuple[Hold, ...], now_ms: int) -> tuple[int, ...]:
+        # One hold that never fits beside them: the script tells what is used, and changes nothing.
+        return self._sure(lambda: self._step(now_ms, (_NEVER, *holds))).used[1:]
 
     def at_least(self, hold: Hold, now_ms: int) -> None:
         with self._lock:
@@ -413,3 +420,9 @@ class ValkeyStore(Link):
 
     def checkpoint(self) -> None:
         """Do nothing: the counters are the state, and nothing is replayed."""
+
+
+def _told(holds: tuple[Hold, ...], used: tuple[int, ...]) -> Use:
+    """Return what tells what is used of the counters that the script was asked for, and of no other."""
+    known = {(hold.counter, hold.kind): use for hold, use in zip(holds, used, strict=True)}
+    return lambda asked: tuple(known.get((hold.counter, hold.kind)) for hold in asked)

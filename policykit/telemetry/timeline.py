@@ -193,9 +193,13 @@ def _show_decision(row: Row) -> Iterable[Line]:
         yield Line(None, "warning", rest=f"warning {warning['code']}: {warning['message']}")
     candidate = row.body.get("shadow")
     if candidate is not None:
-        verdict = f"deny it: {', '.join(candidate['reasons'])}" if candidate["reasons"] else "allow it"
+        verdict = f"would deny it: {', '.join(candidate['reasons'])}" if candidate["reasons"] else "would allow it"
+        if candidate["outcome"] == "failed":
+            verdict = "could not judge it"
+        elif candidate.get("unjudged"):
+            verdict += f", as far as it was judged (not: {', '.join(candidate['unjudged'])})"
         who = f"{candidate['policy']['name']} {candidate['policy']['version']}"
-        yield Line(None, "candidate", rest=f"candidate {who} would {verdict}")
+        yield Line(None, "candidate", rest=f"candidate {who} {verdict}")
     if "intent" in row.body:
         yield Line(row.at_ms, "intent", "durable", f"seq {row.seq:,}")
     else:

@@ -259,7 +259,8 @@ def test_a_candidate_says_where_it_differs_and_acts_on_nothing(start: Callable[.
     told = [row.get("shadow") for row in rows(guard, "decision")]
     assert guard.shadow is not None
     policy = {"name": "mm", "version": guard.shadow.engine.effective.version}
-    assert told == [{"policy": policy, "outcome": "deny", "reasons": ["RISK_ORDER_NOTIONAL"]}, None, None]
+    over = {"outcome": "deny", "reasons": ["RISK_ORDER_NOTIONAL"], "checks": ["risk.max_order_notional"]}
+    assert told == [{"policy": policy, **over}, None, None]
     assert (guard.shadow.judged, guard.shadow.differed, guard.shadow.failed) == (3, 1, 0)
     with closing(open_journal(world.store)) as journal:
         story = timeline.find(journal, next(iter(guard.store.intents(guard.account))).id)
@@ -273,7 +274,7 @@ def test_a_candidate_says_where_it_differs_and_acts_on_nothing(start: Callable[.
 def test_a_candidate_that_fails_changes_nothing(
     start: Callable[..., World], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its error is counted; the order goes its way, and the row says nothing of it."""
+    """Its error is counted; the order goes its way, and the row says that the candidate failed."""
     candidate = tmp_path / "candidate.yaml"
     candidate.write_text(policy_text(order="1000 USDT"), encoding="utf-8")
     world = start()
@@ -286,7 +287,8 @@ def test_a_candidate_that_fails_changes_nothing(
     monkeypatch.setattr(guard.shadow.engine, "assess", broken)
     world.protected(guard).create_order(SYMBOL, "limit", "buy", 0.02, 59_000)
     assert (guard.shadow.judged, guard.shadow.differed, guard.shadow.failed) == (1, 0, 1)
-    assert "shadow" not in rows(guard, "decision")[0]
+    failed = {"policy": guard.shadow.label, "outcome": "failed", "reasons": []}
+    assert rows(guard, "decision")[0]["shadow"] == failed
 
 
 def test_a_store_that_is_down_keeps_what_is_in_force(
