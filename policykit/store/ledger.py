@@ -271,6 +271,8 @@ class Ledger:
         state, account, key = self._place(counter)
         state.fill(down, up, before.decided_ms, at_ms)
         account.counted(key, state)
+        if not state.unit:
+            self.moved()  # what is held without a price is a fact: no total counts it
         cost = None if after.cost is None or (was and before.cost is None) else after.cost - (before.cost or 0)
         quantity = now - was if after.order.side == "buy" else was - now
         if account.filled(key, quantity, cost, at_ms, reduces=after.reduces):

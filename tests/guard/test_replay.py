@@ -69,7 +69,7 @@ class History:
 
     def __init__(self, folder: Path, seed: int, store: str | None = None) -> None:
         self.chance = random.Random(seed)
-        self.clock = SimClock()
+        self.folder, self.clock = folder, SimClock()
         self.store = open_store(store or f"sqlite:///{folder}/store.db")
         texts = {
             "mm": {"order": "1500 USDT", "open": 6, "orders": 60},

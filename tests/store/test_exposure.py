@@ -52,6 +52,17 @@ def others(store: Any, key: str) -> int:
     return reserve(store, hold, now=NOW)[1].used[0]
 
 
+def test_what_is_held_without_a_price_since_a_fill_is_a_fact_at_once(store: Any) -> None:
+    """No total counts it, and a cap on totals asks the facts: they are not those from before the fill."""
+    seen(store, positions={})
+    assert store.facts(ACCOUNT, "bot").unpriced == ()
+    hold = Hold(position_counter(ACCOUNT, "DOGE"), 5, MAX_COUNTER, "position", "risk.max_position_notional")
+    intent = reserve(store, hold, now=NOW)[0]
+    assert store.facts(ACCOUNT, "bot").unpriced == ()
+    store.outcome(intent.id, Outcome("settled", NOW, "1", Decimal(1), closed=True))
+    assert store.facts(ACCOUNT, "bot").unpriced == ("DOGE",)
+
+
 def seen(store: Any, account: str = ACCOUNT, at: int = NOW, **facts: Any) -> None:
     """Take facts in; numbers may be plain."""
     given = {name: {k: Decimal(v) for k, v in value.items()} for name, value in facts.items()}

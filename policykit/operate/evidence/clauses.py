@@ -42,7 +42,11 @@ CLAUSES: Final = (
     Clause(_SOC, "CC7.4", "incidents are responded to", ("incidents", "drills", "halts"), "communication with clients"),
     Clause(_SOC, "CC7.5", "recovery from incidents", ("incidents", "rotations", "resolved"), "restoring of hosts"),
     Clause(
-        _SOC, "CC8.1", "changes are authorised, tested, approved", ("approvals", "stages", "refused"), "code changes"
+        _SOC,
+        "CC8.1",
+        "changes are authorised, tested, approved",
+        ("approvals", "candidates", "stages", "refused"),
+        "code changes",
     ),
     Clause(_SOC, "CC9.2", "risk of vendors is managed", ("vendors", "reviews"), "contracts"),
     Clause(_ISO, "A.5.3", "Segregation of duties", ("approvals", "stages"), ""),
@@ -69,7 +73,7 @@ CLAUSES: Final = (
     Clause(_ISO, "A.8.32", "Change management", ("approvals", "policies", "refused"), "code changes"),
     Clause(_RTS, "Art. 4", "IT outsourcing and procurement", ("vendors",), "contracts"),
     Clause(_RTS, "Art. 5", "General methodology (of testing)", ("stages", "policies"), "tests of the strategy's code"),
-    Clause(_RTS, "Art. 7", "Testing environments", ("stages",), ""),
+    Clause(_RTS, "Art. 7", "Testing environments", ("stages", "candidates"), ""),
     Clause(_RTS, "Art. 8", "Controlled deployment of algorithms", ("stages", "approvals", "policies"), ""),
     Clause(_RTS, "Art. 9", "Annual self-assessment and validation", ("reviews",), "the assessment itself"),
     Clause(_RTS, "Art. 11", "Management of material changes", ("approvals", "policies", "refused"), "code changes"),

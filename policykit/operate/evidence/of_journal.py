@@ -73,6 +73,12 @@ LISTED: Final = (
         ("stage",),
     ),
     Listed(
+        "candidates",
+        "Candidate policies that were tried",
+        "One row is one candidate that was started beside the policy in force, stopped, or put in its place.",
+        ("shadow",),
+    ),
+    Listed(
         "reviews",
         "Reviews",
         "One row is one look of a person: at a policy, at denials, at fills, at a vendor.",

@@ -143,7 +143,7 @@ def _of_guards(store: Store, active: str | None, candidate: EffectivePolicy) -> 
         known = f"it knows {', '.join(others)}" if others else "no guard has used it"
         raise Refused(
             f"{candidate.file}: is {candidate.name} for {account}; this store knows no guard of {name} there "
-            f"({known}); start a bot first, name the store of the bots (--store), or the active policy's file (--policy FILE)"
+            f"({known}); start a bot first, name the bots' store (--store), or the active policy's file (--policy FILE)"
         )
     newest = max(mine, key=lambda info: info.beat_ms)
     try:
@@ -160,7 +160,7 @@ def _same(candidate: EffectivePolicy, name: str, account: str, policy: Effective
     if candidate.name != name:
         why.append(f"name is {candidate.name}; the active policy's is {name}")
     if policy is not None:
-        why += compare(policy.model, candidate.model).identity
+        why += [f"{c.path} is {c.now}; it is {c.was}" for c in compare(policy.model, candidate.model).identity]
     if candidate.account_key != account:
         suffix = " (a paper stage is an account of its own)" if PAPER in candidate.account_key + account else ""
         why.append(f"it is of {candidate.account_key}; the active policy trades {account}{suffix}")
