@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import gt, lt
 from typing import Any, Final, NamedTuple
 
-from policykit.model.base import NEUTRAL, SECTION, Meta, Section, Strictness
+from policykit.model.base import NEUTRAL, SECTION, Meta, Section, Strictness, metas
 from policykit.model.policy import Policy
 from policykit.model.rate import CountWindow, RateBudget
 from policykit.model.shape import Shape, shapes
@@ -158,7 +158,8 @@ def _sections(
             what = f"{_REACH[path]} {'more' if one is None else 'less'}: what it may do stands in its own fields"
             yield Change(at, *_there(one, two, key), "different", what)
         elif kind is RateBudget and (one is None or two is None):
-            yield Change(at, _budget(one), _budget(two), "tighter" if one is None else "looser")
+            meta = metas(RateBudget)["limit"]
+            yield Change(at, _budget(one), _budget(two), "tighter" if one is None else "looser", meta=meta)
         else:
             yield from _same_budget(one, two, at) if kind is RateBudget else _section(kind, one, two, at)
 

@@ -37,7 +37,8 @@ class FieldChange(NamedTuple):
     """One value of the effective policies that differs, as the language writes it, and where each is said.
 
     `held_by` and `guide` are the field's own (model.base.Meta). `flip` shows the effect on an order; where there is
-    none, `why` says why: the field decides no order, or another limit was proved to deny first.
+    none, `why` says why: the field decides no order, or another limit was proved to deny first. `back` is an order that
+    flips the other way, where a field is different.
     """
 
     path: str
@@ -50,6 +51,7 @@ class FieldChange(NamedTuple):
     guide: tuple[str, ...] = ()
     flip: Flip | None = None
     why: str = ""
+    back: Flip | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.was} -> {self.now}"

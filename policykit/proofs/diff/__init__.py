@@ -14,6 +14,7 @@ from policykit.place import Place
 from policykit.policy import Change, EffectivePolicy, compare
 from policykit.policy.meaning import Verdict
 from policykit.proofs.diff.effects import Effects
+from policykit.proofs.diff.flips import MAX_TRIED, Flips
 from policykit.proofs.difference import ABSENT, Difference, FieldChange, PolicyDifference
 from policykit.proofs.revisions import Side
 
@@ -27,7 +28,8 @@ def diff(old: EffectivePolicy, new: EffectivePolicy, now_ms: int | None = None) 
     effects = Effects(old, new)
     changes = [effects.judged(change) for change in compare(old.model, new.model, now_ms).changes]
     changes += effects.unheld(changes)
-    fields = tuple(sorted((_field(old, new, c, effects.cause(c)) for c in changes), key=_worst))
+    flips = Flips(old, new)
+    fields = tuple(sorted((_field(flips, c, effects.cause(c)) for c in changes), key=_worst))
     verdict = overall(one.verdict for one in fields)
     proof = ""
     if verdict == "equal":
@@ -87,12 +89,33 @@ def _one(old: EffectivePolicy | None, new: EffectivePolicy | None, now_ms: int |
     )
 
 
-def _field(old: EffectivePolicy, new: EffectivePolicy, change: Change, cause: str) -> FieldChange:
-    meta = change.meta
+def _field(flips: Flips, change: Change, cause: str) -> FieldChange:
+    meta, verdict = change.meta, change.verdict
     held_by, guide = (meta.held_by, meta.guide) if meta is not None else ((), ())
-    why = "; ".join(text for text in (cause, change.why) if text)
-    was_at, now_at = _place(old, change.path, change.was), _place(new, change.path, change.now)
-    return FieldChange(change.path, change.verdict, change.was, change.now, was_at, now_at, held_by, guide, None, why)
+    flip = back = None
+    if verdict != "equal" and not change.identity:
+        flip = flips.flip(change, loosens=verdict != "tighter")
+        back = flips.flip(change, loosens=False) if verdict == "different" else None
+    said = (cause, change.why, "" if flip or verdict == "equal" else unshown(flips, change))
+    why = "; ".join(text for text in said if text)
+    places = _place(flips.old, change.path, change.was), _place(flips.new, change.path, change.now)
+    return FieldChange(change.path, verdict, change.was, change.now, *places, held_by, guide, flip, why, back)
+
+
+def unshown(flips: Flips, change: Change) -> str:
+    """Say why no order shows a change."""
+    if change.identity:
+        return ""
+    if change.path == "waivers":
+        return "a waiver accepts a finding, and never an order that a limit denies"
+    held = change.meta.held_by if change.meta is not None else ()
+    if not any(holder.startswith("check:") for holder in held):
+        by = ", ".join(holder.removeprefix("guard:").removeprefix("rule:") for holder in held) or "persons"
+        doc = change.meta.doc.rstrip(".") if change.meta is not None else change.path
+        return f"no order shows it: {doc[:1].lower()}{doc[1:]}, which {by} holds"
+    if not flips.possible:
+        return "no order shows it: a profile trades nothing, and policies of other accounts judge other orders"
+    return f"no order was found that shows it, of at most {MAX_TRIED} tried at the bounds of both policies"
 
 
 def _place(policy: EffectivePolicy, path: str, said: str) -> Place | None:
