@@ -8,10 +8,11 @@ from pydantic import ConfigDict, Field
 
 from policykit.model.account import Account
 from policykit.model.approvals import Approvals
-from policykit.model.base import IDENTITY, NEUTRAL, SECTION, SUBSET, Meta, Section, pointwise
+from policykit.model.base import IDENTITY, NEUTRAL, SECTION, SUBSET, SUPERSET, Meta, Section, pointwise
 from policykit.model.clock import Clock
 from policykit.model.group import Group
 from policykit.model.keys import Key
+from policykit.model.never import MAX_STATEMENTS, StatementText
 from policykit.model.notify import Notify
 from policykit.model.operation import DeadManSwitch, KillSwitch, Reconciliation
 from policykit.model.people import AccountSecurity, Incident, Review, Vendor, Withdrawals
@@ -84,6 +85,16 @@ class Policy(Section):
     incident: Annotated[Incident | None, Meta("Who is called, and what they read.", SECTION, guide=("G42",))] = None
     review: Annotated[Review | None, Meta("How often persons look at this policy.", SECTION, guide=("G41",))] = None
     approvals: Annotated[Approvals | None, Meta("Who signs before this policy is in force.", SECTION)] = None
+    never: Annotated[
+        tuple[StatementText, ...] | None,
+        Field(min_length=1, max_length=MAX_STATEMENTS),
+        Meta(
+            "What this policy, and each that extends it, can be proved never to allow; no waiver touches it.",
+            SUPERSET,
+            guide=("G01",),
+            held_by=("rule:PK0xx", "rule:PK1xx"),
+        ),
+    ] = None
     waivable: Annotated[
         tuple[RuleCode, ...] | None,
         Meta(

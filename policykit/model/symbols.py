@@ -67,3 +67,28 @@ def narrowed(child: Sequence[str], parent: Sequence[str]) -> tuple[str, ...]:
     wanted = [p for p in child if not p.startswith("!")] or [p for p in parent if not p.startswith("!")]
     without = dict.fromkeys(p for p in (*parent, *child) if p.startswith("!"))
     return NOTHING if "!*" in without else (*wanted, *without)
+
+
+def common_text(one: str, other: str) -> str | None:
+    """Return a text that both patterns (without `!`) match, the shortest; None when no text does."""
+    # Breadth first over how much of each pattern is used; a star may stand for what the other pattern says next.
+    seen = {(0, 0)}
+    queue = [(0, 0, "")]
+    for at, of, text in queue:
+        if at == len(one) and of == len(other):
+            return text
+        left, right = one[at : at + 1], other[of : of + 1]
+        steps = []
+        if left == "*":
+            steps.append((at + 1, of, ""))
+            steps += [(at, of + 1, right)] if right not in ("", "*") else []
+        if right == "*":
+            steps.append((at, of + 1, ""))
+            steps += [(at + 1, of, left)] if left not in ("", "*") else []
+        if left == right and left not in ("", "*"):
+            steps.append((at + 1, of + 1, left))
+        for a, b, more in steps:
+            if (a, b) not in seen:
+                seen.add((a, b))
+                queue.append((a, b, text + more))
+    return None

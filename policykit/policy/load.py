@@ -15,6 +15,7 @@ from policykit.finding import Finding
 from policykit.model.policy import MAX_EXTENDS, Policy
 from policykit.model.shape import walk
 from policykit.place import Place
+from policykit.policy.broken import broken
 from policykit.policy.effective import UNWAIVABLE, EffectivePolicy
 from policykit.policy.faults import faults, plain
 from policykit.policy.layers import Layer, compose, nearest
@@ -125,6 +126,8 @@ class _Loader:
         layer = self.layer(checked, identity)
         if layer is not None:
             self.complete(layer, document)
+        if layer is not None and not self.findings:
+            self.findings += broken(layer, document)
         # INVARIANT I22: one judge for both roads; lint prints what the guard raises.
         if self.findings or layer is None:
             raise PolicyError(tuple(sorted(self.findings, key=self.order)))

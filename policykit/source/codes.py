@@ -31,6 +31,9 @@ CODES: dict[str, Code] = {
     "PK021": Code("looser-than-parent", "a policy may tighten what it extends, never loosen it"),
     "PK022": Code("differs-from-parent", "the two policies speak of different accounts or measure differently"),
     "PK023": Code("incomplete-policy", "counters are kept by exchange, account and currency"),
+    "PK024": Code(
+        "invariant-broken", "what an organisation says never happens is proved of every policy, or it is a hope"
+    ),
     "PK030": Code("waiver-refused", "some findings are never accepted, others only with leave of the extended policy"),
 }
 
