@@ -40,9 +40,10 @@ def beyond(one: Sequence[str] | None, other: Sequence[str] | None) -> Beyond:
     """Return a symbol (`BTC/USDT`, `BTC/USDT:USDT`) that `one` allows and `other` does not; None allows every one."""
     if other is None or one == other:
         return Beyond("")
-    if one is not None and not within(one, other) and {p for p in other if p[0] == "!"} <= set(one):
-        return Beyond("")  # plain from their texts
     wanted = [p for p in one or () if not p.startswith("!")]
+    # A list of exclusions alone allows everything else, and covers no pattern of another list.
+    if wanted and not within(wanted, other) and {p for p in other if p[0] == "!"} <= set(one or ()):
+        return Beyond("")  # plain from their texts
     if wanted and not any(_STAR in p for p in wanted):
         assert one is not None
         named = (p for p in wanted if _market(p) and allows(one, p) and not allows(other, p))

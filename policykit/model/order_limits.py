@@ -133,6 +133,7 @@ class OrderLimits(Section):
             TRUE,
             guide=("G01",),
             held_by=("check:risk.reduce_only_exits",),
+            absent=False,
         ),
     ] = None
     self_trade_prevention: Annotated[

@@ -17,9 +17,11 @@ from policykit.model.enforced import CHECKS
 from policykit.model.languages import beyond
 from policykit.policy import Change, EffectivePolicy, compare
 from policykit.policy.meaning import Sides
+from policykit.proofs.difference import ABSENT
 from policykit.rules.base import Inputs
 from policykit.rules.dead import dead_limits, limits, said
 from policykit.traits import load as load_traits
+from policykit.traits.base import cost
 
 _POSITIONS: Final = "risk.max_position_notional"
 _QUANTITY: Final = "risk.max_order_quantity"
@@ -35,6 +37,7 @@ class Effects:
 
     def judged(self, change: Change) -> Change:
         """Return a change with its exact verdict."""
+        change = self._costed(change)
         if change.verdict == "equal" or change.identity:
             return change
         looser, tighter = change.verdict in ("looser", "different"), change.verdict in ("tighter", "different")
@@ -44,6 +47,16 @@ class Effects:
         verdict = Sides(looser and not more, tighter and not less).verdict
         why = "; ".join(dict.fromkeys(text for text in (more, less) if text)) or change.why
         return change._replace(verdict=verdict, why=why)
+
+    def _costed(self, change: Change) -> Change:
+        """Judge what a call costs by what the exchange's traits say where a policy says nothing of it."""
+        budget, listed, call = change.path.removeprefix("rate_budgets.").partition(".costs.")
+        was, now = (_cost(side, budget, call) for side in (self.old, self.new))
+        if not listed or was is None or now is None:
+            return change
+        why = f"{ABSENT} means {was if change.was == ABSENT else now}, as {self.new.model.exchange} counts it"
+        why = why if ABSENT in (change.was, change.now) else change.why
+        return change._replace(verdict=Sides(now < was, now > was).verdict, why=why)
 
     def cause(self, change: Change) -> str:
         """Say that a cap is another one by the stage alone."""
@@ -67,6 +80,16 @@ class Effects:
     def _void(self, path: str, allows: EffectivePolicy, denies: EffectivePolicy) -> str:
         """Say why nothing that `allows` lets through breaks what `denies` says at a path; empty: something may."""
         return _kept_out(path, allows.model) or _dead(path, allows, denies)
+
+
+def _cost(policy: EffectivePolicy, name: str, call: str) -> int | None:
+    """Return what a call costs of a budget under a policy; None where neither it nor any traits say that."""
+    budget, traits = (policy.model.rate_budgets or {}).get(name), load_traits(policy.model.exchange)
+    listed = (budget.costs or {}).get(call) if budget is not None else None
+    if listed is not None or traits is None:
+        return listed
+    plain, everything, _ = call.partition(" all")
+    return cost(traits, name, plain, everything.strip())
 
 
 def _unheld(policy: EffectivePolicy) -> list[str]:
