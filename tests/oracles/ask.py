@@ -9,8 +9,10 @@ import cedarpy
 from cel_expr_python import cel
 
 from policykit.model import Policy
-from tests.oracles import translate
-from tests.oracles.translate import CEL, Key, conditions
+from policykit.proofs.export.cedar import cedar
+from policykit.proofs.export.cel import CEL
+from policykit.proofs.export.cel import cel as as_cel
+from policykit.proofs.export.conditions import Key, conditions
 
 #: The one check of the store that the engine adds to what is denied anyway.
 POSITION = "risk.max_position_notional"
@@ -28,7 +30,7 @@ class Cedar:
     """Amazon's policy language, by its own Rust library."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policies = cedarpy.PolicySet.from_str(translate.cedar(policy))
+        self.policies = cedarpy.PolicySet.from_str(cedar(policy))
         self.entities = cedarpy.Entities.from_json_str("[]")
 
     def denies(self, asked: dict[str, Any]) -> set[Key]:
@@ -46,7 +48,7 @@ class Cel:
     """Google's expression language, by its own C++ library."""
 
     def __init__(self, policy: Policy) -> None:
-        self.program = _environment().compile(translate.cel(policy))
+        self.program = _environment().compile(as_cel(policy))
 
     def denies(self, asked: dict[str, Any]) -> set[Key]:
         """Return what holds. An error of the language is one of ours."""

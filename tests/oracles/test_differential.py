@@ -14,12 +14,13 @@ from policykit.engine.checks import all_checks
 from policykit.engine.checks.order_notional import OrderNotional
 from policykit.engine.facts import Facts
 from policykit.order import Order
+from policykit.proofs.export.cel import CEL
+from policykit.proofs.export.conditions import Key, conditions
+from policykit.proofs.export.table import TABLE
 from tests.engine.worlds import NOW
 from tests.oracles import worlds
 from tests.oracles.ask import Cedar, Cel, Oracle, Stages
 from tests.oracles.question import question
-from tests.oracles.table import TABLE
-from tests.oracles.translate import CEL, Key, conditions
 from tests.oracles.worlds import Trader, compiled, without
 
 #: Orders to a policy, to a store of it, and to one set of facts.
@@ -107,8 +108,8 @@ def replace_quantity(order: Order) -> Order:
 
 
 def test_the_table_names_every_check_and_what_is_translated() -> None:
-    """A new check needs a row: translated (tests/oracles/translate.py), or the reason why it cannot be."""
-    assert {check.id for check in all_checks()} == set(TABLE), "add the check to tests/oracles/table.py"
+    """A new check needs a row: translated (policykit/proofs/export), or the reason why it cannot be."""
+    assert {check.id for check in all_checks()} == set(TABLE), "add the check to policykit/proofs/export/table.py"
     everything = [compiled(worlds.policy(Random(seed))).effective.model for seed in range(30)]
     named = {
         key[0].split(".")[0] if key[0].startswith("rate_budgets") else key[0]

@@ -18,12 +18,12 @@ from policykit.order import Order
 from policykit.orders.ids import new_id
 from policykit.orders.intent import Intent, Outcome
 from policykit.policy import load_text
+from policykit.proofs.export.conditions import CANCELS, DAY_MS, LOT, WEEK_MS, Key
 from policykit.store import Grant, Observation
 from policykit.store.memory import MemoryStore
 from tests.engine import random_worlds
 from tests.engine.worlds import DAY, NOW, TRAITS, changed
 from tests.oracles.question import CALL, COST, HOST, KEY, Used, lots
-from tests.oracles.translate import CANCELS, DAY_MS, LOT, WEEK_MS, Key
 
 ACCOUNT = "binance/main"
 #: The start of the running week, a Monday.

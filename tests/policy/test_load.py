@@ -105,8 +105,8 @@ def test_many_findings_come_at_once_in_the_order_of_the_file() -> None:
         "PK004 4:42 risk.max_open_orders: a fraction without quotes is a binary float to most readers, not exact; write it in quotes",
         "PK010 5:1 zzz is not a key of the language; here may be: policykit, name, owner, extends, exchange, account, "
         "environment, store, keys, clock, rate_budgets, risk, groups, retry, kill_switch, dead_man_switch, "
-        "reconciliation, notify, stage, withdrawals, account_security, vendors, incident, review, approvals, waivable, "
-        "waivers",
+        "reconciliation, notify, stage, withdrawals, account_security, vendors, incident, review, approvals, never, "
+        "waivable, waivers",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Say a policy's checks in Cedar and in CEL, for orders that stand on the exchange's grid.
+"""The checks of a policy as conditions in another language, for spot orders that stand on a grid of whole numbers.
 
 Both languages know 63-bit integers and no decimals, so everything is a whole number of steps: quantities of LOT, prices
 of TICK, money of CENT. Each condition is written once, over a `Dialect`; it is true when the check denies with that
@@ -8,7 +8,6 @@ is passed over, which is open, not closed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -55,27 +54,6 @@ class Dialect(NamedTuple):
     def field(self, name: str) -> str:
         """Write a field of the question."""
         return f"{self.record}.{name}"
-
-
-def _regex(pattern: str) -> str:
-    escaped = "".join(".*" if c == "*" else c if c.isalnum() or c in "/:" else f"[{c}]" for c in pattern)
-    return f"^{escaped}$"
-
-
-CEDAR: Final = Dialect(
-    "context",
-    lambda name: f"context has {name}",
-    lambda value, words: f"{json.dumps(list(words))}.contains({value})",
-    lambda value, pattern: f"{value} like {json.dumps(pattern)}",
-    lambda test, yes, no: f"(if {test} then {yes} else {no})",
-)
-CEL: Final = Dialect(
-    "o",
-    lambda name: f"has(o.{name})",
-    lambda value, words: f"{value} in {json.dumps(list(words))}",
-    lambda value, pattern: f"{value}.matches({json.dumps(_regex(pattern))})",
-    lambda test, yes, no: f"({test} ? {yes} : {no})",
-)
 
 
 def _all(*parts: str) -> str:
@@ -347,9 +325,9 @@ def _losses(w: _Writer) -> Iterator[_Loss]:
 
     day = (running("day_base", DAY_MS), "DAY_BASE_MISSING")
     transfers, equity = ((d.known(name), "FACTS_MISSING") for name in ("transfers", "equity"))
+    needs: tuple[tuple[str, str], ...] = (equity, day, transfers)
     if risk.daily_loss is not None:
         loss = f"({f('day_base')} + {f('transfers')} - {f('equity')})"
-        needs = (equity, day, transfers)
         yield _Loss("risk.daily_loss", "DAILY_LOSS", risk.daily_loss.limit, "day_base", loss, needs)
     if risk.weekly_loss is not None:
         loss = f"({f('week_base')} + {f('week_transfers')} + {f('transfers')} - {f('equity')})"
@@ -419,18 +397,3 @@ def conditions(policy: Policy, dialect: Dialect) -> tuple[dict[Key, str], dict[K
             for key, condition in write(writer):
                 part[key] = _any(part[key], condition) if key in part else condition
     return out
-
-
-def cedar(policy: Policy) -> str:
-    """Return the policy as Cedar: everything is permitted but what a `forbid` names; its id is `check|CODE`."""
-    lines = ["permit(principal, action, resource);"]
-    for part in conditions(policy, CEDAR):
-        for (check, code), when in part.items():
-            lines.append(f'@id("{check}|{code}")\nforbid(principal, action, resource) when {{ {when} }};')
-    return "\n".join(lines)
-
-
-def cel(policy: Policy) -> str:
-    """Return the policy as one CEL expression over `o`: a map from `check|CODE` to whether it denies."""
-    entries = [f'"{check}|{code}": {when}' for part in conditions(policy, CEL) for (check, code), when in part.items()]
-    return "{" + ",\n".join(entries) + "}"
