@@ -43,6 +43,15 @@ def _join(path: str, key: object) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
+def _meant(absent: Any, section: Section, entries: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries of a map about the fields beside it, with what silence means for each that another names.
+
+    INVARIANT I16: a cap denies where nothing else is said of it, so what extends it cannot make it a warning.
+    """
+    silent = [key for key in others if getattr(section, key, None) is not None]
+    return {**dict.fromkeys(silent, absent), **entries}
+
+
 class _Merge:
     """One composition. `strict` is False between two policies that one file extends: neither is above the other."""
 
@@ -90,6 +99,11 @@ class _Merge:
                 continue
             upper = name in parent.model_fields_set
             defaults = shape.meta.strictness.kind in _BINDING_DEFAULTS
+            if shape.kind == "map" and shape.meta.absent is not None:
+                met = self.words(shape, parent, child, name, at)
+                if met:
+                    values[name] = met
+                continue
             # Between equals the child's silence is a word too; below a parent it inherits.
             spoken = name in child.model_fields_set or (
                 defaults and upper and not self.strict and getattr(child, name) is not None
@@ -106,6 +120,13 @@ class _Merge:
                 self.take(value, at, self.below)
             values[name] = value
         return type(child).model_construct(_fields_set=set(values), **values)
+
+    def words(self, shape: Shape, parent: Section, child: Section, name: str, path: str) -> dict[str, Any]:
+        """Meet maps whose entries are about the fields beside them; where there is none for a field, silence counts."""
+        above, below = getattr(parent, name) or {}, getattr(child, name) or {}
+        upper = _meant(shape.meta.absent, parent, above, below)
+        lower = below if self.strict else _meant(shape.meta.absent, child, below, above)
+        return self.map(shape.meta.strictness.of or NEUTRAL, upper, lower, path) if upper or lower else {}
 
     def field(self, shape: Shape, parent: Any, child: Any, path: str, said: str) -> Any:
         strictness = shape.meta.strictness

@@ -165,3 +165,32 @@ def test_the_reference_reads_bounds() -> None:
     from decimal import Decimal
 
     assert amounts((Amount(Decimal(5), "USDT"), Share(Decimal("0.1")))) == {"USDT": 5, "share": Decimal("0.1")}
+
+
+def test_I16_a_child_cannot_make_a_cap_of_its_parent_a_warning() -> None:
+    """Where a parent says nothing else a breach is denied; of a limit of its own a child may say what it likes."""
+    parent = "policykit: 1\nname: base\nrisk: {max_order_notional: 1000 USDT}\n"
+    child = (
+        "policykit: 1\nname: mm\nextends: [base.yaml]\n"
+        "risk: {max_slippage: 1%, on_breach: {max_slippage: warn, max_order_notional: WORD}}\n"
+    )
+    with pytest.raises(PolicyError) as refused:
+        load_text(child.replace("WORD", "warn"), resolve=lambda _: parent)
+    assert str(refused.value) == (
+        'policy.yaml:4:78: risk.on_breach.max_order_notional is "warn", looser than base.yaml:3:7 allows; '
+        '"deny" or stricter; tighten it, or leave it out'
+    )
+    risk = load_text(child.replace("WORD", "halt"), resolve=lambda _: parent).model.risk
+    assert risk is not None
+    assert risk.on_breach == {"max_slippage": "warn", "max_order_notional": "halt"}
+
+
+def test_I16_of_two_equals_the_one_that_is_silent_denies() -> None:
+    """Two live versions, or two policies that one extends: a warning of the one is no word of the other, either way."""
+    silent = "policykit: 1\nname: a\nrisk: {max_order_notional: 1000 USDT}\n"
+    warns = "policykit: 1\nname: b\nrisk: {max_order_notional: 2000 USDT, on_breach: {max_order_notional: warn}}\n"
+    one, other = (Layer(load_text(text).model, MappingProxyType({})) for text in (silent, warns))
+    for pair in ((one, other), (other, one)):
+        risk = compose(*pair, strict=False)[0].model.risk
+        assert risk is not None
+        assert risk.on_breach == {"max_order_notional": "deny"}
