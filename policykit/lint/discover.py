@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from policykit.rules.config.base import MAX_BYTES
-from policykit.rules.config.kinds import format_of, is_policy, kind_by_content, kind_by_name
+from policykit.rules.config.kinds import format_of, is_policy, is_test, kind_by_content, kind_by_name
 
 #: The most files of one call, and the deepest folder.
 MAX_FILES = 10_000
@@ -18,6 +18,9 @@ MAX_DEPTH = 32
 PROBE_BYTES = 256 * 1024
 #: The same for files other than YAML, of which a bot's folder has thousands: candles, results, logs.
 SETTINGS_PROBE_BYTES = 32 * 1024
+
+#: What a file is; a test is of a policy.
+Kind = Literal["policy", "source", "config", "test"]
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
@@ -31,10 +34,14 @@ class Target(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was found; `problems` are lines `PLACE: what is; what may be; what to do` about the call itself."""
+    """What was found; `problems` are lines `PLACE: what is; what may be; what to do` about the call itself.
+
+    `tests` are files of policies' tests, which are not linted: `policykit test` reads them.
+    """
 
     targets: tuple[Target, ...]
     problems: tuple[str, ...]
+    tests: tuple[str, ...] = ()
 
 
 def discover(paths: tuple[str, ...]) -> Found:
@@ -42,9 +49,11 @@ def discover(paths: tuple[str, ...]) -> Found:
 
     A file that is named is linted whatever it is called: `.py` as source, `.env`, JSON and the like as settings, else
     as a policy. In a folder, YAML and JSON files with a key `policykit` are policies, and files that keep a bot's
-    settings are recognised (`rules/config`); links to folders and hidden folders are left out.
+    settings are recognised (`rules/config`); links to folders and hidden folders are left out. A policy's tests (a key
+    `policykit_test`) are none of these, named or not.
     """
     targets: dict[str, Target] = {}
+    tests: dict[str, None] = {}
     problems: list[str] = []
     for path in paths:
         try:
@@ -56,17 +65,24 @@ def discover(paths: tuple[str, ...]) -> Found:
             )
             continue
         if not stat.S_ISDIR(mode):
-            targets[path] = Target(path, _named(path), named=True)
+            kind = _named(path)
+            if kind == "test":
+                tests[path] = None
+            else:
+                targets[path] = Target(path, kind, named=True)
             continue
-        for target in _folder(path, problems):
-            targets.setdefault(target.file, target)
-            if len(targets) > MAX_FILES:
+        for file, kind in _folder(path, problems):
+            if kind == "test":
+                tests[file] = None
+            else:
+                targets.setdefault(file, Target(file, kind, named=False))
+            if len(targets) + len(tests) > MAX_FILES:
                 problems.append(f"{path}: over {MAX_FILES} files; name the folders that hold policies and bots")
                 return Found((), tuple(problems))
-    return Found(tuple(targets.values()), tuple(problems))
+    return Found(tuple(targets.values()), tuple(problems), tuple(tests))
 
 
-def _folder(top: str, problems: list[str]) -> Iterator[Target]:
+def _folder(top: str, problems: list[str]) -> Iterator[tuple[str, Kind]]:
     def unreadable(error: OSError) -> None:
         problems.append(f"{error.filename}: the folder cannot be read ({error.strerror}); leave it out, or allow it")
 
@@ -79,10 +95,10 @@ def _folder(top: str, problems: list[str]) -> Iterator[Target]:
             path = str(Path(folder, name))
             kind = _kind(path)
             if kind is not None:
-                yield Target(path, kind, named=False)
+                yield path, kind
 
 
-def _kind(path: str) -> Literal["policy", "source", "config"] | None:
+def _kind(path: str) -> Kind | None:
     """Tell what a file of a folder is: by its name, or by how it begins; None when it is none of ours."""
     if path.endswith((".py", ".ipynb")):
         return "source"
@@ -90,6 +106,8 @@ def _kind(path: str) -> Literal["policy", "source", "config"] | None:
     head, size = _head(path, PROBE_BYTES if form == "yaml" else SETTINGS_PROBE_BYTES) if form else (b"", 0)
     if form in ("yaml", "json") and is_policy(head):
         return "policy"  # a guard takes it whatever it is called
+    if form == "yaml" and is_test(head):
+        return "test"
     if kind_by_name(path):
         return "config"
     if form == "yaml" and size < 0:
@@ -97,7 +115,7 @@ def _kind(path: str) -> Literal["policy", "source", "config"] | None:
     return "config" if 0 < size <= MAX_BYTES and kind_by_content(path, head) else None
 
 
-def _named(path: str) -> Literal["policy", "source", "config"]:
+def _named(path: str) -> Kind:
     """Tell what a file that was named is. What could be a policy and is no file of settings is linted as a policy."""
     kind = _kind(path)
     if kind == "config" and is_policy(_head(path, PROBE_BYTES)[0]):

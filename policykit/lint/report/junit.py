@@ -26,7 +26,7 @@ def write(report: Report, style: Style) -> str:
     tests = sum(max(1, len(findings)) for findings in found.values())
     skipped = sum(_skipped(f, style) for f in report.findings)
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
-    total = _attributes(name="policykit lint", tests=tests, failures=failures, errors=0, skipped=skipped, time=0)
+    total = attributes(name="policykit lint", tests=tests, failures=failures, errors=0, skipped=skipped, time=0)
     lines.append(f"<testsuites{total}>")
     for name in sorted(found):
         lines += _suite(path(name, style.root), found[name], iso(report.now_ms)[:19], style)
@@ -44,9 +44,9 @@ def _suite(name: str, findings: list[Finding], at: str, style: Style) -> Iterato
         "errors": 0,
         "skipped": sum(_skipped(f, style) for f in findings),
     }
-    yield f" <testsuite{_attributes(name=name, **sizes, time=0, timestamp=at)}>"
+    yield f" <testsuite{attributes(name=name, **sizes, time=0, timestamp=at)}>"
     if not findings:
-        yield f"  <testcase{_attributes(name='no findings', classname=name, time=0, file=name)}/>"
+        yield f"  <testcase{attributes(name='no findings', classname=name, time=0, file=name)}/>"
     for finding in findings:
         yield from _case(name, finding, style)
     yield " </testsuite>"
@@ -55,15 +55,15 @@ def _suite(name: str, findings: list[Finding], at: str, style: Style) -> Iterato
 def _case(name: str, finding: Finding, style: Style) -> Iterator[str]:
     place = finding.primary
     title = f"{finding.rule} {finding.name} at {place.line}:{place.column}"
-    yield f"  <testcase{_attributes(name=title, classname=name, time=0, file=name, line=place.line)}>"
+    yield f"  <testcase{attributes(name=title, classname=name, time=0, file=name, line=place.line)}>"
     message = sentence(finding)
     if fails(finding, style):
         kind = f"{finding.severity} {finding.rule}"
-        yield f"   <failure{_attributes(message=message, type=kind)}>{html.escape(_body(name, finding))}</failure>"
+        yield f"   <failure{attributes(message=message, type=kind)}>{html.escape(_body(name, finding))}</failure>"
     elif finding.status == "open":
         yield f"   <system-out>{html.escape(f'{finding.severity}: {message}')}</system-out>"
     else:
-        yield f"   <skipped{_attributes(message=f'{finding.status}: {message}')}/>"
+        yield f"   <skipped{attributes(message=f'{finding.status}: {message}')}/>"
     yield "  </testcase>"
 
 
@@ -75,6 +75,6 @@ def _body(name: str, finding: Finding) -> str:
     return "\n".join([*lines, f"help: policykit explain {finding.rule}"])
 
 
-def _attributes(**values: object) -> str:
+def attributes(**values: object) -> str:
     """Return XML attributes; control characters, which XML cannot hold at all, become visible dots."""
     return "".join(f' {name}="{html.escape(clean(str(value)))}"' for name, value in values.items())

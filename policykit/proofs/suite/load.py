@@ -8,12 +8,13 @@ from typing import Final
 
 from policykit.engine.given import Given, read_facts
 from policykit.engine.given_values import Wrong, named
-from policykit.errors import PolicyError
+from policykit.errors import PolicyError, PolicykitError
 from policykit.place import Place
 from policykit.policy import EffectivePolicy, load
 from policykit.policy.load import Checked, check
 from policykit.proofs.suite.form import Suite, SuiteError
 from policykit.proofs.suite.reading import read_suite
+from policykit.proofs.suite.trader import key_of
 from policykit.source import Document, read_file
 
 #: What a file says that adds to the policy that it tests.
@@ -24,6 +25,10 @@ def load_suite(file: str) -> tuple[Suite, EffectivePolicy]:
     """Return a test file's suite with the effective policy that it tests. Raise SuiteError."""
     suite = read_suite(read_file(file, file))
     policy = load_policy(suite)
+    try:
+        key_of(policy, suite.key)
+    except PolicykitError as error:
+        raise SuiteError((f"{suite.place('key')}: {error}; `key: NAME` in the test file says which",)) from None
     prepare(suite, policy)
     return suite, policy
 

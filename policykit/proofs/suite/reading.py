@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -57,6 +58,10 @@ _BY_NAME: Final = (
     *("address_proofs", "banned_until"),
 )
 _ALIKE: Final = 0.6
+#: What looks like a code, and is no secret.
+_CODE: Final = re.compile(r"[A-Za-z]{1,20}(_[A-Za-z]{1,20}){0,4}")
+#: So many words are named where none is near.
+_FEW: Final = 24
 _MAX_PROBLEMS: Final = 50
 
 
@@ -72,7 +77,8 @@ def alike(word: str, words: Collection[str]) -> str:
     close = get_close_matches(word, words, n=1, cutoff=_ALIKE) or get_close_matches(
         word.upper(), words, n=1, cutoff=_ALIKE
     )
-    return f"did you mean {close[0]}?" if close else f"one of {', '.join(words)} may be" if len(words) <= 24 else ""
+    few = 0 < len(words) <= _FEW
+    return f"did you mean {close[0]}?" if close else f"one of {', '.join(words)} may be" if few else ""
 
 
 class _Reader:
@@ -188,6 +194,9 @@ class _Reader:
             return dict(before)
         path = (*path, "given")
         merged = dict(before)
+        for name in _NOT_GIVEN.keys() & said.keys() if isinstance(said, Mapping) else ():
+            self.say(self.place((*path, name), key=True), f"`{name}` is not given to a test; {_NOT_GIVEN[name]}")
+            said = {word: value for word, value in said.items() if word != name}
         for name, value in self.fields(path, said, [word for word in WORDS if word not in _NOT_GIVEN], "given").items():
             old = before.get(name)
             by_name = name in _BY_NAME and isinstance(value, Mapping) and isinstance(old, Mapping)
@@ -333,9 +342,8 @@ class _Reader:
         with self.noting():
             scope = values.text(inner, fields.get("scope", "all"))
             if not SCOPE.fullmatch(scope):
-                raise Wrong(
-                    inner, f'the scope of {name} is "{scope}"; all, exchange:X, account:X/NAME, bot:X or symbol:X'
-                )
+                may = "all, exchange:X, account:X/NAME, bot:X or symbol:X is needed"
+                raise Wrong(inner, f'the scope of {name} is "{scope}"; {may}')
             if name == "resume":
                 return Halted(scope, None)
             state = values.one_of("HALTED", "REDUCING")((*inner, "state"), fields.get("state", "HALTED"))
@@ -347,7 +355,7 @@ class _Reader:
     # ---- what is expected
 
     def expected(self, path: Path, said: object) -> Expected:
-        place = self.place(path)
+        place = self.place(path) if values.named(path) in self.document.places else self.place((*path[:-1], "order"))
         if said == "allow":
             return Expected("allow", place=place)
         if said in ("deny", {"deny": "any"}):
@@ -376,12 +384,17 @@ class _Reader:
         data = {"code": said} if isinstance(said, str) else self.fields(path, said, ("code", "check"), "a code")
         code, check = str(data.get("code", "")), str(data.get("check", ""))
         if code not in REASONS:
-            self.say(self.place(path), f'"{shown(code)}" is no reason code; {alike(code, tuple(REASONS)) or CODES}')
+            self.say(self.place(path), f'"{_said(code)}" is no reason code; {alike(code, tuple(REASONS)) or CODES}')
         if check and check not in self.checks and check.partition(".")[0] not in self.checks:
             self.say(
                 self.place((*path, "check")), f'"{check}" is no check; {alike(check, sorted(self.checks)) or CHECKS}'
             )
         return code, check
+
+
+def _said(code: str) -> str:
+    """Return what stands in the place of a code, as a message may show it."""
+    return code if _CODE.fullmatch(code) else shown(code)
 
 
 CODES: Final = "`policykit explain CODE` and docs/checks.md show those that are"

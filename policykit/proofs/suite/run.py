@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from policykit.decision import Decision, Reason
+from policykit.engine.engine import Engine
 from policykit.engine.facts import Halt
-from policykit.errors import PolicykitError
 from policykit.place import Place
 from policykit.policy import EffectivePolicy
 from policykit.proofs.suite.coverage import Coverage
-from policykit.proofs.suite.form import Expected, Halted, Step, Suite, SuiteError, Test
+from policykit.proofs.suite.form import Expected, Halted, Step, Suite, Test
 from policykit.proofs.suite.load import prepare
 from policykit.proofs.suite.trader import Impossible, Trader
 
@@ -29,6 +29,8 @@ class Failure(NamedTuple):
     reasons: tuple[Reason, ...] = ()
     #: Which order of a step that sends several, from 1; 0: it sends one.
     nth: int = 0
+    #: Limits of the policy that were expected to deny, and did not: what each is, and where the policy says it.
+    limits: tuple[tuple[str, Place], ...] = ()
 
 
 class Result(NamedTuple):
@@ -104,10 +106,7 @@ def run(
 
 def _trader(suite: Suite, policy: EffectivePolicy, test: Test) -> Trader:
     at = policy if not test.stage else policy.at_stage(test.stage)
-    try:
-        return Trader(at, suite.key, suite.bot)
-    except PolicykitError as error:
-        raise SuiteError((f"{suite.place('key')}: {error}; `key: NAME` in the test file says which",)) from None
+    return Trader(at, suite.key, suite.bot)
 
 
 def _failures(trader: Trader, step: Step, coverage: Coverage, counted: list[int]) -> Iterator[Failure]:
@@ -123,10 +122,12 @@ def _failures(trader: Trader, step: Step, coverage: Coverage, counted: list[int]
             coverage.saw(trader.engine, decision)
             assert step.expected is not None
             if not fits(step.expected, decision):
-                yield _failure(step.expected, decision, nth if step.times > 1 else 0)
+                found = _failure(step.expected, decision, nth if step.times > 1 else 0)
+                yield found._replace(limits=_silent(trader.engine, step.expected, decision))
     except Impossible as why:
         place = step.event.place if step.event is not None else step.place
-        yield Failure(place, "this can come of the order", str(why))
+        what = f"the order to be {step.event.what}" if step.event is not None else "an order of an earlier step"
+        yield Failure(place, what, str(why))
 
 
 def _halt(trader: Trader, halt: Halted) -> None:
@@ -147,6 +148,14 @@ def fits(expected: Expected, decision: Decision) -> bool:
     unmet = [pair for pair in expected.codes if not any(_is(pair, reason) for reason in reasons)]
     more = [reason for reason in reasons if not any(_is(pair, reason) for pair in expected.codes)]
     return not unmet and (expected.included or not more)
+
+
+def _silent(engine: Engine, expected: Expected, decision: Decision) -> tuple[tuple[str, Place], ...]:
+    """Return the limits that could have denied with a code that was expected and did not come."""
+    came = {reason.code for reason in decision.reasons}
+    missing = {code for code, _ in expected.codes or () if code not in came}
+    limits = ((check, check.setup.place(check.id)) for check in engine.checks if missing & set(check.codes[:1]))
+    return tuple((f"{check.id} did not deny", place) for check, place in limits if place is not None)
 
 
 def _is(pair: tuple[str, str], reason: Reason) -> bool:

@@ -10,6 +10,9 @@ from policykit.rules.config.base import Kind
 _POLICY = re.compile(rb"^[\"']?policykit[\"']?[ \t]*:", re.MULTILINE)
 #: The same between braces, where another tool's file may have the word.
 _FLOW = re.compile(rb"[{,]\s*[\"']?policykit[\"']?\s*:\s*[0-9]")
+#: A policy's own tests (`policykit test`); in braces, too.
+_TEST = re.compile(rb"^[\"']?policykit_test[\"']?[ \t]*:", re.MULTILINE)
+_TEST_FLOW = re.compile(rb"[{,]\s*[\"']?policykit_test[\"']?\s*:")
 #: What stands before the first key: blank lines, comments, the mark of a document.
 _BEFORE = re.compile(rb"(?:[ \t]*+(?:---[ \t]*+)?(?:[#%][^\n]*+)?\n)*+")
 #: Sections that only a policy has, and how many of them make a policy of a file without the key `policykit`.
@@ -81,6 +84,12 @@ def is_policy(head: bytes) -> bool:
     return len(set(_SECTIONS.findall(text))) >= _ENOUGH or (
         len(set(_KEYS.findall(text))) > 1 and _SCOPES.search(text) is not None
     )
+
+
+def is_test(head: bytes) -> bool:
+    """Tell a file of a policy's tests by the beginning of a YAML file."""
+    text = _outermost(head)
+    return bool(_TEST.search(text) or (text.startswith((b"{", b"--- {")) and _TEST_FLOW.search(text)))
 
 
 def _outermost(head: bytes) -> bytes:
