@@ -61,12 +61,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a test that is none": (
         "policykit_test: 1\ntests: [7]\n",
-        [
-            (
-                "mm.test.yaml:2:9: a test is no object; its keys are name, stage, now, given, steps, after, given, order, "
-                "expect, as, of, times, then, filled, cancelled, rejected, lost, found, absent, halt, resume"
-            )
-        ],
+        ["mm.test.yaml:2:9: a test is no object; its keys are name, stage, now, given, steps, "],
     ),
     "another version": (
         HEAD.replace("1", "2", 1) + ORDER,
@@ -110,12 +105,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "nothing happens": (
         HEAD,
-        [
-            (
-                "mm.test.yaml:4:5: nothing happens here; one of order, filled, cancelled, rejected, lost, found, absent, "
-                "halt, resume may be"
-            )
-        ],
+        ["mm.test.yaml:4:5: nothing happens here; one of order, filled, cancelled, rejected, lost, "],
     ),
     "two things happen": (
         HEAD + ORDER + "    halt: all\n",
