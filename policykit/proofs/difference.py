@@ -71,6 +71,12 @@ class PolicyDifference:
     fields: tuple[FieldChange, ...] = ()
     proof: str = ""
 
+    @property
+    def file(self) -> str:
+        """Where the policy stands, or stood."""
+        policy = self.new or self.old
+        return "" if policy is None else policy.file
+
     def of(self, *verdicts: Verdict) -> tuple[FieldChange, ...]:
         """Return the fields that changed so."""
         return tuple(one for one in self.fields if one.verdict in verdicts)

@@ -91,9 +91,12 @@ def _text(file: Path) -> str:
 
 
 class Consent(NamedTuple):
-    """Who agreed to one loosened policy, of whom and how many are needed. `why`: what is missing; empty: nothing."""
+    """Who agreed to one loosened policy, of whom and how many are needed. `why`: what is missing; empty: nothing.
 
-    policy: str
+    `file` is the policy's: several may have one name.
+    """
+
+    file: str
     needed: int
     may: tuple[str, ...]
     agreed: tuple[str, ...]
@@ -108,19 +111,19 @@ def consents(difference: Difference, evidence: Evidence) -> tuple[Consent, ...]:
 def _consent(one: PolicyDifference, evidence: Evidence) -> Consent:
     asked = [said for policy in (one.old, one.new) if policy and (said := policy.composed.approvals)]
     if not asked:
-        return Consent(one.name, 1, (), (), "no `approvals:` of it says who may approve a looser policy")
+        return Consent(one.file, 1, (), (), "no `approvals:` of it says who may approve a looser policy")
     found: list[Consent] = []
     for said in asked:
         try:
             may = _may(said, evidence)
         except NotSigned as error:
-            return Consent(one.name, said.count, (), (), str(error))
+            return Consent(one.file, said.count, (), (), str(error))
         signers, refused = _signers(one.new, evidence)
         agreed = dict.fromkeys((*signers, *_cased(evidence.reviewers, may)))
         # A name that the policy says is that person; what the file of signers has are patterns of names.
         names = tuple(n for n in agreed if n in may or (said.by is None and any(matches(one, n) for one in may)))
         missing = f"{len(names)} of {said.count} approved it{refused}" if len(names) < said.count else ""
-        found.append(Consent(one.name, said.count, may, names, missing))
+        found.append(Consent(one.file, said.count, may, names, missing))
     # Of both the one that is not content yet, else the one that was asked first.
     return next((consent for consent in found if consent.why), found[0])
 

@@ -37,12 +37,16 @@ class NotNamed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """All policies of one side: by their paths from what was named. `faults` are PK0 of those that do not load."""
+    """All policies of one side: by their paths from what was named.
+
+    `faults` are PK0 of those that do not load, which are at `broken`.
+    """
 
     name: str
     kind: Literal["file", "folder", "revision"]
     policies: Mapping[str, EffectivePolicy] = field(default_factory=dict)
     faults: tuple[Finding, ...] = ()
+    broken: frozenset[str] = frozenset()
 
 
 def read_side(name: str, paths: tuple[str, ...] = (), now_ms: int | None = None, folder: str = ".") -> Side:
@@ -91,12 +95,14 @@ def _side(
 ) -> Side:
     policies: dict[str, EffectivePolicy] = {}
     faults: list[Finding] = []
+    broken: set[str] = set()
     for path, one in sorted(read.items()):
         try:
             policies[path] = one()
         except PolicyError as error:
             faults += error.findings
-    return Side(name, kind, policies, tuple(faults))
+            broken.add(path)
+    return Side(name, kind, policies, tuple(faults), frozenset(broken))
 
 
 # ---- files

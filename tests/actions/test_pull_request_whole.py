@@ -174,6 +174,7 @@ def test_a_cap_that_is_loosened_by_mistake_waits_for_who_may_approve(project: Pr
     assert code == 1, said
     assert "### policykit diff: 1 policy is looser, 1 not approved" in project.comment
     assert "| `1500 USDT` | `15000 USDT` |" in project.comment
+    assert "was denied RISK\\_ORDER\\_NOTIONAL" in project.comment
     assert "**Needs** 1 of `alice`, `desk-head`: 0 of 1 approved it." in project.comment
     assert "::error file=policies/mm.yaml,line=" in said
     project.hub.review("jane-doe", "APPROVED", project.head)

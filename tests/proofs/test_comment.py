@@ -37,7 +37,8 @@ TIGHTER = FieldChange("risk.max_open_orders", "tighter", "20", "10", AT, AT._rep
 WAIT = FieldChange("kill_switch.wait", "looser", ABSENT, "60s", None, AT._replace(line=40), why="no order decides it")
 POLICY = load_text(policy_text(), "policies/mm.yaml")
 MM = PolicyDifference("mm", POLICY, POLICY, "different", (TIGHTER, LOOSER, WAIT))
-SAME = PolicyDifference("other", POLICY, POLICY, "equal", proof="every value that is in force is the same")
+OTHER = load_text(policy_text(), "policies/other.yaml")
+SAME = PolicyDifference("other", OTHER, OTHER, "equal", proof="every value that is in force is the same")
 FOUND = Recorded("01J", NOW, "binance/main", ORDER, Decimal(2040), (OVER.code,), ())
 REPLAYED = Replayed(
     "journal.db",
@@ -49,7 +50,7 @@ REPLAYED = Replayed(
     NOW,
 )
 DIFFERENCE = Difference("main", ".", (SAME, MM), replayed=REPLAYED)
-MISSING = Consent("mm", 1, ("desk-head",), (), "0 of 1 approved it")
+MISSING = Consent("policies/mm.yaml", 1, ("desk-head",), (), "0 of 1 approved it")
 ROWS = """\
 | | field | was | now | what it does |
 |---|---|---|---|---|
@@ -115,7 +116,7 @@ def test_an_approved_one_names_who() -> None:
     gone = Difference("a", "b", (PolicyDifference("mm", POLICY, None, "looser"),))
     assert "#### mm (binance/main) was taken away\n" in write("markdown", gone, Style(consents=(MISSING,)))
     new = Difference("a", "b", (PolicyDifference("mm", None, POLICY, "looser"),))
-    nobody = Consent("mm", 1, (), (), "no `approvals:` of it says who may approve a looser policy")
+    nobody = Consent("policies/mm.yaml", 1, (), (), "no `approvals:` of it says who may approve a looser policy")
     said = write("markdown", new, Style(consents=(nobody,)))
     assert "#### mm (binance/main) is new\n\n**Needs**: no `approvals:` of it says who" in said
 

@@ -157,3 +157,14 @@ def test_the_merge_base_is_what_a_pull_request_is_compared_with(repository: Path
     git(repository, "checkout", "-q", "main")
     commit(repository, base=BASE.replace("2000", "1"))
     assert merge_base("main", "topic", str(repository)) == git(repository, "rev-parse", "main~1")
+
+
+def test_a_policy_that_does_not_load_was_not_taken_away(tmp_path: Path) -> None:
+    """Nor is it new when it loads again: it is not compared, and its fault says why."""
+    for side, cap in (("old", "20"), ("new", "many")):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "mm.yaml").write_text(MM.replace("extends: [base.yaml]\n", "").replace("20", cap))
+    old, new = (read_side(str(tmp_path / side)) for side in ("old", "new"))
+    for pair in ((old, new), (new, old)):
+        found = differences(*pair)
+        assert (found.policies, [fault.rule for fault in found.faults]) == ((), ["PK011"])

@@ -46,12 +46,17 @@ def differences(old: Side, new: Side, now_ms: int | None = None) -> Difference:
 
 
 def pairs(old: Side, new: Side) -> Iterator[tuple[EffectivePolicy | None, EffectivePolicy | None]]:
-    """Yield each policy with what it was; None: there is none. A profile that came or went is nobody's policy."""
+    """Yield each policy with what it was; None: there is none. A profile that came or went is nobody's policy.
+
+    One that does not load on one side is there all the same: it is not compared, and its faults say why.
+    """
     if old.kind == new.kind == "file" and old.policies and new.policies:
         yield from zip(old.policies.values(), new.policies.values(), strict=False)
         return
-    gone = {path: one for path, one in old.policies.items() if path not in new.policies}
+    gone = {path: one for path, one in old.policies.items() if path not in {*new.policies, *new.broken}}
     for path, one in new.policies.items():
+        if path in old.broken:
+            continue
         if path in old.policies:
             yield old.policies[path], one
             continue

@@ -15,16 +15,16 @@ MAX_ANNOTATIONS: Final = 10
 
 def write(difference: Difference, style: Style) -> str:
     """Return what does not load and what is looser, an error where nobody agreed to it, and a line with the count."""
-    missing = {one.policy: one.why for one in style.consents or () if one.why}
+    missing = {one.file: one.why for one in style.consents or () if one.why}
     lines = [
         annotation("error", fault.primary, f"{fault.rule} {fault.name}", fault.message, style.root)
         for fault in difference.faults
     ]
     for one in ranked(difference):
-        level = "error" if one.name in missing else "warning"
+        level = "error" if one.file in missing else "warning"
         lines += [_field(one, field, level, style) for field in one.of("looser", "different")]
-        if one.name in missing:
-            lines.append(f"policykit: {of_policy(one)} is {one.verdict} and not approved: {missing[one.name]}")
+        if one.file in missing:
+            lines.append(f"policykit: {of_policy(one)} is {one.verdict} and not approved: {missing[one.file]}")
     shown, rest = lines[:MAX_ANNOTATIONS], len(lines) - MAX_ANNOTATIONS
     if rest > 0:
         shown.append(f"policykit: {rest:,} more: see the comment, or the page of this job")

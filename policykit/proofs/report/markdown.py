@@ -17,6 +17,7 @@ from policykit.proofs.report.words import (
     command,
     counted,
     effect,
+    equals,
     group,
     of_policy,
     ranked,
@@ -35,7 +36,7 @@ _HEAD: Final = "| | field | was | now | what it does |\n|---|---|---|---|---|\n"
 
 def write(difference: Difference, style: Style) -> str:
     """Return the comment: what a reviewer needs to know first, folded what can wait."""
-    consents = {one.policy: one for one in style.consents or ()}
+    consents = {one.file: one for one in style.consents or ()}
     changed = [one for one in ranked(difference) if one.verdict != "equal"]
     equal = [one for one in ranked(difference) if one.verdict == "equal"]
     parts = [MARK, f"### policykit diff: {_title(difference, style)}"]
@@ -45,9 +46,10 @@ def write(difference: Difference, style: Style) -> str:
         parts += _replayed(difference.replayed)
     room = (MAX_CHARACTERS - sum(map(len, parts))) // max(1, len(changed)) - 1_000
     for one in changed:
-        parts += _policy(one, consents.get(one.name), room)
+        parts += _policy(one, consents.get(one.file), room)
     if equal:
-        rows = "\n".join(f"- {text(of_policy(one))}: {text(one.proof)}" for one in equal)[: MAX_CHARACTERS // 8]
+        rows = "\n".join(f"- {text(', '.join(names))}: {text(proof)}" for proof, names in equals(difference).items())
+        rows = rows[: MAX_CHARACTERS // 8]
         parts += [f"<details><summary>{len(equal)} proved equal</summary>", rows, "</details>"]
     parts += _commands(changed)
     return _whole(parts)

@@ -9,7 +9,18 @@ from policykit.lint.report.quote import clean
 from policykit.place import Place
 from policykit.proofs.difference import Difference, FieldChange, PolicyDifference, Replayed
 from policykit.proofs.report import Style
-from policykit.proofs.report.words import command, counted, flipped, group, of_policy, ranked, recorded, what
+from policykit.proofs.report.words import (
+    agreed,
+    command,
+    counted,
+    equals,
+    flipped,
+    group,
+    of_policy,
+    ranked,
+    recorded,
+    what,
+)
 
 _COLOURS: Final = {"looser": "1;31", "different": "33", "tighter": "32", "equal": "2"}
 #: The longest value that is shown, in characters.
@@ -21,11 +32,7 @@ def write(difference: Difference, style: Style) -> str:
     blocks = [_head(difference)]
     blocks += [f"{clean(str(fault.primary))}: {fault.message}" for fault in difference.faults]
     blocks += ["\n".join(_policy(one, style)) for one in ranked(difference) if one.verdict != "equal"]
-    equal: dict[str, list[str]] = {}
-    for one in ranked(difference):
-        if one.verdict == "equal":
-            equal.setdefault(one.proof, []).append(of_policy(one))
-    blocks += [f"proved equal: {', '.join(names)}\n  {clean(proof)}" for proof, names in equal.items()]
+    blocks += [f"proved equal: {', '.join(names)}\n  {clean(proof)}" for proof, names in equals(difference).items()]
     if difference.replayed is not None:
         blocks.append("\n".join(_replayed(difference.replayed)))
     return "\n\n".join(blocks) + "\n"
@@ -44,6 +51,7 @@ def _paint(word: str, style: Style) -> str:
 
 def _policy(one: PolicyDifference, style: Style) -> Iterator[str]:
     yield f"{of_policy(one)}: {what(one)}"
+    yield from (f"  {clean(agreed(said))}" for said in style.consents or () if said.file == one.file)
     if one.proof:
         yield f"  {clean(one.proof)}"
     for field in one.fields:

@@ -12,6 +12,7 @@ from policykit.clock import iso
 from policykit.decision import Reason
 from policykit.engine.money import money
 from policykit.proofs.difference import Difference, FieldChange, Flip, PolicyDifference, Recorded, ReplayGroup, Verdict
+from policykit.proofs.gate import Consent
 from policykit.telemetry.words import order_text
 
 #: The worst first.
@@ -41,7 +42,27 @@ def what(one: PolicyDifference) -> str:
         return "is new"
     if one.new is None:
         return "was taken away"
-    return f"{one.verdict}: {counted(field.verdict for field in one.fields)}" if one.fields else one.verdict
+    verdicts = [field.verdict for field in one.fields if field.verdict != "equal"]
+    if not verdicts or set(verdicts) != {one.verdict}:
+        return f"{one.verdict}: {counted(verdicts)}" if verdicts else one.verdict
+    return f"{one.verdict} in {len(verdicts)} field{'' if len(verdicts) == 1 else 's'}"
+
+
+def equals(difference: Difference) -> dict[str, list[str]]:
+    """Return the names of the policies that are proved equal, by what the proof rests on."""
+    found: dict[str, list[str]] = {}
+    for one in ranked(difference):
+        if one.verdict == "equal":
+            found.setdefault(one.proof, []).append(of_policy(one))
+    return found
+
+
+def agreed(consent: Consent) -> str:
+    """Say who agreed to a policy, or who is missing."""
+    if not consent.why:
+        return f"approved by {', '.join(consent.agreed)}"
+    who = f" {consent.needed} of {', '.join(consent.may)}" if consent.may else ""
+    return f"needs{who}: {consent.why}"
 
 
 def flipped(flip: Flip) -> str:
