@@ -15,6 +15,7 @@ from policykit.finding import Finding, Severity
 from policykit.lint.discover import Target
 from policykit.place import Place
 from policykit.policy import check, load, read_checked
+from policykit.policy.never import reachable
 from policykit.rules import Entry, Inputs, catalogue, static
 from policykit.rules.fleet import Card, card
 from policykit.source import decode
@@ -67,6 +68,11 @@ class Judged:
     parents: tuple[str, ...] = ()
     #: What a policy that names an exchange shows to the rules on fleets.
     card: Card | None = None
+    #: Where a profile says what must never be.
+    never: Place | None = None
+    #: How many invariants were proved of a policy, and at how many stages.
+    proved: int = 0
+    stages: int = 0
     #: Whether live state of it was given, and whether some of that could not be read.
     live: bool = False
     unreachable: bool = False
@@ -106,7 +112,10 @@ def _policy(target: Target, options: Options, state_of: StateOf, read_parent: Re
         return Judged(target, list(error.findings))
     judged = Judged(target, parents=tuple(os.path.realpath(file) for file in policy.files[1:]))
     if policy.profile:
+        judged.never = policy.key_places.get("never")
         return judged
+    judged.proved = len(policy.model.never or ())
+    judged.stages = len(reachable(policy.composed)) if judged.proved else 0
     state, judged.unreachable = state_of(policy)
     judged.live = state is not None
     inputs = Inputs(
@@ -210,13 +219,16 @@ def run(entries: Iterable[Entry], inputs: Inputs, file: str) -> list[Finding]:
     return found
 
 
-def judge_fleet(judged: Sequence[Judged], options: Options) -> list[Finding]:
-    """Run the rules that compare policies; those that read findings run last, with the findings of all others."""
+def judge_fleet(judged: Sequence[Judged], options: Options, never: tuple[Place, ...]) -> list[Finding]:
+    """Run the rules that compare policies; those that read findings run last, with the findings of all others.
+
+    `never`: where files that others extend, these or not, say what must never be.
+    """
     cards = tuple(j.card for j in judged if j.card is not None)
     if not cards:
         return []
     entries = catalogue("fleet")
-    inputs = Inputs(options.now_ms, fleet=cards)
+    inputs = Inputs(options.now_ms, fleet=cards, never=never)
     found = run((e for e in entries if "findings" not in e.rule.reads), inputs, cards[0].file)
     known: dict[str, dict[tuple[str, str], Finding]] = {}
     for finding in (*(f for j in judged for f in j.findings), *found):

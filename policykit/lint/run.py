@@ -39,6 +39,8 @@ class Report:
     next_expiry_ms: int | None = None
     #: How many past versions of files were looked at.
     versions: int = 0
+    #: How many invariants were proved, added up over how many policies, and at how many stages at most.
+    invariants: tuple[int, int, int] = (0, 0, 0)
     #: The files that were looked at, sorted.
     names: tuple[str, ...] = ()
 
@@ -89,6 +91,11 @@ def lint_targets(
         exchanges=len({c.exchange for c in cards}),
         live=any(j.live for j in kept),
         unreachable=any(j.unreachable for j in kept),
+        invariants=(
+            sum(j.proved for j in kept),
+            sum(j.proved > 0 for j in kept),
+            max((j.stages for j in kept), default=0),
+        ),
         names=tuple(sorted(j.target.file for j in kept)),
     )
     found: list[tuple[Finding, Sequence[Waiver]]] = [
@@ -98,7 +105,9 @@ def lint_targets(
     for c in cards:
         for file in c.files:
             waivers[file] += c.waivers
-    found += [(f, waivers[f.primary.file]) for f in judge_fleet(apart, options)]
+    found += [
+        (f, waivers[f.primary.file]) for f in judge_fleet(apart, options, tuple(j.never for j in judged if j.never))
+    ]
     report.findings = _sorted(_waive(report, found, options))
     return report, cards
 

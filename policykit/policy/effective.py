@@ -19,9 +19,9 @@ from policykit.policy.stages import staged
 
 #: What the name of an account ends with that is on paper.
 PAPER: Final = "@paper"
-#: Rules that no waiver touches: a key that can withdraw, or transfer where the exchange can tell it apart, and the
-#: ceiling of waivers, which would else waive itself.
-UNWAIVABLE: Final = frozenset(("PK101", "PK102", "PK718"))
+#: Rules that no waiver touches: a key that can withdraw, or transfer where the exchange can tell it apart, a scope
+#: that an invariant forbids, and the ceiling of waivers, which would else waive itself.
+UNWAIVABLE: Final = frozenset(("PK101", "PK102", "PK123", "PK718"))
 
 
 @dataclass(frozen=True, eq=False)

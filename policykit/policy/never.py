@@ -78,11 +78,15 @@ def prove(layer: Layer) -> Iterator[Judged]:
     if not model.never or not model.exchange:
         return
     statements = [parse(text) for text in model.never]
-    current = model.stage.current if model.stage is not None else STAGES[0]
-    for stage in STAGES[STAGES.index(current) :]:
+    for stage in reachable(model):
         at = _at(staged(layer, stage).model, stage)
         for number, statement in enumerate(statements):
             yield Judged(number, stage, judge(at, statement))
+
+
+def reachable(model: Policy) -> tuple[StageName, ...]:
+    """Return the stages that a policy may be at: its own and each lower one; all, where it says none."""
+    return STAGES[STAGES.index(model.stage.current if model.stage is not None else STAGES[0]) :]
 
 
 def _at(model: Policy, stage: StageName) -> Policy:

@@ -99,6 +99,8 @@ class Inputs(NamedTuple):
     source: Code | None = None
     config: Config | None = None
     fleet: tuple[Card, ...] = ()
+    #: Where files that others extend say what must never be.
+    never: tuple[Place, ...] = ()
     #: By file, those of all other rules, one for each rule and path.
     findings: Mapping[str, Sequence[Finding]] = MappingProxyType({})
     #: The oldest live state that is taken as live, ms; None: what the rule on that says (PK110).

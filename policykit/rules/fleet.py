@@ -67,7 +67,7 @@ class Card(NamedTuple):
 def card(inputs: Inputs) -> Card:
     """Return what the rules on fleets read of one policy."""
     model = inputs.model
-    paths = ["account.egress", *(f"waivers.{i}.rule" for i in range(len(model.waivers)))]
+    paths = ["account.egress", "extends", *(f"waivers.{i}.rule" for i in range(len(model.waivers)))]
     paths += [f"rate_budgets.{name}.use_at_most" for name in model.rate_budgets or {}]
     keys = []
     for name, key in inputs.keys.items():

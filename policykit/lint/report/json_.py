@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from policykit.clock import iso
 from policykit.lint.report import Style
@@ -15,10 +16,12 @@ _UNPRINTABLE = re.compile(r"[^\n -~]")
 
 def write(report: Report, style: Style) -> str:
     """Return the report as JSON, in one order, with a final newline."""
-    summary = {
+    summary: dict[str, Any] = {
         "files": report.files,
         **{status: report.count(status) for status in ("open", "unknown", "declared", "waived", "baseline")},
     }
+    if report.invariants[0]:
+        summary["invariants"] = dict(zip(("proved", "policies", "stages"), report.invariants, strict=True))
     now = iso(report.now_ms).replace(".000Z", "Z")
     head = {"version": VERSION, "now": now, "summary": summary, "findings": []}
     # One finding at a time, joined once: the data of all of them would take more memory than the text.

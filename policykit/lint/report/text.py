@@ -213,6 +213,9 @@ def summary(report: Report, style: Style) -> str:
         said.append(f"{old} in the baseline")
     if not report.count("open"):
         said.insert(0, "no findings" if report.files or report.versions or report.keys else "nothing was checked")
+    proved, of, stages = report.invariants
+    if proved:
+        said.append(f"{_count(proved, 'invariant')} proved over {_count(of, 'policy')} at {_count(stages, 'stage')}")
     asked = report.live or not report.policies
     static = "" if asked else "; nothing was asked of the exchange (--live or --state does)"
     return f"{', '.join(sizes)}{took}: {', '.join(said)}{_fixes(report)}{_unloaded(report)}{static}"

@@ -162,7 +162,9 @@ def inputs_of(example: Example) -> Inputs:
     traits = traits_of(policy.model.exchange)
     inputs = Inputs(NOW_MS, policy=policy, traits=traits, snapshot=snapshot, missing=missing, record=record)
     others = [Inputs(NOW_MS, policy=load_text(policy_text(text), file)) for file, text in example.others]
-    return inputs._replace(fleet=tuple(card(i) for i in (inputs, *others)))
+    stating = (i.effective.key_places.get("never") for i in others)
+    never = tuple(place for place in stating if place is not None)
+    return inputs._replace(fleet=tuple(card(i) for i in (inputs, *others)), never=never)
 
 
 def settings_of(example: Example) -> Config:
