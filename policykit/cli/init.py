@@ -130,7 +130,7 @@ def _next(file: str, draft: Draft) -> str:
     """Return what to type next, and where no guard of this version can run."""
     from policykit.exchanges import trading
 
-    following = f"\nnext:\n  policykit lint {file}\n  policykit show {file}\n"
+    following = f"\nnext:\n  policykit lint {file}\n  policykit test {file}\n  policykit show {file}\n"
     known = trading()
     if draft.exchange not in known:
         only = ", ".join(known)

@@ -33,9 +33,11 @@ def test_what_it_says(run: Run) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out == (
         "wrote policies/okx.yaml\n"
+        "wrote policies/okx.test.yaml\n"
         "\n"
         "next:\n"
         "  policykit lint policies/okx.yaml\n"
+        "  policykit test policies/okx.yaml\n"
         "  policykit show policies/okx.yaml\n"
         "no guard of this version trades on okx (only on binance, binanceusdm, bybit): lint reads all the same\n"
     )
@@ -221,7 +223,7 @@ def test_beside_a_gitlab_file_it_writes_gitlab_s(run: Run) -> None:
     Path(".gitlab-ci.yml").write_text("stages: [test]\n")
     said = run("init", "--exchange", "binance")
     assert said.out.startswith(
-        "wrote policies/binance.yaml\nwrote .gitlab/policykit.yml\n"
+        "wrote policies/binance.yaml\nwrote policies/binance.test.yaml\nwrote .gitlab/policykit.yml\n"
         "note: add to .gitlab-ci.yml:  include: {local: .gitlab/policykit.yml}\n"
     )
     assert not Path(".github").exists()

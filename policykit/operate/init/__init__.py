@@ -1,4 +1,4 @@
-"""`policykit init`: a commented starter policy and a CI file, for an exchange, a freqtrade config, or own history."""
+"""`policykit init`: a starter policy, its first tests, a CI file; for an exchange, a freqtrade config, own history."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from policykit.operate.init import text
 from policykit.operate.init.draft import Draft, paper, starter
+from policykit.operate.init.first_test import first_test
 from policykit.policy import load_text
 
 __all__ = ["CI_FILES", "Draft", "InTheWay", "Plan", "known_id", "paper", "plan", "starter", "write"]
@@ -38,7 +39,8 @@ def plan(draft: Draft, ci: Ci) -> Plan:
     """Return what is to be written; PolicyError if the policy would not load."""
     name = f"policies/{draft.name}.yaml"
     files = [(name, text.policy(draft))]
-    load_text(files[0][1], name)
+    effective = load_text(files[0][1], name)
+    files.append((f"policies/{draft.name}.test.yaml", first_test(effective, draft.name, draft.today)))
     if ci != "none":
         files.append(CI_FILES[ci])
     return Plan(tuple(files))

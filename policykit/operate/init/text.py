@@ -15,7 +15,7 @@ SHARES: Final = "use_at_most: 80%, keep_for_exits: 10%"
 DAYS: Final = {"sandbox": 7, "paper": 14, "micro-live": 7, "small-live": 14, "full-live": 30}
 
 GITHUB: Final = """\
-# Lints the policies in every pull request, and once a week: keys grow old and waivers expire without a commit.
+# Lints and tests the policies in every pull request, and once a week: keys grow old, waivers expire without a commit.
 name: policykit
 on:
   pull_request:
@@ -35,20 +35,23 @@ jobs:
           python-version: "3.13"
       - run: pip install policykit-trading
       - run: policykit lint policies --format github
+      - run: policykit test policies
 """
 
 GITLAB: Final = """\
-# Lints the policies in every merge request. In .gitlab-ci.yml:  include: {local: .gitlab/policykit.yml}
+# Lints and tests the policies in every merge request. In .gitlab-ci.yml:  include: {local: .gitlab/policykit.yml}
 # Give it a weekly pipeline schedule as well: keys grow old and waivers expire without a commit.
 policykit:
   image: python:3.13-slim
   script:
     - pip install --quiet policykit-trading
     - policykit lint policies --format gitlab --output gl-code-quality-report.json
+    - policykit test policies --format junit --output policy-tests.xml
   artifacts:
     when: always
     reports:
       codequality: gl-code-quality-report.json
+      junit: policy-tests.xml
 """
 
 
