@@ -48,7 +48,7 @@ def first_test(policy: EffectivePolicy, name: str, today: str) -> str:
         "    steps:",
         f"      - order: {_order(symbol, kind, SMALL)}",
         "      - after: 1h",
-        f"        given: {{equity: 500 {policy.model.account.currency}}}",
+        f"        given: {{equity: 1000 {policy.model.account.currency}}}",
         f"        order: {_order(symbol, kind, SMALL)}",
         "        expect: {deny: {includes: [DAILY_LOSS]}}",
         "      - after: 24h",
@@ -91,7 +91,7 @@ def _given(policy: EffectivePolicy, symbol: str) -> list[str]:
     quote = rest.partition(":")[0]
     if quote != currency:
         marks[f"{currency}/{quote}"] = price if currency == base else "1"
-    lines = ["given:", f"  equity: 1000 {currency}", f"  marks: {_flow(marks)}"]
+    lines = ["given:", f"  equity: 2000 {currency}", f"  marks: {_flow(marks)}"]
     if product_of(symbol) != "spot":
         lines += [
             f'  contract_sizes: {{{json.dumps(symbol)}: "1"}}',
