@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from policykit.cli._options import (
     leave,
     now_option,
     output_option,
+    parse_moment,
+    progress,
     use_colour,
     write_output,
 )
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from policykit.proofs.difference import Difference
     from policykit.proofs.gate import Consent
 
+#: What a replay is asked for with.
+_REPLAY = ("replay", "since_ms", "until_ms", "equity")
 _FORMATS = ("text", "json", "markdown", "github")
 #: What counts as looser, for the exit code.
 _FAIL_ON = {"looser": ("looser", "different"), "different": ("looser", "different", "tighter")}
@@ -45,6 +50,14 @@ _FAIL_ON = {"looser": ("looser", "different"), "different": ("looser", "differen
     type=click.Choice(list(_FAIL_ON)),
     help="Exit 1 when a policy is looser, at least in part; or differs at all.",
 )
+@click.option(
+    "--replay",
+    metavar="JOURNAL",
+    help="Decide recorded decisions again: a journal's file, a store's URI, or an exchange's CSV of own trades.",
+)
+@click.option("--since", "since_ms", metavar="ISO", callback=parse_moment, help="Replay from this moment.")
+@click.option("--until", "until_ms", metavar="ISO", callback=parse_moment, help="Replay up to before this moment.")
+@click.option("--equity", metavar="AMOUNT", help="What the account was worth in a CSV's time (100000 USDT).")
 @click.option("--comment", type=click.Path(dir_okay=False, path_type=Path), help="Write the Markdown to a file, too.")
 @click.option("--require-approval", is_flag=True, help="Exit 1 until who must approve a looser or new policy did.")
 @click.option("--approved-by", multiple=True, metavar="NAME", help="Who approved it where it is reviewed.")
@@ -84,7 +97,7 @@ def command(
         sides = read_sides(base, new, paths, now)
     except NotNamed as error:
         raise click.UsageError(str(error)) from None
-    found = differences(*sides, now)
+    found = _replayed(differences(*sides, now), **{name: asked.pop(name) for name in _REPLAY})
     fail_on = asked.pop("fail_on")
     consents = _consents(found, now, **asked)
     root = ci_context().root if output_format == "github" else None
@@ -98,7 +111,30 @@ def command(
         on_job_page(write("markdown", found, style), ci_context().summary_file)
     failed = any(one.why for one in consents or ())
     failed |= any(one.verdict in _FAIL_ON[fail_on] for one in found.policies) if fail_on else False
-    leave(Exit.CALL if found.faults else Exit.NO if failed else Exit.DONE)
+    replayed = found.replayed
+    failed |= replayed is not None and bool(replayed.incomplete)
+    interrupted = replayed is not None and replayed.interrupted
+    leave(Exit.CALL if found.faults else Exit.INTERRUPTED if interrupted else Exit.NO if failed else Exit.DONE)
+
+
+def _replayed(
+    found: Difference, *, replay: str | None, since_ms: int | None, until_ms: int | None, equity: str | None
+) -> Difference:
+    """Return the difference with what recorded decisions would be, where that is asked for."""
+    if replay is None:
+        if (since_ms, until_ms, equity) != (None, None, None):
+            raise click.UsageError("--since, --until and --equity say what to replay; --replay JOURNAL is needed")
+        return found
+    from policykit.errors import StoreUnavailable
+    from policykit.proofs import replay as replaying
+
+    pairs = [(one.old, one.new) for one in found.policies]
+    span = {"since_ms": since_ms, "until_ms": until_ms}
+    try:
+        told = progress("replay", "rows")
+        return replace(found, replayed=replaying.replay(pairs, replay, **span, equity=equity, told=told))
+    except (ValueError, StoreUnavailable) as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _consents(

@@ -7,8 +7,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-from policykit.decision import Decision, Hold
-from policykit.engine import compile_policy
+from policykit.decision import Decision, Hold, Reason
+from policykit.engine import compile_policy, explain_failed
 from policykit.engine.facts import Facts
 from policykit.errors import Denied, PolicykitError
 from policykit.guard.deciding import Deciding
@@ -125,6 +125,14 @@ class Judge(Deciding):
         holds = self.engine.assess(self.facts(order.symbol), order, row.at_ms).holds
         target = self._target(order, ledger)
         return holds if target is None else self._amending(holds, order, target)
+
+    def refused(self, row: Row, order: Order, ledger: Ledger) -> tuple[Reason, ...]:
+        """Return what counters have against an order, also of one that a check denies before they are asked."""
+        holds = self.claims(row, order, ledger)
+        facts = self.facts(order.symbol)
+        grant = ledger.fits(self.account, None, holds, facts.generation, row.at_ms)
+        found = explain_failed(self.engine, order, holds, grant.used, grant.failed, facts=facts, now_ms=row.at_ms)
+        return tuple(reason for reason in found if reason.on_breach != "warn")
 
     def _target(self, order: Order, ledger: Ledger) -> Intent | None:
         """Return the intent of the order that an amend changes."""

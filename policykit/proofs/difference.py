@@ -117,7 +117,8 @@ class Replayed:
     `decisions` were decided again, of `rows` that were read; `other` of them were made by another version than the old
     policy's, so the old policy decided them again as well. `left`: what was not judged, or not by every check, by why.
     `since_ms`, `until_ms`: the times of the first and the last decision (UTC ms). `assumed` says what the source does
-    not tell and was taken for granted; `incomplete` why not all of it was read, empty: it was.
+    not tell and was taken for granted; `incomplete` why not all of it was read (empty: it was),
+    `interrupted` that a person ended it.
     """
 
     source: str
@@ -130,6 +131,7 @@ class Replayed:
     other: int = 0
     assumed: tuple[str, ...] = ()
     incomplete: str = ""
+    interrupted: bool = False
 
     @property
     def changed(self) -> int:

@@ -25,6 +25,7 @@ from policykit.store.pruned import WHOLE, Base, Raw, base_of, flaw
 
 #: Rows read at a time: between two pages the file is free, so a slow reader keeps no writer's WAL from shrinking.
 PAGE: Final = 1_000
+_SQLITE: Final = b"SQLite format 3\x00"
 _PAGE: Final = f"{ROWS} WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEWEST: Final = f"{ROWS} ORDER BY seq DESC LIMIT 1"
 _FIRST_AT: Final = "SELECT seq FROM journal WHERE seq > ? AND at_ms >= ? ORDER BY seq LIMIT 1"
@@ -39,6 +40,15 @@ _TODO: Final = (
     "keep a copy of the file; restore a backup of it or start on a new store, then run `policykit reconcile` "
     "(`policykit journal verify` says more)"
 )
+
+
+def is_journal(file: str | Path) -> bool:
+    """Tell whether a file is a database, as a journal is; one that cannot be read is none."""
+    try:
+        with open(file, "rb") as stream:
+            return stream.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
 
 
 class JournalDamaged(StoreUnavailable):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from policykit import Denied, Guard
-from policykit.operate.init import trades
+from policykit.exchanges import trade_csv as trades
+from policykit.exchanges.trade_csv import Trade, read
 from policykit.operate.init.history import from_rows, observed, percentile, round_up
-from policykit.operate.init.trades import Trade, read
 from policykit.policy import load
 from policykit.store.base import Row
 from policykit.testing import Sim

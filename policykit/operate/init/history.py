@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policykit.clock import iso
+from policykit.exchanges.trade_csv import Trade, read
 from policykit.operate.init.draft import (
     Draft,
     Said,
@@ -20,7 +21,7 @@ from policykit.operate.init.draft import (
     resend,
     trade_scope,
 )
-from policykit.operate.init.trades import Trade, read
+from policykit.store.reader import is_journal
 from policykit.units import plain
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ MINUTE_MS: Final = 60_000
 BASELINE_ORDERS: Final = 60
 LARGEST_ORDER: Final = Decimal("0.02")
 LARGEST_POSITION: Final = Decimal("0.2")
-_SQLITE: Final = b"SQLite format 3\x00"
 
 
 class Past(NamedTuple):
@@ -53,7 +53,7 @@ class Past(NamedTuple):
 
 def draft(file: Path, base: Callable[[str, str], Draft]) -> Draft:
     """Return the draft for a history. `base` gives the starter of an exchange; ValueError says what is wrong."""
-    past = _journal(file) if _is_journal(file) else _csv(file)
+    past = _journal(file) if is_journal(file) else _csv(file)
     made = base(past.exchange, "")
     if past.exchange and past.exchange != made.exchange:
         raise ValueError(f"{file}: the journal is of {past.exchange}, not {made.exchange}; leave --exchange out")
@@ -82,14 +82,6 @@ def draft(file: Path, base: Callable[[str, str], Draft]) -> Draft:
     if past.account:
         made = replace(made, account=Said(past.account, "as in the journal"))
     return made.noting(*notes)
-
-
-def _is_journal(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(len(_SQLITE)) == _SQLITE
-    except OSError:
-        return False  # the CSV reader says why it cannot be read
 
 
 # ---- sources

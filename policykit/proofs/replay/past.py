@@ -12,6 +12,10 @@ from policykit.store.ledger import Ledger
 Event = tuple[int, int, str, dict[str, Any]]
 
 
+class Unreadable(Exception):
+    """A row that is not as this version writes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What was recorded: `events` in order, on a `ledger` as of the row before the first.

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from policykit.decision import Reason
 from policykit.engine.case import READS
 from policykit.engine.facts import Halt
 from policykit.guard.judge import Judge, Said, not_of_checks, order_of
@@ -20,8 +19,8 @@ from policykit.guard.settings import counted
 from policykit.order import CANCELS, Order
 from policykit.policy import PAPER, EffectivePolicy
 from policykit.proofs.difference import Recorded, Replayed
-from policykit.proofs.replay.changes import Changes, Why
-from policykit.proofs.replay.past import Past
+from policykit.proofs.replay.changes import Changes, Outcome, Why
+from policykit.proofs.replay.past import Past, Unreadable
 from policykit.proofs.replay.tally import Tally
 from policykit.proofs.replay.world import Who, World, adopt, reused_of, unread
 from policykit.store import Row
@@ -36,6 +35,13 @@ NOT_KNOWN: Final = frozenset(
         *("FACTS_MISSING", "FACTS_STALE", "PRICE_MISSING", "PRICE_STALE", "CONTRACT_SIZE_MISSING", "CONTRACT_QUANTO"),
         *("DAY_BASE_MISSING", "WEEK_BASE_MISSING", "PEAK_MISSING", "RECONCILE_STALE", "CHECK_ERROR"),
         *("ADDRESS_PROOF_MISSING", "ADDRESS_PROOF_STALE"),
+    )
+)
+#: What an exchange's trades do not tell of an order: by such a reason it is not denied where nothing else is known.
+NOT_TOLD: Final = frozenset(
+    (
+        *("RISK_ORDER_TYPE", "RISK_TIME_IN_FORCE", "RISK_SELF_TRADE", "RISK_REDUCE_ONLY", "RISK_STOP_MISSING"),
+        *("ACCOUNT_POSITION_MODE", "ACCOUNT_MARGIN_MODE", "RISK_LEVERAGE"),
     )
 )
 #: Denials of which a halt was written before they were: so many are remembered.
@@ -69,12 +75,12 @@ def replayed(
     `told` hears from time to time how many rows are done, of how many.
     """
     run = _Run(past, tuple(pairs), since_ms, until_ms)
-    incomplete = ""
+    incomplete, interrupted = "", False
     try:
         run.over(told)
     except KeyboardInterrupt:
-        incomplete = f"interrupted after row {run.rows:,} of {past.of:,}"
-    except JournalDamaged as error:
+        incomplete, interrupted = f"interrupted after row {run.rows:,} of {past.of:,}", True
+    except (JournalDamaged, Unreadable) as error:
         incomplete = str(error)
     found = run.changes
     return Replayed(
@@ -85,10 +91,33 @@ def replayed(
         dict(sorted(found.left.items(), key=lambda one: (-one[1], one[0]))),
         found.since_ms,
         found.until_ms,
-        found.other,
+        0 if past.blind else found.other,
         past.assumed,
         incomplete,
+        interrupted,
     )
+
+
+class _Made(NamedTuple):
+    """A decision as its row says it.
+
+    `other`: by another version than the old policy's. `left`: why it is not judged; None: it is.
+    """
+
+    ident: str
+    who: Who
+    order: Order
+    outcome: str
+    whys: tuple[Why, ...]
+    judge: Judge | str | None
+    old: Judge | None
+    other: bool
+    left: str | None
+
+    @property
+    def reused(self) -> bool:
+        """Tell whether its client order id was another order's, as the store said that knows them all."""
+        return any(why.code == "CLIENT_ORDER_ID_REUSED" for why in self.whys)
 
 
 class _Run:
@@ -98,10 +127,12 @@ class _Run:
         self.past, self.recorded = past, past.ledger
         self.since_ms, self.until_ms = since_ms, until_ms
         self.changes = Changes()
-        self.rows, self._first = 0, past.ledger.seq
-        olds = tuple(old for old, _ in pairs if old is not None)
-        news = tuple(new for _, new in pairs if new is not None)
-        for policy in (*olds, *news):
+        self.rows, self._begin = 0, past.ledger.seq
+        self.not_known = NOT_KNOWN | NOT_TOLD if past.blind else NOT_KNOWN
+        pairs = tuple((old, new) for old, new in pairs if not (new or old).profile)  # type: ignore[union-attr]
+        olds = {(old.name, old.account_key): old for old, _ in pairs if old is not None}
+        news = {((old or new).name, new.account_key): new for old, new in pairs if new is not None}
+        for policy in (*olds.values(), *news.values()):
             self._asks(policy)
         whole = past.begun_ms is None
         self.new = World(news, Tally(self.recorded) if whole else Tally.forked(self.recorded))
@@ -130,16 +161,17 @@ class _Run:
             if self.until_ms is not None and event[1] >= self.until_ms:
                 return
             self._take(Row(*event, ""))
-            self.rows = event[0] - self._first
+            self.rows = event[0] - self._begin
             if told is not None and self.rows % TOLD_EVERY == 0:
                 told(self.rows, self.past.of)
 
     # ---- one row
 
     def _take(self, row: Row) -> None:
-        try:
+        made: _Made | None = None
+        with self._readable(row):
             if row.kind == "decision":
-                self._decision(row)
+                made = self._made(row)
             elif row.kind == "policy":
                 self._in_force(row)
             elif row.kind == "use":
@@ -149,13 +181,24 @@ class _Run:
                 self._before.setdefault(row.body["decision"], dict(self.recorded.halts))
                 if len(self._before) > MAX_HALTS:
                     del self._before[next(iter(self._before))]
+        if made is not None:
+            self._decision(row, made)
+        with self._readable(row):
             self.recorded.apply(row.kind, row.body, row.at_ms, row.seq)
             if row.kind == "outcome":
                 for world in self._worlds():
                     world.tally.ended(row.body["intent"])
+
+    @contextmanager
+    def _readable(self, row: Row) -> Iterator[None]:
+        """Raise Unreadable for a row that another version wrote in another way, or nobody."""
+        try:
+            yield
         except UNREADABLE as error:
-            why = f"row {row.seq} ({row.kind}) is not as this version writes it ({type(error).__name__})"
-            raise JournalDamaged(self.past.name, row.seq - 1, why) from None
+            raise Unreadable(
+                f"{self.past.name}: row {row.seq} ({row.kind}) is not as this version writes it "
+                f"({type(error).__name__}); what was found is of the rows before it"
+            ) from None
 
     def _worlds(self) -> tuple[World, ...]:
         return (self.new, self.old) if self.forked else (self.new,)
@@ -168,35 +211,40 @@ class _Run:
             if (who.name, who.account) in world.policies:
                 world.judge(who)  # from here on reads are made under its budgets
 
-    def _whose(self, body: Mapping[str, Any]) -> Who:
-        """Return who decided; of a row that does not name its policy's, the policy of that name."""
-        name = body["decision"]["policy"]["name"]
+    def _made(self, row: Row) -> _Made:
+        """Read the row of a decision; one that does not say whose it is, is of the policy of its name."""
+        body, said = row.body, row.body["decision"]
+        name, version = said["policy"]["name"], said["policy"]["version"]
         who = self._who.get(body.get("in_force", -1))
-        if who is not None and who.name == name:
-            return who
-        intent = body.get("intent") or {}
-        account = next((account for known, account in self.new.policies if known == name), "")
-        return Who(name, intent.get("account") or account)
-
-    def _decision(self, row: Row) -> None:
-        said, who = row.body["decision"], self._whose(row.body)
-        known = (who.name, who.account) in self.new.policies
-        judge = self.new.judge(who) if known else None
-        left = _not_judged(row.body, who, judge)
-        inside = self.since_ms is None or row.at_ms >= self.since_ms
+        if who is None or who.name != name:
+            account = next((account for known, account in self.new.policies if known == name), "")
+            who = Who(name, (body.get("intent") or {}).get("account") or account)
+        judge = self.new.judge(who) if (who.name, who.account) in self.new.policies else None
+        old = self.old.judge(who) if (who.name, who.account) in self.old.policies else None
+        whys = tuple(Why(reason["code"], reason["check"]) for reason in said["reasons"])
         order = order_of(said["order"], said["action"])
+        own = None if isinstance(old, str) else old
+        other = own is not None and own.policy.version != version
+        left = _not_judged(body, who, judge)
+        return _Made(said["id"], who, order, said["outcome"], whys, judge, own, other, left)
+
+    def _decision(self, row: Row, made: _Made) -> None:
+        if made.other and not self.forked:
+            self.forked, self.old.tally = True, Tally.forked(self.recorded)
         now: Said | None = None
         was: Said | None = None
-        if isinstance(judge, Judge) and left is None and inside:
-            with self._halts_before(said["id"]):
-                now, was = self._judged(row, who, judge, order)
-        elif left is not None and inside:
-            self.changes.left[left] += 1
-        if said["outcome"] == "allow":
-            by = judge if isinstance(judge, Judge) and not row.body.get("without_store") else None
-            self.new.count(row, by, order, now)
+        if self.since_ms is None or row.at_ms >= self.since_ms:
+            if made.left is not None:
+                self.changes.left[made.left] += 1
+            elif isinstance(made.judge, Judge):
+                with self._halts_before(made.ident):
+                    now, was = self._judged(row, made, made.judge)
+        if made.outcome == "allow":
+            stored = not row.body.get("without_store")
+            by = made.judge if isinstance(made.judge, Judge) and stored else None
+            self.new.count(row, by, made.order, now)
             if self.forked:
-                self.old.count(row, self._other(row, who), order, was)
+                self.old.count(row, made.old if made.other and stored else None, made.order, was)
 
     @contextmanager
     def _halts_before(self, decision: str) -> Iterator[None]:
@@ -211,27 +259,35 @@ class _Run:
 
     # ---- what the two policies say
 
-    def _judged(self, row: Row, who: Who, judge: Judge, order: Order) -> tuple[Said, Said | None]:
+    def _judged(self, row: Row, made: _Made, judge: Judge) -> tuple[Said, Said | None]:
         """Decide on an order under both policies and take the difference in; return what each said, if it was asked."""
-        recorded = tuple(Why(reason["code"], reason["check"]) for reason in row.body["decision"]["reasons"])
-        reused = any(why.code == "CLIENT_ORDER_ID_REUSED" for why in recorded)
-        now = self.new.decide(judge, row, order, reused=reused)
-        other = self._other(row, who)
+        now = self.new.decide(judge, row, made.order, reused=made.reused)
         was: Said | None = None
-        if other is not None:
+        if made.other and made.old is not None:
             self.changes.other += 1
-            was = self.old.decide(other, row, order, reused=reused)
+            was = self.old.decide(made.old, row, made.order, reused=made.reused)
         self.changes.decided(row.at_ms)
-        before = recorded if was is None else _whys(was.decision.reasons)
-        after = _whys(now.decision.reasons)
-        denied, denies, unsure = self._weighed(before, after, () if after else self._doubts(row, who, now))
+        before = made.whys if was is None or made.old is None else self._whys(row, made, was, self.old, made.old)
+        after = self._whys(row, made, now, self.new, judge)
+        denied, denies, unsure = self._weighed(before, after, () if after else self._doubts(row, made, now))
         if denied != denies and not (denied and unsure):
-            if was is None and self._moved(row, who, order, denied=denied, reused=reused):
+            if was is None and self._moved(row, made, denied=denied):
                 self.changes.left[MOVED] += 1
             else:
-                by = _first(after, judge) if denies else _first(before, self._old_judge(who))
-                self._changed(row, who, by, before, after, now)
+                by = self._telling(after, judge) if denies else self._telling(before, made.old)
+                codes = tuple(tuple(why.code for why in whys) for whys in (before, after))
+                self._changed(row, made, by, codes, now.decision.notional, becomes="deny" if denies else "allow")
         return now, was
+
+    def _whys(self, row: Row, made: _Made, said: Said, world: World, judge: Judge) -> tuple[Why, ...]:
+        """Return why it was denied; where a source tells little, also what is behind a check that could not be judged.
+
+        The counters are asked last, and where a check denied they are not: that it knew too little must not hide them.
+        """
+        reasons = said.decision.reasons
+        if self.past.blind and reasons and all(reason.code in self.not_known for reason in reasons):
+            reasons += judge.refused(row, made.order, world.tally)
+        return tuple(dict.fromkeys(Why(reason.code, reason.check) for reason in reasons))
 
     def _weighed(
         self, before: tuple[Why, ...], after: tuple[Why, ...], doubts: tuple[str, ...]
@@ -241,9 +297,9 @@ class _Run:
         A reason that says that something was not known denied where it was recorded. Where only the new policy wants
         to know it, nobody read it, and it proves nothing.
         """
-        was_known, now_known = (any(why.code not in NOT_KNOWN for why in whys) for whys in (before, after))
-        missing = {why for why in after if why.code in NOT_KNOWN}
-        blind = self.past.blind
+        blind, not_known = self.past.blind, self.not_known
+        was_known, now_known = (any(why.code not in not_known for why in whys) for whys in (before, after))
+        missing = {why for why in after if why.code in not_known}
         words = [*doubts, *(f"not known: {why.check} ({why.code})" for why in sorted(missing))]
         if now_known:
             return bool(before) if not blind else was_known, True, False
@@ -253,71 +309,58 @@ class _Run:
         self.changes.left.update(words)
         return (was_known if blind else bool(before)), False, bool(words) and not (blind and same and not doubts)
 
-    def _doubts(self, row: Row, who: Who, now: Said) -> tuple[str, ...]:
+    def _doubts(self, row: Row, made: _Made, now: Said) -> tuple[str, ...]:
         """Say why counters may show less than there was, of an order that they have room for."""
-        unread_ = self._unread.get(who)
-        if unread_ is None:
-            old, new = self._old_judge(who), self.new.judge(who)
-            unread_ = self._unread[who] = unread(old, new) if isinstance(new, Judge) else frozenset()
-        begun = self.past.begun_ms
-        if not unread_ and begun is None:
+        uncounted, begun = self._unread.get(made.who), self.past.begun_ms
+        if uncounted is None:
+            uncounted = unread(made.old, made.judge) if isinstance(made.judge, Judge) else frozenset()
+            self._unread[made.who] = uncounted
+        if not uncounted and begun is None:
             return ()
         found = {}
         for hold in now.holds:
-            if hold.kind != "window":
-                continue
-            if hold.counter in unread_:
+            if hold.counter in uncounted:
                 found[f"not known: {hold.check} (what reads spent of {hold.counter})"] = True
-            elif begun is not None and row.at_ms - hold.span_ms < begun and hold.counter not in self._from_before:
+            elif begun is None or hold.kind != "window" or hold.counter in self._from_before:
+                continue
+            elif row.at_ms - hold.span_ms < begun:
                 found[f"not known: {hold.check} (its window reaches back before the first row)"] = True
         return tuple(found)
 
-    def _old_judge(self, who: Who) -> Judge | str | None:
-        return self.old.judge(who) if (who.name, who.account) in self.old.policies else None
-
-    def _other(self, row: Row, who: Who) -> Judge | None:
-        """Return who decides by the old policy, where it is another version that decided; its counters fork then."""
-        judge = self._old_judge(who)
-        version = row.body["decision"]["policy"]["version"]
-        if not isinstance(judge, Judge) or judge.policy.version == version:
-            return None
-        if not self.forked:
-            self.forked, self.old.tally = True, Tally.forked(self.recorded)
-        return judge
-
-    def _moved(self, row: Row, who: Who, order: Order, *, denied: bool, reused: bool) -> bool:
+    def _moved(self, row: Row, made: _Made, *, denied: bool) -> bool:
         """Tell whether the old policy itself says something else now on the state that the rows make."""
-        judge = self._old_judge(who)
-        if not isinstance(judge, Judge):
+        if made.old is None:
             return False
         if self.forked:
-            said = self.old.decide(judge, row, order, reused=reused)
+            said = self.old.decide(made.old, row, made.order, reused=made.reused)
         else:
-            ids = reused_of(judge, row) if reused else {}
-            said = judge.decided(row, order, self.recorded, self.recorded, ids)
+            ids = reused_of(made.old, row) if made.reused else {}
+            said = made.old.decided(row, made.order, self.recorded, self.recorded, ids)
         return (said.decision.outcome == "deny") != denied
 
-    def _changed(self, row: Row, who: Who, by: Why, before: tuple[Why, ...], after: tuple[Why, ...], now: Said) -> None:
-        body, notional = row.body, now.decision.notional
-        money = Decimal(body["notional"]) if "notional" in body else notional
-        currency = self.new.policies[who.name, who.account].model.account.currency
-        codes = tuple(tuple(why.code for why in whys) for whys in (before, after))
-        said = body["decision"]
-        recorded = Recorded(
-            said["id"], row.at_ms, who.account, said["order"], None if money is None else abs(money), *codes
+    def _telling(self, whys: tuple[Why, ...], judge: Judge | None) -> Why:
+        """Return the first reason of a denial that denies: neither a mere warning, nor for want of a fact."""
+        words: Mapping[str, str] = {} if judge is None else judge.engine.setup.on_breach
+        denying = (why for why in whys if why.code not in self.not_known and words.get(why.check) != "warn")
+        return next(denying, whys[0])
+
+    def _changed(
+        self,
+        row: Row,
+        made: _Made,
+        by: Why,
+        codes: tuple[tuple[str, ...], ...],
+        notional: Decimal | None,
+        *,
+        becomes: Outcome,
+    ) -> None:
+        said = row.body.get("notional")
+        money = abs(Decimal(said)) if said is not None else None if notional is None else abs(notional)
+        currency = self.new.policies[made.who.name, made.who.account].model.account.currency
+        order = row.body["decision"]["order"]
+        self.changes.changed(
+            by, becomes, currency, Recorded(made.ident, row.at_ms, made.who.account, order, money, *codes)
         )
-        self.changes.changed(by, "allow" if now.decision.outcome == "allow" else "deny", currency, recorded)
-
-
-def _whys(reasons: Iterable[Reason]) -> tuple[Why, ...]:
-    return tuple(Why(reason.code, reason.check) for reason in reasons)
-
-
-def _first(whys: tuple[Why, ...], judge: Judge | str | None) -> Why:
-    """Return the first reason of a denial that denies: neither a mere warning, nor for want of a fact."""
-    words: Mapping[str, str] = judge.engine.setup.on_breach if isinstance(judge, Judge) else {}
-    denying = (why for why in whys if why.code not in NOT_KNOWN and words.get(why.check) != "warn")
-    return next(denying, whys[0])
 
 
 def _not_judged(body: Mapping[str, Any], who: Who, judge: Judge | str | None) -> str | None:

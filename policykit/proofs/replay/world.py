@@ -28,10 +28,10 @@ class Who(NamedTuple):
 
 
 class World:
-    """The policies of one side of a difference, by name and account."""
+    """The policies of one side of a difference, by account and the name that decisions were recorded under."""
 
-    def __init__(self, policies: Iterable[EffectivePolicy], tally: Tally) -> None:
-        self.policies = {(policy.name, policy.account_key): policy for policy in policies}
+    def __init__(self, policies: Mapping[tuple[str, str], EffectivePolicy], tally: Tally) -> None:
+        self.policies = policies
         self.tally = tally
         self._judges: dict[Who, Judge | str] = {}
         #: Budgets by whose they are and their name: a window of another span is another counter of the same requests.

@@ -24,7 +24,7 @@ class Style(NamedTuple):
 
 
 #: Modules beside this one that are no format.
-_HELPERS = ("words",)
+_HELPERS = ("replayed", "words")
 
 
 def formats() -> tuple[str, ...]:

@@ -88,7 +88,11 @@ def _replayed(replayed: Replayed) -> dict[str, Any]:
         "since": None if replayed.since_ms is None else iso(replayed.since_ms),
         "until": None if replayed.until_ms is None else iso(replayed.until_ms),
         "groups": [_group(found) for found in replayed.groups],
-        "left": dict(replayed.left or {}),
+        "left": dict(replayed.left),
+        "other": replayed.other,
+        "assumed": list(replayed.assumed),
+        "incomplete": replayed.incomplete,
+        "interrupted": replayed.interrupted,
     }
 
 

@@ -7,20 +7,10 @@ from typing import Final
 
 from policykit.lint.report.quote import clean
 from policykit.place import Place
-from policykit.proofs.difference import Difference, FieldChange, PolicyDifference, Replayed
+from policykit.proofs.difference import Difference, FieldChange, PolicyDifference
 from policykit.proofs.report import Style
-from policykit.proofs.report.words import (
-    agreed,
-    command,
-    counted,
-    equals,
-    flipped,
-    group,
-    of_policy,
-    ranked,
-    recorded,
-    what,
-)
+from policykit.proofs.report.replayed import lines
+from policykit.proofs.report.words import agreed, command, counted, equals, flipped, of_policy, ranked, what
 
 _COLOURS: Final = {"looser": "1;31", "different": "33", "tighter": "32", "equal": "2"}
 #: The longest value that is shown, in characters.
@@ -34,7 +24,7 @@ def write(difference: Difference, style: Style) -> str:
     blocks += ["\n".join(_policy(one, style)) for one in ranked(difference) if one.verdict != "equal"]
     blocks += [f"proved equal: {', '.join(names)}\n  {clean(proof)}" for proof, names in equals(difference).items()]
     if difference.replayed is not None:
-        blocks.append("\n".join(_replayed(difference.replayed)))
+        blocks.append("\n".join(lines(difference.replayed)))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -79,14 +69,3 @@ def _place(place: Place) -> str:
 def _short(value: str) -> str:
     shown = clean(value)
     return shown if len(shown) <= MAX_VALUE else f"{shown[:MAX_VALUE]}..."
-
-
-def _replayed(replayed: Replayed) -> Iterator[str]:
-    changed = sum(found.decisions for found in replayed.groups)
-    yield f"replay of {clean(replayed.source)}: {changed:,} of {replayed.decisions:,} decisions would be others"
-    for found in replayed.groups:
-        yield f"  {group(found)}"
-        for example in found.examples:
-            yield f"    {clean(recorded(example, found.currency))}"
-    for why, count in sorted((replayed.left or {}).items()):
-        yield f"  {count:,} were left: {clean(why)}"
