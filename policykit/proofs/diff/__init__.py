@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from policykit.place import Place
-from policykit.policy import Change, EffectivePolicy, compare
+from policykit.policy import Change, EffectivePolicy
 from policykit.policy.meaning import Verdict
 from policykit.proofs.diff.effects import Effects
 from policykit.proofs.diff.flips import MAX_TRIED, Flips
@@ -26,16 +26,20 @@ _SAME: Final = "both say the same of every field that bounds anything, and a dec
 def diff(old: EffectivePolicy, new: EffectivePolicy, now_ms: int | None = None) -> PolicyDifference:
     """Return how one policy differs from another. `now_ms`: a waiver that is expired then makes nothing looser."""
     effects = Effects(old, new)
-    changes = [effects.judged(change) for change in compare(old.model, new.model, now_ms).changes]
-    changes += effects.unheld(changes)
+    changes = effects.changes(now_ms)
     flips = Flips(old, new)
     fields = tuple(sorted((_field(flips, c, effects.cause(c)) for c in changes), key=_worst))
-    verdict = overall(one.verdict for one in fields)
+    whole = overall(one.verdict for one in fields)
     proof = ""
-    if verdict == "equal":
+    if whole == "equal":
         proofs = [f"{one.path}: {one.why}" for one in fields]
         proof = "; ".join([_SAME, *proofs]) if proofs else _SAME
-    return PolicyDifference(new.name, old, new, verdict, fields, proof)
+    return PolicyDifference(new.name, old, new, whole, fields, proof)
+
+
+def verdict(old: EffectivePolicy, new: EffectivePolicy, now_ms: int | None = None) -> Verdict:
+    """Return the verdict of the whole alone, without looking for orders that show it."""
+    return overall(change.verdict for change in Effects(old, new).changes(now_ms))
 
 
 def differences(old: Side, new: Side, now_ms: int | None = None) -> Difference:
@@ -95,16 +99,16 @@ def _one(old: EffectivePolicy | None, new: EffectivePolicy | None, now_ms: int |
 
 
 def _field(flips: Flips, change: Change, cause: str) -> FieldChange:
-    meta, verdict = change.meta, change.verdict
+    meta, judged = change.meta, change.verdict
     held_by, guide = (meta.held_by, meta.guide) if meta is not None else ((), ())
     flip = back = None
-    if verdict != "equal" and not change.identity:
-        flip = flips.flip(change, loosens=verdict != "tighter")
-        back = flips.flip(change, loosens=False) if verdict == "different" else None
-    said = (cause, change.why, "" if flip or verdict == "equal" else unshown(flips, change))
+    if judged != "equal" and not change.identity:
+        flip = flips.flip(change, loosens=judged != "tighter")
+        back = flips.flip(change, loosens=False) if judged == "different" else None
+    said = (cause, change.why, "" if flip or judged == "equal" else unshown(flips, change))
     why = "; ".join(text for text in said if text)
     places = _place(flips.old, change.path, change.was), _place(flips.new, change.path, change.now)
-    return FieldChange(change.path, verdict, change.was, change.now, *places, held_by, guide, flip, why, back)
+    return FieldChange(change.path, judged, change.was, change.now, *places, held_by, guide, flip, why, back)
 
 
 def unshown(flips: Flips, change: Change) -> str:

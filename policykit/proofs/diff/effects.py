@@ -35,6 +35,11 @@ class Effects:
         self.new = new
         self._composed: frozenset[str] | None = None
 
+    def changes(self, now_ms: int | None = None) -> list[Change]:
+        """Return every value that is said otherwise, with its exact verdict."""
+        found = [self.judged(change) for change in compare(self.old.model, self.new.model, now_ms).changes]
+        return [*found, *self.unheld(found)]
+
     def judged(self, change: Change) -> Change:
         """Return a change with its exact verdict."""
         change = self._costed(change)
