@@ -30,9 +30,10 @@ def matches(pattern: str, text: str) -> bool:
 
 def allows(patterns: Sequence[str], symbol: str) -> bool:
     """Say whether a list of patterns allows a symbol of ccxt (`BTC/USDT`)."""
-    wanted = [p for p in patterns if not p.startswith("!")]
-    if wanted and not any(matches(p, symbol) for p in wanted):
-        return False
+    if symbol not in patterns:
+        wanted = [p for p in patterns if not p.startswith("!")]
+        if wanted and not any(matches(p, symbol) for p in wanted):
+            return False
     return not any(p.startswith("!") and matches(p[1:], symbol) for p in patterns)
 
 

@@ -20,6 +20,7 @@ from policykit.model.waivers import Waiver
 from policykit.policy.canonical import dump
 from policykit.policy.effective import UNWAIVABLE, expired
 from policykit.policy.meaning import (
+    ByPosition,
     Sides,
     Verdict,
     caps_by_position,
@@ -168,12 +169,14 @@ def _map(meta: Meta, old: Mapping[str, Any], new: Mapping[str, Any], path: str) 
     of = meta.strictness.of
     assert of is not None
     assert of != SECTION
-    by_position = path.endswith("max_position_notional")
+    positions = (ByPosition(old), ByPosition(new)) if path.endswith("max_position_notional") else None
     for key in dict.fromkeys((*old, *new)):
         said = tuple(_named(side, key) for side in (old, new))
         at = f"{path}.{key}"
-        if by_position:
-            yield from _judged(at, said[0], said[1], caps_by_position(old, new, key))
+        if said[0] == said[1]:
+            continue
+        if positions is not None:
+            yield from _judged(at, said[0], said[1], caps_by_position(*positions, key))
         else:
             one, two = (side.get(key, side.get("default", meta.absent)) for side in (old, new))
             yield from _leaf(of, one, two, at, (said[0], said[1]))

@@ -97,17 +97,35 @@ class _Position(NamedTuple):
     base: str
 
 
-def caps_by_position(old: Caps, new: Caps, name: str) -> Sides:
+class ByPosition:
+    """Caps by the position that they are of."""
+
+    def __init__(self, caps: Caps) -> None:
+        self.caps = caps
+        self._named: dict[str, list[Bound]] = {}
+        for name, bounds in caps.items():
+            if name != "default":
+                for at in _positions(name):
+                    self._named.setdefault(at.key, []).extend(bounds)
+
+    def bounds(self, at: _Position) -> tuple[Bound, ...]:
+        """Return every bound of a position: those of each of its markets and of its asset, else the default."""
+        named = list(self._named.get(at.key, ()))
+        if at.key != at.base:
+            named += self.caps.get(at.base, ())
+        return tuple(named) or tuple(self.caps.get("default", ()))
+
+
+def caps_by_position(old: ByPosition, new: ByPosition, name: str) -> Sides:
     """Compare what bounds the positions that one entry speaks of: every cap that names a market of it, or its asset.
 
     On spot a position is of an asset, whatever it was bought with, so caps of BTC/USDT and BTC/USDC are both of BTC; a
     contract has its own, and its asset's. What no entry names has the default.
     """
     if name == "default":
-        return _sides([(old.get(name, ()), new.get(name, ()))])
-    pairs = [(_bounds(old, at), _bounds(new, at)) for at in _positions(name)]
-    sides = _sides(pairs)
-    if sides.looser or sides.tighter or (old.get(name) == new.get(name)):
+        return _sides([(old.caps.get(name, ()), new.caps.get(name, ()))])
+    sides = _sides([(old.bounds(at), new.bounds(at)) for at in _positions(name)])
+    if sides.looser or sides.tighter:
         return sides
     return sides._replace(why="other caps of the same position come to the same")
 
@@ -120,14 +138,6 @@ def _positions(name: str) -> Iterator[_Position]:
         yield _Position(f"{base}/{_ANY}:{_ANY}", base)
     elif product_of(name) != "spot":
         yield _Position(name, base)
-
-
-def _bounds(caps: Caps, at: _Position) -> tuple[Bound, ...]:
-    own = [caps[name] for name in caps if any(p.key == at.key for p in _positions(name)) and name != "default"]
-    if at.base in caps and at.key != at.base:
-        own.append(caps[at.base])
-    named = tuple(bound for cap in own for bound in cap)
-    return named or tuple(caps.get("default", ()))
 
 
 def _sides(pairs: Iterable[tuple[tuple[Bound, ...], tuple[Bound, ...]]]) -> Sides:

@@ -19,7 +19,7 @@ from policykit.engine.engine import Engine
 from policykit.engine.facts import Drift, Fact, Move, Partial, Setting, Streak
 from policykit.model.languages import beyond, minutes
 from policykit.policy.meaning import compared_every, facts_age, mark_age
-from policykit.proofs.diff.worlds import MINUTE_MS, WEEK_MS, Ordinary, World, case_of, holding, with_equity
+from policykit.proofs.diff.worlds import MINUTE_MS, STOP, WEEK_MS, Ordinary, World, case_of, holding, with_equity
 from policykit.units import MAX_COUNTER, Amount, Bound
 
 #: The equity of the account, where a share and an amount may each be the lower bound.
@@ -93,11 +93,13 @@ def worlds(ask: Ask) -> Iterator[World]:
 
 def _bases(ask: Ask) -> Iterator[World]:
     """Yield ordinary worlds; for lists, those that only the loose policy allows."""
-    ordinary = ask.ordinary
+    ordinary, key = ask.ordinary, ask.path.removeprefix(f"{ask.check}.")
     if ask.check == "risk.symbols":
         found = beyond(*reversed(ask.both()))
         likely = [s for s in (*_likely(ask), found.symbol) if s]
         yield from ordinary.worlds(tuple(dict.fromkeys(likely)))
+    elif ask.path.startswith(f"{ask.check}.") and isinstance(ask.both()[0] or ask.both()[1], dict):
+        yield from ordinary.worlds(tuple(ordinary.markets(key, {**(ask.both()[0] or {}), **(ask.both()[1] or {})})))
     else:
         yield from ordinary.worlds()
 
@@ -171,15 +173,19 @@ def _sizes(quantity: Decimal) -> tuple[Decimal, Decimal]:
 @_makes("risk.max_order_notional", "risk.risk_at_stop")
 def _sized(ask: Ask, world: World) -> Iterator[World]:
     for rich, worth in _worths(ask, world):
-        case = case_of(ask.loose, rich)
-        assert case.value is not None
-        assert rich.order.quantity is not None
-        each = case.value / rich.order.quantity
         if ask.name == "risk_at_stop":
-            each *= Decimal("0.1")
             yield rich.but({"stop_loss_price": None})
-        for quantity in _sizes(worth / each):
+        for quantity in _sizes(worth / _each(ask, rich)):
             yield rich.but({"quantity": quantity})
+
+
+def _each(ask: Ask, world: World) -> Decimal:
+    """Return what one unit of an order is worth, or loses at its stop, in the account's currency."""
+    case = case_of(ask.loose, world)
+    assert case.value is not None
+    assert world.order.quantity is not None
+    each = case.value / world.order.quantity
+    return each * STOP if ask.name == "risk_at_stop" else each
 
 
 @_makes(
@@ -191,12 +197,12 @@ def _sized(ask: Ask, world: World) -> Iterator[World]:
     "groups.max_net_exposure",
 )
 def _positioned(ask: Ask, world: World) -> Iterator[World]:
-    yield from _sized(ask, world)
     for rich, worth in _worths(ask, world):
-        case = case_of(ask.loose, rich)
-        assert case.value is not None
-        assert rich.order.quantity is not None
-        held = (worth / (case.value / rich.order.quantity) - rich.order.quantity).quantize(_STEP)
+        each, small = _each(ask, rich), rich.order.quantity
+        assert small is not None
+        for quantity in _sizes(worth / each):
+            yield rich.but({"quantity": quantity})
+        held = (worth / each - small).quantize(_STEP)
         yield holding(rich, held if rich.order.side == "buy" else -held, ask.loose)
 
 

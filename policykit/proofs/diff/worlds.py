@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from typing import Any, Final
 
 from policykit.engine import trial
@@ -33,6 +33,8 @@ _NOON: Final = 12 * 60
 #: What one unit is worth, of what is not named here 100; prices and equity are nobody's forecast.
 _PRICES: Final = {"BTC": 60_000, "ETH": 3_000, "SOL": 150, "USDT": 1, "USDC": 1, "USD": 1, "EUR": 1, "FDUSD": 1}
 EQUITY: Final = Decimal(100_000)
+#: How far from its price the stop of an order is, where a policy asks for one.
+STOP: Final = Decimal("0.1")
 _BASES: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE")
 _STOPS: Final = ("stop", "take_profit", "trailing")
 
@@ -100,9 +102,12 @@ class Ordinary:
     @cached_property
     def now_ms(self) -> int | None:
         """Return a moment at which both let trade, noon if it is one; None: there is none."""
-        both = [minutes(p.risk.trading_hours if p.risk is not None else None) for p in self.policies]
-        open_now = sorted(both[0] & both[1], key=lambda minute: (abs(minute % 1_440 - _NOON), minute))
-        return WEEK_MS + open_now[0] * MINUTE_MS if open_now else None
+        said = [p.risk.trading_hours for p in self.policies if p.risk is not None and p.risk.trading_hours is not None]
+        open_now = set(minutes(None if not said else said[0])).intersection(*map(minutes, said))
+        if _NOON in open_now:
+            return WEEK_MS + _NOON * MINUTE_MS
+        nearest = min(open_now, key=lambda minute: (abs(minute % 1_440 - _NOON), minute), default=None)
+        return None if nearest is None else WEEK_MS + nearest * MINUTE_MS
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -115,9 +120,25 @@ class Ordinary:
                 named += [*(risk.max_position_notional or ()), *(risk.max_order_quantity or ())]
         usual = [f"{base}/{self.currency}" for base in _BASES]
         usual += [f"{symbol}:{self.currency}" for symbol in usual]
-        every = [s for s in dict.fromkeys((*named, *usual)) if parse_market(s) is not None and self.both_allow(s)]
-        spot = [s for s in every if ":" not in s and s.endswith(f"/{self.currency}")][:3]
-        return (*spot, *[s for s in every if ":" in s][:2], *[s for s in every if s not in spot and ":" not in s][:1])
+        wanted = [s for s in dict.fromkeys((*named, *usual)) if parse_market(s) is not None]
+        sorts = (
+            (3, [s for s in wanted if ":" not in s and s.endswith(f"/{self.currency}")]),
+            (2, [s for s in wanted if ":" in s]),
+            (1, [s for s in wanted if ":" not in s and not s.endswith(f"/{self.currency}")]),
+        )
+        return tuple(s for most, every in sorts for s in islice(filter(self.both_allow, every), most))
+
+    def markets(self, name: str, entries: Mapping[str, Any]) -> Iterator[str]:
+        """Yield markets that an entry of a map by symbol speaks of; `default`: those that no entry names."""
+        if name == "default":
+            named = {entry.partition("/")[0] for entry in entries}
+            others = [symbol for symbol in self.symbols if symbol.partition("/")[0] not in named]
+            unnamed = f"NEW/{self.currency}"
+            yield from (*others, *([unnamed] if self.both_allow(unnamed) else []))
+        else:
+            spot = f"{name}/{self.currency}"
+            every = (name,) if "/" in name else (spot, f"{spot}:{self.currency}")
+            yield from (symbol for symbol in every if self.both_allow(symbol))
 
     def both_allow(self, symbol: str) -> bool:
         """Tell whether both policies allow increases in a market."""
@@ -153,7 +174,7 @@ class Ordinary:
             time_in_force=tif if tif not in ("GTC", "IOC") else None,
             self_trade_prevention=mode,
             position_side=leg,  # type: ignore[arg-type]
-            stop_loss_price=price * (Decimal("0.9") if side == "buy" else Decimal("1.1")) if capped else None,
+            stop_loss_price=price * (1 - STOP if side == "buy" else 1 + STOP) if capped else None,
         )
 
     def facts(self, symbol: str, now: int, price: Decimal) -> Facts:
