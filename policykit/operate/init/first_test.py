@@ -47,6 +47,7 @@ def first_test(policy: EffectivePolicy, name: str, today: str) -> str:
         "  - name: half of the equity lost in a day stops the bot, until a person lets it go on",
         "    steps:",
         f"      - order: {_order(symbol, kind, SMALL)}",
+        "        then: cancelled",
         "      - after: 1h",
         f"        given: {{equity: 1000 {policy.model.account.currency}}}",
         f"        order: {_order(symbol, kind, SMALL)}",
