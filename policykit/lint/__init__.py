@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from policykit.policy import EffectivePolicy
     from policykit.rules.fleet import Card
 
-__all__ = ["Call", "Ended", "Options", "Report", "exit_code", "lint"]
+__all__ = ["Call", "Ended", "Options", "Report", "exit_code", "filed", "lint"]
 
 
 class TakeState(Protocol):
@@ -78,7 +78,7 @@ def lint(call: Call, options: Options) -> Ended:
     unread: list[str] = []
     files = _read(call.states, call.signers, problems, unread)
     refused = bool(unread)
-    state_of = _taken(call.take, unread) if call.take is not None else _filed([state for _, state in files], refused)
+    state_of = _taken(call.take, unread) if call.take is not None else filed([state for _, state in files], refused)
     if call.take is not None:
         call.take.prepare(loadable(found.targets, options))
     report, cards = lint_targets(found.targets, options, state_of, alone=call.take is not None)
@@ -126,7 +126,7 @@ def _taken(take: TakeState, unread: list[str]) -> StateOf:
     return state_of
 
 
-def _filed(states: Sequence[State], refused: bool) -> StateOf:
+def filed(states: Sequence[State], refused: bool) -> StateOf:
     """Return what gives each policy the snapshots of its keys and its account, joined into one.
 
     `refused`: there was one that could not be read.

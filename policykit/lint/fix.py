@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from policykit.errors import PolicyError
@@ -78,30 +79,44 @@ def mend(
     *,
     strict: bool = False,
     wants: Callable[[str], bool] = lambda _: True,
+    texts: Texts = MappingProxyType({}),
 ) -> Mended:
     """Make the fixes of open findings in memory, again and again until nothing changes.
 
     With `strict` what a fix leaves unknown counts as a finding, too. `wants` says which rules' findings are fixed; what
-    a fix comes to is judged by all rules.
+    a fix comes to is judged by all rules. `texts`: what files hold that an editor has open.
     """
     counted: tuple[Status, ...] = ("open", "unknown") if strict else ("open",)
+    fixer = _Fixer(targets, wanted, _counting(assess, counted), wants, texts)
+    return fixer.run([f for f in findings if f.status in counted])
 
-    def counting(some: Sequence[Target], texts: Texts) -> Sequence[Finding]:
-        return [f for f in assess(some, texts) if f.status in counted]
 
-    return _Fixer(targets, wanted, counting, wants).run([f for f in findings if f.status in counted])
+def mend_one(
+    targets: Sequence[Target], finding: Finding, wanted: Wanted, assess: Assess, texts: Texts
+) -> tuple[Edited, ...] | str:
+    """Make the fix of one finding in memory, held to all that `mend` holds fixes to; or say in words why not."""
+    fixer = _Fixer(targets, wanted, _counting(assess, ("open",)), lambda _: True, texts)
+    for real, group in fixer.grouped([finding]).items():
+        fixer.file(real, group)
+    return fixer.edited() or "; ".join(fixer.left_out.values()) or "it has no fix"
+
+
+def _counting(assess: Assess, counted: tuple[Status, ...]) -> Assess:
+    return lambda some, texts: [f for f in assess(some, texts) if f.status in counted]
 
 
 class _Fixer:
     """One run of fixes over files."""
 
-    def __init__(self, targets: Sequence[Target], wanted: Wanted, assess: Assess, wants: Callable[[str], bool]) -> None:
+    def __init__(
+        self, targets: Sequence[Target], wanted: Wanted, assess: Assess, wants: Callable[[str], bool], texts: Texts
+    ) -> None:
         self.targets = {os.path.realpath(t.file): t for t in targets}
         self.unsafe = wanted == "unsafe"
         self.assess = assess
         self.wants = wants
-        self.original: dict[str, bytes] = {}
-        self.texts: dict[str, bytes] = {}
+        self.original: dict[str, bytes] = dict(texts)
+        self.texts: dict[str, bytes] = dict(texts)
         #: Why a fix was left out in this round, by what it is.
         self.left_out: dict[tuple[str, ...], str] = {}
         self.made = 0
@@ -123,12 +138,15 @@ class _Fixer:
                     self.leave(candidate, "another file would have a new finding")
                 break
             findings = after
-        files = tuple(
+        return Mended(self.edited(), self.made, tuple(sorted(self.left_out.values())), self.asked(findings))
+
+    def edited(self) -> tuple[Edited, ...]:
+        """Return the files that have changed."""
+        return tuple(
             Edited(self.targets[real].file, real, self.original[real], new)
             for real, new in sorted(self.texts.items())
             if new != self.original[real]
         )
-        return Mended(files, self.made, tuple(sorted(self.left_out.values())), self.asked(findings))
 
     def asked(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         return tuple(f for f in findings if self.wants(f.rule))
@@ -299,7 +317,7 @@ class _Fixer:
         if self.users is None:
             self.users = {}
             for target in self.targets.values():
-                for file in _files(target) if target.kind == "policy" else ():
+                for file in _files(target, self.original) if target.kind == "policy" else ():
                     self.users.setdefault(os.path.realpath(file), []).append(target)
         return list(dict.fromkeys((*((own,) if own else ()), *self.users.get(real, ()))))
 
@@ -310,9 +328,10 @@ def _id(candidate: _Candidate) -> tuple[str, ...]:
     return (finding.rule, finding.primary.file, finding.primary.path, *said)
 
 
-def _files(target: Target) -> tuple[str, ...]:
+def _files(target: Target, texts: Texts) -> tuple[str, ...]:
+    read_one = reader(texts)
     try:
-        return load(target.file).files
+        return load(target.file, read_own=read_one, read_parent=read_one).files
     except PolicyError:
         return ()
 

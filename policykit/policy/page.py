@@ -93,11 +93,12 @@ def _fields(section: type[Section], path: str) -> Iterator[tuple[str, Shape, Any
             yield from _fields(shape.section, inner)
 
 
-def _type(shape: Shape, field: Any) -> str:
+def kind_of(shape: Shape, field: Any) -> str:
+    """Return what a field holds, in a word or two; the words that it may have, if there are such."""
     if shape.section is not None:
         return {"map": "map of sections", "list": "list of sections", "section": "section"}[shape.kind]
     text = str(field.annotation)
-    words = _words(field.annotation)
+    words = words_of(field.annotation)
     if words:
         return ("list of " if shape.kind == "list" else "") + ", ".join(f"`{word}`" for word in words)
     if shape.kind == "map":
@@ -118,11 +119,12 @@ _KINDS = (
 )
 
 
-def _words(annotation: Any) -> tuple[str, ...]:
+def words_of(annotation: Any) -> tuple[str, ...]:
+    """Return the words that a field may have; empty for one that holds anything else."""
     for part in get_args(annotation):
         if isinstance(part, str):
             return tuple(str(word) for word in get_args(annotation))
-        found = _words(part)
+        found = words_of(part)
         if found:
             return found
     return ()
@@ -132,8 +134,8 @@ def _row(path: str, shape: Shape, field: Any) -> tuple[str, ...]:
     meta = shape.meta
     needed = " **required**" if field.is_required() else ""
     default = field.get_default()
-    said = f" Default: `{str(default).lower() if isinstance(default, bool) else default}`." if _tells(default) else ""
-    kind = _type(shape, field)
+    said = f" Default: `{str(default).lower() if isinstance(default, bool) else default}`." if tells(default) else ""
+    kind = kind_of(shape, field)
     unit = f", {meta.unit}" if meta.unit and meta.unit not in ("duration", "count") else ""
     said_kind = meta.unit if meta.unit.startswith(kind) else kind + unit
     strictness = "" if meta.strictness.kind == "section" else str(meta.strictness)
@@ -150,7 +152,8 @@ def _row(path: str, shape: Shape, field: Any) -> tuple[str, ...]:
     )
 
 
-def _tells(default: Any) -> bool:
+def tells(default: Any) -> bool:
+    """Tell whether a default is worth a word: absent, empty and nothing are not."""
     return isinstance(default, str | bool) and default != ""
 
 

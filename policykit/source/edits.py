@@ -103,7 +103,8 @@ class _Editor:
         """Return the span of a place. What stands there must be what the finding saw: the key or value of its path."""
         for places in (self.document.places, self.document.key_places):
             for path, known in places.items():
-                if known[1:5] == place[1:5] and place.path in (path, _named(path)):
+                # A cap that is one bound is in force as the first of a list, where the bounds of layers are united.
+                if known[1:5] == place[1:5] and place.path in (path, _named(path), f"{path}.0"):
                     return self.layout.span(place)
         raise CannotEdit(f"what is in force at {place.path or 'the top'} is not said here")
 

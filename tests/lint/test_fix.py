@@ -43,6 +43,19 @@ def test_a_safe_fix_is_written_and_the_report_shows_what_is_left(run: Run, polic
     assert run("lint", policy, "--fix", "--now", NOW).err == "policykit: fixed 0 of 0 findings\n"
 
 
+def test_a_cap_that_a_parent_says_too_is_fixed(tmp_path: Path) -> None:
+    """A bound is mended where the file says it, though it is in force as one of those that two layers unite."""
+    (tmp_path / "base.yaml").write_text("policykit: 1\nname: base\nrisk: {max_order_notional: 5% of equity}\n")
+    file = tmp_path / "mm.yaml"
+    file.write_text(
+        "policykit: 1\nname: mm\nextends: [base.yaml]\nexchange: binance\naccount: {name: main, currency: USDT}\n"
+        "risk:\n  max_order_notional: 4% of equity\n"
+    )
+    ended = lint(Call((str(file),), fix="safe"), Options(NOW_MS))
+    assert "PK603" not in [f.rule for f in ended.report.findings if f.status == "open"]
+    assert "max_order_notional: 2% of equity\n" in file.read_text()
+
+
 def test_an_unsafe_fix_needs_to_be_asked_for(run: Run, policy: Path) -> None:
     """A guess is made with --unsafe-fixes only; without it, it is counted."""
     text = _break(policy, ("max_orders:", "max_order:"))
