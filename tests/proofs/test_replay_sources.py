@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from bench._history import NEW, OLD, made
+from policykit.engine.checks.borrow import LAG_MS
 from policykit.errors import StoreUnavailable
 from policykit.policy import EffectivePolicy, load
 from policykit.proofs.difference import Replayed
+from policykit.proofs.replay import halves, replay
 from policykit.proofs.replay import journal as replaying
-from policykit.proofs.replay import replay
 from policykit.proofs.report.replayed import lines
 from policykit.store.chain import link, text_of
 from policykit.store.prune import prune
@@ -257,3 +258,33 @@ def test_a_journal_without_the_state_of_its_decisions_is_refused(journal: Path, 
     path = copied(journal, tmp_path, "INSERT INTO seen VALUES (1, 'e', 7)")
     with pytest.raises(StoreUnavailable, match=r"whose counters and facts are on a server"):
         replay([policies(tmp_path)], str(path))
+
+
+def test_two_processes_find_what_one_finds(journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second begins to count at a moment from which its windows are full, with the orders that were open then."""
+    old, new = policies(tmp_path, OLD, NEW.replace("max_open_orders: 20", "max_open_orders: 5"))
+    alone = {pair: replay([pair], str(journal)) for pair in ((old, new), (new, old), (old, old))}
+    monkeypatch.setattr(halves, "MIN_ROWS", 1_000)
+    monkeypatch.setattr(halves, "REENTRIES_MS", 0)
+    assert halves.longest_ms(new) == 60_000 + LAG_MS
+    for pair, one in alone.items():
+        assert replay([pair], str(journal)) == one
+    found = alone[old, new]
+    assert {group.code for group in found.groups} == {"RISK_ORDER_NOTIONAL", "RATE_ORDERS", "RISK_OPEN_ORDERS"}
+    assert [alone[new, old].other, alone[old, old].changed] == [found.decisions, 0]
+    # The control: without the windows before its first decision the second half says something else.
+    monkeypatch.setattr(halves, "longest_ms", lambda policy: 0)
+    assert replay([(old, new)], str(journal)) != found
+
+
+def test_damage_in_the_second_half_is_said_by_two_processes(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the other process could not read ends the replay, wherever it is."""
+    pair = policies(tmp_path)
+    path = str(copied(journal, tmp_path, "DELETE FROM journal WHERE seq=1400"))
+    alone = replay([pair], path)
+    monkeypatch.setattr(halves, "MIN_ROWS", 1_000)
+    monkeypatch.setattr(halves, "REENTRIES_MS", 0)
+    assert replay([pair], path) == alone
+    assert "row 1400 is missing" in alone.incomplete

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from policykit.proofs.difference import Replayed
-from policykit.proofs.replay import journal, trades
+from policykit.proofs.replay import trades
+from policykit.proofs.replay.halves import replayed_by_two
 from policykit.proofs.replay.run import Pair, replayed
 from policykit.store import open_journal
 from policykit.store.reader import JournalReader, is_journal
@@ -33,7 +34,7 @@ def replay(
         if equity is not None:
             raise ValueError(f"--equity is for a CSV of trades; the journal {source} says it itself")
         with closing(JournalReader(source) if is_journal(source) else open_journal(source)) as reader:
-            return replayed(journal.past(reader), chosen, since_ms=since_ms, until_ms=until_ms, told=told)
+            return replayed_by_two(reader, chosen, since_ms=since_ms, until_ms=until_ms, told=told)
     news = [new for _, new in chosen if new is not None and not new.profile]
     if len(news) != 1:
         raise ValueError(

@@ -65,6 +65,20 @@ class Changes:
         keep = heappush if len(group.largest) < EXAMPLES else heappushpop
         keep(group.largest, (money, -group.decisions, recorded))
 
+    def add(self, later: Changes) -> None:
+        """Take in what was found in what came after."""
+        self.decisions += later.decisions
+        self.other += later.other
+        self.left.update(later.left)
+        self.since_ms = later.since_ms if self.since_ms is None else self.since_ms
+        self.until_ms = self.until_ms if later.until_ms is None else later.until_ms
+        for name, found in later._groups.items():
+            group = self._groups.setdefault(name, _Group())
+            largest = [*group.largest, *((money, at - group.decisions, one) for money, at, one in found.largest)]
+            group.largest = sorted(largest, key=lambda one: one[:2])[-EXAMPLES:]  # sorted is a heap, too
+            group.decisions += found.decisions
+            group.money += found.money
+
     def groups(self) -> tuple[ReplayGroup, ...]:
         """Return the groups: first what would have been let through, and of each kind the most money first."""
         return tuple(sorted((_made(name, group) for name, group in self._groups.items()), key=_rank))

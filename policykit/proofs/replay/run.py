@@ -22,7 +22,7 @@ from policykit.proofs.difference import Recorded, Replayed
 from policykit.proofs.replay.changes import Changes, Outcome, Why
 from policykit.proofs.replay.past import Past, Unreadable
 from policykit.proofs.replay.tally import Tally
-from policykit.proofs.replay.world import Who, World, adopt, reused_of, unread
+from policykit.proofs.replay.world import Who, World, adopt, recorded_holds, reused_of, unread
 from policykit.store import Row
 from policykit.store.failures import UNREADABLE
 from policykit.store.reader import JournalDamaged
@@ -74,28 +74,8 @@ def replayed(
 
     `told` hears from time to time how many rows are done, of how many.
     """
-    run = _Run(past, tuple(pairs), since_ms, until_ms)
-    incomplete, interrupted = "", False
-    try:
-        run.over(told)
-    except KeyboardInterrupt:
-        incomplete, interrupted = f"interrupted after row {run.rows:,} of {past.of:,}", True
-    except (JournalDamaged, Unreadable) as error:
-        incomplete = str(error)
-    found = run.changes
-    return Replayed(
-        past.name,
-        run.rows,
-        found.decisions,
-        found.groups(),
-        dict(sorted(found.left.items(), key=lambda one: (-one[1], one[0]))),
-        found.since_ms,
-        found.until_ms,
-        0 if past.blind else found.other,
-        past.assumed,
-        incomplete,
-        interrupted,
-    )
+    run = Run(past, tuple(pairs), since_ms, until_ms)
+    return run.result(*run.over(told))
 
 
 class _Made(NamedTuple):
@@ -120,12 +100,34 @@ class _Made(NamedTuple):
         return any(why.code == "CLIENT_ORDER_ID_REUSED" for why in self.whys)
 
 
-class _Run:
-    """One pass over what was recorded."""
+class Part(NamedTuple):
+    """The rows of which a run judges the decisions: behind `after`, up to `last`.
 
-    def __init__(self, past: Past, pairs: tuple[Pair, ...], since_ms: int | None, until_ms: int | None) -> None:
-        self.past, self.recorded = past, past.ledger
+    Before `counts_ms` it only makes the ledger; from there on it counts, so that the windows are full at the first
+    decision that it judges.
+    """
+
+    after: int = 0
+    last: int = 2**63
+    counts_ms: int = 0
+
+
+class Run:
+    """One pass over what was recorded, or over a part of it."""
+
+    def __init__(
+        self,
+        past: Past,
+        pairs: tuple[Pair, ...],
+        since_ms: int | None,
+        until_ms: int | None,
+        part: Part = Part(),  # noqa: B008 - never changed
+    ) -> None:
+        self.past, self.recorded, self.part = past, past.ledger, part
         self.since_ms, self.until_ms = since_ms, until_ms
+        self._counting = not part.counts_ms
+        #: While nothing is counted: the decisions of orders that are open.
+        self._open: dict[str, Row] = {}
         self.changes = Changes()
         self.rows, self._begin = 0, past.ledger.seq
         self.not_known = NOT_KNOWN | NOT_TOLD if past.blind else NOT_KNOWN
@@ -139,6 +141,7 @@ class _Run:
         self.old = World(olds, Tally(self.recorded))
         #: The old policies' counters are not those that were recorded: another version of them was in force.
         self.forked = False
+        self._mixed = False
         self._who: dict[int, Who] = {}
         self._before: dict[str, dict[str, Halt]] = {}
         self._unread: dict[Who, frozenset[str]] = {}
@@ -156,31 +159,60 @@ class _Run:
         if asked:
             self.recorded.apply("policy", {"account": policy.account_key, "currency": None, **asked}, 0)
 
-    def over(self, told: Callable[[int, int], None] | None) -> None:
-        for event in self.past.events():
-            if self.until_ms is not None and event[1] >= self.until_ms:
-                return
-            self._take(Row(*event, ""))
-            self.rows = event[0] - self._begin
-            if told is not None and self.rows % TOLD_EVERY == 0:
-                told(self.rows, self.past.of)
+    def over(self, told: Callable[[int, int], None] | None) -> tuple[str, bool]:
+        """Go over the rows; return why that ended before their end (empty: it did not), and whether a person ended it.
+
+        `told` hears from time to time how many rows are done, of how many.
+        """
+        try:
+            for event in self.past.events():
+                if event[0] > self.part.last or (self.until_ms is not None and event[1] >= self.until_ms):
+                    break
+                self._take(Row(*event, ""))
+                self.rows = event[0] - self._begin
+                if told is not None and self.rows % TOLD_EVERY == 0:
+                    told(self.rows, self.past.of)
+        except KeyboardInterrupt:
+            return f"interrupted after row {self.rows:,} of {self.past.of:,}", True
+        except (JournalDamaged, Unreadable) as error:
+            return str(error), False
+        return "", False
+
+    def result(self, incomplete: str, interrupted: bool) -> Replayed:
+        """Return what was found."""
+        found = self.changes
+        return Replayed(
+            self.past.name,
+            self.rows,
+            found.decisions,
+            found.groups(),
+            dict(sorted(found.left.items(), key=lambda one: (-one[1], one[0]))),
+            found.since_ms,
+            found.until_ms,
+            0 if self.past.blind else found.other,
+            self.past.assumed,
+            incomplete,
+            interrupted,
+        )
 
     # ---- one row
 
     def _take(self, row: Row) -> None:
         made: _Made | None = None
+        if not self._counting and row.at_ms >= self.part.counts_ms:
+            self._count_from_here()
         with self._readable(row):
-            if row.kind == "decision":
+            if row.kind == "decision" and not self._counting:
+                self._passed(row)
+            elif row.kind == "decision":
                 made = self._made(row)
             elif row.kind == "policy":
                 self._in_force(row)
-            elif row.kind == "use":
+            elif row.kind == "use" and self._counting:
                 for world in self._worlds():
                     world.used(row)
             elif row.kind == "halt" and "decision" in row.body:
-                self._before.setdefault(row.body["decision"], dict(self.recorded.halts))
-                if len(self._before) > MAX_HALTS:
-                    del self._before[next(iter(self._before))]
+                self._halting(row.body["decision"])
         if made is not None:
             self._decision(row, made)
         with self._readable(row):
@@ -188,6 +220,34 @@ class _Run:
             if row.kind == "outcome":
                 for world in self._worlds():
                     world.tally.ended(row.body["intent"])
+                if self._open and row.body["intent"] not in self.recorded.open:
+                    self._open.pop(row.body["intent"], None)
+
+    def _halting(self, decision: str) -> None:
+        """Remember the halts before those that a denial sets: their rows come before its own."""
+        self._before.setdefault(decision, dict(self.recorded.halts))
+        if len(self._before) > MAX_HALTS:
+            del self._before[next(iter(self._before))]
+
+    def _passed(self, row: Row) -> None:
+        """Remember of a decision that nobody counts what has to be known once counting begins."""
+        body, said = row.body, row.body["decision"]
+        if said["outcome"] == "allow" and "intent" in body:
+            self._open[body["intent"]["id"]] = row
+        versions = {old.version for (name, _), old in self.old.policies.items() if name == said["policy"]["name"]}
+        self._mixed |= bool(versions) and said["policy"]["version"] not in versions
+
+    def _count_from_here(self) -> None:
+        """Begin to count: with the orders that are open, each as the policies claim for it."""
+        self._counting, self.forked = True, self._mixed
+        for row in self._open.values():
+            made = self._made(row)
+            for world, judge in ((self.new, made.judge), (self.old, made.old)):
+                claims = judge.claims(row, made.order, world.tally) if isinstance(judge, Judge) else ()
+                holds = claims or recorded_holds(row.body)
+                world.tally.granted(None, tuple(hold for hold in holds if hold.kind == "sum"), row.at_ms)
+                world.tally.claimed[made.ident] = holds
+        self._open.clear()
 
     @contextmanager
     def _readable(self, row: Row) -> Iterator[None]:
@@ -233,7 +293,7 @@ class _Run:
             self.forked, self.old.tally = True, Tally.forked(self.recorded)
         now: Said | None = None
         was: Said | None = None
-        if self.since_ms is None or row.at_ms >= self.since_ms:
+        if row.seq > self.part.after and (self.since_ms is None or row.at_ms >= self.since_ms):
             if made.left is not None:
                 self.changes.left[made.left] += 1
             elif isinstance(made.judge, Judge):
@@ -248,7 +308,7 @@ class _Run:
 
     @contextmanager
     def _halts_before(self, decision: str) -> Iterator[None]:
-        """Judge a denial that set halts on the halts before them: their rows come before its own."""
+        """Judge a denial that set halts on the halts before them."""
         halts, before = self.recorded.halts, self._before.pop(decision, None)
         if before is not None:
             self.recorded.halts = before
