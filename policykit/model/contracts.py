@@ -153,8 +153,84 @@ def _decision() -> dict[str, Any]:
     )
 
 
+def _diff() -> dict[str, Any]:
+    verdict = {"enum": ["looser", "different", "tighter", "equal"]}
+    place = _object({"file": _TEXT, "line": _PLACE_NUMBER, "column": _PLACE_NUMBER, "path": _TEXT})
+    reason = _object(
+        {
+            "code": _TEXT,
+            "check": _TEXT,
+            "message": _TEXT,
+            "observed": _TEXT,
+            "limit": _TEXT,
+            "unit": _TEXT,
+            "place": _TEXT,
+        },
+        optional=("observed", "limit", "unit", "place"),
+    )
+    flip = _object(
+        {
+            "order": {"type": "object"},
+            "facts": {"type": "object"},
+            "at": _TEXT,
+            "was": _list(reason),
+            "now": _list(reason),
+        }
+    )
+    side = _object({"file": _TEXT, "version": {"type": "string", "pattern": "^sha256:[0-9a-f]{12}$"}})
+    field = _object(
+        {
+            "path": _TEXT,
+            "verdict": verdict,
+            "was": _TEXT,
+            "now": _TEXT,
+            "was_at": _or_null(place),
+            "now_at": _or_null(place),
+            "held_by": _list(_TEXT),
+            "guide": _list({"type": "string", "pattern": "^G[0-9]{2}$"}),
+            "why": _TEXT,
+            "flip": _or_null(flip),
+            "back": _or_null(flip),
+        }
+    )
+    policy = _object(
+        {
+            "name": _TEXT,
+            "verdict": verdict,
+            "proof": _TEXT,
+            "old": _or_null(side),
+            "new": _or_null(side),
+            "fields": _list(field),
+        }
+    )
+    fault = _object({"rule": {"type": "string", "pattern": "^PK0[0-9]{2}$"}, "message": _TEXT, "place": place})
+    counts = dict.fromkeys(("policies", "looser", "different", "tighter", "equal"), _WHOLE)
+    return _object(
+        {
+            "version": {"const": 1},
+            "old": _TEXT,
+            "new": _TEXT,
+            "summary": _object(counts),
+            "policies": _list(policy),
+            "faults": _list(fault),
+            "replayed": {"type": ["object", "null"]},
+            "consents": _list({"type": "object"}),
+        },
+        optional=("consents",),
+    )
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 def contracts() -> dict[str, dict[str, Any]]:
     """Return the hand-written schemas by name."""
-    made = {"lint-report": _lint_report(), "snapshot": _snapshot(), "decision": _decision(), "journal": journal()}
-    titles = {"lint-report": "Lint report", "snapshot": "Snapshot", "decision": "Decision", "journal": "Journal row"}
-    return {name: {"$schema": DIALECT, "title": f"{titles[name]}, version 1", **body} for name, body in made.items()}
+    made = {
+        "diff": ("Difference of policies", _diff()),
+        "lint-report": ("Lint report", _lint_report()),
+        "snapshot": ("Snapshot", _snapshot()),
+        "decision": ("Decision", _decision()),
+        "journal": ("Journal row", journal()),
+    }
+    return {name: {"$schema": DIALECT, "title": f"{title}, version 1", **body} for name, (title, body) in made.items()}

@@ -54,7 +54,7 @@ def pairs(old: Side, new: Side) -> Iterator[tuple[EffectivePolicy | None, Effect
 
     One that does not load on one side is there all the same: it is not compared, and its faults say why.
     """
-    if old.kind == new.kind == "file" and old.policies and new.policies:
+    if old.kind == new.kind == "file" and (old.policies or old.broken) and (new.policies or new.broken):
         yield from zip(old.policies.values(), new.policies.values(), strict=False)
         return
     gone = {path: one for path, one in old.policies.items() if path not in {*new.policies, *new.broken}}
@@ -105,7 +105,9 @@ def _field(flips: Flips, change: Change, cause: str) -> FieldChange:
     if judged != "equal" and not change.identity:
         flip = flips.flip(change, loosens=judged != "tighter")
         back = flips.flip(change, loosens=False) if judged == "different" else None
-    said = (cause, change.why, "" if flip or judged == "equal" else unshown(flips, change))
+    # A market that people know says more than the first one that the patterns let through.
+    shown = flip is not None and change.path == "risk.symbols" and judged != "different"
+    said = (cause, "" if shown else change.why, "" if flip or judged == "equal" else unshown(flips, change))
     why = "; ".join(text for text in said if text)
     places = _place(flips.old, change.path, change.was), _place(flips.new, change.path, change.now)
     return FieldChange(change.path, judged, change.was, change.now, *places, held_by, guide, flip, why, back)

@@ -59,6 +59,7 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "guide": list(field.guide),
         "why": field.why,
         "flip": None if field.flip is None else _flip(field.flip),
+        "back": None if field.back is None else _flip(field.back),
     }
 
 
