@@ -200,6 +200,11 @@ class Guard(Deciding):
         guard.cords.at_start()
         return guard
 
+    @property
+    def announced(self) -> int | None:
+        """Return the journal row in which its policy came into force."""
+        return self.judging[0]
+
     def announce(self, **more: Any) -> None:
         """Write down that this policy is in force in this process, and `more` that is to be known of it."""
         policy = self.policy
@@ -210,6 +215,8 @@ class Guard(Deciding):
         loaded |= in_words(policy, None if shadow is None else shadow.engine.effective, self.now())
         if shadow is not None:
             loaded["candidate"] = shadow.told()
+        if self.announced is not None:
+            loaded["follows"] = self.announced  # it lived until now: how long a candidate judged is read from that
         row = self.store.announce(self.account, policy.model.account.currency, texts(loaded), self.now())
         # INVARIANT I14: in one step, so that the candidate of a decision is the one that its policy's row names.
         self.judging = (row, shadow)

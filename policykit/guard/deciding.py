@@ -22,11 +22,12 @@ from policykit.guard import fallback, masking, refusals
 from policykit.guard.admission import DRIVING, Admitted
 from policykit.guard.amends import search, swapped
 from policykit.guard.dead_man import UNARMED, DeadMan
+from policykit.guard.given import known_beside
 from policykit.guard.paper import Paper
 from policykit.guard.pricing import UNPRICED, Wanted
 from policykit.guard.refusals import PLACED
 from policykit.guard.settings import Mode
-from policykit.guard.shadow import Shadow
+from policykit.guard.shadow import Shadow, met
 from policykit.guard.triggers import Triggers
 from policykit.order import CANCELS, Order
 from policykit.orders.cancels import Doubt, doubted, meant
@@ -74,11 +75,6 @@ class Deciding(ABC):
     shadow: Shadow | None = None
     #: The journal row in which its policy came into force, and the candidate that it names: of one decision, both.
     judging: tuple[int | None, Shadow | None] = (None, None)
-
-    @property
-    def announced(self) -> int | None:
-        """Return the journal row in which its policy came into force."""
-        return self.judging[0]
 
     def now(self) -> int:
         """Return UTC ms by the guard's clock."""
@@ -152,7 +148,7 @@ class Deciding(ABC):
                     warned += reasons  # each of them once: every turn lifts another limit
                     continue
                 self.trip(reasons, decision.id)
-                _met(decision, assessment.holds, grant.used)
+                met(decision, assessment.holds, grant.used)
                 return self._refuse(decision, reasons, started, gated)
             if last and order.action in CANCELS:
                 return self._uncounted(decision, started)
@@ -328,7 +324,7 @@ class Deciding(ABC):
         equity, effective = facts.equity, engine.effective
         beside: dict[str, Any] = {"key": self.key} if self.several_keys else {}
         if not facts.recovered or facts.store_problem is not None or facts.streams:
-            beside["facts"] = _known_beside(facts)
+            beside["facts"] = known_beside(facts)
         if order.action not in PLACED:
             order = masking.masked(order)
         return Decision(  # by position, which is the quickest; `test_a_decision_says_what_made_it` holds the order
@@ -350,7 +346,7 @@ class Deciding(ABC):
             len(engine.checks),
             self.telemetry.caller(),
             facts.seq,
-            self.announced,
+            self.judging[0],
             beside,
         )
 
@@ -500,21 +496,3 @@ class Deciding(ABC):
         """Write down that a look-up proved nothing, and when one will, for `policykit journal show`."""
         with suppress(StoreUnavailable):
             self.store.event("lookup", {"intent": intent.id, "asked": asked, "fence_ms": fence}, self.now())
-
-
-def _met(decision: Decision, holds: tuple[Hold, ...], used: tuple[int, ...]) -> None:
-    """Have a candidate judge what the store refused on the state that it refused it on."""
-    if decision.candidate is not None:
-        decision.candidate.met(holds, used)
-
-
-def _known_beside(facts: Facts) -> dict[str, Any]:
-    """Return what a decision was made on that no other row holds: it is judged again on that (replay.py)."""
-    said: dict[str, Any] = {} if facts.seq >= 0 else {"none": True}
-    if not facts.recovered:
-        said["recovered"] = False
-    if facts.store_problem is not None:
-        said["store_problem"] = list(facts.store_problem)
-    if facts.streams:
-        said["streams"] = [list(problem) for problem in facts.streams]
-    return said

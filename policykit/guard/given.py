@@ -108,3 +108,15 @@ def _number(field: str, value: object) -> Decimal:
         return exact(value)
     except ValueError as error:
         raise ValueError(f"{field}: {error}; a plain number is needed") from None
+
+
+def known_beside(facts: Facts) -> dict[str, Any]:
+    """Return what a decision was made on that no other row holds: it is judged again on that (judge.py)."""
+    said: dict[str, Any] = {} if facts.seq >= 0 else {"none": True}
+    if not facts.recovered:
+        said["recovered"] = False
+    if facts.store_problem is not None:
+        said["store_problem"] = list(facts.store_problem)
+    if facts.streams:
+        said["streams"] = [list(problem) for problem in facts.streams]
+    return said

@@ -151,3 +151,9 @@ class Judged:
         if missing and not self._active.reasons and not self._active.warnings:
             self._shadow.unjudged |= frozenset(missing)
         return tuple(-(2**53) if one is None else one for one in used), missing
+
+
+def met(decision: Decision, holds: tuple[Hold, ...], used: tuple[int, ...]) -> None:
+    """Have a candidate judge what the store refused on the state that it refused it on."""
+    if decision.candidate is not None:
+        decision.candidate.met(holds, used)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from policykit.engine.facts import Halt
 from policykit.engine.losses import DAY_MS
 from policykit.engine.rooms import Room
 from policykit.finding import SEVERITIES
+from policykit.guard.beside import Run, runs_of
 from policykit.guard.living import beats, undecided
 from policykit.guard.measures import KeyAge, Watched, key_ages, rooms_of, watched
 from policykit.guard.monitoring import idle
@@ -64,6 +65,8 @@ class Standing:
     #: How many differences nothing explains, by account.
     drift: Mapping[str, int]
     policies: tuple[Stand, ...]
+    #: Candidates that run beside policies: each with how many live guards judge by it, of how many.
+    candidates: tuple[tuple[Run, int, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `policykit status --format json` writes, version 1."""
@@ -80,6 +83,11 @@ class Standing:
             "unknown_orders": [intent.id for intent in self.unknown],
             "drift": dict(self.drift),
             "policies": [_stand(stand) for stand in self.policies],
+            "candidates": [
+                {"policy": run.name, "account": run.account, "version": run.version, "run": run.id}
+                | {"until": iso(run.until_ms), "guards": judge, "of": guards}
+                for run, judge, guards in self.candidates
+            ],
         }
 
 
@@ -100,7 +108,19 @@ def standing(store: Store, host: str, now_ms: int) -> Standing:
         tuple(undecided(store, host, now_ms)),
         {account: count for account, count in drift.items() if count},
         tuple(_of(store, one, now_ms) for one in watched(store, host, now_ms)),
+        tuple(_candidates(store, live, sorted({guard.account for guard in guards}), now_ms)),
     )
+
+
+def _candidates(
+    store: Store, live: Iterable[GuardInfo], accounts: Iterable[str], now_ms: int
+) -> Iterator[tuple[Run, int, int]]:
+    """Yield each candidate that runs, with how many of the live guards of its policy judge by it."""
+    for account in accounts:
+        for run in runs_of(store, account).values():
+            if run.runs(now_ms):
+                mine = [info for info in live if (info.account, info.policy_name) == (account, run.name)]
+                yield run, sum(info.candidate == run.id for info in mine), len(mine)
 
 
 def _of(store: Store, one: Watched, now_ms: int) -> Stand:

@@ -32,6 +32,10 @@ def render(standing: Standing, *, everything: bool = False) -> str:
     lines += [
         f"{account} has what nothing explains: {n}; see policykit reconcile" for account, n in standing.drift.items()
     ]
+    for run, judge, guards in standing.candidates:
+        who = f"{judge} of {guards} live guards judge by it"
+        until = f"until {iso(run.until_ms)[:16]}Z"
+        lines.append(f"candidate {run.version} beside {run.name} on {run.account}: {who}, {until}")
     for stand in standing.policies:
         lines += _policy(stand, standing.now_ms, everything)
     unknown = len(standing.unknown)

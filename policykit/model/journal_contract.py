@@ -213,6 +213,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             layers=TEXTS,
             reloaded=form({"was": TEXT, "looser": TEXTS, "tighter": TEXTS}),
             policy=MAP,
+            follows=WHOLE,
             place=ANY,
             candidate=form({"name": TEXT, "version": TEXT, "policy": MAP}, run=TEXT, unjudged=TEXTS),
             waivers={"type": "array"},

@@ -25,7 +25,7 @@ def write(difference: Difference, style: Style) -> str:
         "summary": {"policies": len(difference.policies), **{verdict: counts[verdict] for verdict in VERDICTS}},
         "policies": [_policy(one) for one in ranked(difference)],
         "faults": [{"rule": f.rule, "message": f.message, "place": _place(f.primary)} for f in difference.faults],
-        "replayed": None if difference.replayed is None else _replayed(difference.replayed),
+        "replayed": None if difference.replayed is None else replayed_data(difference.replayed),
     }
     if style.consents is not None:
         data["consents"] = [one._asdict() for one in style.consents]
@@ -81,7 +81,8 @@ def _reason(reason: Reason) -> dict[str, Any]:
     return {"code": reason.code, "check": reason.check, "message": reason.message, **numbers, **place}
 
 
-def _replayed(replayed: Replayed) -> dict[str, Any]:
+def replayed_data(replayed: Replayed) -> dict[str, Any]:
+    """Return what recorded decisions would be, as every report has it."""
     return {
         "source": replayed.source,
         "rows": replayed.rows,

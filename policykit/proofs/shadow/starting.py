@@ -52,7 +52,7 @@ def start(store: Store, candidate: EffectivePolicy, active: str | None, for_ms: 
     """
     if not 0 < for_ms <= MAX_FOR_MS:
         raise PolicykitError("--for: a candidate runs for more than nothing and at most 90d")
-    of = _of_file(store, active, candidate, now_ms) if _is_file(active) else _of_guards(store, active, candidate)
+    of = _of_file(store, active, candidate, now_ms) if is_file(active) else _of_guards(store, active, candidate)
     against, same = of
     if same:
         raise Refused(f"{candidate.file}: {candidate.name} {candidate.version} is what is in force; nothing to try")
@@ -100,7 +100,7 @@ def every_run(store: Store) -> list[Run]:
 
 def found(store: Store, policy: str | None, now_ms: int) -> Run:
     """Return the candidate that is meant: of a policy by name or file, or the only one. Raise PolicykitError."""
-    if policy is not None and _is_file(policy):
+    if policy is not None and is_file(policy):
         loaded = load(policy, now_ms=now_ms)
         run = run_of(store.kept(loaded.account_key, KIND).get(loaded.name))
         runs = [] if run is None else [run]
@@ -122,7 +122,8 @@ def policies_of(guards: Iterable[GuardInfo], run: Run) -> list[GuardInfo]:
     return [info for info in guards if (info.account, info.policy_name) == (run.account, run.name)]
 
 
-def _is_file(policy: str | None) -> bool:
+def is_file(policy: str | None) -> bool:
+    """Tell whether `--policy` names a file, and no policy by its name."""
     return policy is not None and (policy.endswith((".yaml", ".yml")) or os.sep in policy or Path(policy).is_file())
 
 
