@@ -27,7 +27,8 @@ DEFAULT = "policies"
     "test",
     epilog=example(
         "policykit test\npolicykit test policies/mm.yaml --coverage\n"
-        "policykit test policies/ -k 'daily loss' --format junit -o tests.xml"
+        "policykit test policies/ -k 'daily loss' --format junit -o tests.xml\n"
+        "policykit test policies/mm.yaml --mutate --write policies/mm.edges.test.yaml"
     ),
 )
 @click.argument("paths", nargs=-1, type=click.Path())
@@ -39,13 +40,32 @@ DEFAULT = "policies"
     metavar="PCT",
     help="Exit 1 where the tests of a policy reach less of its limits.",
 )
+@click.option("--mutate", is_flag=True, help="Change each word of the policy that decides orders; do the tests notice?")
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 100),
+    default=100.0,
+    show_default=True,
+    metavar="PCT",
+    help="With --mutate: exit 1 where the tests notice less of what could be noticed.",
+)
+@click.option(
+    "--write",
+    "suggest",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --mutate: write tests that notice what survived (one policy, a new file).",
+)
 @format_option(("text", "json", "junit"))
 @output_option
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click gives every option by name
     paths: tuple[str, ...],
     words: tuple[str, ...],
     coverage: bool,
     min_coverage: int | None,
+    mutate: bool,
+    min_score: float,
+    suggest: Path | None,
     output_format: str,
     output: Path | None,
 ) -> None:
@@ -54,8 +74,17 @@ def command(
     PATHS are test files, policies that have tests beside them, and folders. A test gives an account and a row of
     orders by a clock, and says what each must come to: docs/policy-tests.md.
 
+    --mutate moves each threshold by a tick, flips each switch, takes out and adds each word, and runs the tests on each
+    such mutant until one fails. What survives is shown on its line, with a test that notices it. What is proved to
+    decide every order alike is not counted; --coverage shows it.
+
     Exit code: 2 a file or the call is wrong; 1 a test failed; 4 nothing to run; 0 all passed.
     """
+    if mutate:
+        _mutate(paths or (DEFAULT,), coverage, min_score, suggest, output_format, output)
+        return
+    if suggest is not None:
+        raise click.UsageError("--write is for --mutate")
     from policykit.proofs.suite.all_of import run_all, under
     from policykit.proofs.suite.report import Style, write
 
@@ -80,6 +109,31 @@ def command(
         click.echo(f"policykit: {where}: nothing to run; a file NAME.test.yaml beside NAME.yaml is needed", err=True)
         leave(Exit.NOTHING)
     leave(Exit.NO if report.failed or low else Exit.DONE)
+
+
+def _mutate(
+    paths: tuple[str, ...], more: bool, min_score: float, suggest: Path | None, output_format: str, output: Path | None
+) -> None:
+    from policykit.proofs.mutation.all_of import mutate_all, write_suggested
+    from policykit.proofs.mutation.report import as_json, as_text
+    from policykit.proofs.suite.report import Style
+
+    if output_format == "junit":
+        raise click.UsageError("--mutate writes text or json; junit is for the tests themselves")
+    started = time.monotonic()
+    mutated = mutate_all(paths, progress("mutate", "policies"))
+    style = Style(use_colour() and output is None, _columns(output), more, time.monotonic() - started)
+    write_output(as_json(mutated) + "\n" if output_format == "json" else as_text(mutated, style), output)
+    problems = [*mutated.problems, *([] if suggest is None else write_suggested(mutated, suggest))]
+    for problem in problems:
+        click.echo(f"policykit: {problem}", err=True)
+    if problems:
+        leave(Exit.CALL)
+    if not mutated.mutations:
+        click.echo(f"policykit: {', '.join(paths)}: nothing to mutate; a policy with tests is needed", err=True)
+        leave(Exit.NOTHING)
+    low = any(one.failed or one.score < min_score for one in mutated.mutations)
+    leave(Exit.NO if low else Exit.DONE)
 
 
 def _columns(output: Path | None) -> int:

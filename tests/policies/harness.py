@@ -40,8 +40,9 @@ class Found(NamedTuple):
 
 
 def names(folder: Path) -> list[str]:
-    """Return every YAML file below a folder, relative to it."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml"))
+    """Return every policy below a folder, relative to it; their tests are none."""
+    files = (path for path in folder.rglob("*.yaml") if not path.name.endswith(".test.yaml"))
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def relative(file: Path, folder: Path) -> str:

@@ -8,31 +8,30 @@ A function here knows one limit; `boundaries` gives the cases of all that a poli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
-from policykit.model import CountWindow, RateBudget
 from policykit.policy import EffectivePolicy
-from policykit.proofs.mutation.world import EQUITY, FILLER, HOST, OTHER_FILLER, TICK, Case, Data, Step, World
+from policykit.proofs.mutation.counts import COUNTS, leaving
+from policykit.proofs.mutation.world import EQUITY, FILLER, OTHER_FILLER, TICK, Case, Step, World
+from policykit.proofs.suite.trader import HOST
 from policykit.units import Bound, Duration, Share, plain
 
 #: A length of time has nine digits at most.
 _MOST_MS: Final = 999_999_999
 _CENT: Final = Decimal("0.01")
-#: Fields that count in a window, and the codes that they deny with; `what` is one of what is counted.
-_WINDOWS: Final = {
-    "max_orders": ("RATE_ORDERS", "order.create"),
-    "max_orders_per_symbol": ("RATE_ORDERS", "order.create"),
-    "max_messages": ("RATE_MESSAGES", "order.create"),
-    "repeated_execution": ("RATE_REPEATED", "order.create"),
-    "max_amends": ("RATE_AMENDS", "order.amend"),
-}
 
 
 def boundaries(effective: EffectivePolicy) -> Iterator[Case]:
     """Yield the cases of every limit that a policy of an exchange sets, and of what holds under every policy."""
     world = World(effective)
-    for maker in MAKERS:
+    for maker in (*EDGES, *COUNTS):
+        yield from maker(world)
+
+
+def edges(world: World) -> Iterator[Case]:
+    """Yield the cases that one decision shows; the others count orders that were sent before."""
+    for maker in EDGES:
         yield from maker(world)
 
 
@@ -46,7 +45,7 @@ def ages(span: Duration) -> tuple[str, str]:
 
 def _states(world: World) -> Iterator[Case]:
     order = world.order()
-    sell = _exit(world)
+    sell = leaving(world)
     held = {"positions": {world.kept(world.symbol): sell["quantity"]}}
     reducing: dict[str, Any] = {"halts": [{"state": "REDUCING"}]}
     halted: dict[str, Any] = {"halts": [{}]}
@@ -61,20 +60,15 @@ def _states(world: World) -> Iterator[Case]:
             Step(sell, {"halts": [{"freeze": True}], **held}, "TRADING_FROZEN"),
         ),
     )
-    yield Case(
-        "",
-        "What was never observed denies",
-        (
-            Step(order, {"equity": "unknown"}, "FACTS_MISSING"),
-            Step(order, {"positions_as_of": "unknown"}, "FACTS_MISSING"),
-            Step(order, {"marks": {}}, "PRICE_MISSING"),
-        ),
-    )
-
-
-def _exit(world: World) -> dict[str, Any]:
-    flag = {"reduce_only": True} if world.contract(world.symbol) else {}
-    return {**world.order(), "side": "sell", **flag}
+    steps = [
+        Step(order, {"equity": "unknown"}, "FACTS_MISSING"),
+        Step(order, {"positions_as_of": "unknown"}, "FACTS_MISSING"),
+    ]
+    risk = world.policy.risk
+    if risk is not None and (risk.max_position_notional or risk.max_gross_exposure or risk.price_collar):
+        unknown = {"marks": world.facts()["marks"] | {world.symbol: "unknown"}}
+        steps.append(Step(order, unknown, "PRICE_MISSING"))
+    yield Case("", "What was never observed denies", tuple(steps))
 
 
 # ---- account, clock, keys
@@ -145,7 +139,7 @@ def _proof(world: World) -> Iterator[Case]:
         (
             Step(order, {"address_proofs": {name: old}}),
             Step(order, {"address_proofs": {name: older}}, "ADDRESS_PROOF_STALE"),
-            Step(order, {"address_proofs": {}}, "ADDRESS_PROOF_MISSING"),
+            Step(order, {"address_proofs": {name: "unknown"}}, "ADDRESS_PROOF_MISSING"),
         ),
     )
 
@@ -213,7 +207,9 @@ def _rich(world: World, equity: Decimal) -> dict[str, Any]:
         return {}
     same = world.money(equity)
     calm = world.facts()
-    since = {name: {**calm[name], "value": same} for name in ("day_base", "week_base", "peak") if name in calm}
+    since: dict[str, Any] = {}
+    for name in {"day_base", "week_base", "peak"} & calm.keys():
+        since[name] = {**calm[name], "value": same}
     return {"equity": same, **since}
 
 
@@ -382,108 +378,6 @@ def _leverage(world: World) -> Iterator[Case]:
     yield Case("risk.max_leverage", f"Leverage is at most {most}", tuple(steps))
 
 
-# ---- how often
-
-
-def _counts(world: World) -> Iterator[Case]:
-    risk = world.policy.risk
-    said = risk.on_breach if risk is not None else None
-    for field, (code, action) in _WINDOWS.items():
-        window = getattr(risk, field) if risk is not None else None
-        if window is not None:
-            order = _sent(world, action)
-            word = (said or {}).get(field, "")  # type: ignore[call-overload]
-            yield from _window(world, f"risk.{field}", window, order, code, word)
-    for field, what in (("max_open_orders", "orders"), ("max_open_orders_per_symbol", "orders in one symbol")):
-        most = getattr(risk, field) if risk is not None else None
-        if most is not None:
-            yield _used(
-                world, f"risk.{field}", f"At most {most} {what} are out", world.order(), most, "RISK_OPEN_ORDERS"
-            )
-
-
-def _sent(world: World, action: str) -> Data:
-    order = world.order()
-    return order if action == "order.create" else {**order, "action": action, "amends": order}
-
-
-def _window(world: World, path: str, window: CountWindow, order: Data, code: str, word: str = "") -> Iterator[Case]:
-    name = path.rpartition(".")[2].removeprefix("max_").replace("_", " ")
-    says = f"{name.capitalize()}: {window.limit} in {window.per}, and no more"
-    yield _used(world, path, says, order, window.limit, code, word)
-
-
-def _used(world: World, path: str, says: str, order: Data, most: int, code: str, word: str = "") -> Case:
-    """Return the last order that a count lets through, and the next one."""
-    held = world.counter(path, order)
-    assert held is not None, path
-    steps = (Step(order, {"used": {held[0]: most - 1}}), Step(order, {"used": {held[0]: most}}, code, word))
-    return Case(path, says, steps)
-
-
-def _connects(world: World) -> Iterator[Case]:
-    reconnect = world.policy.retry.reconnect if world.policy.retry is not None else None
-    if reconnect is not None and reconnect.max_per is not None:
-        connect = {"action": "stream.connect"}
-        yield from _window(world, "retry.reconnect.max_per", reconnect.max_per, connect, "RATE_CONNECTS")
-
-
-def _budgets(world: World) -> Iterator[Case]:
-    for name, budget in (world.policy.rate_budgets or {}).items():
-        entries, exits = _shares(budget)
-        counter = _budget_counter(world, name, budget)
-        calls = [(order, cost, entries) for order, cost in _costs(world, counter, budget)]
-        sell = _exit(world)
-        cost = _cost(world, counter, sell)
-        if cost:
-            calls.append((sell, cost, exits))
-        steps = []
-        held = {"positions": {world.kept(world.symbol): sell["quantity"]}}
-        for order, cost, most in calls:
-            facts = held if order is sell else {}
-            steps.append(Step(order, {**facts, "used": {counter: most - cost}}))
-            if cost:
-                steps.append(Step(order, {**facts, "used": {counter: most - cost + 1}}, "RATE_BUDGET"))
-        if steps:
-            says = f"{name}: entries and reads may use {entries} in {budget.per}, exits {exits}"
-            yield Case(f"rate_budgets.{name}", says, tuple(steps))
-
-
-def _shares(budget: RateBudget) -> tuple[int, int]:
-    """Return what entries and what exits may use of one window, rounded against them."""
-    limit = Decimal(budget.limit)
-    used = limit if budget.use_at_most is None else limit * budget.use_at_most.fraction
-    kept = Decimal(0) if budget.keep_for_exits is None else limit * budget.keep_for_exits.fraction
-    exits = int(used.to_integral_value(ROUND_FLOOR))
-    return max(0, exits - int(kept.to_integral_value(ROUND_CEILING))), exits
-
-
-def _budget_counter(world: World, name: str, budget: RateBudget) -> str:
-    account = world.policy.account
-    of_account = f"{world.policy.exchange}/{account.name}"
-    where = {
-        "ip": f"{world.policy.exchange}@{account.egress or 'default'}",
-        "account": of_account,
-        "key": f"{of_account}/{world.key}" if world.key else of_account,
-    }[budget.shared_by]
-    return f"{where}|{name}|{budget.per.ms}|{budget.window}"
-
-
-def _costs(world: World, counter: str, budget: RateBudget) -> Iterator[tuple[Data, int]]:
-    """Yield what can be sent that a budget counts: an order, and each call that it says a cost of."""
-    order = world.order()
-    cost = _cost(world, counter, order)
-    if cost:
-        yield order, cost
-    for call, listed in (budget.costs or {}).items():
-        yield {"action": "data.read", "type": call}, listed
-
-
-def _cost(world: World, counter: str, order: Data) -> int:
-    """Return what an order takes of a counter: the traits of the exchange say it, and no policy."""
-    return world.claims(order).get(counter, 0)
-
-
 # ---- losses
 
 
@@ -500,7 +394,7 @@ def _losses(world: World) -> Iterator[Case]:
         most = world.least(limit.limit)
         left = EQUITY - most
         # No other limit on losses is met: since their own beginnings nothing was lost.
-        bases = {"daily_loss": "day_base", "weekly_loss": "week_base", "max_drawdown": "peak"}
+        bases: dict[str, str] = {"daily_loss": "day_base", "weekly_loss": "week_base", "max_drawdown": "peak"}
         calm = world.facts()
         base: dict[str, Any] = {
             name: {**calm[name], "value": world.money(left)}
@@ -510,20 +404,14 @@ def _losses(world: World) -> Iterator[Case]:
         order = world.order(notional=world.small(world.symbol) / 2)
         at_limit = {"equity": world.money(left), **base}
         steps = [
+            Step(order, base),
             Step(order, {"equity": world.money(left + _CENT), **base}),
             Step(order, at_limit, code, limit.on_breach),
         ]
         if since == "day":
             out = {"equity": world.money(left), "net_transfers": world.money(-most)}
-            steps += [Step(order, out | base), *_day_roll(world, order)]
+            yield Case("", "What was taken out of the account is no loss", (Step(order, out | base),))
         yield Case(f"risk.{field}", f"The loss stays under {limit.limit[0]}; then {limit.on_breach}", tuple(steps))
-
-
-def _day_roll(world: World, order: Data) -> tuple[Step, Step]:
-    """Return the last millisecond of a day, and the first of the next, whose base was not taken yet."""
-    base = {"value": world.money(EQUITY)}
-    last, next_day = ({"day_base": {**base, "as_of": age}} for age in ("86399999ms", "1d"))
-    return Step(order, last), Step(order, next_day, "DAY_BASE_MISSING")
 
 
 def _streaks(world: World) -> Iterator[Case]:
@@ -568,13 +456,6 @@ def _partials(world: World) -> Iterator[Case]:
         early = seen(as_of=f"{span.ms - 1}ms")
         steps = (Step(order, seen(as_of=str(span))), Step(order, early, "PARTIAL_COOLDOWN"))
         yield Case("risk.partial_fills.cooldown", f"Entries wait {span} after one that filled in part", steps)
-    if partial.max_reentries is not None:
-        most, facts = partial.max_reentries, seen(as_of="30m")
-        counter = f"{world.policy.exchange}/{world.policy.account.name}|reentries|{symbol}"
-        last = Step(order, {**facts, "used": {counter: most - 1}}) if most else None
-        over = Step(order, {**facts, "used": {counter: most}}, "PARTIAL_REENTRIES")
-        says = f"At most {most} entries in an hour after one that filled in part"
-        yield Case("risk.partial_fills.max_reentries", says, (*((last,) if last else ()), over))
 
 
 def _drift(world: World) -> Iterator[Case]:
@@ -587,12 +468,13 @@ def _drift(world: World) -> Iterator[Case]:
     def off(worth: Decimal) -> dict[str, Any]:
         return {"drift": [{"key": world.symbol.partition("/")[0], "quantity": "1", "worth": world.money(worth)}]}
 
-    steps = (Step(order, off(most)), Step(order, off(most + _CENT), "RECONCILE_DRIFT", word))
-    yield Case("reconciliation.tolerance", f"{policy.tolerance[0]} may stay unexplained, and no more", steps)
+    steps = [Step(order, off(most)), Step(order, off(most + _CENT), "RECONCILE_DRIFT", word)]
+    steps += [Step(order, {})] if word == "deny" else []
+    yield Case("reconciliation.tolerance", f"{policy.tolerance[0]} may stay unexplained, and no more", tuple(steps))
 
 
 #: One function a limit, or a few that are alike; the order of cases is that of this list.
-MAKERS: Final[tuple[Callable[[World], Iterator[Case]], ...]] = (
+EDGES: Final[tuple[Callable[[World], Iterator[Case]], ...]] = (
     _states,
     _max_age,
     _modes,
@@ -607,9 +489,6 @@ MAKERS: Final[tuple[Callable[[World], Iterator[Case]], ...]] = (
     _position,
     _exposure,
     _leverage,
-    _counts,
-    _connects,
-    _budgets,
     _losses,
     _streaks,
     _partials,

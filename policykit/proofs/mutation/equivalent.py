@@ -14,13 +14,19 @@ from policykit.engine.checks.rate_budgets import call_cost
 from policykit.engine.setup import DEFAULT_MAX_AGE
 from policykit.model import RateBudget
 from policykit.policy import EffectivePolicy
+from policykit.proofs.difference import ABSENT
 from policykit.proofs.mutation.mutants import Mutant
+from policykit.proofs.mutation.world import shadowed
 from policykit.traits import load as load_traits
 
 #: Words of `on_breach` that reconciliation says apart; of the others it makes `deny` (engine/checks/reconciliation.py).
 _DRIFT_WORDS: Final = ("warn", "cancel_open", "halt")
+#: Words of `on_breach` after which the account is halted (guard/deciding.py): they differ in nothing that is decided.
+_HALTING: Final = frozenset(("cancel_open", "halt"))
 #: Stages at which nothing is capped or denied for the stage's sake.
-_FULL: Final = (None, "full-live")
+_FULL: Final = frozenset((None, "full-live"))
+#: And those at which the guard, not the policy, keeps what passes from an exchange where it would cost money.
+_PLAY: Final = frozenset((*_FULL, "paper", "sandbox"))
 
 
 def proof(policy: EffectivePolicy, mutant: Mutant) -> str:
@@ -50,16 +56,55 @@ def _refused_key(policy: EffectivePolicy, mutant: Mutant) -> str:
 
 
 def _drift_word(policy: EffectivePolicy, mutant: Mutant) -> str:
+    drift = policy.model.reconciliation
+    if mutant.path == "reconciliation.on_breach" and drift is not None and drift.tolerance is None:
+        return "no tolerance is set, so no difference is beyond it"
     if mutant.path != "reconciliation.on_breach" or {mutant.was, mutant.now} & set(_DRIFT_WORDS):
         return ""
     return f"{mutant.was} and {mutant.now} both deny for as long as the difference stands, and halt nothing"
 
 
+def _halting(policy: EffectivePolicy, mutant: Mutant) -> str:
+    if "on_breach" not in mutant.path.split(".") or {mutant.was, mutant.now} != _HALTING:
+        return ""
+    return "cancel_open halts as halt does: every entry is denied until a person resumes"
+
+
+def _never_full(policy: EffectivePolicy, mutant: Mutant) -> str:
+    """Prove that a window is never full, in the policy and in the mutant: another one is full before."""
+    section, _, rest = mutant.path.partition(".")
+    field, _, name = rest.partition(".")
+    risk, breaches = policy.model.risk, field == "on_breach"
+    if section != "risk" or risk is None:
+        return ""
+    names = (field,) if not breaches else (name,) if name else tuple(risk.on_breach or ())
+    gone = mutant.now == ABSENT and not breaches
+    both = (policy.model,) if gone else (policy.model, mutant.effective.model)
+    if not names or not all(shadowed(one, each) for each in names for one in both):
+        return ""
+    return f"{', '.join(names)} counts some of the orders that max_orders counts, which is full before it"
+
+
+def _shared(policy: EffectivePolicy, mutant: Mutant) -> str:
+    """Prove that an account's budget and a key's are one: a policy with one key that may trade has no other orders."""
+    section, _, name = mutant.path.rpartition(".")
+    trading = [key for key in (policy.model.keys or {}).values() if key.purpose in TRADING]
+    if not section.startswith("rate_budgets.") or name != "shared_by" or {mutant.was, mutant.now} != {"account", "key"}:
+        return ""
+    return "one key of this policy sends orders, so what it uses is what the account uses" if not trading[1:] else ""
+
+
 def _stage(policy: EffectivePolicy, mutant: Mutant) -> str:
     if mutant.path not in ("stage", "stage.current"):
         return ""
-    stages = [one.model.stage.current if one.model.stage is not None else None for one in (policy, mutant.effective)]
-    return "at full-live a stage adds nothing, as where there is none" if set(stages) <= set(_FULL) else ""
+    both = (policy, mutant.effective)
+    stages = {one.model.stage.current if one.model.stage is not None else None for one in both}
+    if stages <= _FULL:
+        return "at full-live a stage adds nothing, as where there is none"
+    sandboxed = policy.model.environment == "sandbox"
+    if stages <= _PLAY and (sandboxed or "sandbox" not in stages):
+        return "the same orders pass; at this stage the guard keeps them from where they would cost money"
+    return ""
 
 
 def _budget(policy: EffectivePolicy, mutant: Mutant) -> str:
@@ -99,6 +144,9 @@ ARGUMENTS: Final[tuple[Callable[[EffectivePolicy, Mutant], str], ...]] = (
     _purpose,
     _refused_key,
     _drift_word,
+    _halting,
+    _never_full,
+    _shared,
     _stage,
     _budget,
 )

@@ -14,8 +14,10 @@ from policykit.decision import Decision, Hold
 from policykit.engine import Engine, compile_policy
 from policykit.engine.market import parse_market
 from policykit.engine.trial import decide_once, read_facts, read_order
+from policykit.model import Policy
 from policykit.model.symbols import allows
 from policykit.policy import EffectivePolicy
+from policykit.proofs.suite.trader import HOST
 from policykit.traits import load as load_traits
 from policykit.units import Bound, Duration, Share, plain
 
@@ -30,8 +32,6 @@ OTHER_PRICE: Final = Decimal(10)
 FILLER, OTHER_FILLER = "XYZ", "ZYX"
 #: A symbol that lists do not name; one of the two is of another asset than any that a list names.
 STRANGERS: Final = ("DOGE", "PEPE")
-#: The host that proofs are of.
-HOST: Final = "here"
 #: The least that a quantity can be over another one.
 TICK: Final = Decimal("0.00000001")
 #: The part of the smallest cap that the calm order is worth.
@@ -80,12 +80,12 @@ class World:
     # ---- what is traded
 
     def _symbols(self) -> tuple[str, ...]:
-        """Return a symbol for each pattern of the policy's list; one of the account's own where it has none."""
+        """Return a symbol for each pattern of the policy's list; three of the account's own where it has none."""
         risk = self.policy.risk
         listed = (risk.symbols if risk is not None else None) or ()
         wanted = [p.replace("*", "BTC", 1).replace("*", self.currency) for p in listed if not p.startswith("!")]
         found = [s for s in dict.fromkeys(wanted) if parse_market(s) and allows(listed, s)]
-        return tuple(found) or (f"BTC/{self.currency}",)
+        return tuple(found) or tuple(f"{base}/{self.currency}" for base in ("BTC", "ETH", "SOL"))
 
     def _type(self) -> str:
         risk = self.policy.risk
@@ -258,6 +258,10 @@ class World:
         others = {*quotes, *(bound.currency for bound in amounts)} - {self.currency}
         return {f"{code}/{self.currency}": "1" for code in sorted(others)}
 
+    def shadowed(self, field: str) -> bool:
+        """Tell whether a window on orders is never full: one on all orders is as long, and not larger."""
+        return shadowed(self.policy, field)
+
     def claims(self, order: Data, facts: Data | None = None) -> dict[str, int]:
         """Return how much of which counters an order claims, by the names that the store keeps them by."""
         return {hold.counter: abs(hold.amount) for hold in self._holds(order, facts)}
@@ -289,6 +293,14 @@ class World:
     def now(self) -> str:
         """Return the calm moment as an ISO time."""
         return iso(self.now_ms)
+
+
+def shadowed(policy: Policy, field: str) -> bool:
+    """Tell whether a window that counts some of the orders is never full before `max_orders`, which counts them all."""
+    risk = policy.risk
+    window = getattr(risk, field, None) if field in ("max_orders_per_symbol", "repeated_execution") else None
+    most = risk.max_orders if risk is not None else None
+    return window is not None and most is not None and most.limit <= window.limit and most.per >= window.per
 
 
 def _trading_key(effective: EffectivePolicy) -> str | None:

@@ -12,6 +12,7 @@ from policykit.decision import Decision
 from policykit.engine import compile_policy
 from policykit.engine.facts import Facts, TradingState
 from policykit.errors import Denied, PolicykitError
+from policykit.exchanges import load_trading
 from policykit.guard.deciding import Deciding
 from policykit.guard.refusals import NO_FAMILY
 from policykit.guard.settings import choose_key, clock_bound_ms, request_validity_ms, trading
@@ -22,7 +23,7 @@ from policykit.proofs.suite.form import Event, Step
 from policykit.proofs.suite.world import Account
 from policykit.telemetry import Telemetry
 from policykit.traits import load
-from policykit.traits.base import Exchange, Family
+from policykit.traits.base import Exchange, Family, product_of
 
 #: The host that a test's orders are sent from.
 HOST: Final = "host"
@@ -64,7 +65,7 @@ class Trader(Deciding):
     def __init__(self, policy: EffectivePolicy, key: str, bot: str) -> None:
         self.policy, self.bot, self.host = policy, bot, HOST
         self.key = key_of(policy, key)
-        served = trading(policy, self.key) if self.key else None
+        served = trading(policy, self.key) if self.key and _traded(policy) else None
         traits = load(policy.model.exchange)
         self._known = traits is not None
         traits, adapter = served or (traits, cast("Any", _Anywhere()))
@@ -204,6 +205,14 @@ def key_of(policy: EffectivePolicy, key: str) -> str:
         if key or len(policy.model.keys or ()) > 1:
             raise
         return ""
+
+
+def _traded(policy: EffectivePolicy) -> bool:
+    """Tell whether a guard of this version trades any product that the policy names; else only its text is tried."""
+    adapter = load_trading(policy.model.exchange)
+    symbols = (policy.model.risk.symbols if policy.model.risk is not None else None) or ()
+    named = {product_of(symbol) for symbol in symbols if not symbol.startswith("!") and symbol.strip("*")}
+    return adapter is not None and (not named or bool(named & adapter.trades))
 
 
 def _amended(order: Order, target: Intent) -> Order:
