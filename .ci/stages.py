@@ -77,6 +77,7 @@ VERIFY = (
     (Stage("YAML test suite", tool("python", ".ci/verify/yaml_suite.py")), ("node", "npm")),
     (Stage("SARIF Multitool", tool("python", ".ci/verify/sarif.py")), ("node", "npm")),
     (Stage("YAML language server", tool("python", ".ci/verify/editor.py")), ("node", "npm")),
+    (Stage("policykit lsp in Neovim", tool("python", ".ci/verify/neovim.py")), ("nvim",)),
     (Stage("files for CI", tool("python", ".ci/verify/ci_files.py")), ("git", "bash")),
     (Stage("two versions, one store", tool("python", ".ci/verify/versions.py")), ("git",)),
     (Stage("release, twice", tool("python", ".ci/verify/release.py")), ("git",)),

@@ -22,8 +22,7 @@ from policykit.lint.hush import star
 from policykit.lint.judge import reader
 from policykit.lint.proof import key, looser, new_findings
 from policykit.policy import EffectivePolicy, load
-from policykit.source import read
-from policykit.source.edits import CannotEdit, Change, apply, changes
+from policykit.source.edits import CannotEdit, Change, apply, changes, remembered
 
 #: Which fixes are made.
 Wanted = Literal["safe", "unsafe"]
@@ -226,7 +225,8 @@ class _Fixer:
 
     def meant(self, candidate: _Candidate, text: str, real: str) -> Iterator[Edit]:
         """Yield the edits; a list or section of several lines, which findings point at by its key, is meant itself."""
-        document = read(text, real) if self.targets[real].kind == "policy" else None
+        target = self.targets[real]
+        document = remembered(text, target.file) if target.kind == "policy" else None
         for edit in candidate.edits:
             place = edit.place
             name = document.key_places.get(place.path) if document else None

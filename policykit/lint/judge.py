@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Codes of findings about the file itself: whatever else is asked for, they end in exit code 2.
 FILE_FAMILY = "PK0"
+#: How many texts are remembered as they were read.
+MAX_TEXTS = 16
 #: One source alone has no others to follow names into.
 MIN_PROJECT = 2
 
@@ -93,9 +96,15 @@ def reader(texts: Mapping[str, bytes] | None) -> ReadParent:
 
     def read(path: str) -> Checked:
         raw = texts.get(os.path.realpath(path))
-        return read_checked(path) if raw is None else check(decode(raw, path))
+        return read_checked(path) if raw is None else _typed(raw, path)
 
     return read
+
+
+@lru_cache(MAX_TEXTS)
+def _typed(raw: bytes, path: str) -> Checked:
+    """Read and type a text that is no file: an editor, and `--fix`, judge one again and again."""
+    return check(decode(raw, path))
 
 
 def judge(target: Target, options: Options, state_of: StateOf, read_parent: ReadParent) -> Judged:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from policykit.finding import Edit
@@ -25,6 +26,9 @@ _GONE: Final = object()
 _WHOLE: Final = frozenset(("PK004", "PK006", "PK007"))
 #: Further indentation of a section that is made.
 INDENT: Final = "  "
+
+#: Reads a text; the last few are remembered, because each fix of a text reads it anew. What it returns is not changed.
+remembered: Final = lru_cache(maxsize=4)(read)
 
 
 class Change(NamedTuple):
@@ -60,7 +64,7 @@ def changes(
         made = [_plain(layout, edit) for edit in edits]
         apply(text, made)
         return tuple(made)
-    editor = _Editor(layout, read(text, file), emptied)
+    editor = _Editor(layout, remembered(text, file), emptied)
     for edit in edits:
         editor.take(edit)
     apply(text, editor.made)
@@ -111,7 +115,7 @@ class _Editor:
     def prove(self, text: str) -> None:
         """Read what the changes of structure make; it must say what was meant, no more and no less."""
         if self.structure:
-            result = read(apply(text, self.structure), self.document.file)
+            result = remembered(apply(text, self.structure), self.document.file)
             worse = len(result.findings) > len(self.document.findings)
             if worse or result.data != _pruned(self.expected):
                 raise CannotEdit("the layout there does not allow it")

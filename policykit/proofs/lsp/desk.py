@@ -16,16 +16,16 @@ from policykit.finding import Finding
 from policykit.lint import filed
 from policykit.lint.discover import Target
 from policykit.lint.hush import hushed
-from policykit.lint.judge import FILE_FAMILY, Options, StateOf
+from policykit.lint.judge import FILE_FAMILY, Options, StateOf, reader
 from policykit.lint.run import lint_targets
 from policykit.lint.state import State, StateUnreadable, read_state
 from policykit.model.policy import Policy
-from policykit.policy import Checked, EffectivePolicy, check, load, read_checked
+from policykit.policy import Checked, EffectivePolicy, load, read_checked
 from policykit.policy.load import MAX_FILES
 from policykit.proofs.lsp.cursor import outline
 from policykit.proofs.lsp.text import Text
 from policykit.rules.config.kinds import is_policy
-from policykit.source import Document, decode
+from policykit.source import Document
 from policykit.source.reader import MAX_BYTES
 
 #: Files beside a policy that are taken for its last snapshot.
@@ -48,10 +48,15 @@ class Open(NamedTuple):
     policy: bool
 
     @property
+    def tests(self) -> bool:
+        """Whether it is a file of tests."""
+        return self.file.endswith(TESTS)
+
+    @property
     def begins(self) -> bool:
         """Whether it may become a policy: nothing stands in it but keys of the language."""
         tops = {str(key.path[0]) for key in outline(self.text.text).keys}
-        return tops <= Policy.model_fields.keys() and not self.file.endswith(TESTS)
+        return tops <= Policy.model_fields.keys() and not self.tests
 
 
 class Judged(NamedTuple):
@@ -73,7 +78,6 @@ class Desk:
         self._good: dict[str, EffectivePolicy] = {}
         self._readable: dict[str, Document] = {}
         self._found: dict[str, tuple[Finding, ...]] = {}
-        self._seen: dict[str, tuple[bytes, Checked]] = {}
         self.forget()
 
     # -- texts --------------------------------------------------------------------------------------------------
@@ -94,7 +98,7 @@ class Desk:
         """Forget a text that was closed: the file counts again."""
         real = os.path.realpath(file)
         self.open.pop(real, None)
-        for known in (self._bytes, self._good, self._readable, self._found, self._seen):
+        for known in (self._bytes, self._good, self._readable, self._found):
             known.pop(real, None)
         self.forget()
 
@@ -121,17 +125,14 @@ class Desk:
     def checked(self, file: str) -> Checked:
         """Read and type one file: the open text of it, or the file."""
         real = os.path.realpath(file)
-        raw = self._bytes.get(real)
-        if raw is None:
+        if real not in self._bytes:
             if real not in self._files:
                 self._files[real] = read_checked(file)
             return self._files[real]
-        known = self._seen.get(real)
-        if known is None or known[0] != raw:
-            known = self._seen[real] = (raw, check(decode(raw, file)))
-            if known[1].document.data is not None and not any(f.rule in _UNREAD for f in known[1].findings):
-                self._readable[real] = known[1].document
-        return known[1]
+        checked = reader(self._bytes)(file)
+        if checked.document.data is not None and not any(f.rule in _UNREAD for f in checked.findings):
+            self._readable[real] = checked.document
+        return checked
 
     def missing(self, file: str) -> bool:
         """Tell whether there is no such file, open or on the disk."""

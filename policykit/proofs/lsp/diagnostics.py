@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
@@ -12,7 +13,9 @@ from policykit.proofs.lsp.desk import Desk
 from policykit.proofs.lsp.hover import located
 from policykit.proofs.lsp.places import said
 from policykit.proofs.lsp.text import Span
-from policykit.source import Document
+from policykit.proofs.suite.form import SuiteError
+from policykit.proofs.suite.reading import read_suite
+from policykit.source import Document, read
 
 Level = Literal["error", "warning", "information", "hint"]
 #: How loud a finding is: what ends a lint by default (`--fail-on medium`) is an error or a warning.
@@ -21,6 +24,8 @@ LEVELS: Final[dict[str, Level]] = {"critical": "error", "high": "error", "medium
 FADED: Final = frozenset(("PK610", "PK612", "PK613", "PK708", "PK709"))
 #: Findings that compare a value with what an extended policy says.
 COMPARED: Final = frozenset(("PK021", "PK022"))
+#: A line of what is wrong with a file of tests.
+_PROBLEM: Final = re.compile(r".*?:([0-9]+):([0-9]+): (.*)", re.DOTALL)
 
 
 class Mark(NamedTuple):
@@ -60,6 +65,23 @@ def _marks(desk: Desk, file: str) -> Iterator[Mark]:
         level: Level = "information" if finding.status == "unknown" else LEVELS[finding.severity]
         faded = finding.rule in FADED and finding.status == "open"
         yield Mark(span, level, finding.rule, message, related, faded, index)
+
+
+def test_marks(desk: Desk, file: str) -> list[Mark]:
+    """Return what is wrong with an open file of tests (`NAME.test.yaml`), as `policykit test` says it."""
+    text = desk.text(file)
+    try:
+        read_suite(read(text.text, file))
+    except SuiteError as error:
+        found = []
+        for number, line in enumerate(error.problems):
+            said = _PROBLEM.match(line)
+            at = Place(file, int(said[1]), int(said[2]), int(said[1]), int(said[2])) if said else Place(file)
+            found.append(
+                Mark(text.span(at), "error", "test", said[3] if said else line, (), faded=False, number=number)
+            )
+        return found
+    return []
 
 
 def _message(finding: Finding) -> str:

@@ -27,8 +27,8 @@ from policykit.clock import Clock, SystemClock
 from policykit.lint.explain import explain
 from policykit.proofs.lsp.actions import Action, actions, edits
 from policykit.proofs.lsp.completion import complete
-from policykit.proofs.lsp.desk import Desk
-from policykit.proofs.lsp.diagnostics import marks
+from policykit.proofs.lsp.desk import TESTS, Desk
+from policykit.proofs.lsp.diagnostics import marks, test_marks
 from policykit.proofs.lsp.hover import hover
 from policykit.proofs.lsp.places import definition, symbols
 from policykit.proofs.lsp.wire import SOURCE, Wire, file_of, markup
@@ -193,7 +193,7 @@ class PolicyServer(LanguageServer):
             return
         del self.due[real]
         one = self.desk.open.get(real)
-        if one is not None and one.policy:
+        if one is not None and (one.policy or one.tests):
             self.publish(self.wire.uri(one.file), one.version, self.marks(one.file))
         if self.due:
             self.timer = asyncio.get_running_loop().call_later(0, self.judge_due)
@@ -201,7 +201,8 @@ class PolicyServer(LanguageServer):
     def marks(self, file: str) -> list[lsp.Diagnostic]:
         """Return the marks of a file. A file that cannot be judged has not passed."""
         try:
-            return [self.wire.diagnostic(file, mark) for mark in marks(self.desk, file)]
+            found = test_marks(self.desk, file) if file.endswith(TESTS) else marks(self.desk, file)
+            return [self.wire.diagnostic(file, mark) for mark in found]
         except Exception as error:  # noqa: BLE001  # as in `answered`: the server goes on, and the file is not clean
             message = f"this file could not be judged ({type(error).__name__}); it has not passed; please report it"
             zero = lsp.Position(0, 0)

@@ -12,6 +12,10 @@ from policykit.finding import Finding
 from policykit.lint import Call, Options, lint
 from policykit.proofs.lsp.desk import Desk
 from policykit.proofs.lsp.diagnostics import Mark, marks
+from policykit.proofs.lsp.diagnostics import test_marks as suite_marks
+from policykit.proofs.suite.form import SuiteError
+from policykit.proofs.suite.reading import read_suite
+from policykit.source import read
 from policykit.source.reader import MAX_BYTES
 from tests.policies import harness
 from tests.proofs.lsp.desks import CHILD, NOW_MS, PARENT, TOP, desk
@@ -177,3 +181,22 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(PARENT.replace("5% of", "1% of"))
     made.forget()
     assert "PK021" in [m.code for m in marks(made, file)]
+
+
+def test_a_file_of_tests_has_its_own_errors(tmp_path: Path) -> None:
+    """What is wrong with a test is marked as `policykit test` says it; as a policy it is not judged."""
+    made = Desk(lambda: NOW_MS)
+    file = str(tmp_path / "mm.test.yaml")
+    text = "policykit_test: 1\npolicy: mm.yaml\ntests:\n  - name: a\n    steps:\n      - {order: {}, expekt: allow}\n"
+    assert not made.put(file, text).policy
+    shown = suite_marks(made, file)
+    with pytest.raises(SuiteError) as caught:
+        read_suite(read(text, file))
+    assert [f"{file}:{line(made, file, mark)}: {mark.message}" for mark in shown] == list(caught.value.problems)
+    assert any("expekt" in mark.message for mark in shown)
+
+
+def line(made: Desk, file: str, mark: Mark) -> str:
+    """Return where a mark starts, as messages have it."""
+    at = made.text(file).position(mark.span.start, "utf-32")
+    return f"{at[0] + 1}:{at[1] + 1}"
