@@ -16,14 +16,13 @@ from policykit.guard.halt import concerns_policy
 from policykit.guard.living import undecided
 from policykit.guard.measures import key_ages, rooms_of, unread, waiting
 from policykit.model.notify import Cause
+from policykit.model.operation import COMPARED_EVERY
 from policykit.policy import EffectivePolicy
 from policykit.redact import scrub
 from policykit.store import Store
 from policykit.telemetry.causes import BY_ID, LOSS_SHARE, MISSED, SILENT_S, Severity
 from policykit.units import plain
 
-#: How often the account is compared where the policy does not say, ms (guard/reconcile.py).
-_EVERY_MS: Final = 60_000
 #: How long guards may take to go over to a key's successor before people are told, ms.
 STUCK_MS: Final = 600_000
 _DAY_MS: Final = 86_400_000
@@ -194,7 +193,7 @@ def stale_ms(policy: EffectivePolicy) -> int:
     """Return the age from which on a comparison of the account is stale: some were left out."""
     section = policy.model.reconciliation
     spans = [] if section is None else [section.orders_every, section.positions_every]
-    return MISSED * max((span.ms if span is not None else _EVERY_MS for span in spans), default=_EVERY_MS)
+    return MISSED * max(((span or COMPARED_EVERY).ms for span in spans), default=COMPARED_EVERY.ms)
 
 
 def _loss(engine: Engine, store: Store, now_ms: int) -> Iterator[Notice]:

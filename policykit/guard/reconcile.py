@@ -19,6 +19,7 @@ from policykit.exchanges.base import CallFailed, LiveAccount, OrderState, price_
 from policykit.guard.evidence import Evidence, expected_elsewhere, who_sent
 from policykit.guard.living import undecided
 from policykit.model import Reconciliation
+from policykit.model.operation import COMPARED_EVERY
 from policykit.orders.reconcile import DUST, FILL, UNKNOWN, Judged, Known, Line, Window, accept, explained_lines, judge
 from policykit.store.codec import drift_to_list
 from policykit.traits.base import product_of
@@ -27,8 +28,6 @@ from policykit.units import exact, plain, scale_up
 if TYPE_CHECKING:
     from policykit.guard.core import Guard
 
-#: How often orders and positions are compared where the policy does not say, ms.
-EVERY_MS: Final = 60_000
 #: How long a guard that compares in the poller's place keeps others from it, ms.
 LEASE_MS: Final = 30_000
 #: How late what executed may show where the traits do not say, ms.
@@ -111,7 +110,7 @@ class Reconciler:
         """Return how often orders and positions are compared, ms."""
         section = self._section
         orders, positions = (section.orders_every, section.positions_every) if section is not None else (None, None)
-        return EVERY_MS if orders is None else orders.ms, EVERY_MS if positions is None else positions.ms
+        return (orders or COMPARED_EVERY).ms, (positions or COMPARED_EVERY).ms
 
     def round(self, client: Any, account: LiveAccount) -> None:
         """Compare what is due. What cannot be read is logged, and compared in the next round."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from policykit.model.base import IDENTITY, LOWER, NEUTRAL, ON_BREACH, SECTION, SUBSET, TRUE, Meta, Section, ordered
 from policykit.model.loss_limits import OnBreach
 from policykit.model.rate import CountWindow
 from policykit.model.types import Bounds, DurationText, IdPattern, Line, Name, Person, Switch, SymbolPattern
+from policykit.units import Duration
+
+#: How often orders, and positions, are compared where a policy says nothing.
+COMPARED_EVERY: Final = Duration(60_000)
 
 
 class Rearm(Section):

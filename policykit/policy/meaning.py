@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 from policykit.model.account import Account
 from policykit.model.base import metas
 from policykit.model.languages import beyond, minutes
-from policykit.model.operation import Reconciliation
+from policykit.model.operation import COMPARED_EVERY, Reconciliation
 from policykit.model.policy import Policy
 from policykit.model.rate import CountWindow
 from policykit.traits.base import product_of
@@ -202,4 +202,4 @@ def compared_every(section: Reconciliation | None) -> int | None:
     """Return after how long without a comparison increases stop, less what is the same for all; None: never."""
     if section is None or not (section.tolerance or section.orders_every or section.positions_every):
         return None
-    return max((e.ms for e in (section.orders_every, section.positions_every) if e is not None), default=0)
+    return max((every or COMPARED_EVERY).ms for every in (section.orders_every, section.positions_every))

@@ -73,11 +73,14 @@ def test_a_comparison_that_is_long_over_due_denies() -> None:
     text = "the account was last compared 240 s ago; see policykit reconcile"
     assert reasons(section, reconciled_ms=NOW - 240_001) == [("RECONCILE_STALE", text)]
     assert reasons(section, reconciled_ms=None) == []
+    # Where the policy does not say how often, the guard compares once a minute, and that is no delay.
+    assert reasons({"tolerance": "5 USDT"}, reconciled_ms=NOW - 240_000) == []
+    assert [c for c, _ in reasons({"tolerance": "5 USDT"}, reconciled_ms=NOW - 240_001)] == ["RECONCILE_STALE"]
 
 
 def test_a_lane_ends_when_the_comparison_gets_too_old() -> None:
     """What was allowed is judged anew once the comparison is over due."""
-    one = engine({"reconciliation": {"tolerance": "5 USDT", "positions_every": "1s"}})
+    one = engine({"reconciliation": {"tolerance": "5 USDT", "orders_every": "1s", "positions_every": "1s"}})
     facts = replace(FACTS, reconciled_ms=NOW - 62_900)
     assert one.assess(facts, order(), NOW).reasons == ()
     assert one.assess(facts, order(), NOW + 50).reasons == ()

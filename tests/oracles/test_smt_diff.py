@@ -38,7 +38,7 @@ def test_I16_diff_says_what_z3_proves(tier: Tier) -> None:
     assert list(disagreements(16, count, seen)) == []
     assert seen["fields"] > count // 2
     assert seen["flips"] > count // 4
-    assert {"looser: looser", "tighter: tighter", "equal: none", "different: looser+tighter"} <= seen.keys()
+    assert set(differ.MAY) <= seen.keys()
 
 
 def test_I16_lists_of_symbols_are_compared_as_z3_s_languages(tier: Tier) -> None:

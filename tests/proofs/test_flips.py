@@ -28,7 +28,7 @@ LOOSER: list[tuple[str, Any, Any, str]] = [
     ("groups.all.max_net_exposure", "1000 USDT", "2000 USDT", "groups.max_net_exposure"),
     ("keys.mm.address_proof.max_age", "7d", "30d", "key.address_proof"),
     ("reconciliation.tolerance", "5 USDT", "10 USDT", "reconciliation.tolerance"),
-    ("reconciliation.orders_every", "10s", "30s", "reconciliation.tolerance"),
+    ("reconciliation.orders_every", "2m", "5m", "reconciliation.tolerance"),
     ("rate_budgets.request-weight.limit", 100, 200, "rate_budgets"),
     ("rate_budgets.request-weight.keep_for_exits", "20%", "10%", "rate_budgets"),
     ("rate_budgets.request-weight", BUDGET, None, "rate_budgets"),

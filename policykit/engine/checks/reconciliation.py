@@ -14,6 +14,7 @@ from policykit.engine.lane import Lane
 from policykit.engine.money import DOWN, ZERO, money, seconds
 from policykit.engine.setup import Setup
 from policykit.model import Reconciliation as Policy
+from policykit.model.operation import COMPARED_EVERY
 from policykit.units import Amount, plain
 
 #: A comparison that is so many times late is none any more; and what it may take beyond that, ms.
@@ -83,8 +84,9 @@ class Reconciliation(Check):
     def reasons(self, case: Case) -> Iterator[Reason]:
         done_ms = case.facts.reconciled_ms
         if done_ms is not None:
-            every = [e.ms for e in (self.policy.orders_every, self.policy.positions_every) if e is not None]
-            stale_ms = done_ms + LATE * max(every, default=0) + SLOW_MS
+            said = (self.policy.orders_every, self.policy.positions_every)
+            # INVARIANT I16: what is not said is what the guard does, so that saying it lets nothing more through.
+            stale_ms = done_ms + LATE * max((every or COMPARED_EVERY).ms for every in said) + SLOW_MS
             if case.now_ms > stale_ms:
                 age = seconds(case.now_ms - done_ms)
                 yield self.reason(

@@ -290,7 +290,7 @@ def _reconciliation(w: Writer) -> Said:
     said, s = w.policy.reconciliation, w.s
     if said is None or not (said.tolerance or said.orders_every or said.positions_every):
         return
-    every = max((e.ms for e in (said.orders_every, said.positions_every) if e is not None), default=0)
+    every = max(60_000 if e is None else e.ms for e in (said.orders_every, said.positions_every))
     late = all_(s.has("compared"), compare(">", s.number("compared age"), num(3 * every + 60_000)))
     yield ("reconciliation.tolerance", "RECONCILE_STALE"), all_(w.increases, late)
     over = []
