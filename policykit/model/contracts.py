@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from policykit.model.journal_contract import journal
+from policykit.model.suite_contract import suite
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -232,5 +233,6 @@ def contracts() -> dict[str, dict[str, Any]]:
         "snapshot": ("Snapshot", _snapshot()),
         "decision": ("Decision", _decision()),
         "journal": ("Journal row", journal()),
+        "policy-test": ("Tests of a policy", suite()),
     }
     return {name: {"$schema": DIALECT, "title": f"{title}, version 1", **body} for name, (title, body) in made.items()}
