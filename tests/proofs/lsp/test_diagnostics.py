@@ -10,7 +10,7 @@ import pytest
 
 from policykit.finding import Finding
 from policykit.lint import Call, Options, lint
-from policykit.proofs.lsp.desk import Desk
+from policykit.proofs.lsp.desk import TESTS, Desk
 from policykit.proofs.lsp.diagnostics import Mark, marks
 from policykit.proofs.lsp.diagnostics import test_marks as suite_marks
 from policykit.proofs.suite.form import SuiteError
@@ -20,7 +20,12 @@ from policykit.source.reader import MAX_BYTES
 from tests.policies import harness
 from tests.proofs.lsp.desks import CHILD, NOW_MS, PARENT, TOP, desk
 
-CORPUS = sorted((TOP / "policies").rglob("*.yaml")) + sorted((TOP / "tests" / "policies" / "faulty").rglob("*.yaml"))
+CORPUS = [
+    path
+    for folder in (TOP / "policies", TOP / "tests" / "policies" / "faulty")
+    for path in sorted(folder.rglob("*.yaml"))
+    if not path.name.endswith(TESTS)
+]
 
 
 def linted(file: str) -> list[Finding]:
