@@ -66,7 +66,7 @@ def test_a_policy_that_extends_nothing_escapes(folder: Path, capsys: pytest.Capt
     assert main(["lint", ".", *NOW, "--select", "PK726", "--format", "concise"]) == 1
     out = capsys.readouterr().out
     assert [line for line in out.splitlines() if "PK726" in line] == [
-        "other.yaml:5:10: medium[PK726 invariants-escaped] this policy does not extend organisation.yaml, which says "
+        "other.yaml:5:10: medium[PK726 invariants-escaped] this policy does not extend organisation.yaml, which says "  # noqa: ISC004
         "what must never be"
     ]
     waiver = "{rule: PK726, at: extends, owner: desk-a, ticket: OPS-1, reason: 'a trial', expires: 2026-12-01}"

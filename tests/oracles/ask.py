@@ -8,11 +8,10 @@ from typing import Any, Protocol
 import cedarpy
 from cel_expr_python import cel
 
-from policykit.model import Policy
-from policykit.proofs.export.cedar import cedar
+from policykit.policy import EffectivePolicy
 from policykit.proofs.export.cel import CEL
-from policykit.proofs.export.cel import cel as as_cel
 from policykit.proofs.export.conditions import Key, conditions
+from policykit.proofs.export.write import export
 
 #: The one check of the store that the engine adds to what is denied anyway.
 POSITION = "risk.max_position_notional"
@@ -29,8 +28,8 @@ class Oracle(Protocol):
 class Cedar:
     """Amazon's policy language, by its own Rust library."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policies = cedarpy.PolicySet.from_str(cedar(policy))
+    def __init__(self, policy: EffectivePolicy) -> None:
+        self.policies = cedarpy.PolicySet.from_str(export(policy, "cedar"))
         self.entities = cedarpy.Entities.from_json_str("[]")
 
     def denies(self, asked: dict[str, Any]) -> set[Key]:
@@ -47,8 +46,8 @@ class Cedar:
 class Cel:
     """Google's expression language, by its own C++ library."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.program = _environment().compile(as_cel(policy))
+    def __init__(self, policy: EffectivePolicy) -> None:
+        self.program = _environment().compile(export(policy, "cel"))
 
     def denies(self, asked: dict[str, Any]) -> set[Key]:
         """Return what holds. An error of the language is one of ours."""
@@ -71,8 +70,8 @@ def key(name: str) -> Key:
 class Stages:
     """In which order policykit asks: the store only for what the engine lets through."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.engine, self.store = (set(part) for part in conditions(policy, CEL))
+    def __init__(self, policy: EffectivePolicy) -> None:
+        self.engine, self.store = (set(part) for part in conditions(policy.model, CEL))
 
     def answer(self, held: set[Key]) -> set[Key]:
         """Return what policykit has to answer where these conditions hold."""

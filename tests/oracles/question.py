@@ -10,7 +10,8 @@ from typing import Any
 
 from policykit.engine.facts import Facts
 from policykit.order import Order
-from policykit.proofs.export.conditions import CENT, LOT, MOST_LOTS, MOST_TICKS, TICK, steps
+from policykit.proofs.export.conditions import steps
+from policykit.proofs.export.context import CENT, LOT, MOST_LOTS, MOST_TICKS, TICK
 
 #: Weights of request-weight on Binance spot (rest-api.md, read 2026-11): what a call costs is given, as counts are.
 COST = {"order.create": 1, "order.cancel": 1, "orders.cancel_all": 1, "data.read": 20}

@@ -32,7 +32,7 @@ def _asked(rng: Random, make: type[Oracle], count: int) -> Iterator[tuple[Trader
     for number in range(count):
         if number % ORDERS == 0:
             engine = compiled(worlds.policy(rng))
-            oracle, stages = make(engine.effective.model), Stages(engine.effective.model)  # type: ignore[call-arg]
+            oracle, stages = make(engine.effective), Stages(engine.effective)  # type: ignore[call-arg]
         if number % STORE == 0:
             trader = Trader(rng, engine)
         if number % FACTS == 0:
@@ -99,7 +99,7 @@ def test_beyond_the_grid_nothing_is_asked() -> None:
         question(trader.facts(), order, NOW, trader.used)
     asked = question(trader.facts(), replace_quantity(order), NOW, trader.used) | {"quantity": 2**62}
     with pytest.raises(ValueError, match="overflow"):
-        Cedar(engine.effective.model).denies(asked)
+        Cedar(engine.effective).denies(asked)
 
 
 def replace_quantity(order: Order) -> Order:

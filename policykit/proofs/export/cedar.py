@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from policykit.model import Policy
-from policykit.proofs.export.conditions import Dialect, conditions
+from policykit.proofs.export.conditions import Conditions, Dialect
 
 CEDAR: Final = Dialect(
     "context",
@@ -17,10 +16,9 @@ CEDAR: Final = Dialect(
 )
 
 
-def cedar(policy: Policy) -> str:
-    """Return the policy as Cedar: everything is permitted but what a `forbid` names; its id is `check|CODE`."""
-    lines = ["permit(principal, action, resource);"]
-    for part in conditions(policy, CEDAR):
-        for (check, code), when in part.items():
-            lines.append(f'@id("{check}|{code}")\nforbid(principal, action, resource) when {{ {when} }};')
+def cedar(conditions: Conditions) -> str:
+    """Return conditions as Cedar: everything is permitted but what a `forbid` names; its id is `check|CODE`."""
+    lines = ['@id("permit")\npermit(principal, action, resource);']
+    for (check, code), when in conditions.items():
+        lines.append(f'@id("{check}|{code}")\nforbid(principal, action, resource) when {{ {when} }};')
     return "\n".join(lines)

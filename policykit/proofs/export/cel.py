@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from policykit.model import Policy
-from policykit.proofs.export.conditions import Dialect, conditions
+from policykit.proofs.export.conditions import Conditions, Dialect
 
 
 def _regex(pattern: str) -> str:
@@ -23,7 +22,7 @@ CEL: Final = Dialect(
 )
 
 
-def cel(policy: Policy) -> str:
-    """Return the policy as one CEL expression over `o`: a map from `check|CODE` to whether it denies."""
-    entries = [f'"{check}|{code}": {when}' for part in conditions(policy, CEL) for (check, code), when in part.items()]
+def cel(conditions: Conditions) -> str:
+    """Return conditions as one CEL expression over `o`: a map from `check|CODE` to whether it denies."""
+    entries = [f'"{check}|{code}": {when}' for (check, code), when in conditions.items()]
     return "{" + ",\n".join(entries) + "}"

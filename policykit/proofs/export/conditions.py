@@ -14,13 +14,9 @@ from typing import Final, NamedTuple
 
 from policykit.model import Policy
 from policykit.order import ACTIONS
+from policykit.proofs.export.context import CENT, FIELDS, LOT
 from policykit.units import Amount, Bound
 
-LOT: Final = Decimal("0.00001")
-TICK: Final = Decimal("0.01")
-CENT: Final = Decimal("0.01")
-MOST_LOTS: Final = 10**8
-MOST_TICKS: Final = 10**8
 #: A share or a deviation is in millionths.
 PPM: Final = 1_000_000
 #: Worst prices are in hundredths of a tick, so that 5 % of slippage stays whole; notionals in LOT x TICK / 100.
@@ -30,6 +26,8 @@ WITH_SLIPPAGE: Final = 105
 CENTS: Final = 10**7
 
 Key = tuple[str, str]
+#: By check and code, when an order is denied.
+Conditions = dict[Key, str]
 CREATE: Final = "order.create"
 CLOSE: Final = "position.close"
 CANCELS: Final = ("order.cancel", "orders.cancel_all")
@@ -70,7 +68,7 @@ class _Writer:
     def __init__(self, policy: Policy, dialect: Dialect) -> None:
         self.policy = policy
         self.dialect = d = dialect
-        self.f = d.field
+        self.f = self.field
         self.cancels = d.among(self.f("action"), CANCELS)
         self.reads = d.among(self.f("action"), READS)
         self.judged = _all(f"!({self.cancels})", f"!({self.reads})")
@@ -83,7 +81,10 @@ class _Writer:
             d.among(self.f("side"), ("buy", "sell")),
             f"{self.f('quantity')} > 0",
             f'{self.f("type")} != "limit" || {d.known("price")}',
-            *(f"!({d.known(name)}) || {self.f(name)} > 0" for name in ("price", "stop_price", "stop_loss_price")),
+            *(
+                d.choose(d.known(name), f"{self.f(name)} > 0", "true")
+                for name in ("price", "stop_price", "stop_loss_price")
+            ),
         )
         exits = _all(self.creates, self.valid, f'{self.f("side")} == "sell"')
         self.exits = _any(exits, _all(f'{self.f("action")} == "{CLOSE}"', d.known("base")))
@@ -101,6 +102,12 @@ class _Writer:
         self.mark_missing = f"!({d.known('mark')})"
         self.mark_stale = _all(d.known("mark"), f"!({self.fresh_mark})")
         self.priced = _any(f"!({self.at_market})", _all(d.known("mark"), self.fresh_mark))
+
+    def field(self, name: str) -> str:
+        """Write what a field says, and 0 or nothing where it is left out: no condition fails for want of a fact."""
+        read, field = self.dialect.field(name), FIELDS[name]
+        empty = '""' if field.kind == "text" else "0"
+        return read if field.needed else self.dialect.choose(self.dialect.known(name), read, empty)
 
     def fresh(self, as_of: str, most_ms: int) -> str:
         """Write that a fact is young enough and not of the future."""
@@ -231,8 +238,10 @@ def _caps(w: _Writer) -> Iterator[tuple[Key, str]]:
 
 
 def _key(w: _Writer) -> Iterator[tuple[Key, str]]:
-    """Write what a key may be used for: a policy of these tests has one."""
-    d, (key,) = w.dialect, (w.policy.keys or {}).values()
+    """Write what the key may be used for that orders are signed with: the only one here."""
+    d, key = w.dialect, next(iter((w.policy.keys or {}).values()), None)
+    if key is None:
+        return
     if key.purpose not in TRADING_PURPOSES:
         yield ("key.purpose", "KEY_PURPOSE"), w.increases
     if key.address_proof is not None and w.policy.environment == "live":
