@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from policykit.engine.facts import Fact, Facts
+from policykit.proofs.suite.trader import Trader
+from policykit.proofs.suite.world import Account, Book
 from tests.proofs.suite.making import buy, ran, sell, why
 
 NOTHING: dict[str, Any] = {}
@@ -64,7 +68,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "a fill is held at once, with nothing in doubt": (
         {"risk.max_position_notional": {"default": "1200 USDT"}},
         [
-            {"order": buy(), "then": "filled"},
+            {"given": {"positions": {"BTC/USDT": 0}}, "order": buy(), "then": "filled"},
             {"order": buy(), "then": "filled"},
             {"order": buy(), "expect": {"deny": ["RISK_POSITION"]}},
             {"order": sell("0.02"), "then": "filled"},
@@ -232,6 +236,34 @@ ROWS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"risk.on_breach": {"max_order_notional": "warn"}},
         [{"order": buy("0.1"), "expect": {"warn": ["RISK_ORDER_NOTIONAL"]}}, {"order": buy(), "expect": {"warn": []}}],
     ),
+    "halts and bans may be said": (
+        NOTHING,
+        [
+            {"given": {"halts": [{"scope": "all"}]}, "order": buy(), "expect": {"deny": ["TRADING_HALTED"]}},
+            {"given": {"halts": []}, "order": buy()},
+            {"given": {"banned_until": {"ip": "30s"}}, "order": buy(), "expect": {"deny": ["RATE_BANNED"]}},
+            {"after": "31s", "order": buy()},
+        ],
+    ),
+    "entries that filled in part may be said": (
+        {"risk.partial_fills": {"cooldown": "60s"}},
+        [
+            {
+                "given": {"partials": {"BTC/USDT": {"as_of": "5s"}}},
+                "order": buy(),
+                "expect": {"deny": ["PARTIAL_COOLDOWN"]},
+            },
+            {"after": "55s", "order": buy()},
+        ],
+    ),
+    "the peak and the week's base may be said": (
+        {"risk.max_drawdown": {"limit": "10% of equity"}, "risk.weekly_loss": {"limit": "5% of equity"}},
+        [
+            {"given": {"peak": "111112 USDT"}, "order": buy(), "expect": {"deny": ["DRAWDOWN"]}},
+            {"resume": "all"},
+            {"given": {"week_base": "105264 USDT"}, "order": buy(), "expect": {"deny": ["WEEKLY_LOSS"]}},
+        ],
+    ),
     "what no bot may do is denied": (
         NOTHING,
         [{"order": {"action": "withdraw", "symbol": "BTC", "quantity": "1"}, "expect": {"deny": ["ACTION_REFUSED"]}}],
@@ -265,3 +297,28 @@ def test_a_row_of_orders_comes_out_as_a_guard_would_decide(name: str, tmp_path: 
     """Each row of the table: counters, windows, fills, losses and halts as the store keeps them."""
     changes, steps = ROWS[name]
     assert why(ran(tmp_path, *steps, changes=changes)) == ""
+
+
+#: What is broken, and the row that notices it.
+BROKEN = {
+    "a fill is held at once, with nothing in doubt": (Book, "settle", lambda self, account: None),
+    "an order that rests for an hour is not taken for lost": (
+        Trader,
+        "_placed",
+        lambda self, intent, step, target: None,
+    ),
+    "what was transferred is no loss, and none of the next day's": (
+        Account,
+        "_net",
+        lambda self, facts, given, said, now_ms: facts.net_transfers or Fact(Decimal(0), now_ms),
+    ),
+    "a halt denies increases until it ends": (Trader, "facts", lambda self, symbol="": Facts(**self._over)),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_control_a_broken_runner_is_noticed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row above fails where the part of the runner that it is about is broken."""
+    monkeypatch.setattr(*BROKEN[name])
+    changes, steps = ROWS[name]
+    assert why(ran(tmp_path, *steps, changes=changes)) != ""
