@@ -461,3 +461,24 @@ def test_without_a_candidate_nothing_is_asked(desk: Desk, monkeypatch: pytest.Mo
 def forbidden(*_: object, **__: object) -> None:
     """Stand in for what must not be called."""
     raise AssertionError("called")
+
+
+def test_what_ends_between_the_refusal_and_its_row_makes_no_difference(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another bot's order is over just then: both policies are judged on what the active one was refused on."""
+    desk.file.write_text(policy_text(open=1), encoding="utf-8")
+    guard = desk.guard()
+    desk.start(desk.candidate(open=1, order="1400 USDT"))
+    guard.beside.refresh()
+    out = guard.decide(Order(SYMBOL, "buy", "limit", Decimal("0.01"), Decimal(60_000)))
+    record = desk.store.record
+
+    def late(decision: Any, now_ms: int) -> int:
+        guard.settle(out, Outcome("not_sent", guard.now(), closed=True))
+        return record(decision, now_ms)
+
+    monkeypatch.setattr(desk.store, "record", late)
+    assert desk.ask(guard, 600) == ["RISK_OPEN_ORDERS"]
+    assert desk.shadows() == [None, None]
+    guard.release(out)
