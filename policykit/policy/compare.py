@@ -224,7 +224,13 @@ def _leaf(strictness: Strictness, old: Any, new: Any, path: str, said: tuple[Any
             verdict: Verdict = (
                 "different" if clash or (path in _PARTLY and _PARTLY[path] in (old, new)) else _one_side(old)
             )
-            why = "both must say the same" if clash else ""
+            why = (
+                "both must say the same"
+                if clash
+                else "closing a leg needs no facts then"
+                if verdict == "different"
+                else ""
+            )
             yield Change(path, shown(said[0] or None), shown(said[1] or None), verdict, why, clash)
     elif strictness.order == ("symbols",):
         yield from _judged(path, *said, symbols(old, new))
