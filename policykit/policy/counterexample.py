@@ -180,6 +180,10 @@ class _World:
             before = worth - now
         if now <= 0 or (single and before and _least(gross, own, target * 3) * worth / target < worth - before):
             return None
+        # At market what is held counts at the mark, and what is bought with its slippage.
+        at_market = self.order["type"] == "market" and self.order["side"] == "buy"
+        if single and at_market and now + before / _SLIPPAGE > _least(net, own, target * 2) * worth / target:
+            return None
         # Long and short ones add up to the gross exposure, whatever the net is.
         before = -before if self.name == "gross_exposure" else before
         if not self._quantities(now, before, elsewhere=elsewhere):
@@ -237,7 +241,9 @@ class _World:
             self.marks[f"{_ELSEWHERE}/{self.currency}"] = Decimal(1)
             self.facts["positions"] = {f"{_ELSEWHERE}/{self.currency}": plain(_short(sign * before))}
         elif before:
-            self.facts["positions"] = {self.order["symbol"]: plain(_short(sign * before / self.price))}
+            # An order and its position count at the order's own price, exposure that is held at the mark.
+            each = unit if self.name in ("order_notional", "position_notional") else self.price
+            self.facts["positions"] = {self.order["symbol"]: plain(_short(sign * before / each))}
         return True
 
     # -- everything else -------------------------------------------------------------------------------------------
