@@ -71,8 +71,9 @@ def test_the_comment_says_first_what_a_reviewer_needs() -> None:
         f"**Replayed**: 1,000 recorded decisions of {BEFORE} to {day} from `journal.db`: 7 would change.\n\n"
         "- **7 denied orders would be allowed, 14,280.00 USDT: RISK\\_ORDER\\_NOTIONAL** "
         "(`risk.max_order_notional`)<br>"
-        f"{NOW_TEXT} BTC/USDT buy limit 0.034 \\@ 60,000 (2,040.00 USDT), decision 01J\n\n".replace("\\@", "@<!-- -->")
-        + "Not decided again: 12 reads.\n\n"
+        f"{NOW_TEXT} BTC/USDT buy limit 0.034 \\@ 60,000 (2,040.00 USDT), decision 01J\n".replace("\\@", "@<!-- -->")
+        + "- left, 12: reads\n- each decision by itself, on the state of its own moment: "
+        "what a changed one would have led to is not followed\n\n"
         "#### mm (binance/main): different: 2 looser, 1 tighter\n\n"
         "**Needs** 1 of `desk-head`: 0 of 1 approved it. An approving review by one of them, or a signature: "
         "`policykit approve policy policies/mm.yaml --by NAME --why TEXT --sign KEY -o mm.approval`\n\n"
@@ -165,3 +166,15 @@ def test_marks_stand_on_the_lines_that_loosen() -> None:
     fault = Finding("PK011", "unknown-key", "high", "`x` is no key", AT)
     broken = write("github", Difference("a", "b", (), (fault,)), Style())
     assert broken == f"::error {place.partition('title=')[0]}title=PK011 unknown-key::`x` is no key\n"
+
+
+def test_a_replay_that_is_not_whole_says_so() -> None:
+    """A reviewer must not take a part of the journal for all of it."""
+    part = Replayed("journal.db", 10, 5, incomplete="damaged at row 11", other=2, assumed=("equity is 1 USDT",))
+    said = write("markdown", Difference("a", "b", (SAME,), replayed=part), Style())
+    assert (
+        "**Replayed**: 5 recorded decisions from `journal.db`: none of these would change.\n\n"
+        "- **INCOMPLETE: damaged at row 11**\n"
+        "- 2 were made by another version than OLD, which decided them again as well\n"
+        "- assumed: equity is 1 USDT\n"
+    ) in said

@@ -12,6 +12,7 @@ from policykit.place import Place
 from policykit.proofs.difference import Difference, FieldChange, PolicyDifference, Replayed
 from policykit.proofs.gate import Consent
 from policykit.proofs.report import Style
+from policykit.proofs.report.replayed import notes
 from policykit.proofs.report.words import (
     VERDICTS,
     command,
@@ -136,16 +137,14 @@ def _replayed(replayed: Replayed) -> list[str]:
     since, until = (iso(at)[:10] if at is not None else "" for at in (replayed.since_ms, replayed.until_ms))
     span = f" of {since} to {until}" if since else ""
     head = f"**Replayed**: {replayed.decisions:,} recorded decisions{span} from {code(replayed.source)}"
-    if not replayed.groups:
-        rows = [f"{head}: none would change."]
-    else:
-        rows = [f"{head}: {sum(one.decisions for one in replayed.groups):,} would change.\n"]
-        for one in replayed.groups:
-            shown = "".join(f"<br>{text(recorded(each, one.currency))}" for each in one.examples[:3])
-            strong = f"**{text(group(one))}**" if one.becomes == "allow" else text(group(one))
-            rows.append(f"- {strong} ({code(one.check)}){shown}")
-    left = ", ".join(f"{many:,} {text(why)}" for why, many in (replayed.left or {}).items())
-    return ["\n".join(rows) + (f"\n\nNot decided again: {left}." if left else "")]
+    rows = [f"{head}: {f'{replayed.changed:,} would change' if replayed.groups else 'none of these would change'}.", ""]
+    for one in replayed.groups:
+        shown = "".join(f"<br>{text(recorded(each, one.currency))}" for each in one.examples[:3])
+        strong = f"**{text(group(one))}**" if one.becomes == "allow" else text(group(one))
+        rows.append(f"- {strong} ({code(one.check)}){shown}")
+    said = [text(clean(note)) for note in notes(replayed)]
+    rows += [f"- **{note}**" if note.startswith("INCOMPLETE") else f"- {note}" for note in said]
+    return ["\n".join(rows).rstrip()]
 
 
 def _commands(changed: list[PolicyDifference]) -> list[str]:
