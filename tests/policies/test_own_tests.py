@@ -32,7 +32,7 @@ def test_policy_has_tests_that_notice_every_mutant(name: str, tier: Callable[[in
     """The tests of a policy pass; no threshold and no switch of it can be changed without one that fails."""
     suites, policy = _suites(name)
     every = [str(mutant) for mutant in mutants(policy)]
-    sample = set(Random(name).sample(every, min(len(every), tier(8, len(every)))))
+    sample = set(Random(name).sample(every, min(len(every), tier(4, len(every)))))
     found = mutate(suites, policy, among=lambda mutant: str(mutant) in sample)
     assert found.failed == ()
     assert [f"{mutant.place}: {mutant}" for mutant in found.survivors] == []

@@ -12,7 +12,7 @@ from policykit.engine.lane import Lane
 from policykit.engine.setup import Setup
 from policykit.engine.use import RoomOf
 from policykit.model.rate import RateBudget
-from policykit.traits.base import Exchange, cost
+from policykit.traits.base import cost
 from policykit.units import MAX_COUNTER
 
 
@@ -73,7 +73,13 @@ class RateBudgets(Check):
         product = self.setup.product(order.symbol or "")
         if product is not None and not call:
             call = product.calls.get(case.action, "")
-        return call_cost(self.setup.traits, budget.name, budget.policy, call, places=case.places)
+        listed = (budget.policy.costs or {}).get(call)
+        if listed is not None:
+            return listed
+        if self.setup.traits is not None and call:
+            plain, everything, _ = call.partition(" all")
+            return cost(self.setup.traits, budget.name, plain, everything.strip())
+        return 1 if budget.policy.shared_by == "ip" or case.places else 0
 
     def narrow(self, case: Case, lane: Lane) -> bool:
         return True
@@ -92,20 +98,6 @@ class RateBudgets(Check):
             "weight" if budget.policy.shared_by == "ip" else "calls",
             self.setup.place(f"rate_budgets.{budget.name}"),
         )
-
-
-def call_cost(traits: Exchange | None, name: str, policy: RateBudget, call: str, *, places: bool) -> int:
-    """Return what a call takes of a budget: what the policy says, else the traits, else one where it must count.
-
-    `call` is empty where no traits name it; `places`: it leaves an order at the exchange.
-    """
-    listed = (policy.costs or {}).get(call)
-    if listed is not None:
-        return listed
-    if traits is not None and call:
-        plain, everything, _ = call.partition(" all")
-        return cost(traits, name, plain, everything.strip())
-    return 1 if policy.shared_by == "ip" or places else 0
 
 
 def _budget(setup: Setup, name: str, policy: RateBudget) -> Budget:

@@ -92,7 +92,7 @@ def test_control_an_engine_that_denies_at_the_cap_is_noticed(monkeypatch: pytest
     assert [path for path, _, _ in _wrong(_spot("binance-market-maker.yaml"))] == ["risk.max_order_notional"]
 
 
-def _survivors(effective: EffectivePolicy, every: int = 1) -> tuple[list[Mutant], list[Mutant]]:
+def _survivors(effective: EffectivePolicy, every: int = 1, at: str = "") -> tuple[list[Mutant], list[Mutant]]:
     """Return the mutants that no boundary case notices and none proves equivalent, and the other way round."""
     world, cases = _cases(effective)
     traits = load_traits(effective.model.exchange)
@@ -101,7 +101,7 @@ def _survivors(effective: EffectivePolicy, every: int = 1) -> tuple[list[Mutant]
         return not all(world.follows(step, engine) for _, step in cases)
 
     alive, disproved = [], []
-    for mutant in list(mutants(effective))[::every]:
+    for mutant in [mutant for mutant in mutants(effective) if mutant.path.startswith(at)][::every]:
         killed = noticed(compile_policy(mutant.effective, traits, world.key, HOST))
         proved = proof(effective, mutant)
         if not killed and not proved:
@@ -119,8 +119,9 @@ NAMES = ("shared_by", "on_breach", "repeated_execution", "stage")
 
 def test_boundary_cases_notice_every_mutant_that_is_not_equivalent(tier: Callable[[int, int], int]) -> None:
     """No threshold and no switch of our policies moves unnoticed, and none is proved equivalent that a case tells."""
-    for name in FILES[: tier(1, len(FILES))]:
-        alive, disproved = _survivors(_spot(name))
+    files = FILES[: tier(1, len(FILES))]
+    for name in files:
+        alive, disproved = _survivors(_spot(name), every=4 if len(files) == 1 else 1)
         assert [str(mutant) for mutant in alive if not any(word in mutant.path for word in ROWS)] == [], name
         assert [str(m) for m in disproved if not any(word in m.path for word in NAMES)] == [], name
 
@@ -133,8 +134,8 @@ def test_control_a_case_that_is_left_out_lets_its_mutants_live(monkeypatch: pyte
         return (case for case in cases(effective) if case.path != "risk.price_collar.max_deviation")
 
     monkeypatch.setattr(f"{__name__}.boundaries", fewer)
-    alive, _ = _survivors(_spot("freqtrade-fleet/trend-btc.yaml"))
-    assert [str(mutant) for mutant in alive if "day_starts" not in mutant.path] == [
+    alive, _ = _survivors(_spot("freqtrade-fleet/trend-btc.yaml"), at="risk.p")
+    assert [str(mutant) for mutant in alive] == [
         "risk.price_collar.max_deviation: 3% -> 2%",
         "risk.price_collar.max_deviation: 3% -> 4%",
     ]
