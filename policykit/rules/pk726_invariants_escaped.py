@@ -29,8 +29,8 @@ GUIDE.md G01; docs/invariants.md.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from posixpath import normpath
 
 from policykit.finding import Finding
 from policykit.rules.base import Inputs, Rule
@@ -48,9 +48,9 @@ RULE = Rule(
 def check(inputs: Inputs) -> Iterator[Finding]:
     """Look for each file with invariants among the files of each live policy."""
     for card in inputs.fleet:
-        files = {os.path.realpath(file) for file in card.files or (card.file,)}
+        files = {normpath(file) for file in card.files or (card.file,)}
         for said in inputs.never:
-            if card.environment == "live" and os.path.realpath(said.file) not in files:
+            if card.environment == "live" and normpath(said.file) not in files:
                 yield RULE.finding(
                     card.place("extends"),
                     f"this policy does not extend {said.file}, which says what must never be",
