@@ -53,7 +53,13 @@ def _only(path: str, value: Any) -> EffectivePolicy:
 
 def _happens(policy: EffectivePolicy, path: str, value: Any) -> bool:
     """Ask z3 for an order that the policy allows beyond a limit: one that this limit alone would stop."""
-    limit = policy.model.model_copy(update={"risk": _only(path, value).model.risk})
+    alone, said = _only(path, value).model.risk, policy.model.risk
+    assert alone is not None
+    if alone.price_collar is not None and said is not None and said.price_collar is not None:
+        # A deviation is one from the price that the policy itself measures from.
+        collar = alone.price_collar.model_copy(update={"reference": said.price_collar.reference})
+        alone = alone.model_copy(update={"price_collar": collar})
+    limit = policy.model.model_copy(update={"risk": alone})
     setting = points.setting(points.compiled(policy))
     pair = Pair(policy.model, limit, (setting, setting))
     check = _check(path)
