@@ -11,7 +11,8 @@ from policykit.decision import Reason
 from policykit.engine import Engine, compile_policy, trial
 from policykit.engine.facts import Facts
 from policykit.policy import Change, EffectivePolicy
-from policykit.proofs.diff.witnesses import Ask, worlds
+from policykit.proofs.diff.ask import Ask
+from policykit.proofs.diff.witnesses import worlds
 from policykit.proofs.diff.worlds import Ordinary, World
 from policykit.proofs.difference import Flip
 from policykit.traits import load as load_traits

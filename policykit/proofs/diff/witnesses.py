@@ -7,19 +7,19 @@ to be right: both policies decide every world, and only a decision is a flip.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from itertools import islice
 from typing import Any, Final
 
 from policykit.engine.bounds import limits
-from policykit.engine.check import Check, Unknown
+from policykit.engine.check import Unknown
 from policykit.engine.checks.reconciliation import LATE, SLOW_MS
 from policykit.engine.engine import Engine
 from policykit.engine.facts import Drift, Fact, Move, Partial, Setting, Streak
 from policykit.model.languages import beyond, minutes
 from policykit.policy.meaning import compared_every, facts_age, mark_age
-from policykit.proofs.diff.worlds import MINUTE_MS, STOP, WEEK_MS, Ordinary, World, case_of, holding, with_equity
+from policykit.proofs.diff.ask import Ask
+from policykit.proofs.diff.worlds import MINUTE_MS, STOP, WEEK_MS, World, case_of, holding, with_equity
 from policykit.units import MAX_COUNTER, Amount, Bound
 
 #: The equity of the account, where a share and an amount may each be the lower bound.
@@ -29,42 +29,6 @@ MAX_EACH: Final = 16
 _STEP: Final = Decimal("0.00000001")
 _TWO_DIGITS: Final = Context(prec=2)
 _JUST: Final = Decimal("1.000001")
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One field: which check holds it, and what is asked of both policies. `path` is the changed one's."""
-
-    path: str
-    check: str
-    tight: Engine
-    loose: Engine
-    ordinary: Ordinary
-
-    @property
-    def name(self) -> str:
-        """Return the name of the field."""
-        return self.check.rpartition(".")[2]
-
-    def of(self, engine: Engine) -> Check | None:
-        """Return the check as a policy compiled it; None where it denies nothing: it is not there, or only warns."""
-        if self._warns(engine):
-            return None
-        return next((check for check in engine.checks if check.id == self.check), None)
-
-    def said(self, engine: Engine, path: str = "") -> Any:
-        """Return what a policy says at a path outside of maps."""
-        value: Any = None if self._warns(engine) else engine.setup.policy
-        for name in (path or self.check).split("."):
-            value = getattr(value, name, None)
-        return value
-
-    def _warns(self, engine: Engine) -> bool:
-        return engine is self.loose and (self.path.startswith("risk.on_breach.") or self.path.endswith(".on_breach"))
-
-    def both(self, path: str = "") -> tuple[Any, Any]:
-        """Return what the tight and the loose policy say."""
-        return self.said(self.tight, path), self.said(self.loose, path)
 
 
 Maker = Callable[[Ask, World], Iterator[World]]
