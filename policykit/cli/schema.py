@@ -11,7 +11,9 @@ from policykit.cli._options import example, output_option, write_output
 
 
 @click.command(epilog=example("policykit schema policy\npolicykit schema lint-report -o lint-report.schema.json"))
-@click.argument("name", type=click.Choice(["policy", "lint-report", "snapshot", "decision", "journal", "policy-test"]))
+@click.argument(
+    "name", type=click.Choice(["policy", "lint-report", "snapshot", "decision", "journal", "policy-test", "diff"])
+)
 @output_option
 def command(name: str, output: Path | None) -> None:
     """Print a JSON Schema: of a policy, or of what policykit writes."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from policykit.model.contracts import DIALECT, contracts
 
 #: The names that `policykit schema` knows.
-NAMES: Final = ("policy", "lint-report", "snapshot", "decision", "journal", "policy-test")
+NAMES: Final = ("policy", "lint-report", "snapshot", "decision", "journal", "policy-test", "diff")
 
 
 def schema(name: str) -> dict[str, Any]:
