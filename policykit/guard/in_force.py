@@ -20,7 +20,7 @@ from policykit.guard.ceiling import held
 from policykit.guard.living import beats
 from policykit.guard.settings import choose_key, told
 from policykit.model import Policy
-from policykit.policy import PAPER, EffectivePolicy, Layer, compare, compose, load
+from policykit.policy import PAPER, EffectivePolicy, Layer, compare, compose, load, outspoken
 from policykit.store import GuardInfo
 
 if TYPE_CHECKING:
@@ -200,7 +200,10 @@ def _both(own: EffectivePolicy, version: str, text: str) -> EffectivePolicy:
         # Written by another version of this library, in words that this one does not have.
         _log.warning("version %s of %s, which another live guard has, cannot be read here", version, own.name)
         return own
-    met, _ = compose(Layer(other, MappingProxyType({})), Layer(own.model, own.origins), strict=False)
+    theirs, ours = (outspoken(*pair) for pair in ((other, own.model), (own.model, other)))
+    assert isinstance(theirs, Policy)
+    assert isinstance(ours, Policy)
+    met, _ = compose(Layer(theirs, MappingProxyType({})), Layer(ours, own.origins), strict=False)
     return replace(own, model=met.model, origins=MappingProxyType({**own.origins, **met.places}))
 
 

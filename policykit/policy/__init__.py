@@ -5,7 +5,7 @@ from __future__ import annotations
 from policykit.policy.canonical import dump, version
 from policykit.policy.compare import Change, Comparison, compare
 from policykit.policy.effective import PAPER, UNWAIVABLE, EffectivePolicy, accepted, expired
-from policykit.policy.layers import Layer, compose
+from policykit.policy.layers import Layer, compose, outspoken
 from policykit.policy.load import Checked, check, load, load_text, read_checked
 from policykit.policy.stages import staged
 
@@ -25,6 +25,7 @@ __all__ = [
     "expired",
     "load",
     "load_text",
+    "outspoken",
     "read_checked",
     "staged",
     "version",

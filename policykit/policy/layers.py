@@ -254,6 +254,26 @@ class _Merge:
         )
 
 
+def outspoken(one: Section, other: Section) -> Section:
+    """Return a section that says what its silence means (`Meta.absent`) wherever another one speaks.
+
+    Two whole policies compose so: a default of the engine is a bound, too. A layer is silent for want of a word.
+    """
+    values = {name: getattr(one, name) for name in one.model_fields_set}
+    for name, shape in shapes(type(one)).items():
+        theirs = getattr(other, name) if name in other.model_fields_set else None
+        mine = values.get(name)
+        if theirs is None:
+            continue
+        if shape.kind == "section":
+            filled = outspoken(type(theirs).model_construct(set()) if mine is None else mine, theirs)
+            if filled.model_fields_set:
+                values[name] = filled
+        elif mine is None and shape.kind != "map" and shape.meta.absent is not None:
+            values[name] = shape.meta.absent
+    return type(one).model_construct(_fields_set=set(values), **values)
+
+
 def compose(parent: Layer, child: Layer, *, strict: bool = True) -> tuple[Layer, list[Finding]]:
     """Return both layers as one, as strict as each of them, and what of the child is looser than the parent.
 

@@ -19,6 +19,7 @@ from policykit.order import Order
 from policykit.orders.recovery import SILENT_MS
 from policykit.store import GuardInfo, open_journal
 from policykit.telemetry import names, timeline
+from policykit.units import Duration
 from tests.guard.world import SYMBOL, World, policy_text
 
 USUAL = policy_text()
@@ -191,6 +192,23 @@ def test_every_bound_of_two_live_versions_applies_to_both(
     one.maintain()
     assert codes(one, 1_200) == []
     assert one.policy.version == one.in_force.own.version
+
+
+def test_a_version_that_is_silent_keeps_its_defaults(
+    start: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One says nothing of the age of facts, which is 10 s then; the other's hour does not become its own."""
+    world = start()
+    write(world, policy_text().replace(", max_age: 10s", ""))
+    one = world.guard()
+    other = Path(world.policy).with_name("two.yaml")
+    other.write_text(policy_text().replace("max_age: 10s", "max_age: 1h"), encoding="utf-8")
+    monkeypatch.setenv("POLICYKIT_BOT", "two")
+    two = Guard.load(other, store=world.store, clock=world.clock, testing=True)
+    one.maintain()
+    assert one.policy.version != one.in_force.own.version  # they are layers
+    for guard in (one, two):
+        assert guard.policy.model.account.max_age == Duration(10_000), guard.bot
 
 
 def test_a_reload_keeps_the_layers(start: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
