@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +30,13 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("order", "orderid", "order_id", "order id", "ordertxid", "order no."),
 }
 _QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
-_NUMBER = re.compile(r"([+-]?[0-9][0-9,]{0,29}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)\s*([A-Za-z][A-Za-z0-9]*)?\Z")
+#: A comma is between thousands and nothing else: `0,025` may be 0.025, and is no number here.
+#: Between which times a trade can have been, UTC ms: 2000 and 2100. What is no ms or s is beyond them.
+_TIMES: Final = (946_684_800_000, 4_102_444_800_000)
+_NUMBER = re.compile(
+    r"([+-]?(?:[0-9]{1,30}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,8})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)"
+    r"\s*([A-Za-z][A-Za-z0-9]*)?\Z"
+)
 
 
 class Trade(NamedTuple):
@@ -58,7 +65,7 @@ def read(file: Path) -> Read:
             head = stream.readline(MAX_LINE)
             columns = _columns(file, next(csv.reader([head], delimiter=_delimiter(head)), []))
             rows = csv.reader((line for line in stream), delimiter=_delimiter(head))
-            return _rows(file, rows, columns)
+            return _rows(file, rows, columns, decimal_comma=_delimiter(head) == ";")
     except OSError as error:
         raise ValueError(f"{file}: cannot be read ({error.strerror}); a CSV of trades or a journal is needed") from None
     except (UnicodeDecodeError, csv.Error):
@@ -89,7 +96,7 @@ def _columns(file: Path, head: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _rows(file: Path, rows: Iterator[list[str]], columns: Mapping[str, int]) -> Read:
+def _rows(file: Path, rows: Iterator[list[str]], columns: Mapping[str, int], *, decimal_comma: bool) -> Read:
     trades: list[Trade] = []
     problems: list[str] = []
     skipped = 0
@@ -100,7 +107,10 @@ def _rows(file: Path, rows: Iterator[list[str]], columns: Mapping[str, int]) -> 
         if not any(cell.strip() for cell in row):
             continue
         try:
-            trades.append(_trade({field: row[i].strip() for field, i in columns.items() if i < len(row)}))
+            cells = {field: row[i].strip() for field, i in columns.items() if i < len(row)}
+            if decimal_comma:
+                _no_commas(cells)
+            trades.append(_trade(cells))
         except (ValueError, KeyError) as error:
             skipped += 1
             if skipped <= MAX_NAMED:
@@ -108,6 +118,13 @@ def _rows(file: Path, rows: Iterator[list[str]], columns: Mapping[str, int]) -> 
     if not trades:
         raise ValueError(f"{file}: no trade in it; {problems[0] if problems else 'only a header'}")
     return Read(tuple(sorted(trades)), tuple(problems), skipped)
+
+
+def _no_commas(cells: Mapping[str, str]) -> None:
+    """Refuse numbers with a comma where `;` parts the columns: nobody can tell there what `1,250` is."""
+    for field in ("quantity", "price", "cost"):
+        if "," in cells.get(field, ""):
+            raise ValueError(f'{field} is "{cells[field][:20]}"; a number with a decimal point is needed')
 
 
 def _trade(cells: Mapping[str, str]) -> Trade:
@@ -135,14 +152,17 @@ def _amount(cells: Mapping[str, str], field: str) -> tuple[Decimal, str]:
 
 def _moment(text: str) -> int:
     """Return UTC ms of a time: ms or s since 1970, or an ISO date and time, without a zone UTC."""
+    at_ms = None
     if re.fullmatch(r"[0-9]{9,16}(\.[0-9]+)?", text):
         number = float(text)
-        return int(number if number > 1e11 else number * 1000)
-    try:
-        moment = datetime.fromisoformat(text.replace("/", "-"))
-    except ValueError:
-        raise ValueError(f'time is "{text[:30]}"; an ISO time or milliseconds are needed') from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        at_ms = int(number if number > 1e11 else number * 1000)
+    else:
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(text.replace("/", "-"))
+            at_ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    if at_ms is None or not _TIMES[0] <= at_ms < _TIMES[1]:
+        raise ValueError(f'time is "{text[:30]}"; an ISO time or milliseconds are needed')
+    return at_ms
 
 
 def _symbol(text: str, base: str, quote: str) -> str:

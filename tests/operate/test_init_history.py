@@ -179,6 +179,28 @@ def test_long_files_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (len(found.trades), found.problems) == (2, ("only the first 3 rows were read",))
 
 
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("2026-01-05T10:00:00Z;BTC/USDT;buy;0,025;60000", 'quantity is "0,025"; a number with a decimal point'),
+        ("2026-01-05T10:00:00Z;BTC/USDT;buy;1;60,000", 'price is "60,000"; a number with a decimal point is needed'),
+        ('2026-01-05T10:00:00Z,BTC/USDT,buy,"0,025",60000', 'quantity is "0,025"; a number is needed'),
+        ('2026-01-05T10:00:00Z,BTC/USDT,buy,"12,5",60000', 'quantity is "12,5"; a number is needed'),
+        ("1767607200000000,BTC/USDT,buy,1,60000", 'time is "1767607200000000"; an ISO time or milliseconds are needed'),
+        ("0001-01-01T00:00:00Z,BTC/USDT,buy,1,60000", 'time is "0001-01-01T00:00:00Z"; an ISO time'),
+    ],
+    ids=["semicolons", "semicolons-thousands", "a-decimal-comma", "no-thousands", "microseconds", "year-1"],
+)
+def test_what_may_be_another_number_is_left_out(row: str, why: str, tmp_path: Path) -> None:
+    """A decimal comma is no separator of thousands: 0,025 is not 25, and microseconds are no year 57,983."""
+    head = "time,symbol,side,quantity,price\n"
+    file = tmp_path / "trades.csv"
+    file.write_text((head.replace(",", ";") if ";" in row else head) + row + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no trade in it") as raised:
+        read(file)
+    assert why in str(raised.value)
+
+
 def test_most_traded_symbols_are_kept(run: Run) -> None:
     """Of many symbols the thirty that were traded most are named."""
     init(run, CCXT + "".join(f"{T0 + i},C{i}/USDT,buy,1,1,,\n" for i in range(40)))

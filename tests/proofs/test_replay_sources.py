@@ -170,7 +170,8 @@ def test_an_exchanges_own_trades_are_orders_that_were_sent(tmp_path: Path) -> No
     assert [group.examples[0].decision for group in done.groups] == ["BTC/USDT a", "ETH/USDT e"]
     assert [group.money for group in done.groups] == [2_400, 300]
     assert done.decisions == 5
-    assert set(done.left) == {"not known: risk.daily_loss (DAY_BASE_MISSING)"}
+    traded = "the old policy denies it too, though it traded: risk.max_order_notional"
+    assert done.left == {"not known: risk.daily_loss (DAY_BASE_MISSING)": 2, traded: 1}
     assert "equity was 100000 USDT all the time; no loss is judged" in done.assumed
     poor = replay([pair], str(trades))
     assert [(group.becomes, group.code) for group in poor.groups] == [
@@ -189,6 +190,17 @@ def test_positions_of_trades_are_what_was_bought_and_sold(tmp_path: Path) -> Non
     done = replay([policies(tmp_path, OLD, tight)], str(trades), equity="100000 USDT")
     assert told(done) == [("deny", "RISK_POSITION", 1)]
     assert done.groups[0].examples[0].decision == "ETH/USDT e"
+
+
+def test_trades_that_the_old_policy_never_let_through_are_not_called_unchanged(tmp_path: Path) -> None:
+    """Of a market that OLD does not name nothing is known of a change: both policies deny what was traded."""
+    trades = tmp_path / "trades.csv"
+    row = "2026-01-05 10:00:00,XRPUSDT,BUY,1,3000\n"
+    trades.write_text(f"Date(UTC),Symbol,Side,Price,Quantity\n{row}", encoding="utf-8")
+    pair = policies(tmp_path, OLD, OLD.replace("1500 USDT", "500 USDT"))
+    done = replay([pair], str(trades), equity="100000 USDT")
+    assert done.changed == 0
+    assert done.left["the old policy denies it too, though it traded: risk.symbols"] == 1
 
 
 @pytest.mark.parametrize(

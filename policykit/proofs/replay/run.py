@@ -55,6 +55,8 @@ IN_SHADOW: Final = "in shadow mode, where nothing is denied"
 CANCEL: Final = "cancels, which always pass"
 READ: Final = "reads, which are no orders"
 MOVED: Final = "the old policy decides otherwise too on the state that the rows make: others were quicker"
+#: Of trades: what OLD never let through tells nothing of a change of it (another market than the policy names).
+TRADED: Final = "the old policy denies it too, though it traded"
 NO_CHECK: Final[Mapping[str, str]] = {
     "gate": "refused at the gate: no policy lets such a call pass",
     "store": "decided without the store",
@@ -330,6 +332,8 @@ class Run:
         before = made.whys if was is None or made.old is None else self._whys(row, made, was, self.old, made.old)
         after = self._whys(row, made, now, self.new, judge)
         denied, denies, unsure = self._weighed(before, after, () if after else self._doubts(row, made, now))
+        if self.past.blind and denied and denies:
+            self.changes.left[f"{TRADED}: {self._telling(before, made.old).check}"] += 1
         if denied != denies and not (denied and unsure):
             if was is None and self._moved(row, made, denied=denied):
                 self.changes.left[MOVED] += 1

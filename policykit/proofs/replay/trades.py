@@ -54,8 +54,8 @@ def past(file: Path, policy: EffectivePolicy, equity: str | None = None) -> Past
     said = (
         f"equity was {equity} all the time; no loss is judged" if equity else "equity is not known (--equity says it)"
     )
-    left = (f"{found.skipped:,} rows of the file were left out ({'; '.join(found.problems)})",) if found.skipped else ()
-    assumed = (*ASSUMED, said, *left)
+    left = f"{found.skipped:,} rows of the file were left out ({'; '.join(found.problems)})"
+    assumed = (*ASSUMED, said, *([left] if found.problems else []))
     return Past(
         str(file), lambda: _events(found.trades, policy, known), _count(found.trades), blind=True, assumed=assumed
     )
