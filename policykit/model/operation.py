@@ -177,5 +177,11 @@ class Reconciliation(Section):
     ] = "reduce_only"
     others: Annotated[
         tuple[Elsewhere, ...] | None,
-        Meta("Orders from elsewhere that are expected.", SUBSET, guide=("G30",), held_by=("guard:reconciliation",)),
+        Meta(
+            "Orders from elsewhere that are expected.",
+            SUBSET,
+            guide=("G30",),
+            held_by=("guard:reconciliation",),
+            absent=(),
+        ),
     ] = None

@@ -12,6 +12,7 @@ from operator import gt, lt
 from typing import Any, Final, NamedTuple
 
 from policykit.model.base import NEUTRAL, SECTION, Meta, Section, Strictness, metas
+from policykit.model.group import Group
 from policykit.model.policy import Policy
 from policykit.model.rate import CountWindow, RateBudget
 from policykit.model.shape import Shape, shapes
@@ -40,6 +41,8 @@ _OWN: Final = frozenset(("policykit", "name", "owner", "extends", "waivers"))
 ABSENT: Final = "nothing"
 #: Maps whose entries are no limits: what one more of them may do is neither tighter nor looser than its absence.
 _REACH: Final = {"keys": "a key", "vendors": "a vendor"}
+#: Words that stand for another field where they are absent: who may re-arm may grant a stage.
+_INSTEAD: Final = frozenset(("stage.next_needs.approver",))
 
 
 class Change(NamedTuple):
@@ -134,7 +137,7 @@ def _field(shape: Shape, old: Any, new: Any, path: str) -> Iterator[Change]:
     elif shape.kind == "map":
         yield from _map(meta, old or {}, new or {}, path)
     elif shape.kind == "list" and shape.section is not None:
-        yield from _items(shape.section, old, new, path)
+        yield from _items(shape.section, _said(meta, old), _said(meta, new), path)
     else:
         yield from _leaf(meta.strictness, _said(meta, old), _said(meta, new), path, (old, new))
 
@@ -143,7 +146,14 @@ def _neutral(meta: Meta, old: Any, new: Any, path: str) -> Iterator[Change]:
     """Say that something is said otherwise which bounds nothing; what may be a secret is not shown."""
     if (old or None) != (new or None):
         was, now = (ABSENT if not side else "..." if meta.secret else shown(side) for side in (old, new))
-        yield Change(path, was, now, "equal", "it is neutral: nothing is allowed or denied by it")
+        if meta.held_by:
+            alone = not (old and new) and path not in _INSTEAD
+            verdict: Verdict = _one_side(old or None) if alone else "different"
+            yield Change(
+                path, was, now, verdict, "" if alone else "one word is neither stricter nor looser than the other"
+            )
+        else:
+            yield Change(path, was, now, "equal", "it is neutral: nothing is allowed or denied by it")
 
 
 def _said(meta: Meta, value: Any) -> Any:
@@ -161,6 +171,10 @@ def _sections(
         elif kind is RateBudget and (one is None or two is None):
             meta = metas(RateBudget)["limit"]
             yield Change(at, _budget(one), _budget(two), "tighter" if one is None else "looser", meta=meta)
+        elif kind is Group and (one is None or two is None):
+            why = "what this account holds counts for the other members, too"
+            yield Change(at, *_there(one, two, key), _one_side(one), why, meta=metas(Group)["max_gross_exposure"])
+            yield from _section(kind, one, two, at)
         else:
             yield from _same_budget(one, two, at) if kind is RateBudget else _section(kind, one, two, at)
 

@@ -211,9 +211,9 @@ def _entailed(model: Policy, said: Statement) -> str | None:
         if outer is None or outer.kind != subject.kind or (subject.path, other) in NOT_ENTAILED:
             continue
         (_, value), *_ = values(model, other)
-        counted = subject.path != "risk.max_order_notional" or _counted(model)
+        counts = subject.path != "risk.max_order_notional" or counted(model)
         if (
-            counted
+            counts
             and not warns(model, other)
             and _loose(model, Statement(outer, ">", said.value), other, value) is None
         ):
@@ -221,7 +221,7 @@ def _entailed(model: Policy, said: Statement) -> str | None:
     return None
 
 
-def _counted(model: Policy) -> bool:
+def counted(model: Policy) -> bool:
     """Tell whether all that may be traded counts into exposure: the account's own currency on spot does not."""
     own = f"{model.account.currency}/"
     return all(

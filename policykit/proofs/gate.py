@@ -83,9 +83,11 @@ def _both(file: Path) -> tuple[str, str]:
 
 def _text(file: Path) -> str:
     try:
-        if file.stat().st_size > MAX_FILE:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_FILE + 1)  # a link to a device has no size
+        if len(raw) > MAX_FILE:
             raise PolicykitError(f"{file}: over {MAX_FILE:,} bytes; it is no file of signatures or signers")
-        return file.read_text(encoding="utf-8")
+        return raw.decode("utf-8")
     except (OSError, ValueError) as error:
         raise PolicykitError(f"{file}: cannot be read ({type(error).__name__})") from None
 

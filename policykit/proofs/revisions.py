@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from policykit.errors import PolicyError
@@ -39,7 +39,7 @@ class NotNamed(Exception):
 class Side:
     """All policies of one side: by their paths from what was named.
 
-    `faults` are PK0 of those that do not load, which are at `broken`.
+    `faults` are PK0 of those that do not load, which are at `broken`. `lacking`: what of `paths` is not there.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Side:
     policies: Mapping[str, EffectivePolicy] = field(default_factory=dict)
     faults: tuple[Finding, ...] = ()
     broken: frozenset[str] = frozenset()
+    lacking: frozenset[str] = frozenset()
 
 
 def read_side(name: str, paths: tuple[str, ...] = (), now_ms: int | None = None, folder: str = ".") -> Side:
@@ -79,7 +80,10 @@ def read_sides(
                 return _revision(f"{name}:{inside}", (), now_ms, os.path.dirname(os.path.realpath(other)), derived=True)
         return read_side(name, paths, now_ms, folder)
 
-    return side(old, new), side(new, old)
+    was, now = side(old, new), side(new, old)
+    for path in was.lacking & now.lacking:
+        raise NotNamed(f"{path}: there is no such file or folder in {old}, nor in {new}; a path of policies is needed")
+    return was, now
 
 
 def merge_base(one: str, other: str, folder: str = ".") -> str:
@@ -115,7 +119,8 @@ def _folder(name: str, paths: tuple[str, ...], now_ms: int | None) -> Side:
         raise NotNamed(found.problems[0])
     files = [target.file for target in found.targets if target.kind == "policy"]
     read = {os.path.relpath(file, name): (lambda file=file: load(file, now_ms=now_ms)) for file in files}
-    return _side(name, "folder", read)
+    lacking = frozenset(path for path in paths if not os.path.lexists(os.path.join(name, path)))
+    return replace(_side(name, "folder", read), lacking=lacking)
 
 
 # ---- revisions
@@ -149,7 +154,8 @@ def _revision(name: str, paths: tuple[str, ...], now_ms: int | None, folder: str
     inside = posixpath.normpath(inside) if inside else ""
     kind: Literal["file", "revision"] = "file" if files == [inside] else "revision"
     read = {posixpath.relpath(path, inside or "."): (lambda path=path: tree.load(path, now_ms)) for path in files}
-    return _side(name, kind, read)
+    lacking = frozenset() if inside else frozenset(p for p, top in zip(paths, wanted, strict=True) if not tree.has(top))
+    return replace(_side(name, kind, read), lacking=lacking)
 
 
 def _commit(top: str, said: str, name: str) -> str:
@@ -184,14 +190,21 @@ class _Tree:
                 self.modes[path] = (mode, int(size) if size.isdigit() else 0)
         tops = [path for path in map(posixpath.normpath, wanted) if path != "."]
         for top in tops if named else ():
-            if top not in self.modes and not any(path.startswith(f"{top}/") for path in self.modes):
+            if not self.has(top):
                 raise NotNamed(f"{self.said}:{top}: there is no such file in that revision; git ls-tree lists them")
         inside = [p for p in self.modes if not tops or any(p == top or p.startswith(f"{top}/") for top in tops)]
         yaml = [p for p in inside if p in tops or (format_of(p) in ("yaml", "json") and not _hidden(p, tops))]
+        broken = next((p for p in yaml if "\n" in p), None)
+        if broken is not None:
+            raise NotNamed(f"{self.said}: the name of {broken!r} has a line break; a name without one is needed")
         if len(yaml) > MAX_FILES:
             raise NotNamed(f"{self.said}: over {MAX_FILES} files; name the folders that hold policies")
         self._fetch([p for p in yaml if self.modes[p][0] != _MODULE])
         return [p for p in yaml if p in tops or self._is_policy(p)]
+
+    def has(self, top: str) -> bool:
+        """Tell whether there is such a file or folder."""
+        return top in (".", *self.modes) or any(path.startswith(f"{top}/") for path in self.modes)
 
     def _is_policy(self, path: str) -> bool:
         mode, size = self.modes[path]
@@ -202,7 +215,7 @@ class _Tree:
 
     def _fetch(self, paths: Iterable[str]) -> None:
         """Read many small files in one go."""
-        wanted = [p for p in paths if p not in self._read and self.modes[p][1] <= MAX_BYTES and "\n" not in p]
+        wanted = [p for p in paths if p not in self._read and self.modes[p][1] <= MAX_BYTES]
         if not wanted:
             return
         asked = "".join(f"{self.commit}:{path}\n" for path in wanted).encode("utf-8", "surrogateescape")

@@ -167,19 +167,41 @@ def test_a_waiver_counts_until_it_expires(files: tuple[Path, Path], now: str, sa
     assert run(old, new, "--now", now).output.splitlines()[0].endswith(f"1 policy: {said}")
 
 
-DEAD = POLICY.replace("  max_open_orders: 20\n", "  max_position_notional: 1000 USDT\n")
+DEAD = POLICY.replace("  max_open_orders: 20\n", "  symbols: ['*/USDT']\n  max_gross_exposure: 1000 USDT\n")
 
 
 def test_a_cap_that_another_one_is_always_under_is_proved_to_have_no_effect(files: tuple[Path, Path]) -> None:
-    """A cap on orders over the one on positions: raised, it lets nothing through; lowered under it, it does stop."""
+    """A cap on orders over the one on exposure: raised, it lets nothing through; lowered under it, it does stop."""
     old, new = files
     old.write_text(DEAD, "utf-8")
     new.write_text(DEAD.replace("1500", "9000"), "utf-8")
     text = run(old, new).output
     assert "proved equal" in text
-    assert "nothing passes that it would stop: risk.max_position_notional is 1000 USDT" in text
+    assert "nothing passes that it would stop: risk.max_gross_exposure is 1000 USDT" in text
     new.write_text(DEAD.replace("1500", "900"), "utf-8")
     assert "tighter risk.max_order_notional: 1500 USDT -> 900 USDT" in run(old, new).output
+
+
+@pytest.mark.parametrize(
+    ("capped", "around", "symbols"),
+    [
+        # A short position may turn by an order of twice the cap.
+        ("max_order_notional", "max_position_notional", "*/USDT:USDT"),
+        # A position counts as a whole at the price of the order that adds to it.
+        ("max_position_notional", "max_gross_exposure", "*/USDT:USDT"),
+        # The account's own currency is no exposure.
+        ("max_order_notional", "max_gross_exposure", "USDT/EUR"),
+    ],
+)
+def test_a_cap_that_lies_around_another_only_mostly_proves_nothing(
+    files: tuple[Path, Path], capped: str, around: str, symbols: str
+) -> None:
+    """What can be over the one cap and under the other is not called equal without the first."""
+    old, new = files
+    head = POLICY.partition("risk:")[0]
+    new.write_text(f"{head}risk:\n  symbols: ['{symbols}']\n  {around}: 50 USDT\n", "utf-8")
+    old.write_text(f"{new.read_text('utf-8')}  {capped}: 60 USDT\n", "utf-8")
+    assert run(old, new).output.splitlines()[0].endswith("1 policy: 1 looser")
 
 
 def test_a_cap_of_a_market_that_is_not_traded_has_no_effect(files: tuple[Path, Path]) -> None:

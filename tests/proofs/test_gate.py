@@ -186,6 +186,8 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(PolicykitError) as raised:
         gathered(difference, NOW, revoked=tmp_path / "long")
     assert str(raised.value) == f"{tmp_path}/long: over 65,536 bytes; it is no file of signatures or signers"
+    with pytest.raises(PolicykitError, match="/dev/zero: over 65,536 bytes"):
+        gathered(difference, NOW, signers=Path("/dev/zero"))
     (tmp_path / "mm.approval").write_text(_signature(NEW, ALICE)[0])
     with pytest.raises(PolicykitError) as raised:
         gathered(difference, NOW)

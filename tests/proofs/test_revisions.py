@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from policykit.proofs.diff import diff, differences, pairs
-from policykit.proofs.revisions import NotNamed, Side, merge_base, read_side
+from policykit.proofs.revisions import NotNamed, Side, merge_base, read_side, read_sides
 
 BASE = "policykit: 1\nname: base\nrisk: {max_order_notional: 2000 USDT}\n"
 MM = """\
@@ -168,3 +168,21 @@ def test_a_policy_that_does_not_load_was_not_taken_away(tmp_path: Path) -> None:
     for pair in ((old, new), (new, old)):
         found = differences(*pair)
         assert (found.policies, [fault.rule for fault in found.faults]) == ((), ["PK011"])
+
+
+def test_a_name_with_a_line_break_is_refused(repository: Path) -> None:
+    """Git is asked for files a line each: such a policy cannot be read, and is not passed over."""
+    commit(repository, **{"a\nb": MM})
+    with pytest.raises(NotNamed, match=r"the name of 'policies/a\\nb.yaml' has a line break"):
+        side("HEAD", repository)
+
+
+def test_a_path_that_neither_side_has_is_no_comparison(repository: Path) -> None:
+    """A misspelt path of a pull request's check would else be green for ever; one that is new, or gone, is there."""
+    write(repository, new=MM)
+    for named in ("policies/new.yaml", "policies/mm.yaml", "policies", "."):
+        read_sides("HEAD", str(repository), (named,), folder=str(repository))
+    with pytest.raises(NotNamed, match=r"polices: there is no such file or folder in HEAD, nor in "):
+        read_sides("HEAD", str(repository), ("policies", "polices"), folder=str(repository))
+    with pytest.raises(NotNamed, match=r"polices: there is no such file or folder in HEAD, nor in HEAD"):
+        read_sides("HEAD", "HEAD", ("polices",), folder=str(repository))

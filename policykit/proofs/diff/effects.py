@@ -17,6 +17,7 @@ from policykit.model.enforced import CHECKS
 from policykit.model.languages import beyond
 from policykit.policy import Change, EffectivePolicy, compare
 from policykit.policy.meaning import Sides
+from policykit.policy.never import NOT_ENTAILED, counted
 from policykit.proofs.difference import ABSENT
 from policykit.rules.base import Inputs
 from policykit.rules.dead import dead_limits, limits, said
@@ -25,6 +26,8 @@ from policykit.traits.base import cost
 
 _POSITIONS: Final = "risk.max_position_notional"
 _QUANTITY: Final = "risk.max_order_quantity"
+_ORDER: Final = "risk.max_order_notional"
+_GROSS: Final = "risk.max_gross_exposure"
 
 
 class Effects:
@@ -132,6 +135,10 @@ def _dead(path: str, allows: EffectivePolicy, denies: EffectivePolicy) -> str:
     model = _with(allows.model, limit.split("."), value)
     # What is kept on the account at most is no limit of a decision.
     model = _with(model, ["account", "max_equity"], None)
+    for inner, outer in NOT_ENTAILED:
+        model = _with(model, outer.split("."), None) if inner == limit else model
+    if limit == _ORDER and not counted(allows.model):
+        model = _with(model, _GROSS.split("."), None)
     inputs = Inputs(0, replace(allows, model=model, composed=model), load_traits(model.exchange))
     found = {dead.what: dead.tighter for dead in dead_limits(inputs)}
     names = [f"{path} {bound}" for bound in (entry if type(entry) is tuple else (_window(entry),))]
