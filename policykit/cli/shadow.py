@@ -209,7 +209,8 @@ def _promote(
         click.echo(verdict(diff(plan.old, plan.new, now)), nl=False)
         made = _report(store, run, uri, journals, None, now)
         if made.short and not early:
-            raise Refused(f"{run.name} {run.version}: not tried enough: {made.short}; wait, or say --early")
+            more = "wait" if now < run.until_ms else "its time is over: start it again"
+            raise Refused(f"{run.name} {run.version}: not tried enough: {made.short}; {more}, or say --early")
     kept = put(store, plan, who, now)
     took = watched(store, plan, _host(), clock, time.sleep)
     click.echo(promoted(plan, kept, took), nl=False)

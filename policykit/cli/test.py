@@ -21,6 +21,7 @@ from policykit.cli._options import (
 
 #: Where policies and their tests are when no path is given.
 DEFAULT = "policies"
+_NEEDED = "a file NAME.test.yaml beside NAME.yaml is needed"
 
 
 @click.command(
@@ -106,7 +107,8 @@ def command(  # noqa: PLR0913, PLR0917 - click gives every option by name
         leave(Exit.CALL)
     if not report.tests:
         where = ", ".join(paths) or f"{DEFAULT}/"
-        click.echo(f"policykit: {where}: nothing to run; a file NAME.test.yaml beside NAME.yaml is needed", err=True)
+        needed = f"no test has {' or '.join(words)} in its name" if words else _NEEDED
+        click.echo(f"policykit: {where}: nothing to run; {needed}", err=True)
         leave(Exit.NOTHING)
     leave(Exit.NO if report.failed or low else Exit.DONE)
 
@@ -129,6 +131,9 @@ def _mutate(
         click.echo(f"policykit: {problem}", err=True)
     if problems:
         leave(Exit.CALL)
+    if suggest is not None:
+        said = f"wrote {suggest}" if suggest.exists() else "no test is suggested; nothing was written"
+        click.echo(f"policykit: {said}", err=True)
     if not mutated.mutations:
         click.echo(f"policykit: {', '.join(paths)}: nothing to mutate; a policy with tests is needed", err=True)
         leave(Exit.NOTHING)

@@ -118,7 +118,7 @@ class Replayed:
     policy's, so the old policy decided them again as well. `left`: what was not judged, or not by every check, by why.
     `since_ms`, `until_ms`: the times of the first and the last decision (UTC ms). `assumed` says what the source does
     not tell and was taken for granted; `incomplete` why not all of it was read (empty: it was),
-    `interrupted` that a person ended it.
+    `interrupted` that a person ended it. `unsure`: how many of `decisions` some check could not judge, and none denied.
     """
 
     source: str
@@ -132,6 +132,7 @@ class Replayed:
     assumed: tuple[str, ...] = ()
     incomplete: str = ""
     interrupted: bool = False
+    unsure: int = 0
 
     @property
     def changed(self) -> int:

@@ -76,7 +76,7 @@ def test_the_comment_says_first_what_a_reviewer_needs() -> None:
         "what a changed one would have led to is not followed\n\n"
         "#### mm (binance/main): different: 2 looser, 1 tighter\n\n"
         "**Needs** 1 of `desk-head`: 0 of 1 approved it. An approving review by one of them, or a signature: "
-        "`policykit approve policy policies/mm.yaml --by NAME --why TEXT --sign KEY -o mm.approval`\n\n"
+        "`policykit approve policy policies/mm.yaml --by NAME --why TEXT --sign KEY -o policies/mm.approval`\n\n"
         + ROWS.replace(" @ 60", " @<!-- --> 60")
         + "\n<details><summary>1 proved equal</summary>\n\n"
         "- other (binance/main): every value that is in force is the same\n\n</details>\n\n"
@@ -178,3 +178,13 @@ def test_a_replay_that_is_not_whole_says_so() -> None:
         "- 2 were made by another version than OLD, which decided them again as well\n"
         "- assumed: equity is 1 USDT\n"
     ) in said
+
+
+def test_a_replay_that_could_not_judge_never_says_that_none_would_change() -> None:
+    """Trades without an equity decide no share of it: the line that is read says of how many nobody can tell."""
+    blind = Replayed("t.csv", 15, 5, left={"not known: risk.max_order_notional (FACTS_MISSING)": 4}, unsure=4)
+    said = write("markdown", Difference("a", "b", (SAME,), replayed=blind), Style())
+    assert "none of these is known to change; 4 could not be judged by every check.\n" in said
+    assert "none of these would" not in said
+    shown = write("text", Difference("a", "b", (SAME,), replayed=blind), Style())
+    assert "replay of t.csv: 5 decisions in 15 rows: 0 would be others; 4 could not be judged by every check\n" in shown

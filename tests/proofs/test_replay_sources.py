@@ -178,6 +178,8 @@ def test_an_exchanges_own_trades_are_orders_that_were_sent(tmp_path: Path) -> No
         (group.becomes, group.code) for group in done.groups
     ]
     assert "not known: risk.max_position_notional (FACTS_MISSING)" in poor.left
+    assert done.unsure == done.left["not known: risk.daily_loss (DAY_BASE_MISSING)"] == 2
+    assert poor.unsure == 2 < sum(poor.left.values())  # of two orders several checks could not judge
     assert replay([(pair[0], pair[0])], str(trades)).changed == 0
 
 

@@ -30,12 +30,18 @@ def as_text(mutated: Mutated, style: Style) -> str:
 
 
 def _survivors(mutated: Mutated, mutation: Mutation, style: Style) -> Iterator[str]:
+    shown: set[str] = set()
     for mutant in mutation.survivors[:MAX_SHOWN]:
         yield f"survives: {clean(str(mutant))}"
         yield f"  --> {clean(str(mutant.place))}"
         yield from drawn(mutant.place, f"with {mutant.now} every test passes", style)
         test = mutated.suggestion(mutation, mutant)
-        if test is not None:
+        if test is None:
+            yield "  no boundary case notices it; it takes a test of your own"
+        elif test["name"] in shown:
+            yield f"  noticed by the test above, {clean(test['name'])}"
+        else:
+            shown.add(test["name"])
             yield "  a test that notices it:"
             yield from (f"    {clean(line)}" for line in lines(test))
         yield ""

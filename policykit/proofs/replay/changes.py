@@ -44,6 +44,7 @@ class Changes:
     def __init__(self) -> None:
         self.decisions = 0
         self.other = 0
+        self.unsure = 0
         self.since_ms: int | None = None
         self.until_ms: int | None = None
         self.left: Counter[str] = Counter()
@@ -69,6 +70,7 @@ class Changes:
         """Take in what was found in what came after."""
         self.decisions += later.decisions
         self.other += later.other
+        self.unsure += later.unsure
         self.left.update(later.left)
         self.since_ms = later.since_ms if self.since_ms is None else self.since_ms
         self.until_ms = self.until_ms if later.until_ms is None else later.until_ms

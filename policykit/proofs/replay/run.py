@@ -195,6 +195,7 @@ class Run:
             self.past.assumed,
             incomplete,
             interrupted,
+            found.unsure,
         )
 
     # ---- one row
@@ -371,6 +372,7 @@ class Run:
         if same and not was_known and not blind:
             return True, True, False
         self.changes.left.update(words)
+        self.changes.unsure += bool(words)
         return (was_known if blind else bool(before)), False, bool(words) and not (blind and same and not doubts)
 
     def _doubts(self, row: Row, made: _Made, now: Said) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from pathlib import PurePosixPath
+from shlex import quote
 from typing import Final
 
 from policykit.clock import iso
@@ -12,7 +14,7 @@ from policykit.place import Place
 from policykit.proofs.difference import Difference, FieldChange, PolicyDifference, Replayed
 from policykit.proofs.gate import Consent
 from policykit.proofs.report import Style
-from policykit.proofs.report.replayed import notes
+from policykit.proofs.report.replayed import notes, unsure
 from policykit.proofs.report.words import (
     VERDICTS,
     command,
@@ -111,7 +113,8 @@ def _needs(one: PolicyDifference, consent: Consent) -> str:
     asked = f"**Needs** {consent.needed} of {who}: {text(consent.why)}." if who else f"**Needs**: {text(consent.why)}."
     if one.new is None or not who:
         return asked
-    sign = f"policykit approve policy {one.new.file} --by NAME --why TEXT --sign KEY -o {one.name}.approval"
+    beside = PurePosixPath(one.new.file).with_name(f"{one.name}.approval")
+    sign = f"policykit approve policy {quote(one.new.file)} --by NAME --why TEXT --sign KEY -o {quote(str(beside))}"
     return f"{asked} An approving review by one of them, or a signature: {code(sign)}"
 
 
@@ -137,7 +140,10 @@ def _replayed(replayed: Replayed) -> list[str]:
     since, until = (iso(at)[:10] if at is not None else "" for at in (replayed.since_ms, replayed.until_ms))
     span = f" of {since} to {until}" if since else ""
     head = f"**Replayed**: {replayed.decisions:,} recorded decisions{span} from {code(replayed.source)}"
-    rows = [f"{head}: {f'{replayed.changed:,} would change' if replayed.groups else 'none of these would change'}.", ""]
+    found = f"{replayed.changed:,} would change" if replayed.groups else "none of these is known to change"
+    if not replayed.groups and not replayed.unsure:
+        found = "none of these would change"
+    rows = [f"{head}: {found}{unsure(replayed)}.", ""]
     for one in replayed.groups:
         shown = "".join(f"<br>{text(recorded(each, one.currency))}" for each in one.examples[:3])
         strong = f"**{text(group(one))}**" if one.becomes == "allow" else text(group(one))

@@ -18,7 +18,7 @@ SEMANTICS: Final = (
 
 def lines(replayed: Replayed) -> Iterator[str]:
     """Yield what a replay found, a line each."""
-    yield f"{head(replayed)}: {replayed.changed:,} would be others"
+    yield f"{head(replayed)}: {replayed.changed:,} would be others{unsure(replayed)}"
     for found in replayed.groups:
         yield f"  {found.check}: {group(found)}"
         for example in found.examples:
@@ -32,6 +32,11 @@ def head(replayed: Replayed) -> str:
     since, until = (None if at is None else iso(at)[:16] + "Z" for at in (replayed.since_ms, replayed.until_ms))
     when = f", {since} to {until}" if since and until else ""
     return f"replay of {clean(replayed.source)}: {replayed.decisions:,} decisions in {replayed.rows:,} rows{when}"
+
+
+def unsure(replayed: Replayed) -> str:
+    """Return, for the line that counts the changes, of how many nobody can tell."""
+    return f"; {replayed.unsure:,} could not be judged by every check" if replayed.unsure else ""
 
 
 def notes(replayed: Replayed) -> Iterator[str]:

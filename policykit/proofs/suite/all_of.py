@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from policykit.errors import PolicyError
 from policykit.policy import load
-from policykit.proofs.suite.coverage import share
+from policykit.proofs.suite.coverage import Covered, share, together
 from policykit.proofs.suite.discover import find
 from policykit.proofs.suite.form import SuiteError, Test
 from policykit.proofs.suite.load import load_suite
@@ -76,12 +77,20 @@ def _runs(policy: str) -> bool:
         return False  # lint says so
 
 
+def by_policy(outcomes: Iterable[Outcome]) -> list[tuple[list[Outcome], tuple[Covered, ...]]]:
+    """Return the outcomes of each policy, and what all of them reached of it: several files count together."""
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault((os.path.realpath(outcome.suite.policy), repr(outcome.suite.added)), []).append(outcome)
+    return [(group, together(one.coverage.covered() for one in group)) for group in groups.values()]
+
+
 def under(report: Report, percent: int) -> list[str]:
     """Return a line for each policy whose tests reach less than this part of the cells of its limits."""
     out: list[str] = []
-    for outcome in report.outcomes:
-        reached, cells = share(outcome.coverage.covered())
+    for group, covered in by_policy(report.outcomes):
+        reached, cells = share(covered)
         if reached * 100 < cells * percent:
             said = f"{reached} of {cells} cells of its limits are reached, under {percent} %"
-            out.append(f"{outcome.suite.file}: {said}; --coverage shows which are not")
+            out.append(f"{', '.join(one.suite.file for one in group)}: {said}; --coverage shows which are not")
     return out

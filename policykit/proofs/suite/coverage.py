@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 from policykit.decision import Decision, Reason
@@ -82,6 +83,15 @@ class Coverage:
 
     def _did(self, check: str) -> frozenset[Cell]:
         return frozenset(cell for cell in CELLS if (check, cell) in self._seen)
+
+
+def together(several: Iterable[Iterable[Covered]]) -> tuple[Covered, ...]:
+    """Return what several test files of one policy reached between them."""
+    checks: dict[str, Covered] = {}
+    for one in chain.from_iterable(several):
+        known = checks.setdefault(one.check, one)
+        checks[one.check] = known._replace(can=known.can | one.can, did=known.did | one.did)
+    return tuple(checks.values())
 
 
 def share(covered: Iterable[Covered]) -> tuple[int, int]:

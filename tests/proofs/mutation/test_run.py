@@ -128,6 +128,9 @@ def test_what_survives_is_shown_with_a_test_that_notices_it(policy: Path, tmp_pa
     assert "survives: risk.max_order_notional: 1000 USDT -> 1001 USDT\n  --> " in ran.output
     assert f"{policy}:7:23\n    7 |   max_order_notional: 1000 USDT\n" in ran.output
     assert "a test that notices it:\n    - name: An order is worth at most 1000 USDT\n" in ran.output
+    assert ran.output.count("- name: An order is worth at most 1000 USDT\n") == 1
+    assert "noticed by the test above, An order is worth at most 1000 USDT\n" in ran.output
+    assert ran.output.endswith(f"policykit: wrote {new}\n")
     assert f"{policy}: 8 of 10 mutants noticed, 80.0 %; 0 equivalent, 5 fields decide no order" in ran.output
     again = CliRunner().invoke(command, [str(policy), "--mutate"])
     assert again.exit_code == 0, again.output

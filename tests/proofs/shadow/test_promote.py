@@ -299,6 +299,8 @@ def test_the_whole_way_by_its_commands(desk: Desk, run: Callable[..., tuple[int,
     assert "not tried enough: 1 h asked, 0 ms seen so far; wait, or say --early" in err
     assert load(desk.file).version == guard.policy.version
     desk.clock.advance(HOUR / 1000)
+    err = run("shadow", "promote", "--by", "alice", "--why", "fits")[2]
+    assert "0 ms seen so far; its time is over: start it again, or say --early" in err
     lives(guard)
     assert run("shadow", "report")[0] == 0
     desk.store.beat(desk.store.guards()[0]._replace(loop=False))

@@ -109,7 +109,8 @@ def test_only_tests_of_a_name_run(here: Path, capsys: pytest.CaptureFixture[str]
     write(here, FAILING)
     code, out, _ = _main(capsys, ".", "-k", "SALE")
     assert (code, out.splitlines()[-1].partition(",")[0]) == (0, "1 test in 1 file")
-    assert _main(capsys, ".", "-k", "nothing of that")[0] == 4
+    code, _, err = _main(capsys, ".", "-k", "nothing of that")
+    assert (code, err) == (4, "policykit: .: nothing to run; no test has nothing of that in its name\n")
 
 
 def test_json_has_every_test(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +172,14 @@ def test_coverage_is_shown_and_can_be_asked_for(here: Path, capsys: pytest.Captu
     code, _, err = _main(capsys, ".", "--min-coverage", "90")
     assert (code, err.startswith("policykit: mm.test.yaml: 10 of ")) == (1, True)
     assert err.endswith("under 90 %; --coverage shows which are not\n")
+    another = json.loads((here / "mm.test.yaml").read_text())
+    another["tests"] = [{"name": "denied", "order": buy(symbol="DOGE/USDT"), "expect": "deny"}]
+    (here / "mm.more.test.yaml").write_text(json.dumps({"policy": "mm.yaml", **another}))
+    code, out, err = _main(capsys, ".", "--min-coverage", "90")
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith("  ")}
+    assert rows["risk.symbols"] == ["yes", "yes", "-", "-"]
+    assert out.count("risk.symbols") == 1
+    assert err.startswith("policykit: mm.more.test.yaml, mm.test.yaml: 12 of ")
 
 
 def test_lint_takes_no_test_for_a_policy(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from policykit.lint.report.quote import clean, forget, quoted
 from policykit.place import Place
-from policykit.proofs.suite.all_of import Report
+from policykit.proofs.suite.all_of import Report, by_policy
 from policykit.proofs.suite.coverage import CELLS, Covered, share
 from policykit.proofs.suite.report import Style
 from policykit.proofs.suite.run import Failure, Outcome, Result
@@ -33,8 +33,8 @@ def write(report: Report, style: Style) -> str:
     if shown > MAX_SHOWN:
         lines += [f"... and {shown - MAX_SHOWN:,} more failures; --format json has them all", ""]
     lines += [_file(outcome, style) for outcome in report.outcomes]
-    for outcome in report.outcomes if style.coverage else ():
-        lines += ["", *table(outcome)]
+    for group, covered in by_policy(report.outcomes) if style.coverage else ():
+        lines += ["", *table(group[0].policy.file, covered)]
     lines += _untested(report.untested)
     return "\n".join([*lines, summary(report, style), ""])
 
@@ -85,11 +85,10 @@ def _file(outcome: Outcome, style: Style) -> str:
     return f"{clean(outcome.suite.file)}: {_count(tests, 'test')}, {said}{part}"
 
 
-def table(outcome: Outcome) -> Iterator[str]:
+def table(file: str, covered: tuple[Covered, ...]) -> Iterator[str]:
     """Yield what the tests of a policy reached: a row a check, those of the policy first."""
-    covered = outcome.coverage.covered()
     reached, cells = share(covered)
-    yield f"{clean(outcome.policy.file)}: {_percent(reached, cells)} of the cells of its limits ({reached} of {cells})"
+    yield f"{clean(file)}: {_percent(reached, cells)} of the cells of its limits ({reached} of {cells})"
     width = max((len(one.check) for one in covered), default=0)
     yield f"  {'':{width}}  " + "  ".join(f"{cell:7}" for cell in CELLS).rstrip()
     for own in (True, False):
