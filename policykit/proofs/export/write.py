@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from policykit.engine import compile_policy
 from policykit.engine.checks import all_checks
+from policykit.lint.report.quote import clean
 from policykit.policy import EffectivePolicy
 from policykit.policy.never import warns
 from policykit.proofs.export.cedar import CEDAR, cedar
@@ -69,7 +70,7 @@ def export(policy: EffectivePolicy, language: str) -> str:
     own = {check.id: check.codes[0] for check in all_checks()}
     passing = {(check, code) for check, code in own.items() if _warns(policy, check)}
     kept = {key: when for part in (engine, store) for key, when in part.items() if key not in passing}
-    return "\n".join([*(f"// {line}".rstrip() for line in _head(policy, language)), written(kept), ""])
+    return "\n".join([*(f"// {clean(line)}".rstrip() for line in _head(policy, language)), written(kept), ""])
 
 
 def _problem(policy: EffectivePolicy, traits: Exchange | None) -> str:

@@ -20,6 +20,7 @@ from policykit.errors import PolicyError
 from policykit.guard.approvals import Approval, approval, of_policy
 from policykit.guard.beside import Run
 from policykit.guard.ceiling import held
+from policykit.guard.in_force import written_at
 from policykit.guard.living import beats
 from policykit.guard.settings import told
 from policykit.model import Policy
@@ -55,6 +56,8 @@ class Plan:
     old: EffectivePolicy
     new: EffectivePolicy
     found: Approval
+    #: What tells that the policy's file was written, as of before it was read.
+    mark: tuple[int, int, int] | None
 
     @property
     def done(self) -> bool:
@@ -69,13 +72,14 @@ def planned(store: Store, run: Run, file: str | None, host: str, now_ms: int) ->
     """
     active = Path(file) if file is not None else _file_of(policies_of(store.guards(), run), run, host)
     new = _candidate(run, host, now_ms)
+    mark = written_at(str(active))
     try:
         old = load(active, now_ms=now_ms)
     except PolicyError as error:
         raise Refused(f"{active}: does not load, so it is not what is in force; mend it first: {error}") from None
     if (old.name, old.account_key) != (run.name, run.account):
         raise Refused(f"{active}: is {old.name} of {old.account_key}; the candidate is for {run.name} of {run.account}")
-    plan = Plan(run, active, old, new, approval(store, new, of_policy(new), now_ms))
+    plan = Plan(run, active, old, new, approval(store, new, of_policy(new), now_ms), mark)
     if not plan.done:
         _unchanged(store, plan, host, now_ms)
         if active.is_symlink():
@@ -204,9 +208,11 @@ def _replaced(plan: Plan, now_ms: int) -> str:
         shutil.copyfile(plan.new.file, beside)
         shutil.copymode(file, beside)
         _the_same(plan, beside, now_ms)
-        shutil.copy2(file, kept)
         with beside.open("rb") as written:
             os.fsync(written.fileno())
+        if written_at(str(file)) != plan.mark:
+            raise Refused(f"{file}: was written meanwhile; that is somebody's work, and stays; promote again")
+        shutil.copy2(file, kept)
         beside.replace(file)
     except OSError as error:
         raise Refused(f"{file}: cannot be written ({error.strerror}); nothing was changed") from None

@@ -224,7 +224,10 @@ class _Reader:
             stage = self.text((*path, "stage"), data, "")
             if stage and stage not in _STAGES:
                 self.say(self.place((*path, "stage")), f'stage is "{stage}"; {alike(stage, _STAGES)}')
+            so_far = len(self.problems)
             steps = tuple(self.steps(path, data, start_ms, given))
+            if len(self.problems) == so_far and all(step.order is None for step in steps):
+                self.say(self.place(path), "no step asks for an order, so nothing is tried; `order: {...}` does")
             yield Test(name, self.place(path), steps, stage)
 
     # ---- steps
@@ -266,14 +269,19 @@ class _Reader:
         of = self.known((*path, "of"), data.get("of"), names) if "of" in data else ""
         event = self.event((*path, events[0]), events[0], data[events[0]], names) if events else None
         name = self.text((*path, "as"), data, "")
+        if name and name in names:
+            self.say(self.place((*path, "as")), f'an earlier order is "{shown(name)}" already; another name is needed')
         names.add(name)
+        expected = self.expected((*path, "expect"), data.get("expect", "allow")) if order is not None else None
+        if expected is not None and expected.outcome == "deny" and data.get("then") is not None:
+            self.say(self.place((*path, "then"), key=True), "`then` stands with an order that must be denied")
         return Step(
             at_ms,
             self.given(path, data, given, at_ms),
             frozenset(data["given"]) if isinstance(data.get("given"), Mapping) else frozenset(),
             self.place(path),
             order,
-            self.expected((*path, "expect"), data.get("expect", "allow")) if order is not None else None,
+            expected,
             name,
             of,
             self.times((*path, "times"), data.get("times", 1)),

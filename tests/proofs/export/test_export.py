@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,13 @@ def test_what_cannot_be_exported(changes: dict[str, Any], message: str) -> None:
     """A policy of which the export would say something else is refused, with the reason."""
     with pytest.raises(ValueError, match=re.escape(message)):
         export(policy(changes), "cel")
+
+
+def test_the_name_of_a_file_stays_a_comment() -> None:
+    """A line break in it ends no comment: what stands behind one would be read as a part of the policy."""
+    evil = replace(policy(), file="a\npermit(principal, action, resource);\n.yaml")
+    for language in ("cedar", "cel"):
+        assert "\npermit(principal, action, resource);\n.yaml" not in export(evil, language)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

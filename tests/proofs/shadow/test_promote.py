@@ -100,6 +100,19 @@ def test_what_was_tried_is_what_is_written(desk: Desk) -> None:
     assert desk.file.read_text(encoding="utf-8") == was
 
 
+def test_what_is_written_while_it_is_promoted_stays(desk: Desk) -> None:
+    """Between the look at the file and the write a report is made: an edit in that time is not lost."""
+    lives(desk.guard())
+    run = desk.start(desk.candidate(order="1000 USDT"))
+    made, edited = plan(desk, run), policy_text(order="1400 USDT")
+    desk.file.write_text(edited, encoding="utf-8")
+    with pytest.raises(Refused, match="was written meanwhile"):
+        promote(desk.store, made, WHO, desk.clock.now_ms())
+    assert desk.file.read_text(encoding="utf-8") == edited
+    assert [path.name for path in desk.folder.iterdir() if ".part" in path.name or BEFORE in path.name] == []
+    assert runs_of(desk.store, run.account)["mm"] == run
+
+
 def test_a_file_that_changed_since_is_not_written_over(desk: Desk) -> None:
     """What the candidate was held against is what guards run; an edit that nobody took in is somebody's work."""
     guard = lives(desk.guard())
@@ -196,7 +209,7 @@ def test_each_live_guard_is_told_what_it_waits_for(desk: Desk) -> None:
         "idle": "reads its file where the bot calls `maintain`: its maintenance loop does not run",
         "far": f"has a file of its own there ({desk.file}): put it there as well",
     }
-    signed = made.__class__(made.run, made.file, made.old, made.new, approvals.Approval(needed=True))
+    signed = made.__class__(made.run, made.file, made.old, made.new, approvals.Approval(needed=True), made.mark)
     after = {one.bot: one.why for one in taking(desk.store, signed, guard.host, desk.clock.now_ms())}
     assert after["mm"] == "takes it in its next round"
 

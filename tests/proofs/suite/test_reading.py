@@ -84,8 +84,20 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         ["mm.test.yaml:2:17: equity is '100000 EUR'; an amount in the account's currency (\"100000 USDT\") is needed"],
     ),
     "a wrong fact of a step": (
-        HEAD + '    steps:\n      - given: {marks: {"BTC/USDT": x}}\n        after: 1s\n      - resume: all\n',
+        HEAD + '    steps:\n      - given: {marks: {"BTC/USDT": x}}\n        after: 1s\n    ' + ORDER,
         ["mm.test.yaml:6:37: marks.BTC/USDT: text is not a number; a plain number is needed"],
+    ),
+    "no order at all": (
+        HEAD + "    steps:\n      - after: 1h\n      - halt: all\n",
+        ["mm.test.yaml:4:5: no step asks for an order, so nothing is tried; `order: {...}` does"],
+    ),
+    "what becomes of an order that is denied": (
+        HEAD + ORDER + "    expect: deny\n    then: filled\n",
+        ["mm.test.yaml:7:5: `then` stands with an order that must be denied"],
+    ),
+    "two orders of one name": (
+        HEAD + "    steps:\n" + 2 * f"      -{ORDER[3:]}        as: entry\n",
+        ['mm.test.yaml:9:13: an earlier order is "entry" already; another name is needed'],
     ),
     "a fact that is none": (
         HEAD + "    given: {mark: {}}\n" + ORDER,
