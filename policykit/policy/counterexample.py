@@ -292,7 +292,8 @@ class _World:
         amounts = [b.value for b in bounds if isinstance(b, Amount) and not isinstance(value, Amount)]
         if amounts:
             base = min(base, min(amounts) / over / 2)
-        lost = over * base if not isinstance(value, Amount) else over
+        base = _short(base)
+        lost = _short(over * base) if not isinstance(value, Amount) else over
         self.facts["day_base"] = f"{plain(base)} {self.currency}"
         self.equity = base - lost
         return f" after a loss of {plain(lost)} {self.currency} in a day that began with {plain(base)} {self.currency}"

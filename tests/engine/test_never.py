@@ -246,3 +246,109 @@ def test_a_counterexample_that_breaks_nothing_is_noticed() -> None:
     assert breaks(data, said, extra)
     for quantity in ("0.1", "99"):
         assert not breaks(data, said, extra | {"order": extra["order"] | {"quantity": quantity}})
+
+
+ORDERS: dict[str, Any] = {"symbols": ["BTC/USDT"], "max_order_notional": "3% of equity"}
+DAY_LIMIT = {"limit": ["10% of equity", "100 USDT"]}
+MANY = {
+    "max_margin_ratio": "80%",
+    "max_borrow": "100 USDT",
+    "weekly_loss": {"limit": "10% of equity"},
+    "max_drawdown": {"limit": "20% of equity"},
+    "consecutive_losses": {"limit": 4, "cooldown": "10m"},
+    "partial_fills": {"min_fill_to_act": "10%", "max_reentries": 3, "cooldown": "5s"},
+}
+SHOWN: tuple[tuple[str, dict[str, Any], str, str], ...] = (
+    ("binance", {"symbols": ["*/USDT"]}, "symbol == DOGE*", "buy 0.001 DOGE/USDT at 100"),
+    ("binance", {"symbols": ["*/USDT"]}, "symbol == LUNA/USDT", "buy 0.001 LUNA/USDT at 100"),
+    ("binance", {"order_types": ["limit", "market"]}, "order_type == market", "buy 0.001 BTC/USDT"),
+    ("binance", {}, "order_type == stop_loss_limit", "buy 0.001 BTC/USDT at 100"),
+    ("binance", {"sides": ["buy", "sell"]}, "side == sell", "sell 0.001 BTC/USDT at 100"),
+    ("binance", {"time_in_force": ["IOC", "FOK"]}, "time_in_force == IOC", "buy 0.001 BTC/USDT at 100"),
+    (
+        "binance",
+        {"self_trade_prevention": ["expire_maker"]},
+        "self_trade_prevention == expire_maker",
+        "buy 0.001 BTC/USDT at 100",
+    ),
+    ("binanceusdm", {"max_leverage": 7}, "leverage > 5", "buy 0.001 BTC/USDT:USDT at 100 at a leverage of 6"),
+    ("binanceusdm", {}, "leverage > 5", "buy 0.001 BTC/USDT:USDT at 100 at a leverage of 6"),
+    ("binance", {"max_open_orders": 50}, "open_orders > 20", "buy 0.001 BTC/USDT at 100 while 20 orders are open"),
+    ("binance", {}, "price_deviation > 3%", "buy 0.001 BTC/USDT at 104 while the mark is 100"),
+    (
+        "binance",
+        {"price_collar": {"max_deviation": "3.5%", "reference": "mark"}},
+        "price_deviation > 3%",
+        "buy 0.001 BTC/USDT at 103.5 while the mark is 100",
+    ),
+    (
+        "binance",
+        {"daily_loss": {"limit": "10% of equity"}},
+        "daily_loss > 5% of equity",
+        "buy 0.001 BTC/USDT at 100 after a loss of 7500 USDT in a day that began with 100000 USDT",
+    ),
+    (
+        "binance",
+        {"daily_loss": DAY_LIMIT},
+        "daily_loss > 5% of equity",
+        "buy 0.001 BTC/USDT at 100 after a loss of 49.99999999 USDT in a day that began with 666.66666666 USDT",
+    ),
+    (
+        "binance",
+        {"daily_loss": DAY_LIMIT | {"on_breach": "warn"}},
+        "daily_loss > 500 USDT",
+        "buy 0.001 BTC/USDT at 100 after a loss of 505 USDT in a day that began with 505000 USDT",
+    ),
+    (
+        "binance",
+        {"max_order_notional": "0.5 BTC"},
+        "order_notional > 0.1 BTC",
+        "buy 0.101 BTC/USDT at 9900.990099, order notional 999.99999999 USDT",
+    ),
+    (
+        "binance",
+        {"max_order_notional": ["3% of equity", "5000 USDT"], "max_order_quantity": {"default": "0.001"}},
+        "order_notional > 2% of equity",
+        "buy 0.0005 BTC/USDT at 4040000, order notional 2020 USDT at an equity of 100000 USDT",
+    ),
+    (
+        "binance",
+        MANY,
+        "order_notional > 2% of equity",
+        "buy 20.2 BTC/USDT at 100, order notional 2020 USDT at an equity of 100000 USDT",
+    ),
+)
+
+
+def shown(exchange: str, risk: dict[str, Any], said: str) -> tuple[dict[str, Any], Any]:
+    """Return a policy without its invariant, and the finding that it breaks it."""
+    symbol = {"symbols": [dict((SPOT, CONTRACT))[exchange]]}
+    data = HEAD | {"exchange": exchange, "risk": ORDERS | symbol | risk}
+    with pytest.raises(PolicyError) as error:
+        load_text(json.dumps(data | {"never": [said]}), "p.yaml")
+    (found,) = error.value.findings
+    return data, found
+
+
+@pytest.mark.parametrize(("exchange", "risk", "said", "says"), SHOWN)
+def test_a_counterexample_of_each_kind_is_allowed(exchange: str, risk: dict[str, Any], said: str, says: str) -> None:
+    """The sentence of the finding is what the engine does with its order and facts."""
+    data, found = shown(exchange, risk, said)
+    assert f"it allows {says};" in found.message
+    order, given = read_order(found.extra["order"]), read_facts(found.extra["facts"], "USDT", NOW)
+    engine = compile_policy(load_text(json.dumps(data), "p.yaml"), load_traits(exchange))
+    assert decide_once(engine, order, given, NOW)[0].outcome == "allow"
+
+
+@pytest.mark.parametrize(
+    ("risk", "said"),
+    [
+        ({"max_order_notional": ["0.5 BTC"], "max_order_quantity": {"default": "0.001"}}, "order_notional > 0.01 BTC"),
+        ({"daily_loss": {"limit": "10% of equity"}}, "daily_loss > 5 BTC"),
+        ({"symbols": ["BTC/EUR"]}, "order_notional > 1% of equity"),
+    ],
+)
+def test_where_none_is_found_it_is_broken_all_the_same(risk: dict[str, Any], said: str) -> None:
+    """What nobody can show is not proved: it does not load, and no order is made up."""
+    _, found = shown("binance", risk, said)
+    assert (found.rule, found.extra) == ("PK024", {})
