@@ -63,6 +63,17 @@ def test_more_rows_than_a_page(tmp_path: Path) -> None:
     assert told(reader, 2) == (list(range(3, 1_006)), "")
 
 
+def test_whose_counters_it_has_is_told(tmp_path: Path) -> None:
+    """A host on a server's store has seen that server's rows; a file of before that was noted is its own."""
+    path = tmp_path / "store.db"
+    filled(path, 1).close()
+    assert not JournalReader(path).elsewhere()
+    by_hand(path, "INSERT INTO seen VALUES (1, 'e', 7)")
+    assert JournalReader(path).elsewhere()
+    by_hand(path, "DROP TABLE seen")
+    assert not JournalReader(path).elsewhere()
+
+
 def test_an_empty_journal_has_no_rows(tmp_path: Path) -> None:
     """Of a store that nobody used yet."""
     SqliteStore(tmp_path / "new.db").close()
