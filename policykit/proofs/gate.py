@@ -145,6 +145,10 @@ def _cased(reviewers: Iterable[str], may: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(written.get(name.lower(), name) for name in reviewers)
 
 
+class _OfAnother(NotSigned):
+    """It is of a policy of another name: the folder has the signatures of all."""
+
+
 def _signers(policy: EffectivePolicy | None, evidence: Evidence) -> tuple[tuple[str, ...], str]:
     """Return who signed a policy as it would be, one name a key, and why the last one that does not count does not."""
     names: dict[str, str] = {}
@@ -153,6 +157,8 @@ def _signers(policy: EffectivePolicy | None, evidence: Evidence) -> tuple[tuple[
         assert policy is not None
         try:
             signed = _signed(policy, text, signature, evidence)
+        except _OfAnother:
+            continue
         except NotSigned as error:
             refused = f"; a signature does not count: {error}"
         else:
@@ -166,6 +172,8 @@ def _signed(policy: EffectivePolicy, text: str, signature: str, evidence: Eviden
         raise NotSigned("the file of signers is not at hand; give it with --signers")
     one = verified(text, signature, signers=evidence.signers, revoked=evidence.revoked, at_ms=evidence.now_ms)
     said = one.statement
+    if said.of != policy.name:
+        raise _OfAnother(said.of)
     if said.subject != of_policy(policy):
         raise NotSigned(f"{said.by} signed {said.of} {said.digest[:19]}, and this is {policy.digest[:19]}")
     if said.signers != digest_of(evidence.signers):

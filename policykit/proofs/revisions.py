@@ -83,6 +83,9 @@ def read_sides(
     was, now = side(old, new), side(new, old)
     for path in was.lacking & now.lacking:
         raise NotNamed(f"{path}: there is no such file or folder in {old}, nor in {new}; a path of policies is needed")
+    if not any(one.policies or one.broken for one in (was, now)):
+        where = f"{', '.join(paths)}: " if paths else ""
+        raise NotNamed(f"{where}there is no policy in {old}, nor in {new}; nothing would be compared")
     return was, now
 
 

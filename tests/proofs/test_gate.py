@@ -140,6 +140,14 @@ def test_a_signature_counts_for_what_was_signed(signed: tuple[str, str], why: st
     assert _asked(_difference(OLD, NEW), signed=(signed,)).why.startswith("0 of 1 approved it; a signature")
 
 
+def test_a_signature_of_another_policy_is_no_reason() -> None:
+    """The folder has those of all policies: what the comment says is missing must be of this one."""
+    other = load_text(policy_text().replace("name: mm", "name: trend"))
+    assert other.name == "trend"
+    signed = (_signature(other, ALICE),)
+    assert _asked(_difference(OLD, NEW), signed=signed, signers=SIGNERS).why == "0 of 1 approved it"
+
+
 def test_a_signature_ends() -> None:
     """One that was given for a time is none after it; a revoked key signs nothing."""
     text = stated(of_policy(NEW), ALICE, NOW - 7_200_000, signers=digest_of(SIGNERS), for_ms=3_600_000).text()

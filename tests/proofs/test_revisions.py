@@ -186,3 +186,14 @@ def test_a_path_that_neither_side_has_is_no_comparison(repository: Path) -> None
         read_sides("HEAD", str(repository), ("policies", "polices"), folder=str(repository))
     with pytest.raises(NotNamed, match=r"polices: there is no such file or folder in HEAD, nor in HEAD"):
         read_sides("HEAD", "HEAD", ("polices",), folder=str(repository))
+
+
+def test_two_sides_without_a_policy_are_no_comparison(tmp_path: Path) -> None:
+    """A check on a folder that has none would be green for ever; one that does not load is there."""
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old, new = str(tmp_path / "old"), str(tmp_path / "new")
+    with pytest.raises(NotNamed, match=r"there is no policy in .*old, nor in .*new; nothing would be compared"):
+        read_sides(old, new)
+    (tmp_path / "new" / "mm.yaml").write_text("policykit: 1\nrisk: 7\n")
+    assert read_sides(old, new)[1].broken == {"mm.yaml"}
