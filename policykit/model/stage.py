@@ -22,9 +22,9 @@ class NextNeeds(Section):
     denials_reviewed: Annotated[
         Switch | None, Meta("Whether each denial was looked at.", TRUE, guide=("G41",), held_by=("rule:PK7xx",))
     ] = None
-    approver: Annotated[
-        Person | None, Meta("Who must agree.", NEUTRAL, guide=("G41",), held_by=("guard:stage",))
-    ] = None
+    approver: Annotated[Person | None, Meta("Who must agree.", NEUTRAL, guide=("G41",), held_by=("guard:stage",))] = (
+        None
+    )
 
 
 class Stage(Section):
