@@ -93,9 +93,7 @@ def _one(old: EffectivePolicy | None, new: EffectivePolicy | None, now_ms: int |
         text = "the policy was taken away: nothing that it denied is denied any more"
         return PolicyDifference(old.name, old, None, "looser", (), text)
     assert new is not None
-    return PolicyDifference(
-        new.name, None, new, "tighter", (), "the policy is new: nothing bounded this account before"
-    )
+    return PolicyDifference(new.name, None, new, "tighter", (), "the policy is new: it takes the place of none")
 
 
 def _field(flips: Flips, change: Change, cause: str) -> FieldChange:
