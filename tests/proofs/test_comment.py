@@ -55,7 +55,7 @@ ROWS = """\
 | | field | was | now | what it does |
 |---|---|---|---|---|
 | **looser** | `risk.max_order_notional` G33<br>`policies/mm.yaml:31` | `1500 USDT` | `15000 USDT` | \
-BTC/USDT buy limit 0.034 @ 60,000: was denied RISK\\_ORDER\\_NOTIONAL (2040 of 1500 USDT), now allowed |
+BTC/USDT buy limit 0.034 @ 60,000: was denied RISK\\_ORDER\\_NOTIONAL (2,040 of 1,500 USDT), now allowed |
 | **looser** | `kill_switch.wait`<br>`policies/mm.yaml:40` | `nothing` | `60s` | no order decides it |
 | tighter | `risk.max_open_orders` G34<br>`policies/mm.yaml:35` | `20` | `10` |  |
 """
@@ -153,7 +153,7 @@ def test_a_huge_difference_fits_into_a_comment() -> None:
 def test_marks_stand_on_the_lines_that_loosen() -> None:
     """An error where nobody agreed, a warning where somebody did; what is tighter is not marked."""
     place = "file=policies/mm.yaml,line=31,endLine=31,col=23,endColumn=32,title=looser%3A risk.max_order_notional"
-    effect = "BTC/USDT buy limit 0.034 @ 60,000: was denied RISK_ORDER_NOTIONAL (2040 of 1500 USDT), now allowed"
+    effect = "BTC/USDT buy limit 0.034 @ 60,000: was denied RISK_ORDER_NOTIONAL (2,040 of 1,500 USDT), now allowed"
     said = write("github", DIFFERENCE, Style(consents=(MISSING,))).splitlines()
     assert said[0] == f"::error {place}::mm (binance/main): risk.max_order_notional: 1500 USDT -> 15000 USDT%0A{effect}"
     assert said[1].startswith("::error file=policies/mm.yaml,line=40,")

@@ -58,7 +58,7 @@ def test_the_text_says_the_worst_first_with_places_and_an_order(files: tuple[Pat
         "    no order shows it: the longest time between two drills, which PK7xx holds",
         "  looser risk.max_order_notional: 1500 USDT -> 2000 USDT (G33)",
         "    at old.yaml:6:23 -> new.yaml:6:23",
-        "    BTC/USDT buy limit 0.029 @ 60,000: was denied RISK_ORDER_NOTIONAL (1740 of 1500 USDT), now allowed",
+        "    BTC/USDT buy limit 0.029 @ 60,000: was denied RISK_ORDER_NOTIONAL (1,740 of 1,500 USDT), now allowed",
         "  tighter risk.max_open_orders: 20 -> 10 (G34)",
         "    at old.yaml:7:20 -> new.yaml:7:20",
         "    BTC/USDT buy limit 0.0001 @ 60,000: was allowed, now denied RISK_OPEN_ORDERS (11 of 10 orders)",

@@ -13,7 +13,7 @@ from policykit.decision import Reason
 from policykit.engine.money import money
 from policykit.proofs.difference import Difference, FieldChange, Flip, PolicyDifference, Recorded, ReplayGroup, Verdict
 from policykit.proofs.gate import Consent
-from policykit.telemetry.words import order_text
+from policykit.telemetry.words import grouped, order_text
 
 #: The worst first.
 VERDICTS: Final[tuple[Verdict, ...]] = ("looser", "different", "tighter", "equal")
@@ -75,7 +75,9 @@ def _decided(when: str, reasons: tuple[Reason, ...]) -> str:
     if not reasons:
         return f"{when} allowed"
     first, more = reasons[0], len(reasons) - 1
-    numbers = f" ({first.observed} of {first.limit} {first.unit})" if first.observed and first.limit else ""
+    numbers = (
+        f" ({grouped(first.observed)} of {grouped(first.limit)} {first.unit})" if first.observed and first.limit else ""
+    )
     return f"{when} denied {first.code}{numbers}" + (f" and {more} more" if more else "")
 
 
