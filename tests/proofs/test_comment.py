@@ -186,5 +186,9 @@ def test_a_replay_that_could_not_judge_never_says_that_none_would_change() -> No
     said = write("markdown", Difference("a", "b", (SAME,), replayed=blind), Style())
     assert "none of these is known to change; 4 could not be judged by every check.\n" in said
     assert "none of these would" not in said
+    none = write(
+        "markdown", Difference("a", "b", (SAME,), replayed=Replayed("j.db", 52, 0, left={"others": 8})), Style()
+    )
+    assert "**Replayed**: 0 recorded decisions from `j.db`: it says nothing of this change.\n" in none
     shown = write("text", Difference("a", "b", (SAME,), replayed=blind), Style())
     assert "replay of t.csv: 5 decisions in 15 rows: 0 would be others; 4 could not be judged by every check\n" in shown

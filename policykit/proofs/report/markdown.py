@@ -142,7 +142,7 @@ def _replayed(replayed: Replayed) -> list[str]:
     head = f"**Replayed**: {replayed.decisions:,} recorded decisions{span} from {code(replayed.source)}"
     found = f"{replayed.changed:,} would change" if replayed.groups else "none of these is known to change"
     if not replayed.groups and not replayed.unsure:
-        found = "none of these would change"
+        found = "none of these would change" if replayed.decisions else "it says nothing of this change"
     rows = [f"{head}: {found}{unsure(replayed)}.", ""]
     for one in replayed.groups:
         shown = "".join(f"<br>{text(recorded(each, one.currency))}" for each in one.examples[:3])
