@@ -118,7 +118,8 @@ class Replayed:
     policy's, so the old policy decided them again as well. `left`: what was not judged, or not by every check, by why.
     `since_ms`, `until_ms`: the times of the first and the last decision (UTC ms). `assumed` says what the source does
     not tell and was taken for granted; `incomplete` why not all of it was read (empty: it was),
-    `interrupted` that a person ended it. `unsure`: how many of `decisions` some check could not judge, and none denied.
+    `interrupted` that a person ended it. `unsure`: how many of `decisions` tell nothing: some check could not
+    judge them and none denied, or they traded though the old policy denies them.
     """
 
     source: str

@@ -334,6 +334,7 @@ class Run:
         after = self._whys(row, made, now, self.new, judge)
         denied, denies, unsure = self._weighed(before, after, () if after else self._doubts(row, made, now))
         if self.past.blind and denied and denies:
+            self.changes.unsure += 1
             self.changes.left[f"{TRADED}: {self._telling(before, made.old).check}"] += 1
         if denied != denies and not (denied and unsure):
             if was is None and self._moved(row, made, denied=denied):
