@@ -105,7 +105,7 @@ def comment(repository: str, number: int, text: str) -> str:
 
 
 def main(words: list[str]) -> int:
-    """`approvers`: print who approves, a login a line. `comment FILE`: write it. `base`: the commit it goes into."""
+    """`approvers`: print who approves, a login a line. `comment FILE`: write it. `base`, `head`: its commits."""
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     pull, repository = event.get("pull_request"), os.environ["GITHUB_REPOSITORY"]
     if pull is None:
@@ -116,6 +116,8 @@ def main(words: list[str]) -> int:
             print(*approvers(repository, pull), sep="\n")
         elif words == ["base"]:
             print(pull["base"]["sha"])
+        elif words == ["head"]:
+            print(pull["head"]["sha"])
         elif words[:1] == ["comment"]:
             print(comment(repository, pull["number"], Path(words[1]).read_text(encoding="utf-8")))
     except Refused as error:

@@ -107,13 +107,26 @@ class Consent(NamedTuple):
 
 def consents(difference: Difference, evidence: Evidence) -> tuple[Consent, ...]:
     """Return what came of asking, for each policy that is looser, or may be, or is new: one more may trade by it."""
-    return tuple(_consent(one, evidence) for one in difference.policies if one.verdict in LOOSENS or one.old is None)
+    return tuple(
+        _consent(one, evidence)
+        for one in difference.policies
+        if one.verdict in LOOSENS or one.old is None or _names_first(one)
+    )
+
+
+def _names_first(one: PolicyDifference) -> bool:
+    """Tell whether persons are named where the file of signers said who may: a review asks for no key of theirs."""
+    was, now = (policy.composed.approvals if policy else None for policy in (one.old, one.new))
+    return was is not None and now is not None and was.by is None and now.by is not None
 
 
 def _consent(one: PolicyDifference, evidence: Evidence) -> Consent:
     asked = [said for policy in (one.old, one.new) if policy and (said := policy.composed.approvals)]
     if not asked:
         return Consent(one.file, 1, (), (), "no `approvals:` of it says who may approve a looser policy")
+    if one.old is not None and one.old.composed.approvals is None:
+        why = "no `approvals:` stood in it before this change; add it by a change of its own"
+        return Consent(one.file, asked[0].count, (), (), why)
     found: list[Consent] = []
     for said in asked:
         try:

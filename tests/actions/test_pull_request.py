@@ -147,8 +147,9 @@ def test_a_fork_reads_but_does_not_comment(
 
 
 def test_base_and_a_run_of_no_pull_request(hub: Hub, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """The commit that the pull request goes into; a push is none."""
+    """The commit that the pull request goes into, and its own; a push is none."""
     assert _said(capsys, "base") == (0, f"{BASE}\n", "")
+    assert _said(capsys, "head") == (0, f"{HEAD}\n", "")
     (tmp_path / "event.json").write_text("{}")
     code, _, err = _said(capsys, "base")
     assert (code, err) == (2, "policykit: this run is of no pull request; run it on pull_request\n")

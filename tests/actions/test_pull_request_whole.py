@@ -86,7 +86,7 @@ class Project:
     def head(self) -> str:
         return git(self.dev, "rev-parse", "HEAD")
 
-    def run(self, token: str = TOKEN, **inputs: str) -> tuple[int, str]:
+    def run(self, token: str = TOKEN, based: str = "", **inputs: str) -> tuple[int, str]:
         """Run the action on the pull request as GitHub's runner does; return the exit code and what it said."""
         self.runs += 1
         place = self.folder / f"run-{self.runs}"
@@ -98,7 +98,7 @@ class Project:
                 "number": 7,
                 "user": {"login": "eve"},
                 "head": {"sha": self.head},
-                "base": {"sha": git(self.remote, "rev-parse", "main")},
+                "base": {"sha": based or git(self.remote, "rev-parse", "main")},
             }
         }
         (temp / "event.json").write_text(json.dumps(event))
@@ -238,3 +238,24 @@ def test_a_fork_and_a_silent_github_approve_nothing(project: Project) -> None:
     assert "1 not approved" in (project.folder / "run-1" / "temp" / "summary.md").read_text()
     del project.hub.instead["GET /repos/acme/bots/pulls"]
     assert project.run(READS)[0] == 0
+
+
+def test_an_event_with_an_older_base_is_compared_with_what_it_is_merged_into(project: Project) -> None:
+    """Main took a cap down after the branch began, and the branch copies what stood there before."""
+    folder = project.dev / "policies"
+    (folder / "caps.yaml").write_text("policykit: 1\nname: caps\nrisk: {max_leverage: 9}\n")
+    project.write((policy_text() + APPROVALS).replace("name: mm\n", "name: mm\nextends: [caps.yaml]\n"))
+    project.push("Extend")
+    older = project.head
+    git(project.dev, "checkout", "-q", "-B", "change", "main")
+    (folder / "mine.yaml").write_text((folder / "caps.yaml").read_text().replace("name: caps", "name: mine"))
+    project.write(project.file.read_text().replace("caps.yaml", "mine.yaml"))
+    project.push("Rename", "change")
+    head = project.head
+    git(project.dev, "checkout", "-q", "main")
+    (folder / "caps.yaml").write_text("policykit: 1\nname: caps\nrisk: {max_leverage: 1}\n")
+    project.push("Tighten")
+    git(project.dev, "checkout", "-q", "--detach", head)
+    code, said = project.run(based=older)
+    assert code == 1, said
+    assert "risk.max_leverage" in project.comment

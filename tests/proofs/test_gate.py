@@ -203,3 +203,19 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert str(raised.value) == f"{tmp_path}/mm.approval: {unsigned}"
     with pytest.raises(PolicykitError, match="over 1000 files of signatures; take old ones away"):
         gathered(difference, NOW, approvals=(tmp_path / "mm.approval",) * 1_001)
+
+
+def test_who_names_approvers_for_the_first_time_is_not_approved_by_them() -> None:
+    """Beside a loosening they were put there by who loosens it; alone, it is tighter and needs nobody."""
+    bare = load_text(policy_text())
+    found = _asked(_difference(bare, NEW, "different"), reviewers=("alice",))
+    assert found.why == "no `approvals:` stood in it before this change; add it by a change of its own"
+    assert consents(_difference(bare, OLD, "tighter"), Evidence(NOW)) == ()
+
+
+def test_naming_persons_where_all_signers_might_needs_one_of_the_signers() -> None:
+    """A review asks for no key: a name that no signer has would approve the next change."""
+    all_of_them, intern = _policy(", count: 1"), _policy(", by: [intern]")
+    difference = _difference(all_of_them, intern, "tighter")
+    assert _asked(difference, signers=SIGNERS, reviewers=("intern",)).why == "0 of 1 approved it"
+    assert _asked(difference, signers=SIGNERS, reviewers=("alice", "intern")).why == ""
