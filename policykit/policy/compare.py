@@ -137,7 +137,8 @@ def _field(shape: Shape, old: Any, new: Any, path: str) -> Iterator[Change]:
     elif shape.kind == "map":
         yield from _map(meta, old or {}, new or {}, path)
     elif shape.kind == "list" and shape.section is not None:
-        yield from _items(shape.section, _said(meta, old), _said(meta, new), path)
+        # An empty list binds a key to no address (PK201): it is none.
+        yield from _items(shape.section, _said(meta, old or None), _said(meta, new or None), path)
     else:
         yield from _leaf(meta.strictness, _said(meta, old), _said(meta, new), path, (old, new))
 

@@ -128,6 +128,12 @@ SECTIONS = [
         "{a: {purpose: execution}}",
         ["keys.a.ip_allowlist looser"],
     ),
+    (
+        "keys",
+        '{a: {purpose: execution, ip_allowlist: [{address: "203.0.113.7"}]}}',
+        "{a: {purpose: execution, ip_allowlist: []}}",
+        ["keys.a.ip_allowlist looser"],
+    ),
     ("rate_budgets", "{w: " + BUDGET + "}", "{}", ["rate_budgets.w looser"]),
     (
         "rate_budgets",
