@@ -65,8 +65,8 @@ class Meta(NamedTuple):
     `held_by` names what holds the field: `check:ID` (an engine check), `rule:PKnxx` (a lint rule, or the family that
     holds it), `guard:PART` (run-time machinery), `section` (what holds the section that it is in). Empty for a section
     whose fields say it, and for a field that is neutral, unless something obeys it: a change of such a word is one.
-    `inside` names the limits that bound the same thing from above: an order is part of a position, so a cap on orders
-    over the one on positions never binds.
+    `inside` names the limits that bound the same thing from above: an order is part of the gross exposure, so a cap on
+    orders over that one never binds (`rules.dead` has the conditions). A position is not: it counts at another price.
     """
 
     doc: str

@@ -21,7 +21,6 @@ class ExposureLimits(Section):
             unit="amount or share of equity",
             guide=("G35",),
             held_by=("check:risk.max_position_notional", "rule:PK6xx"),
-            inside=("risk.max_gross_exposure",),
         ),
     ] = None
     max_asset_exposure: Annotated[

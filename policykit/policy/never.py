@@ -27,15 +27,9 @@ from policykit.units import dimension
 
 #: Stages, highest first; a policy may be at its own and at every lower one.
 STAGES: Final[tuple[StageName, ...]] = ("full-live", "small-live", "micro-live", "paper", "sandbox")
-#: Of what the model says lies inside of another limit, what does not follow from it order by order. A short position
-#: may turn into a long one by an order of twice the cap, and a position counts as a whole at the price of the order
-#: that adds to it, its exposure only with what the order adds.
-NOT_ENTAILED: Final = frozenset(
-    (
-        ("risk.max_order_notional", "risk.max_position_notional"),
-        ("risk.max_position_notional", "risk.max_gross_exposure"),
-    )
-)
+#: Of what the model says lies inside of another limit, what does not follow from it order by order: a short position
+#: may turn into a long one by an order of twice the cap.
+NOT_ENTAILED: Final = frozenset((("risk.max_order_notional", "risk.max_position_notional"),))
 #: What follows beside that: an order counts into its asset's exposure as it counts into all of it.
 ALSO_INSIDE: Final = {"risk.max_order_notional": ("risk.max_asset_exposure",)}
 

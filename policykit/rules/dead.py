@@ -1,4 +1,4 @@
-"""Which limits can never bind, from the strictness of fields and from what lies inside what; knows no field by name.
+"""Which limits can never bind, from the strictness of fields and from what lies inside what.
 
 `Meta.inside` says which limits bound the same thing from above. A bound is dead when, in its own dimension, a bound of
 each thing that lies around it is tighter whatever is traded; I22 holds that the engine decides the same without it.
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from policykit.model import CountWindow, Meta, Policy, RateBudget, Section
 from policykit.model.shape import shapes
 from policykit.place import Place
+from policykit.policy.never import NOT_ENTAILED, counted
 from policykit.rules.base import Inputs
 from policykit.rules.budgets import most_in, order_costs
 from policykit.rules.caps import bound_place, max_equity, money, worth
@@ -69,8 +70,25 @@ def dead_limits(inputs: Inputs) -> Iterator[Dead]:
             yield from _in_its_own_cap(inputs, path, value)
         for outer in meta.inside:
             around = said(composed, outer)
-            if around is not None:
+            if around is not None and _around(inputs, path, outer):
                 yield from _inside(inputs, path, value, outer, around)
+
+
+def _around(inputs: Inputs, path: str, outer: str) -> bool:
+    """Tell whether a limit holds all that the one inside it does: an order that turns a short is over its position."""
+    if (path, outer) in NOT_ENTAILED:
+        return _bought(inputs)
+    return path != "risk.max_order_notional" or counted(inputs.effective.composed)
+
+
+def _bought(inputs: Inputs) -> bool:
+    """Tell whether all that may be traded is bought and sold back on spot, which does not borrow."""
+    model = inputs.effective.composed
+    spot = inputs.traits.products.get("spot") if inputs.traits is not None else None
+    symbols = (model.risk.symbols if model.risk is not None else None) or ("*",)
+    wanted = [symbol for symbol in symbols if not symbol.startswith("!")]
+    plain = all(symbol.endswith(f"/{model.account.currency}") for symbol in wanted)
+    return plain and spot is not None and spot.auto_borrow is False
 
 
 def _inside(inputs: Inputs, path: str, value: Any, outer: str, around: Any) -> Iterator[Dead]:

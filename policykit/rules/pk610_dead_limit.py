@@ -2,10 +2,11 @@
 
 ## What it finds
 A bound that another limit of the policy makes useless, because both bound the same thing and the other is tighter in
-the same dimension: a cap on orders over the cap on every position, a position over the gross exposure, `max_orders`
-over what a rate budget lets through, a price's age over the facts' age. With `account.max_equity` also an amount over
-what a share of that equity comes to. Which limit lies inside which is said at the fields of the model. What only a
-profile says or what only a stage shadows is no finding: the profile serves others, the stage passes.
+the same dimension: a cap on orders over the gross exposure, or over the cap on every position where nothing can be sold
+short (an order that turns a short position is larger than what is held then), `max_orders` over what a rate budget lets
+through, a price's age over the facts' age. With `account.max_equity` also an amount over what a share of that equity
+comes to. Which limit lies inside which is said at the fields of the model. What only a profile says or what only a
+stage shadows is no finding: the profile serves others, the stage passes.
 
 ## Why
 Who wrote it believes that it holds; it says nothing, and the day the tighter one goes it is untested (G33 to G35).
@@ -27,15 +28,16 @@ risk:
   symbols: ["BTC/USDT"]
   max_order_notional: [1% of equity, 500 USDT]
   max_position_notional: {default: 5% of equity, "BTC/USDT": 20% of equity}
+  max_asset_exposure: 20% of equity
   max_gross_exposure: 10% of equity
   price_collar: {max_deviation: 2%, max_age: 1m}
 ```
 ```finding
 open certain policy.yaml:4:38 risk.max_order_notional 500 USDT never binds: beside it is 1% of equity, 100 USDT of
   10000 USDT at most
-open certain policy.yaml:7:46 risk.price_collar.max_age 1m never binds: account.max_age is 10s
-open certain policy.yaml:5:62 risk.max_position_notional.BTC/USDT 20% of equity never binds: risk.max_gross_exposure
-  is 10% of equity
+open certain policy.yaml:8:46 risk.price_collar.max_age 1m never binds: account.max_age is 10s
+open certain policy.yaml:6:23 risk.max_asset_exposure 20% of equity never binds: risk.max_gross_exposure is 10% of
+  equity
 ```
 ```yaml
 rate_budgets:

@@ -164,7 +164,6 @@ def test_I16_no_allowed_order_breaks_what_is_proved(tier: Callable[[int, int], i
 LIES = {
     "dimension": ({"max_order_notional": "10% of equity"}, "order_notional > 590 USDT"),
     "flip": ({"max_position_notional": "20000 USDT"}, "order_notional > 20000 USDT"),
-    "whole price": ({"max_gross_exposure": "30000 USDT"}, "position_notional > 30000 USDT"),
     "warn": (
         {"max_order_notional": "590 USDT", "on_breach": {"max_order_notional": "warn"}},
         "order_notional > 590 USDT",

@@ -190,12 +190,14 @@ def test_one_family_without_a_fence_leaves_the_product_without() -> None:
 def test_dead_limits_of_a_profile_are_its_own_affair() -> None:
     """A cap that only the profile says and the child makes useless is no finding; one that the child says is."""
     above = "policykit: 1\nname: base\nrisk: {max_order_notional: 2% of equity, max_position_notional: 20% of equity}\n"
-    child = LIVE + "extends: [base]\nrisk: {max_position_notional: 1% of equity}\n"
+    spot = "symbols: [BTC/USDT]"
+    child = LIVE + f"extends: [base]\nrisk: {{max_position_notional: 1% of equity, {spot}}}\n"
     assert _found("PK610", child, above=above) == []
-    said = LIVE + "extends: [base]\nrisk: {max_order_notional: 1.5% of equity, max_position_notional: 1% of equity}\n"
+    caps = f"max_order_notional: 1.5% of equity, max_position_notional: 1% of equity, {spot}"
+    said = LIVE + f"extends: [base]\nrisk: {{{caps}}}\n"
     line = "risk.max_order_notional 1.5% of equity never binds: risk.max_position_notional is 1% of equity"
     assert _found("PK610", said, above=above) == [f"open certain policy.yaml:6:28 {line}"]
-    both = above.replace("20%", "1%")
+    both = above.replace("20% of equity", f"1% of equity, {spot}")
     line = "risk.max_order_notional 2% of equity never binds: risk.max_position_notional is 1% of equity"
     assert _found("PK610", LIVE + "extends: [base]\n", above=both) == [f"open certain base:3:28 {line}"]
 
@@ -203,9 +205,9 @@ def test_dead_limits_of_a_profile_are_its_own_affair() -> None:
 def test_a_dead_limit_of_a_profile_hides_none_of_the_policy() -> None:
     """Behind a cap of the profile that the policy's own makes useless, a dead cap of the policy is found."""
     above = "policykit: 1\nname: base\nrisk: {max_order_notional: 2% of equity, max_position_notional: 20% of equity}\n"
-    child = LIVE + "extends: [base]\nrisk: {max_position_notional: 1.5% of equity, max_gross_exposure: 1% of equity}\n"
-    line = "risk.max_position_notional.default 1.5% of equity never binds: risk.max_gross_exposure is 1% of equity"
-    assert _found("PK610", child, above=above) == [f"open certain policy.yaml:6:31 {line}"]
+    child = LIVE + "extends: [base]\nrisk: {max_asset_exposure: 1.5% of equity, max_gross_exposure: 1% of equity}\n"
+    line = "risk.max_asset_exposure 1.5% of equity never binds: risk.max_gross_exposure is 1% of equity"
+    assert _found("PK610", child, above=above) == [f"open certain policy.yaml:6:28 {line}"]
 
 
 def test_unenforced_limits_are_shown_where_the_policy_itself_says_one() -> None:
@@ -219,7 +221,8 @@ def test_unenforced_limits_are_shown_where_the_policy_itself_says_one() -> None:
 
 def test_what_a_stage_shadows_is_no_dead_limit() -> None:
     """Caps that only the stage goes under are not called dead, and one that is dead anyway is, at its own place."""
-    text = LIVE + "stage: {current: %s}\nrisk: {max_order_notional: %s, max_position_notional: 10%% of equity}\n"
+    caps = "max_order_notional: %s, max_position_notional: 10%% of equity, symbols: [BTC/USDT]"
+    text = LIVE + f"stage: {{current: %s}}\nrisk: {{{caps}}}\n"
     for stage in ("micro-live", "small-live", "full-live"):
         assert _found("PK610", text % (stage, "2% of equity")) == []
         (line,) = _found("PK610", text % (stage, "20% of equity"))
@@ -231,13 +234,14 @@ def test_what_a_stage_shadows_is_no_dead_limit() -> None:
 
 def test_amounts_are_compared_with_shares_only_at_a_stated_equity() -> None:
     """Without `max_equity`, in another currency, or where the share could be larger, an amount is not called dead."""
-    risk = "risk: {max_order_notional: [1%% of equity, %s], max_position_notional: 50%% of equity}\n"
+    caps = "max_position_notional: 50%% of equity, symbols: [BTC/USDT]"
+    risk = f"risk: {{max_order_notional: [1%% of equity, %s], {caps}}}\n"
     stated = LIVE.replace("USDT}", "USDT, max_equity: 10000 USDT}")
     assert _found("PK610", LIVE + risk % "5000 USDT") == []
     assert _found("PK610", stated + risk % "100 USDT") == []
     assert _found("PK610", stated + risk % "5000 EUR") == []
     assert len(_found("PK610", stated + risk % "101 USDT")) == 1
-    wider = "risk: {max_order_notional: 6000 USDT, max_position_notional: 50% of equity}\n"
+    wider = "risk: {max_order_notional: 6000 USDT, max_position_notional: 50% of equity, symbols: [BTC/USDT]}\n"
     assert _found("PK610", stated + wider) == [
         (
             "open certain policy.yaml:5:28 risk.max_order_notional 6000 USDT never binds: risk.max_position_notional "
@@ -354,9 +358,16 @@ def test_equal_limits_are_not_dead() -> None:
 
 def test_cap_by_symbol_without_default_leaves_orders_room() -> None:
     """Under caps of named symbols only, an order of another symbol is bounded by its own cap alone."""
-    text = LIVE + "risk: {max_order_notional: 9% of equity, max_position_notional: {BTC/USDT: 1% of equity}}\n"
+    caps = "max_order_notional: 9% of equity, max_position_notional: {BTC/USDT: 1% of equity}"
+    text = LIVE + f"risk: {{{caps}, symbols: [BTC/USDT, ETH/USDT]}}\n"
     assert _found("PK610", text) == []
-    assert len(_found("PK610", text.replace("{BTC/USDT:", "{default:"))) == 1
+    bounded = text.replace("{BTC/USDT:", "{default:")
+    assert len(_found("PK610", bounded)) == 1
+    # An order that turns a short position is larger than what is held then: contracts, loans, and what is not known.
+    assert _found("PK610", bounded.replace("ETH/USDT]", '"ETH/USDT:USDT"]')) == []
+    assert _found("PK610", bounded.replace("ETH/USDT]", "ETH/BTC]")) == []
+    assert _found("PK610", bounded.replace(", symbols: [BTC/USDT, ETH/USDT]", "")) == []
+    assert _found("PK610", bounded, traits=None) == []
 
 
 def test_fixes_say_what_the_finding_is_about() -> None:

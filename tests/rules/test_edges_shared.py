@@ -133,9 +133,8 @@ def test_of_amounts_the_one_in_the_accounts_currency_is_judged() -> None:
 def test_the_loosest_cap_around_a_dead_one_is_named(caps: str, loosest: str) -> None:
     """Of several caps that all bind before, the one that lets most through is named, compared at the most equity."""
     order = "20% of equity" if "USDT," not in caps else "1000 USDT"
-    (found,) = findings_of(
-        "PK610", ACCOUNT + f"risk: {{max_order_notional: {order}, max_position_notional: {{{caps}}}}}\n"
-    )
+    risk = f"max_order_notional: {order}, max_position_notional: {{{caps}}}, symbols: [BTC/USDT, ETH/USDT]"
+    (found,) = findings_of("PK610", ACCOUNT + f"risk: {{{risk}}}\n")
     assert found.message == (
         f"risk.max_order_notional {order} never binds: risk.max_position_notional is at most {loosest}"
     )
@@ -144,6 +143,7 @@ def test_the_loosest_cap_around_a_dead_one_is_named(caps: str, loosest: str) -> 
 def test_a_cap_around_is_shown_at_its_first_bound() -> None:
     """The second span of a dead cap is the first bound of the list around it."""
     text = "risk:\n  max_order_notional: 5% of equity\n  max_position_notional:\n    - 1% of equity\n    - 900 USDT\n"
+    text += "  symbols: [BTC/USDT]\n"
     (found,) = findings_of("PK610", text)
     assert [(what, place.line) for what, place in found.context] == [("always tighter", 4)]
 

@@ -17,7 +17,6 @@ from policykit.model.enforced import CHECKS
 from policykit.model.languages import beyond
 from policykit.policy import Change, EffectivePolicy, compare
 from policykit.policy.meaning import Sides
-from policykit.policy.never import NOT_ENTAILED, counted
 from policykit.proofs.difference import ABSENT
 from policykit.rules.base import Inputs
 from policykit.rules.dead import dead_limits, limits, said
@@ -135,10 +134,6 @@ def _dead(path: str, allows: EffectivePolicy, denies: EffectivePolicy) -> str:
     model = _with(allows.model, limit.split("."), value)
     # What is kept on the account at most is no limit of a decision.
     model = _with(model, ["account", "max_equity"], None)
-    for inner, outer in NOT_ENTAILED:
-        model = _with(model, outer.split("."), None) if inner == limit else model
-    if limit == _ORDER and not counted(allows.model):
-        model = _with(model, _GROSS.split("."), None)
     inputs = Inputs(0, replace(allows, model=model, composed=model), load_traits(model.exchange))
     found = {dead.what: dead.tighter for dead in dead_limits(inputs)}
     names = [f"{path} {bound}" for bound in (entry if type(entry) is tuple else (_window(entry),))]
