@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from policykit.proofs.gate import Consent
 
 #: What a replay is asked for with.
-_REPLAY = ("replay", "since_ms", "until_ms", "equity")
+_REPLAY = ("replay", "since_ms", "until_ms", "equity", "policy")
 _FORMATS = ("text", "json", "markdown", "github")
 #: What counts as looser, for the exit code.
 _FAIL_ON = {"looser": ("looser", "different"), "different": ("looser", "different", "tighter")}
@@ -48,7 +48,7 @@ _FAIL_ON = {"looser": ("looser", "different"), "different": ("looser", "differen
 @click.option(
     "--fail-on",
     type=click.Choice(list(_FAIL_ON)),
-    help="Exit 1 when a policy is looser, at least in part; or differs at all.",
+    help="Exit 1 when a policy is looser, at least in part, or differs at all (a new one differs, and is not looser).",
 )
 @click.option(
     "--replay",
@@ -58,6 +58,7 @@ _FAIL_ON = {"looser": ("looser", "different"), "different": ("looser", "differen
 @click.option("--since", "since_ms", metavar="ISO", callback=parse_moment, help="Replay from this moment.")
 @click.option("--until", "until_ms", metavar="ISO", callback=parse_moment, help="Replay up to before this moment.")
 @click.option("--equity", metavar="AMOUNT", help="What the account was worth in a CSV's time (100000 USDT).")
+@click.option("--policy", metavar="NAME", help="The policy whose trades a CSV has, where several are compared.")
 @click.option("--comment", type=click.Path(dir_okay=False, path_type=Path), help="Write the Markdown to a file, too.")
 @click.option("--require-approval", is_flag=True, help="Exit 1 until who must approve a looser or new policy did.")
 @click.option("--approved-by", multiple=True, metavar="NAME", help="Who approved it where it is reviewed.")
@@ -117,22 +118,20 @@ def command(
     leave(Exit.CALL if found.faults else Exit.INTERRUPTED if interrupted else Exit.NO if failed else Exit.DONE)
 
 
-def _replayed(
-    found: Difference, *, replay: str | None, since_ms: int | None, until_ms: int | None, equity: str | None
-) -> Difference:
+def _replayed(found: Difference, *, replay: str | None, **asked: Any) -> Difference:
     """Return the difference with what recorded decisions would be, where that is asked for."""
     if replay is None:
-        if (since_ms, until_ms, equity) != (None, None, None):
-            raise click.UsageError("--since, --until and --equity say what to replay; --replay JOURNAL is needed")
+        if any(said is not None for said in asked.values()):
+            said = "--since, --until, --equity and --policy say what to replay"
+            raise click.UsageError(f"{said}; --replay JOURNAL is needed")
         return found
     from policykit.errors import StoreUnavailable
     from policykit.proofs import replay as replaying
 
     pairs = [(one.old, one.new) for one in found.policies]
-    span = {"since_ms": since_ms, "until_ms": until_ms}
     try:
         told = progress("replay", "rows")
-        return replace(found, replayed=replaying.replay(pairs, replay, **span, equity=equity, told=told))
+        return replace(found, replayed=replaying.replay(pairs, replay, **asked, told=told))
     except (ValueError, StoreUnavailable) as error:
         raise click.UsageError(str(error)) from None
 

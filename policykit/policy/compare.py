@@ -239,13 +239,7 @@ def _leaf(strictness: Strictness, old: Any, new: Any, path: str, said: tuple[Any
             verdict: Verdict = (
                 "different" if clash or (path in _PARTLY and _PARTLY[path] in (old, new)) else _one_side(old)
             )
-            why = (
-                "both must say the same"
-                if clash
-                else "closing a leg needs no facts then"
-                if verdict == "different"
-                else ""
-            )
+            why = _another(path) if clash else "closing a leg needs no facts then" if verdict == "different" else ""
             yield Change(path, shown(said[0] or None), shown(said[1] or None), verdict, why, clash)
     elif strictness.order == ("symbols",):
         yield from _judged(path, *said, symbols(old, new))
@@ -255,6 +249,21 @@ def _leaf(strictness: Strictness, old: Any, new: Any, path: str, said: tuple[Any
         yield from _judged(path, *said, _sides(strictness, old, new))
 
 
+def _another(path: str) -> str:
+    """Say what follows where two words differ of which neither is the stricter."""
+    whose = _WHOSE.get(path)
+    if whose is None:
+        return "neither is the stricter: each may allow what the other denies"
+    return f"it is another {whose}: nothing of the two can be compared"
+
+
+#: What other orders, facts and money altogether are of.
+_WHOSE: Final = {
+    "exchange": "exchange",
+    "environment": "environment",
+    "account.name": "account",
+    "account.currency": "currency",
+}
 #: Words that allow something which the absence of any word does not: in hedge mode closing a leg needs no facts.
 _PARTLY: Final = {"account.position_mode": "hedge"}
 

@@ -61,7 +61,8 @@ class FieldChange(NamedTuple):
 class PolicyDifference:
     """How one policy differs. `old` None: it is new; `new` None: it was taken away. `fields` are the worst first.
 
-    `verdict` is of the whole; `equal` is a proof, and `proof` says what it rests on.
+    `verdict` is of the whole; `equal` is a proof, and `proof` says what it rests on. `before`: the path
+    and the name that it had, where it was moved or renamed.
     """
 
     name: str
@@ -70,6 +71,7 @@ class PolicyDifference:
     verdict: Verdict
     fields: tuple[FieldChange, ...] = ()
     proof: str = ""
+    before: str = ""
 
     @property
     def file(self) -> str:

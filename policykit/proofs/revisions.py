@@ -17,7 +17,7 @@ from policykit.finding import Finding
 from policykit.lint.discover import discover
 from policykit.lint.git import GitFailed, ask, repository
 from policykit.place import Place
-from policykit.policy import Checked, EffectivePolicy, check, load
+from policykit.policy import Checked, EffectivePolicy, check, load, read_checked
 from policykit.rules.config.kinds import format_of, is_policy
 from policykit.source import Document, finding
 from policykit.source.files import decode
@@ -29,6 +29,7 @@ MAX_LIST: Final = 16_000_000
 #: What git writes for a file that is kept elsewhere (Git LFS).
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _LINK, _MODULE = "120000", "160000"
+_LINKED: Final = "it is a symbolic link"
 
 
 class NotNamed(Exception):
@@ -74,10 +75,12 @@ def read_sides(
     def side(name: str, other: str) -> Side:
         bare = not os.path.exists(name) and ":" not in name
         if bare and not paths and os.path.exists(other):
-            top = repository(other)
-            inside = os.path.relpath(os.path.realpath(other), top) if top is not None else "."
+            # A link is the path that it stands at: what it leads to is another policy, then and now.
+            at = _unfollowed(other)
+            top = repository(os.path.dirname(at) if os.path.islink(at) else at)
+            inside = os.path.relpath(at, top) if top is not None else "."
             if top is not None and inside != ".":
-                return _revision(f"{name}:{inside}", (), now_ms, os.path.dirname(os.path.realpath(other)), derived=True)
+                return _revision(f"{name}:{inside}", (), now_ms, os.path.dirname(at), derived=True)
         return read_side(name, paths, now_ms, folder)
 
     was, now = side(old, new), side(new, old)
@@ -121,9 +124,38 @@ def _folder(name: str, paths: tuple[str, ...], now_ms: int | None) -> Side:
     if found.problems:
         raise NotNamed(found.problems[0])
     files = [target.file for target in found.targets if target.kind == "policy"]
-    read = {os.path.relpath(file, name): (lambda file=file: load(file, now_ms=now_ms)) for file in files}
+    held = {os.path.realpath(file) for file in files if not _linked(file, name)}
+
+    def checked(path: str) -> Checked:
+        return _refused(path, path, _LINKED, "a policy file") if _linked(path, name) else read_checked(path)
+
+    def one(file: str) -> EffectivePolicy:
+        return load(file, now_ms=now_ms, read_own=checked, read_parent=checked)
+
+    # A link to what is compared under its own name is no policy of its own, as in a revision.
+    own = [file for file in files if not _linked(file, name) or os.path.realpath(file) not in held]
+    read = {os.path.relpath(file, name): (lambda file=file: one(file)) for file in own}
     lacking = frozenset(path for path in paths if not os.path.lexists(os.path.join(name, path)))
     return replace(_side(name, "folder", read), lacking=lacking)
+
+
+def _linked(path: str, folder: str) -> bool:
+    """Tell whether a path leads through a symbolic link anywhere below a folder, or beside it."""
+    return os.path.realpath(path) != os.path.normpath(
+        os.path.join(os.path.realpath(folder), os.path.relpath(path, folder))
+    )
+
+
+def _unfollowed(path: str) -> str:
+    """Return where a path stands; that it is a link itself is not followed."""
+    bare = path.rstrip("/") or path
+    if not os.path.islink(bare):
+        return os.path.realpath(bare)
+    return os.path.join(os.path.realpath(os.path.dirname(bare)), os.path.basename(bare))
+
+
+def _refused(path: str, file: str, what: str, may: str) -> Checked:
+    return check(Document(path, findings=[finding("PK001", Place(path), f"{file}: {what}", may)]))
 
 
 # ---- revisions
@@ -246,7 +278,7 @@ class _Tree:
         if mode == _MODULE:
             return self._refused(path, "it is a submodule", "a policy of this repository")
         if mode == _LINK:
-            return self._refused(path, "it is a symbolic link", "a policy file")
+            return self._refused(path, _LINKED, "a policy file")
         if size <= MAX_BYTES:
             self._fetch([path])
         raw = self._read.get(path, b"\0" * size)
@@ -255,8 +287,7 @@ class _Tree:
         return check(decode(raw, path))
 
     def _refused(self, path: str, what: str, may: str) -> Checked:
-        file = f"{self.said}:{path}"
-        return check(Document(path, findings=[finding("PK001", Place(path), f"{file}: {what}", may)]))
+        return _refused(path, f"{self.said}:{path}", what, may)
 
 
 def _hidden(path: str, tops: list[str]) -> bool:

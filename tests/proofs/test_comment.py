@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -22,7 +23,7 @@ from policykit.proofs.difference import (
 )
 from policykit.proofs.gate import Consent
 from policykit.proofs.report import Style, write
-from policykit.proofs.report.words import command
+from policykit.proofs.report.words import command, flipped
 from tests.engine.worlds import NOW
 from tests.guard.world import policy_text
 
@@ -192,3 +193,22 @@ def test_a_replay_that_could_not_judge_never_says_that_none_would_change() -> No
     assert "**Replayed**: 0 recorded decisions from `j.db`: it says nothing of this change.\n" in none
     shown = write("text", Difference("a", "b", (SAME,), replayed=blind), Style())
     assert "replay of t.csv: 5 decisions in 15 rows: 0 would be others; 4 could not be judged by every check\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "beside"),
+    [
+        ({"positions": {"BTC": "0.3667"}}, OVER, " while 0.3667 BTC is held"),
+        ({"positions": {"BTC": {"low": "-2", "high": "1", "open_buys": "9"}}}, OVER, " while -2 BTC is held"),
+        ({"positions": {"BTC": "1", "ETH": "2"}}, OVER, " while 1 BTC and 1 more is held"),
+        ({"positions": {"BTC": "0"}}, OVER, ""),
+        ({"used": {"binance/main|open_orders": 20}}, OVER, " with 20 open orders before it"),
+        ({"used": {"binance/main|orders|60000": 1}}, OVER, " with 1 order before it"),
+        ({"used": {"binance/main|gross": 123456}}, OVER, ""),
+        ({}, replace(OVER, check="risk.daily_loss", observed="500"), " after a loss of 500 USDT"),
+    ],
+)
+def test_a_flip_says_what_matters_beside_the_order(facts: dict[str, object], reason: Reason, beside: str) -> None:
+    """What is held, what came before, what was lost: a trifle that is denied explains nothing by itself."""
+    said = flipped(Flip(ORDER, facts, NOW, (reason,), ()))
+    assert said.startswith(f"BTC/USDT buy limit 0.034 @ 60,000{beside}: was denied {reason.code} (")

@@ -28,6 +28,9 @@ kill_switch: {drill_every: 30d}
 """
 
 
+BEFORE = "with 10 open orders before it"
+
+
 def run(*arguments: object) -> Result:
     """Run the command."""
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
@@ -55,15 +58,65 @@ def test_the_text_says_the_worst_first_with_places_and_an_order(files: tuple[Pat
         "mm (binance/main): different: 2 looser, 1 tighter",
         "  looser kill_switch.drill_every: 30d -> 60d (G37)",
         "    at old.yaml:8:28 -> new.yaml:8:28",
-        "    no order shows it: the longest time between two drills, which PK7xx holds",
+        "    no order shows it; it is held by lint (PK7xx): the longest time between two drills",
         "  looser risk.max_order_notional: 1500 USDT -> 2000 USDT (G33)",
         "    at old.yaml:6:23 -> new.yaml:6:23",
         "    BTC/USDT buy limit 0.029 @ 60,000: was denied RISK_ORDER_NOTIONAL (1,740 of 1,500 USDT), now allowed",
         "  tighter risk.max_open_orders: 20 -> 10 (G34)",
         "    at old.yaml:7:20 -> new.yaml:7:20",
-        "    BTC/USDT buy limit 0.0001 @ 60,000: was allowed, now denied RISK_OPEN_ORDERS (11 of 10 orders)",
+        f"    BTC/USDT buy limit 0.0001 @ 60,000 {BEFORE}: was allowed, now denied RISK_OPEN_ORDERS (11 of 10 orders)",
     ]
     assert len(orders) == 2
+
+
+def test_a_policy_that_moved_says_what_it_was(tmp_path: Path) -> None:
+    """Proved equal or not, another path and another name are said."""
+    for side, file, text in (
+        ("a", "mm", POLICY),
+        ("b", "moved", POLICY),
+        ("a", "two", POLICY.replace("name: mm", "name: two")),
+        ("b", "two", POLICY.replace("name: mm", "name: second").replace("20", "30")),
+    ):
+        (tmp_path / side).mkdir(exist_ok=True)
+        (tmp_path / side / f"{file}.yaml").write_text(text, "utf-8")
+    for form in ("text", "markdown"):
+        said = run(tmp_path / "a", tmp_path / "b", "--format", form).output
+        assert "mm (binance/main), which was at mm.yaml" in said
+        assert "second (binance/main), which was two" in said
+    assert "which was" not in run(tmp_path / "a" / "mm.yaml", tmp_path / "b" / "moved.yaml").output
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("currency: USDT", "currency: USDC", "it is another currency: nothing of the two can be compared"),
+        ("name: main", "name: other", "it is another account: nothing of the two can be compared"),
+    ],
+)
+def test_another_account_says_what_follows(files: tuple[Path, Path], was: str, now: str, said: str) -> None:
+    """Not that both must say the same."""
+    old, new = files
+    new.write_text(POLICY.replace(was, now), "utf-8")
+    assert said in run(old, new).output
+
+
+def test_a_flip_of_a_key_or_a_stage_prints_no_command(files: tuple[Path, Path]) -> None:
+    """`policykit check` knows no key and decides as on paper: it would answer otherwise."""
+    old, new = files
+    for file, stage in ((old, "paper"), (new, "small-live")):
+        file.write_text(POLICY + f"stage: {{current: {stage}}}\n", "utf-8")
+    lines = run(old, new).output.splitlines()
+    at = next(index for index, line in enumerate(lines) if "stage.current" in line)
+    field = lines[at + 1 : next((i for i in range(at + 1, len(lines)) if lines[i][:3] != "   "), len(lines))]
+    assert any("was denied" in line or "now denied" in line for line in field), field
+    assert not any("$ policykit check" in line for line in field)
+
+
+def test_one_finding_is_one(files: tuple[Path, Path]) -> None:
+    """And two are two."""
+    old, new = files
+    new.write_text(POLICY.replace("max_open_orders", "max_open_order"), "utf-8")
+    assert "; 1 finding in policies that do not load" in run(old, new).output
 
 
 def test_the_json_is_its_contract_and_its_flips_decide_the_same(files: tuple[Path, Path]) -> None:

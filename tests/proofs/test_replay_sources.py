@@ -230,6 +230,31 @@ def test_a_source_that_cannot_be_replayed_is_said_with_exit_2(
     assert words in said.err
 
 
+def test_trades_beside_several_policies_are_of_the_one_that_is_named(run: Run, tmp_path: Path) -> None:
+    """A folder of two policies: which one traded is said, never guessed; a file that is not there is said first."""
+    (tmp_path / "trades.csv").write_text(CSV, encoding="utf-8")
+    for side, cap in (("a", "1500 USDT"), ("b", "2500 USDT")):
+        (tmp_path / side).mkdir()
+        for name in ("mm", "arb"):
+            text = OLD.replace("1500 USDT", cap).replace("name: mm", f"name: {name}", 1)
+            (tmp_path / side / f"{name}.yaml").write_text(text, encoding="utf-8")
+    asked = ("diff", "a", "b", "--replay", "trades.csv")
+    said = run(*asked)
+    assert said.code == 2
+    assert "a CSV of trades is of one policy, and 2 are compared (arb, mm); say which with --policy NAME" in said.err
+    done = run(*asked, "--policy", "mm", "--equity", "100000 USDT")
+    assert done.code == 0
+    assert "replay of trades.csv: 5 decisions" in done.out
+    assert "1 denied order would be allowed, 2,400.00 USDT: RISK_ORDER_NOTIONAL" in done.out
+    said = run(*asked, "--policy", "nn")
+    assert said.code == 2
+    assert "--policy nn: no policy of that name among those compared; one of arb, mm is needed" in said.err
+    said = run("diff", "a", "b", "--replay", "nosuch.db")
+    assert said.code == 2
+    assert "nosuch.db: cannot be read (No such file or directory)" in said.err
+    assert run("diff", "a", "b", "--policy", "mm").code == 2
+
+
 def test_the_command_shows_the_replay_and_writes_it_as_json(journal: Path, run: Run, tmp_path: Path) -> None:
     """Exit 0 for what was read to its end, 1 where it was not; --since without --replay is a wrong call."""
     policies(tmp_path)

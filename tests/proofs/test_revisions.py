@@ -150,6 +150,43 @@ def test_links_large_files_and_lfs_are_refused_with_their_place(repository: Path
     assert not any("twin" in text for text in said)
 
 
+def test_a_link_in_a_folder_is_refused_as_in_a_revision(repository: Path, tmp_path: Path) -> None:
+    """A policy that is a link, or lies behind one, or extends one: what it leads to is not what is under review."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folder = repository / "policies"
+    (folder / "twin.yaml").symlink_to("mm.yaml")
+    here, plain = str(repository), side(str(folder), repository)
+    assert "mm.yaml" in plain.policies
+    assert not plain.faults
+    assert "twin.yaml" not in plain.policies  # it is compared under its own name
+    (folder / "twin.yaml").unlink()
+    for name in ("mm.yaml", "base.yaml"):
+        (folder / name).rename(outside / name)
+        (folder / name).symlink_to(outside / name)
+        told = [f"{f.primary.file}: {f.message}" for f in read_side(here, ("policies",)).faults]
+        assert any(f"policies/{name}" in text and "it is a symbolic link" in text for text in told), name
+        (folder / name).unlink()
+        (outside / name).rename(folder / name)
+    assert not read_side(here, ("policies",)).faults
+    folder.rename(outside / "policies")
+    folder.symlink_to(outside / "policies")
+    assert not read_side(here, ("policies",)).policies
+    assert read_side(here, ("policies",)).faults
+
+
+def test_a_link_beside_a_revision_is_what_stood_at_its_path(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what it leads to, then and now: that would be proved equal."""
+    monkeypatch.chdir(repository)
+    (repository / "lax.yaml").write_text(MM.replace("20", "90").replace("base.yaml", "policies/base.yaml"), "utf-8")
+    commit(repository, other=MM.replace("name: mm", "name: other"))
+    mm = repository / "policies" / "mm.yaml"
+    mm.unlink()
+    mm.symlink_to("../lax.yaml")
+    was, _ = read_sides("main", "policies/mm.yaml")
+    assert [one.file for one in was.policies.values()] == ["policies/mm.yaml"]
+
+
 def test_the_merge_base_is_what_a_pull_request_is_compared_with(repository: Path) -> None:
     """What went on in the base meanwhile is no difference of the pull request."""
     git(repository, "checkout", "-qb", "topic")

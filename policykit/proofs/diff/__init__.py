@@ -8,6 +8,7 @@ let through anyway (effects.py), and every one that an order can show is shown b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from policykit.place import Place
@@ -44,7 +45,7 @@ def verdict(old: EffectivePolicy, new: EffectivePolicy, now_ms: int | None = Non
 
 def differences(old: Side, new: Side, now_ms: int | None = None) -> Difference:
     """Return how all policies of two sides differ: paired by their paths, then by name; worst first."""
-    found = [_one(was, now, now_ms) for was, now in pairs(old, new)]
+    found = [replace(_one(was, now, now_ms), before=_before(old, new, was, now)) for was, now in pairs(old, new)]
     found.sort(key=lambda one: (ORDER.index(one.verdict), one.name))
     return Difference(old.name, new.name, tuple(found), (*old.faults, *new.faults))
 
@@ -86,6 +87,16 @@ def _renamed(gone: dict[str, EffectivePolicy], one: EffectivePolicy) -> str | No
     return paths[0] if len(paths) == 1 else None
 
 
+def _before(olds: Side, news: Side, old: EffectivePolicy | None, new: EffectivePolicy | None) -> str:
+    """Return the path and the name that a policy had, where they are others now."""
+    if old is None or new is None:
+        return ""
+    was = next(path for path, one in olds.policies.items() if one is old)
+    now = next(path for path, one in news.policies.items() if one is new)
+    moved = was != now and not olds.kind == news.kind == "file"
+    return " ".join((*([old.name] if old.name != new.name else []), *([f"at {was}"] if moved else [])))
+
+
 def _one(old: EffectivePolicy | None, new: EffectivePolicy | None, now_ms: int | None) -> PolicyDifference:
     if old is not None and new is not None:
         return diff(old, new, now_ms)
@@ -119,12 +130,18 @@ def unshown(flips: Flips, change: Change) -> str:
         return "a waiver accepts a finding, and never an order that a limit denies"
     held = change.meta.held_by if change.meta is not None else ()
     if not any(holder.startswith("check:") for holder in held):
-        by = ", ".join(holder.removeprefix("guard:").removeprefix("rule:") for holder in held) or "persons"
         doc = change.meta.doc.rstrip(".") if change.meta is not None else change.path
-        return f"no order shows it: {doc[:1].lower()}{doc[1:]}, which {by} holds"
+        return f"no order shows it; it is held by {_holders(held)}: {doc[:1].lower()}{doc[1:]}"
     if not flips.possible:
         return "no order shows it: a profile trades nothing, and policies of other accounts judge other orders"
     return f"no order was found that shows it, of at most {MAX_TRIED} tried at the bounds of both policies"
+
+
+def _holders(held: tuple[str, ...]) -> str:
+    """Return `the guard (approvals) and lint (PK102, PK7xx)`."""
+    kinds = (("the guard", "guard:"), ("lint", "rule:"))
+    said = [(who, [one.removeprefix(kind) for one in held if one.startswith(kind)]) for who, kind in kinds]
+    return " and ".join(f"{who} ({', '.join(names)})" for who, names in said if names) or "persons"
 
 
 def _place(policy: EffectivePolicy, path: str, said: str) -> Place | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
+from policykit.exchanges.trade_csv import read
+from policykit.policy import EffectivePolicy
 from policykit.proofs.difference import Replayed
 from policykit.proofs.replay import trades
 from policykit.proofs.replay.halves import replayed_by_two
@@ -23,22 +25,38 @@ def replay(
     since_ms: int | None = None,
     until_ms: int | None = None,
     equity: str | None = None,
+    policy: str | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> Replayed:
     """Decide again what a journal (a file, or a store's URI) or an exchange's CSV of trades recorded.
 
-    Raise ValueError for a source that cannot be read, StoreUnavailable for a journal that cannot.
+    `policy` names the one whose trades a CSV has. Raise ValueError for a source that cannot be read,
+    StoreUnavailable for a journal that cannot.
     """
     chosen = tuple(pairs)
     if "://" in source or source == "memory:" or is_journal(source):
-        if equity is not None:
-            raise ValueError(f"--equity is for a CSV of trades; the journal {source} says it itself")
+        for option, said in (("--equity", equity), ("--policy", policy)):
+            if said is not None:
+                raise ValueError(f"{option} is for a CSV of trades; the journal {source} says it itself")
         with closing(JournalReader(source) if is_journal(source) else open_journal(source)) as reader:
             return replayed_by_two(reader, chosen, since_ms=since_ms, until_ms=until_ms, told=told)
-    news = [new for _, new in chosen if new is not None and not new.profile]
-    if len(news) != 1:
-        raise ValueError(
-            f"{source}: a CSV of trades is of one account, and {len(news)} policies are compared; name one"
-        )
-    past = trades.past(Path(source), news[0], equity)
-    return replayed(past, chosen, since_ms=since_ms, until_ms=until_ms, told=told)
+    file = Path(source)
+    pair, new = _traded(file, chosen, policy)
+    return replayed(trades.past(file, new, equity), (pair,), since_ms=since_ms, until_ms=until_ms, told=told)
+
+
+def _traded(file: Path, pairs: Iterable[Pair], policy: str | None) -> tuple[Pair, EffectivePolicy]:
+    """Return the pair under which the trades of a CSV were made: the only one, or the one that is named."""
+    found = [((old, new), new) for old, new in pairs if new is not None and not new.profile]
+    named = [one for one in found if policy in (None, one[1].name)]
+    if len(named) == 1:
+        return named[0]
+    read(file)  # a file that is no CSV is what is wrong first
+    names = ", ".join(sorted(new.name for _, new in found)) or "none"
+    if policy is not None:
+        many = "no policy" if not named else f"{len(named)} policies"
+        raise ValueError(f"--policy {policy}: {many} of that name among those compared; one of {names} is needed")
+    raise ValueError(
+        f"{file}: a CSV of trades is of one policy, and {len(found)} are compared ({names}); "
+        "say which with --policy NAME"
+    )

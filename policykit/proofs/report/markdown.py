@@ -17,11 +17,12 @@ from policykit.proofs.report import Style
 from policykit.proofs.report.replayed import notes, unsure
 from policykit.proofs.report.words import (
     VERDICTS,
-    command,
+    commands,
     counted,
     effect,
     equals,
     group,
+    of_moved,
     of_policy,
     ranked,
     recorded,
@@ -103,7 +104,7 @@ def _policy(one: PolicyDifference, consent: Consent | None, room: int) -> list[s
 
 
 def _heading(one: PolicyDifference) -> str:
-    return f"#### {text(of_policy(one))}: {what(one)}"
+    return f"#### {text(of_moved(one))}: {what(one)}"
 
 
 def _needs(one: PolicyDifference, consent: Consent) -> str:
@@ -154,12 +155,7 @@ def _replayed(replayed: Replayed) -> list[str]:
 
 
 def _commands(changed: list[PolicyDifference]) -> list[str]:
-    lines = [
-        command(field.flip, one.new.file)
-        for one in changed
-        for field in one.of("looser", "different")
-        if field.flip is not None and one.new is not None
-    ]
+    lines = [line for one in changed for line in commands(one, *one.of("looser", "different"))]
     if not lines:
         return []
     shown = "\n".join(line.replace("```", "'''") for line in lines[:MAX_COMMANDS])

@@ -10,7 +10,7 @@ from policykit.place import Place
 from policykit.proofs.difference import Difference, FieldChange, PolicyDifference
 from policykit.proofs.report import Style
 from policykit.proofs.report.replayed import lines
-from policykit.proofs.report.words import agreed, command, counted, equals, flipped, of_policy, ranked, what
+from policykit.proofs.report.words import agreed, commands, counted, equals, flipped, of_moved, ranked, what
 
 _COLOURS: Final = {"looser": "1;31", "different": "33", "tighter": "32", "equal": "2"}
 #: The longest value that is shown, in characters.
@@ -30,9 +30,13 @@ def write(difference: Difference, style: Style) -> str:
 
 def _head(difference: Difference) -> str:
     several = f"{len(difference.policies)} {'policy' if len(difference.policies) == 1 else 'policies'}"
-    broken = f"; {len(difference.faults)} findings in policies that do not load" if difference.faults else ""
+    broken = f"; {_findings(len(difference.faults))} in policies that do not load" if difference.faults else ""
     said = counted(one.verdict for one in difference.policies) or "nothing to compare"
     return f"{clean(difference.old)} -> {clean(difference.new)}: {several}: {said}{broken}"
+
+
+def _findings(count: int) -> str:
+    return f"{count} finding{'' if count == 1 else 's'}"
 
 
 def _paint(word: str, style: Style) -> str:
@@ -40,7 +44,7 @@ def _paint(word: str, style: Style) -> str:
 
 
 def _policy(one: PolicyDifference, style: Style) -> Iterator[str]:
-    yield f"{of_policy(one)}: {what(one)}"
+    yield f"{of_moved(one)}: {what(one)}"
     yield from (f"  {clean(agreed(said))}" for said in style.consents or () if said.file == one.file)
     if one.proof:
         yield f"  {clean(one.proof)}"
@@ -58,8 +62,7 @@ def _field(field: FieldChange, one: PolicyDifference, style: Style) -> Iterator[
         yield f"    {clean(field.why)}"
     if field.flip is not None:
         yield f"    {clean(flipped(field.flip))}"
-        if one.new is not None:
-            yield f"    $ {clean(command(field.flip, one.new.file))}"
+        yield from (f"    $ {clean(line)}" for line in commands(one, field))
 
 
 def _place(place: Place) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
 
 from policykit.clock import iso
 from policykit.decision import Reason
@@ -14,8 +15,13 @@ from policykit.engine.money import money
 from policykit.proofs.difference import Difference, FieldChange, Flip, PolicyDifference, Recorded, ReplayGroup, Verdict
 from policykit.proofs.gate import Consent
 from policykit.telemetry.words import grouped, order_text
+from policykit.units import plain
 
 #: The worst first.
+#: Fields whose flips a guard decides and `policykit check` does not.
+_GUARDS: Final = ("keys.", "stage.")
+#: Counters whose use is a number of things.
+_COUNTED: Final = ("open_orders", "orders", "positions", "cancels")
 VERDICTS: Final[tuple[Verdict, ...]] = ("looser", "different", "tighter", "equal")
 
 
@@ -36,6 +42,11 @@ def of_policy(one: PolicyDifference) -> str:
     return f"{one.name} ({policy.account_key})" if policy is not None and not policy.profile else one.name
 
 
+def of_moved(one: PolicyDifference) -> str:
+    """Name a policy with its account, and with the name and the path that it had before."""
+    return f"{of_policy(one)}, which was {one.before}" if one.before else of_policy(one)
+
+
 def what(one: PolicyDifference) -> str:
     """Say in a few words how a policy differs."""
     if one.old is None:
@@ -53,7 +64,7 @@ def equals(difference: Difference) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in ranked(difference):
         if one.verdict == "equal":
-            found.setdefault(one.proof, []).append(of_policy(one))
+            found.setdefault(one.proof, []).append(of_moved(one))
     return found
 
 
@@ -66,9 +77,43 @@ def agreed(consent: Consent) -> str:
 
 
 def flipped(flip: Flip) -> str:
-    """Say which order two policies decide otherwise, and how: `BTC/USDT buy limit 0.034 @ 60,000 was denied ...`."""
+    """Say which order two policies decide otherwise, and how: `BTC/USDT buy limit 0.034 @ 60,000: was denied ...`."""
     order = order_text(flip.order) or str(flip.order.get("action"))
-    return f"{order}: {_decided('was', flip.was)}, {_decided('now', flip.now)}"
+    return f"{order}{_beside(flip)}: {_decided('was', flip.was)}, {_decided('now', flip.now)}"
+
+
+def _beside(flip: Flip) -> str:
+    """Say what of the facts matters beside the order: what is held, what is used, what was lost."""
+    first = (*flip.was, *flip.now)[0]
+    if "_loss" in first.check and first.observed and first.unit and first.unit.isupper():
+        return f" after a loss of {grouped(first.observed)} {first.unit}"
+    used = [(name.split("|"), count) for name, count in flip.facts.get("used", {}).items() if count]
+    # Counters of exposure and of positions are kept in steps; how many of anything else is what people count.
+    said = [
+        f"{count:,} {name[1].replace('_', ' ').removesuffix('s' if count == 1 else '')}"
+        for name, count in used
+        if len(name) > 1 and name[1] in _COUNTED
+    ]
+    if said:
+        return f" with {_few(said)} before it"
+    sizes = ((key, _held(position)) for key, position in flip.facts.get("positions", {}).items())
+    held = [f"{grouped(size)} {key}" for key, size in sizes if size]
+    return f" while {_few(held)} is held" if held else ""
+
+
+def _held(position: Any) -> str:
+    """Return what is held of a position, the larger of the two that it may be; empty: nothing."""
+    sizes = (
+        [position[name] for name in ("held", "low", "high") if name in position]
+        if isinstance(position, Mapping)
+        else [position]
+    )
+    largest = max((Decimal(str(size)) for size in sizes), key=abs, default=Decimal(0))
+    return plain(largest) if largest else ""
+
+
+def _few(said: list[str]) -> str:
+    return said[0] + (f" and {len(said) - 1} more" if len(said) > 1 else "")
 
 
 def _decided(when: str, reasons: tuple[Reason, ...]) -> str:
@@ -86,6 +131,15 @@ def effect(field: FieldChange) -> str:
     return "; ".join(part for part in (flipped(field.flip) if field.flip else "", field.why) if part)
 
 
+def commands(one: PolicyDifference, *fields: FieldChange) -> list[str]:
+    """Return the commands that decide the orders of some fields under the new policy.
+
+    None for what is said of a key or of a stage: `policykit check` knows no key, and decides as on paper.
+    """
+    told = (field.flip for field in fields if not field.path.startswith(_GUARDS))
+    return [command(flip, one.new.file) for flip in told if flip is not None and one.new is not None]
+
+
 def command(flip: Flip, file: str) -> str:
     """Return the command that decides the order under a policy's file."""
     said = ("--order", json.dumps(flip.order), "--facts", json.dumps(flip.facts), "--now", iso(flip.now_ms))
@@ -95,8 +149,9 @@ def command(flip: Flip, file: str) -> str:
 def group(found: ReplayGroup) -> str:
     """Say how many recorded orders change by one check, and what they are worth."""
     worth = f", {money(found.money, found.currency)}" if found.money else ""
-    become = "denied orders would be allowed" if found.becomes == "allow" else "allowed orders would be denied"
-    return f"{found.decisions:,} {become}{worth}: {found.code}"
+    was, becomes = ("denied", "allowed") if found.becomes == "allow" else ("allowed", "denied")
+    orders = "order" if found.decisions == 1 else "orders"
+    return f"{found.decisions:,} {was} {orders} would be {becomes}{worth}: {found.code}"
 
 
 def recorded(one: Recorded, currency: str) -> str:

@@ -80,8 +80,8 @@ def test_decisions_are_counted_and_grouped_by_check_and_direction(desk: Desk) ->
     assert made.short == "1 h asked, 30 min seen so far"
     shown = text(made)
     assert "judged: 6 decisions of 1 bot on 1 host, over 30 min of 1 h" in shown
-    assert "1 denied orders would be allowed, 1,800.00 USDT: RISK_ORDER_NOTIONAL" in shown
-    assert "1 allowed orders would be denied, 720.00 USDT: RISK_POSITION" in shown
+    assert "1 denied order would be allowed, 1,800.00 USDT: RISK_ORDER_NOTIONAL" in shown
+    assert "1 allowed order would be denied, 720.00 USDT: RISK_POSITION" in shown
     assert "1 are denied by both, for other reasons" in shown
     assert shown.endswith("not enough yet: 1 h asked, 30 min seen so far\n")
     said = data(made)
