@@ -11,7 +11,7 @@ from policykit.errors import PolicykitError
 from policykit.policy import EffectivePolicy
 from policykit.policy.show import flow, scalar
 from policykit.proofs.mutation.mutants import Mutant
-from policykit.proofs.mutation.rows import Test, base, tests, text
+from policykit.proofs.mutation.rows import Test, base, signed, tests, text
 from policykit.proofs.mutation.run import Mutation, Progress, mutate
 from policykit.proofs.mutation.world import World
 from policykit.proofs.suite import Suite, SuiteError, load_suite, run
@@ -70,7 +70,9 @@ def _suggestions(mutation: Mutation) -> list[tuple[Mutant, Test]]:
     for mutant in mutation.survivors:
         try:
             failed = run(suite, mutant.effective, first_failure=True).failed
-        except (PolicykitError, SuiteError):
+        except (PolicykitError, SuiteError):  # no bot can start with the key that the file names
+            if signed(suite.key) in by_name:
+                out.append((mutant, by_name[signed(suite.key)]))
             continue
         if failed:
             out.append((mutant, by_name[failed[0].test.name]))
@@ -82,10 +84,16 @@ def suggested(policy: EffectivePolicy) -> tuple[list[Test], Suite]:
     world = World(policy)
     given = base(world)
     made = [{**test, "given": {**given, **test.get("given", {})}} for test in tests(world)]
-    suite = read_suite(read(text(made, {}, "# made from the policy"), _SUGGESTED))
+    said = _key(world.key)
+    suite = read_suite(read(text(made, {}, "# made from the policy", said), _SUGGESTED))
     failed = {result.test.name for result in run(suite, policy).failed}
     made = [test for test in made if test["name"] not in failed]
-    return made, read_suite(read(text(made, {}, "# made from the policy"), _SUGGESTED))
+    return made, read_suite(read(text(made, {}, "# made from the policy", said), _SUGGESTED))
+
+
+def _key(key: str | None) -> str:
+    """Return the line of a test file that names the key that orders are signed with, if there is one."""
+    return f"key: {scalar(key)}" if key else ""
 
 
 def write_suggested(mutated: Mutated, file: Path) -> list[str]:
@@ -99,7 +107,8 @@ def write_suggested(mutated: Mutated, file: Path) -> list[str]:
         return []
     policy = os.path.relpath(mutation.suites[0].policy, file.parent)
     added = mutation.suites[0].added
-    said = f"policy: {scalar(policy)}" + (f"\nwith: {flow(added)}" if added else "")
+    key = _key(World(mutation.policy).key)
+    said = f"policy: {scalar(policy)}" + (f"\nwith: {flow(added)}" if added else "") + (f"\n{key}" if key else "")
     try:
         with file.open("x", encoding="utf-8") as out:
             out.write(text(once, {}, _HEAD, said))

@@ -103,10 +103,9 @@ def budget_shares(budget: RateBudget) -> tuple[int, int]:
 
 def budget_counter(world: World, name: str, budget: RateBudget) -> str:
     """Name what a budget is counted in, as the store does."""
-    account = world.policy.account
-    of_account = f"{world.policy.exchange}/{account.name}"
+    of_account = world.engine.setup.account
     where = {
-        "ip": f"{world.policy.exchange}@{account.egress or 'default'}",
+        "ip": f"{world.policy.exchange}@{world.engine.setup.egress}",
         "account": of_account,
         "key": f"{of_account}/{world.key}" if world.key else of_account,
     }[budget.shared_by]

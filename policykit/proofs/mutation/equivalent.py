@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from policykit.engine.checks.key_purpose import TRADING
-from policykit.policy import EffectivePolicy
+from policykit.guard.settings import BREAK_GLASS
+from policykit.policy import PAPER, EffectivePolicy
 from policykit.proofs.diff import diff, verdict
 from policykit.proofs.difference import ABSENT
 from policykit.proofs.mutation.mutants import Mutant
@@ -22,7 +23,7 @@ _DRIFT_WORDS: Final = ("warn", "cancel_open", "halt")
 _HALTING: Final = frozenset(("cancel_open", "halt"))
 #: Stages at which nothing is capped or denied for the stage's sake.
 _FULL: Final = frozenset((None, "full-live"))
-#: And those at which the guard, not the policy, keeps what passes from an exchange where it would cost money.
+#: And those whose decisions are the same: where orders are sent then, and whether they cost money, is not.
 _PLAY: Final = frozenset((*_FULL, "paper", "sandbox"))
 
 
@@ -40,7 +41,11 @@ def _same(policy: EffectivePolicy, mutant: Mutant) -> str:
 
 def _purpose(policy: EffectivePolicy, mutant: Mutant) -> str:
     section, _, name = mutant.path.rpartition(".")
-    if not (section.startswith("keys.") and name == "purpose") or {mutant.was, mutant.now} - TRADING:
+    if not (section.startswith("keys.") and name == "purpose"):
+        return ""
+    if policy.account_key.endswith(PAPER) and BREAK_GLASS not in (mutant.was, mutant.now):
+        return "on paper nothing is signed, and no order asks for a key's purpose"
+    if {mutant.was, mutant.now} - TRADING:
         return ""
     return f"a key for {mutant.was} and one for {mutant.now} both send orders, and nothing else asks for its purpose"
 
@@ -100,7 +105,10 @@ def _stage(policy: EffectivePolicy, mutant: Mutant) -> str:
         return "at full-live a stage adds nothing, as where there is none"
     sandboxed = policy.model.environment == "sandbox"
     if stages <= _PLAY and (sandboxed or "sandbox" not in stages):
-        return "the same orders pass; at this stage the guard keeps them from where they would cost money"
+        return (
+            "the same orders pass by the same limits; where they are sent, and if real money is at stake, differs: "
+            "no test of decisions can tell of that"
+        )
     return ""
 
 

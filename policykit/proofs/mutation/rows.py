@@ -7,14 +7,17 @@ are really sent: the last that a window lets through, the next one, and the firs
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from policykit.model import CountWindow, RateBudget
+from policykit.policy import PAPER
 from policykit.policy.show import flow, scalar
 from policykit.proofs.mutation.boundary import edges
 from policykit.proofs.mutation.counts import WINDOWS, budget_counter, budget_shares, leaving
-from policykit.proofs.mutation.world import EQUITY, Case, Data, World
+from policykit.proofs.mutation.world import EQUITY, Case, Data, Step, World
+from policykit.proofs.suite.form import DEFAULT_NOW, MAX_STEPS
 from policykit.units import Duration
 
 #: One test of a test file, as data.
@@ -39,15 +42,29 @@ _SLICE_MS: Final = 1_000
 _HEAVY: Final = 100
 _AT_ONCE: Final = 1_000
 _CREATES: Final = "order.create"
+#: When tests begin that do not say it, ms.
+_NOW_MS: Final = int(datetime.fromisoformat(DEFAULT_NOW).timestamp()) * 1_000
 
 
 def tests(world: World) -> Iterator[Test]:
     """Yield a test for each limit of a policy."""
+    if world.key:
+        order = dict(world.order())
+        refused = not world.effective.account_key.endswith(PAPER) and any(
+            reason.code == "KEY_PURPOSE" for reason in world.decide(Step(order, {})).reasons
+        )
+        expect = {"expect": {"deny": {"includes": "KEY_PURPOSE"}}} if refused else {}
+        yield {"name": signed(world.key), "steps": [{"order": order, **expect}]}
     for case in edges(world):
         yield _test(world, case)
     yield from _days(world)
     yield from _windows(world)
     yield from _budgets(world)
+
+
+def signed(key: str) -> str:
+    """Name the test that notices that no bot can start with a key any more: its file names the key."""
+    return f"Orders are signed with {key} (its file says `key: {key}`)"
 
 
 def base(world: World) -> dict[str, Any]:
@@ -278,12 +295,13 @@ def _open_orders(world: World, small: Data) -> Iterator[Test]:
 def _budgets(world: World) -> Iterator[Test]:
     for name, budget in (world.policy.rate_budgets or {}).items():
         yield from _listed(world, name, budget)
-        steps = _Budget(world, name, budget).steps()
-        if steps:
-            entries, exits = budget_shares(budget)
-            says = f"{name}: entries and reads may use {entries} in {budget.per}, exits {exits}"
-            held = {"positions": {world.kept(world.symbol): world.order()["quantity"]}}
-            yield {"name": says, "given": held, "steps": steps}
+        entries, exits = budget_shares(budget)
+        says = f"{name}: entries and reads may use {entries} in {budget.per}, exits {exits}"
+        held = {"positions": {world.kept(world.symbol): world.order()["quantity"]}}
+        filled = _Budget(world, name, budget)
+        for more, steps in (("", filled.row()), (", of which others used most", filled.said())):
+            if 0 < len(steps) <= MAX_STEPS:
+                yield {"name": says + more, "given": held, "steps": steps}
 
 
 def _listed(world: World, name: str, budget: RateBudget) -> Iterator[Test]:
@@ -293,7 +311,10 @@ def _listed(world: World, name: str, budget: RateBudget) -> Iterator[Test]:
         if not filler.calls:
             continue
         least = {"action": "data.read", "type": filler.calls[-1][1]}
-        steps = [*filler.fill(budget_shares(budget)[0] - cost), {"order": read}]
+        left = budget_shares(budget)[0] - cost
+        steps = [*filler.fill(left), {"order": read}]
+        if len(steps) >= MAX_STEPS:
+            steps = [{"given": filler.others_used(left), "order": read}]
         steps.append({"order": least, "expect": {"deny": "RATE_BUDGET"}})
         yield {"name": f"{name}: {call} costs {cost}", "steps": steps}
 
@@ -321,13 +342,17 @@ class _Budget:
         self.elapsed_ms = 0
         self.sent = 0
 
-    def steps(self) -> list[dict[str, Any]]:
-        """Return the row; none where nothing of a test is counted."""
+    def probe(self) -> tuple[Data, int]:
+        """Return what an entry or a read takes of the budget; 0 where nothing of a test is counted."""
+        cost = self.costs(self.entry)
+        if cost or not self.calls:
+            return self.entry, cost
+        return {"action": "data.read", "type": self.calls[-1][1]}, self.calls[-1][0]
+
+    def row(self) -> list[dict[str, Any]]:
+        """Return calls that fill the budget, and what follows; none where no call of a test is counted."""
         entries, exits = budget_shares(self.budget)
-        probe, cost = self.entry, self.costs(self.entry)
-        if not cost and self.calls:
-            cost = self.calls[-1][0]
-            probe = {"action": "data.read", "type": self.calls[-1][1]}
+        probe, cost = self.probe()
         if not cost or not self.calls:
             return []
         out = [*self.fill(entries - cost), self.asked(probe), self.asked(probe, full=True)]
@@ -341,6 +366,28 @@ class _Budget:
         out.append({"after": f"{left - 1}ms", **self.asked(probe, full=True)})
         out.append({"after": "1ms" if fixed else f"{_SLICE_MS // 2}ms", **self.asked(probe)})
         return out
+
+    def said(self) -> list[dict[str, Any]]:
+        """Return what follows where others used nearly all: no row of a test can fill a budget of a day."""
+        entries, exits = budget_shares(self.budget)
+        probe, cost = self.probe()
+        if not cost:
+            return []
+        self.sent = self.elapsed_ms = 0
+        out = [{"given": self.others_used(entries - cost), **self.asked(probe)}, self.asked(probe, full=True)]
+        each = self.costs(self.exit)
+        if each:
+            out.append({"given": self.others_used(exits - each), **self.went(self.exit)})
+            out.append({"order": self.exit, "expect": {"deny": "RATE_BUDGET"}})
+        fixed = self.budget.window == "fixed"
+        left = self.budget.per.ms - (_NOW_MS % self.budget.per.ms if fixed else 0)
+        out.append({"after": f"{left - 1}ms", **self.asked(probe, full=True)})
+        out.append({"after": "1ms" if fixed else f"{_SLICE_MS // 2}ms", **self.asked(probe)})
+        return out
+
+    def others_used(self, units: int) -> dict[str, Any]:
+        """Return the fact that so much of this budget is used."""
+        return {"used": {self.counter: units}}
 
     def product_call(self) -> str:
         """Return the call that sends an order: others of the same service are what a bot reads."""

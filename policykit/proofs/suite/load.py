@@ -6,6 +6,7 @@ import os
 from types import MappingProxyType
 from typing import Final
 
+from policykit.engine.checks.rate_budgets import RateBudgets
 from policykit.engine.given import Given, read_facts
 from policykit.engine.given_values import Wrong, named
 from policykit.errors import PolicyError, PolicykitError
@@ -13,9 +14,9 @@ from policykit.place import Place
 from policykit.policy import EffectivePolicy, load
 from policykit.policy.load import Checked, check
 from policykit.proofs.suite.form import Suite, SuiteError
-from policykit.proofs.suite.reading import read_suite
-from policykit.proofs.suite.trader import key_of
-from policykit.source import Document, read_file
+from policykit.proofs.suite.reading import alike, read_suite
+from policykit.proofs.suite.trader import Trader, key_of
+from policykit.source import Document, read_file, shown
 
 #: What a file says that adds to the policy that it tests.
 _WITH: Final = "with"
@@ -29,7 +30,7 @@ def load_suite(file: str) -> tuple[Suite, EffectivePolicy]:
         key_of(policy, suite.key)
     except PolicykitError as error:
         raise SuiteError((f"{suite.place('key')}: {error}; `key: NAME` in the test file says which",)) from None
-    prepare(suite, policy)
+    _known_budgets(suite, policy)
     return suite, policy
 
 
@@ -81,6 +82,25 @@ def prepare(suite: Suite, policy: EffectivePolicy) -> MappingProxyType[tuple[int
     if known is None:
         known = suite.facts[currency] = MappingProxyType(_read(suite, currency))
     return known
+
+
+def _known_budgets(suite: Suite, policy: EffectivePolicy) -> None:
+    """Read the facts; refuse what is said to be used of anything but a rate budget of the policy. Raise SuiteError."""
+    said = [(at, name, used) for at, one in prepare(suite, policy).items() for name, used in one.used.items()]
+    if not said:
+        return
+    checks = Trader(policy, suite.key, suite.bot).engine.checks
+    known = [budget.counter for check in checks if isinstance(check, RateBudgets) for budget in check.budgets]
+    problems: dict[str, None] = {}
+    for (test, step), name, used in said:
+        place = _said_at(suite, test, step, Wrong(("used", name), ""))
+        if name not in known:
+            hint = alike(name, known) or "the policy has none; orders say what else is used"
+            problems.setdefault(f'{place}: "{shown(name)}" is no counter of a rate budget; {hint}')
+        elif used < 0:
+            problems.setdefault(f"{place}: {used} is used; 0 or more is needed")
+    if problems:
+        raise SuiteError(tuple(problems))
 
 
 def _read(suite: Suite, currency: str) -> dict[tuple[int, int], Given]:

@@ -17,6 +17,7 @@ from policykit.engine.given import WORDS
 from policykit.engine.given_values import Path, Wrong
 from policykit.engine.reasons import REASONS
 from policykit.engine.trial import read_order
+from policykit.model.order_limits import OrderType
 from policykit.model.stage import StageName
 from policykit.order import Order
 from policykit.place import Place
@@ -43,13 +44,15 @@ from policykit.units import parse_duration
 MARK: Final = "policykit_test"
 VERSION: Final = 1
 SUFFIX: Final = ".test.yaml"
+_SIDES: Final = ("buy", "sell")
+_TYPES: Final[tuple[str, ...]] = get_args(OrderType)
+_ON_PURPOSE: Final = "a test of an order that is malformed expects ORDER_INVALID by name"
 _STAGES: Final[tuple[str, ...]] = get_args(StageName)
 _SUITE: Final = (MARK, "policy", "with", "key", "bot", "now", "given", "tests")
 _TEST: Final = ("name", "stage", "now", "given", "steps")
 _STEP: Final = ("after", "given", "order", "expect", "as", "of", "times", "then", *EVENTS, "halt", "resume")
 #: Words of facts that a test says otherwise: by what its orders did.
 _NOT_GIVEN: Final = {
-    "used": "orders say it: `times: 20` sends one order twenty times",
     "counted": "it follows from the positions and the marks",
 }
 #: Facts that are objects by name: a step that says one name leaves the others.
@@ -293,10 +296,22 @@ class _Reader:
     def order(self, path: Path, data: Mapping[str, Any]) -> Order | None:
         if "order" not in data:
             return None
+        inner: Path = (*path, "order")
         with self.noting():
-            inner: Path = (*path, "order")
-            return read_order(values.mapping(inner, data["order"], "the fields of an order are needed"), inner)
+            order = read_order(values.mapping(inner, data["order"], "the fields of an order are needed"), inner)
+            self.words(inner, order, data.get("expect"))
+            return order
         return Order("")
+
+    def words(self, path: Path, order: Order, expect: object) -> None:
+        """Note a side or a type that there is not: any denial would be taken for the one that is meant."""
+        if order.action != "order.create" or "ORDER_INVALID" in str(expect):
+            return
+        for name, words in (("side", _SIDES), ("type", _TYPES)):
+            said = getattr(order, name)
+            if said not in words:
+                may = alike(str(said), words)
+                self.say(self.place((*path, name)), f'{name} is "{shown(str(said))}"; {may}; {_ON_PURPOSE}')
 
     def times(self, path: Path, said: object) -> int:
         if isinstance(said, bool) or not isinstance(said, int) or not 1 <= said <= MAX_TIMES:

@@ -21,6 +21,7 @@ from policykit.store import Observation
 from policykit.store.account import MOVES, AccountState
 from policykit.store.ledger import Ledger
 from policykit.store.memory import MemoryStore
+from policykit.store.windows import make
 from policykit.units import scale_down, scale_up
 
 _MINUTE_MS: Final = 60_000
@@ -52,6 +53,8 @@ class Book(MemoryStore):
             state.observe(seen)
             _doubts(state, given, said)
             _keep(ledger, state, given.facts, said)
+            if "used" in said:
+                _use(ledger, given, seen.until_ms)
             if money is not None:
                 _framed(state, money)
                 state.figures.observe(money)
@@ -98,6 +101,14 @@ def _keep(ledger: Ledger, state: AccountState, facts: Facts, said: frozenset[str
     if "halts" in said:
         ledger.halts = {halt.scope: halt for halt in facts.halts}
         ledger.generation += 1
+
+
+def _use(ledger: Ledger, given: Given, now_ms: int) -> None:
+    """Put what was used of rate budgets: their counters are named ...|MILLISECONDS|WINDOW (engine/checks)."""
+    for counter, amount in given.used.items():
+        _, span_ms, kind = counter.rsplit("|", 2)
+        window = ledger.windows[counter] = make(int(span_ms), fixed=kind == "fixed")
+        window.add(amount, now_ms)
 
 
 def _framed(state: AccountState, money: Observation) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from policykit.cli.init import command as init
 from policykit.cli.test import command
 from policykit.proofs.mutation.all_of import mutate_all
 from policykit.proofs.mutation.run import mutate
-from policykit.proofs.suite import load_suite
+from policykit.proofs.suite import SuiteError, load_suite
 
 POLICY = """policykit: 1
 name: small
@@ -175,3 +176,24 @@ def test_what_a_test_file_adds_to_a_profile_is_not_mutated(tmp_path: Path) -> No
     (mutation,) = mutate_all((str(tmp_path),)).mutations
     assert {killed.mutant.path for killed in mutation.killed} == {"risk.max_order_notional"}
     assert (mutation.survivors, mutation.name) == ([], str(tmp_path / "small.yaml"))
+
+
+@pytest.mark.parametrize("exchange", ["binance", "kraken"])
+def test_who_keeps_every_suggestion_of_a_new_project_has_100_percent(tmp_path: Path, exchange: str) -> None:
+    """What `policykit init` writes can be tested whole: keys and a day's budget too, which no row of orders fills."""
+    run = CliRunner().invoke
+    assert run(init, [str(tmp_path), "--exchange", exchange]).exit_code == 0
+    policy = tmp_path / "policies" / f"{exchange}.yaml"
+    new = policy.with_name(f"{exchange}.edges.test.yaml")
+    assert run(command, [str(policy), "--mutate", "--write", str(new)]).exit_code == 1
+    again = run(command, [str(policy), "--mutate"])
+    assert again.exit_code == 0, again.output
+    assert ", 100.0 %" in again.output
+    assert f"key: {exchange}-bot\n" in new.read_text()
+
+
+def test_what_is_used_must_be_of_a_rate_budget(policy: Path) -> None:
+    """A counter that the policy has no rate budget for would count nothing: it is refused at its place."""
+    file = beside(policy, ALL.replace("  - name: three", "  - given: {used: {orders: 3}}\n    name: three"))
+    with pytest.raises(SuiteError, match=r'"orders" is no counter of a rate budget'):
+        load_suite(str(file))

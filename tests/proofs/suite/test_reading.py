@@ -103,9 +103,12 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         HEAD + "    given: {mark: {}}\n" + ORDER,
         ["mm.test.yaml:5:13: `mark` is no key of given; did you mean marks?"],
     ),
-    "a fact that orders say": (
-        HEAD + "    given: {used: {}}\n" + ORDER,
-        ["mm.test.yaml:5:13: `used` is not given to a test; orders say it: `times: 20` sends one order twenty times"],
+    "a side and a type that are none": (
+        HEAD + "    order: {symbol: BTC/USDT, side: bye, type: limt, quantity: 1, price: 1}\n    expect: deny\n",
+        [
+            'mm.test.yaml:5:37: side is "bye"; did you mean buy?',
+            'mm.test.yaml:5:48: type is "limt"; did you mean limit?',
+        ],
     ),
     "an order that is none": (
         HEAD + "    order: {amount: 1}\n",

@@ -21,6 +21,7 @@ from tests.proofs.suite.test_run import ROWS
 PUBLISHED = jsonschema.Draft202012Validator(schema("policy-test"))
 #: What only the reader can tell: another file's words, names, numbers in text, what does not go together.
 RELATIONAL = {
+    "a side and a type that are none",
     "unknown code",
     "unknown check",
     "a pasted secret is not quoted",
