@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import click
 
@@ -17,12 +18,13 @@ def command(stdio: bool) -> None:
     An editor starts it. It speaks the Language Server Protocol over standard input and output, reads what is open as it
     is seen, saved or not, writes no file of yours, and ends with the editor. See docs/editor.md for how to set one up.
     """
+    parent = os.getppid()  # before the second that loading takes: it may be gone then
     if importlib.util.find_spec("pygls") is None:
         raise click.ClickException(
             "pygls is not installed; the language server needs it: pip install 'policykit-trading[lsp]'"
         )
     from policykit.proofs.lsp.server import serve
 
-    code = serve()
+    code = serve(parent=parent)
     if code:
         leave(Exit.NO)

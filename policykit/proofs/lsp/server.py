@@ -31,6 +31,7 @@ from policykit.proofs.lsp.desk import TESTS, Desk
 from policykit.proofs.lsp.diagnostics import marks, test_marks
 from policykit.proofs.lsp.hover import hover
 from policykit.proofs.lsp.places import definition, symbols
+from policykit.proofs.lsp.protocol import Bounded, Protocol, TooLong
 from policykit.proofs.lsp.wire import SOURCE, Wire, file_of, markup
 from policykit.source.codes import CODES
 
@@ -70,8 +71,15 @@ def answered(function: Callable[..., Any]) -> Callable[..., Any]:
 class PolicyServer(LanguageServer):
     """One editor's server."""
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__("policykit", policykit.__version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
+    def __init__(self, clock: Clock, parent: int) -> None:
+        super().__init__(
+            "policykit",
+            policykit.__version__,
+            text_document_sync_kind=lsp.TextDocumentSyncKind.Full,
+            protocol_cls=Protocol,
+        )
+        #: Who started this process: most often the editor.
+        self.parent = parent
         self.desk = Desk(clock.now_ms)
         self.wire = Wire(self.desk)
         #: Files that are to be judged, and whether that is under way.
@@ -119,7 +127,7 @@ class PolicyServer(LanguageServer):
         self.wire.encoding = encoding if encoding in ("utf-8", "utf-32") else "utf-16"  # type: ignore[assignment]
         self.settings(params.initialization_options)
         if params.process_id is not None:
-            self.watch = asyncio.ensure_future(_until_gone(params.process_id, self.leave))
+            self.watch = asyncio.ensure_future(_until_gone(params.process_id, self.parent, self.leave))
 
     def ends(self, _: Any) -> None:
         """Note that the editor said so, and did not just go."""
@@ -328,12 +336,17 @@ def _within(kind: str, wanted: str) -> bool:
     return kind == wanted or kind.startswith(f"{wanted}.") or wanted in ("", lsp.CodeActionKind.Empty)
 
 
-async def _until_gone(pid: int, leave: Callable[[], int]) -> None:
-    """End this process when another one has ended. Reading waits in a thread that nothing else can end."""
-    try:
-        os.kill(pid, 0)
-    except (OSError, OverflowError):
-        return  # it is none of this machine's: another container's editor
+async def _until_gone(pid: int, parent: int, leave: Callable[[], int]) -> None:
+    """End this process when another one has ended. Reading waits in a thread that nothing else can end.
+
+    One that is not there was either none of this machine's, another container's editor, or it ended before its message
+    was read: then who started this process is gone too.
+    """
+    if not _lives(pid):
+        if os.getppid() != parent or pid == parent:
+            leave()
+            os._exit(0)
+        return
     if hasattr(os, "pidfd_open"):
         gone = asyncio.Event()
         asyncio.get_running_loop().add_reader(os.pidfd_open(pid), gone.set)
@@ -348,13 +361,18 @@ async def _until_gone(pid: int, leave: Callable[[], int]) -> None:
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except OSError:
+    except PermissionError:
+        return True  # another user's
+    except (OSError, OverflowError):
         return False
     return True
 
 
-def serve(clock: Clock | None = None) -> int:
-    """Serve one editor until it leaves; return the exit code. Standard output carries the protocol and nothing else."""
+def serve(clock: Clock | None = None, parent: int | None = None) -> int:
+    """Serve one editor until it leaves; return the exit code. Standard output carries the protocol and nothing else.
+
+    `parent`: the process that started this one, as of its start.
+    """
     for name in ("pygls", "asyncio"):
         logging.getLogger(name).addHandler(logging.NullHandler())  # they quote what they were sent
         logging.getLogger(name).propagate = False
@@ -363,6 +381,11 @@ def serve(clock: Clock | None = None) -> int:
     wire = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    server = PolicyServer(clock or SystemClock())
-    server.start_io(sys.stdin.buffer, wire)
+    server = PolicyServer(clock or SystemClock(), os.getppid() if parent is None else parent)
+    try:
+        server.start_io(Bounded(sys.stdin.buffer), wire)  # type: ignore[arg-type]  # it is only read from
+    except TooLong as error:
+        sys.stderr.write(f"{error}\n")
+        server.leave()
+        return 1
     return server.leave()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -365,6 +369,80 @@ def test_it_ends_with_its_input() -> None:
     assert ended.stderr == b""
     assert b'"capabilities"' in ended.stdout
     assert b"secret-rubbish" not in ended.stdout
+
+
+def answers(ended: subprocess.CompletedProcess[bytes]) -> dict[int, Any]:
+    """Return the error code of each request that was answered, by its id; None: it was answered with a result."""
+    bodies = [
+        json.loads(text) for text in re.findall(rb"\r\n\r\n(\{.*?\})(?=Content-Length|$)", ended.stdout, re.DOTALL)
+    ]
+    return {one["id"]: one.get("error", {}).get("code") for one in bodies if "id" in one}
+
+
+HOVER = (
+    '{"jsonrpc":"2.0","id":%d,"method":"textDocument/hover",'
+    '"params":{"textDocument":{"uri":"file:///mm.yaml"},"position":{"line":0,"character":%d}}}'
+)
+
+
+def test_every_request_is_answered_by_its_id() -> None:
+    """Before `initialize` and after `shutdown` with the protocol's errors, and so is one that cannot be read."""
+    ended = run(
+        message(HOVER % (7, 0))
+        + message(INITIALIZE)
+        + message(HOVER % (8, -1))
+        + message(HOVER % (9, 0))
+        + message('{"jsonrpc":"2.0","id":10,"method":"shutdown"}')
+        + message(HOVER % (11, 0))
+        + message('{"jsonrpc":"2.0","method":"exit"}')
+    )
+    assert answers(ended) == {7: -32002, 1: None, 8: -32602, 9: None, 10: None, 11: -32600}
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("length", ["99999999999", "9" * 900])
+def test_a_message_without_bound_ends_it_in_one_line(length: str) -> None:
+    """What is announced is not made room for: one line says how much is read."""
+    ended = run(message(INITIALIZE) + f"Content-Length: {length}\r\n\r\n{{}}".encode())
+    assert ended.returncode == 1
+    assert ended.stderr.decode() == (
+        f"policykit lsp: a message of {int(length):,} bytes; 67,108,864 are read at most\n"
+    )
+
+
+def test_it_ends_though_the_editor_was_gone_before_it_was_read() -> None:
+    """A real editor that is killed while its server starts, with the input still open elsewhere."""
+    code = (
+        "import os\n"
+        "from policykit.proofs.lsp.server import serve\n"
+        "print(os.getpid(), flush=True)\n"
+        "raise SystemExit(serve(parent=os.getppid()))\n"
+    )
+    start = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {code!r}], stdin=int(sys.argv[1]))"
+    read, write = os.pipe()
+    editor = subprocess.Popen(
+        [sys.executable, "-c", start, str(read)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[read],
+        cwd=TOP,
+    )
+    assert editor.stdout is not None
+    assert editor.stderr is not None
+    server = os.pidfd_open(int(editor.stdout.readline()))
+    os.close(read)
+    editor.kill()
+    editor.wait()
+    os.write(write, message(INITIALIZE.replace('"processId":null', f'"processId":{editor.pid}')))
+    ended, _, _ = select.select([server], [], [], 60)
+    if not ended:
+        signal.pidfd_send_signal(server, signal.SIGKILL)
+    said = editor.stderr.read()
+    editor.stdout.close()
+    editor.stderr.close()
+    os.close(write)
+    os.close(server)
+    assert (bool(ended), said) == (True, b"")
 
 
 def test_nothing_else_is_printed(tmp_path: Path) -> None:
