@@ -23,8 +23,13 @@ def lives(guard: GuardInfo, host: str, now_ms: int) -> bool:
         return now_ms - guard.beat_ms < SILENT_MS
     if guard.pid == os.getpid():
         return False  # this process knows its own by DRIVING; its id may be that of a life before
+    return alive(guard.pid)
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process of this machine lives."""
     try:
-        os.kill(guard.pid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ from policykit.guard.approvals import Approval, approval, of_policy
 from policykit.guard.beside import Run
 from policykit.guard.ceiling import held
 from policykit.guard.in_force import written_at
-from policykit.guard.living import beats
+from policykit.guard.living import alive, beats
 from policykit.guard.settings import told
 from policykit.model import Policy
 from policykit.policy import EffectivePolicy, compare, load
@@ -35,6 +36,8 @@ WAIT_S: Final = 15
 LOOK_S: Final = 0.5
 #: Stands in the name of the old file that is kept: FILE.before-VERSION.
 BEFORE: Final = ".before-"
+#: How a file ends that is being written: nothing takes it for a policy, whatever is left of it.
+PART: Final = ".part"
 
 
 class Took(NamedTuple):
@@ -202,24 +205,42 @@ def _unchanged(store: Store, plan: Plan, host: str, now_ms: int) -> None:
 def _replaced(plan: Plan, now_ms: int) -> str:
     """Write the file whole or not at all, with its mode; keep the old one beside it."""
     file = plan.file
-    beside = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
     kept = file.with_name(f"{file.name}{BEFORE}{plan.old.version.removeprefix('sha256:')}")
+    parts = [file.with_name(f".{file.name}.{os.getpid()}.{what}{PART}") for what in ("new", "old")]
+    new, old = parts
     try:
-        shutil.copyfile(plan.new.file, beside)
-        shutil.copymode(file, beside)
-        _the_same(plan, beside, now_ms)
-        with beside.open("rb") as written:
+        _swept(file)
+        shutil.copyfile(plan.new.file, new)
+        shutil.copymode(file, new)
+        _the_same(plan, new, now_ms)
+        with new.open("rb") as written:
             os.fsync(written.fileno())
         if written_at(str(file)) != plan.mark:
             raise Refused(f"{file}: was written meanwhile; that is somebody's work, and stays; promote again")
-        shutil.copy2(file, kept)
-        beside.replace(file)
+        shutil.copy2(file, old)
+        if not kept.exists():
+            parts.append(kept)  # it goes as well if the file stays
+        old.replace(kept)  # whole or not at all, as well: it is the way back
+        new.replace(file)
+        parts.clear()
     except OSError as error:
         raise Refused(f"{file}: cannot be written ({error.strerror}); nothing was changed") from None
     finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+        _taken_away(parts)
     return str(kept)
+
+
+def _swept(file: Path) -> None:
+    """Take away what an earlier promote of this file left when it was killed."""
+    left = re.compile(rf"\.{re.escape(file.name)}\.(\d+)\.(new|old){re.escape(PART)}")
+    found = ((path, left.fullmatch(path.name)) for path in file.parent.iterdir())
+    _taken_away(path for path, match in found if match is not None and not alive(int(match[1])))
+
+
+def _taken_away(files: Iterable[Path]) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def _the_same(plan: Plan, beside: Path, now_ms: int) -> None:

@@ -16,7 +16,9 @@ import pytest
 from policykit.cli.__main__ import main
 from policykit.guard import Guard, approvals
 from policykit.guard.beside import Run, runs_of
+from policykit.lint.discover import discover
 from policykit.policy import load
+from policykit.proofs.shadow import promoting
 from policykit.proofs.shadow.promoting import BEFORE, LOOK_S, WAIT_S, Took, commands, planned, promote, taking, watched
 from policykit.proofs.shadow.starting import Refused
 from policykit.store import open_store
@@ -186,6 +188,60 @@ def test_a_link_a_read_only_folder_and_several_files_are_refused(desk: Desk, mon
     made = plan(desk, run, desk.file)
     said = {one.bot: one.why for one in taking(desk.store, made, guard.host, desk.clock.now_ms())}
     assert said == {"mm": "takes it in its next round", "b2": f"reads another file ({other})"}
+
+
+def beside(desk: Desk) -> list[str]:
+    """Return the names of what promoting puts beside a policy."""
+    return sorted(path.name for path in desk.folder.iterdir() if ".part" in path.name or BEFORE in path.name)
+
+
+@pytest.mark.parametrize("full_at", ["copy2", "replace"])
+def test_a_disk_that_fills_leaves_nothing_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch, full_at: str) -> None:
+    """While the old file is copied, and after: no half of it stays, since nothing was changed."""
+    lives(desk.guard())
+    run, was = desk.start(desk.candidate(order="1000 USDT")), desk.file.read_text(encoding="utf-8")
+    replace = Path.replace
+
+    def half(_: Path, to: Path) -> None:
+        Path(to).write_text(was[:20], encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    def full(self: Path, to: Path) -> Path:
+        if to == desk.file:
+            raise OSError(28, "No space left on device")
+        return replace(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((shutil, "copy2", half) if full_at == "copy2" else (Path, "replace", full)))
+        with pytest.raises(Refused, match="nothing was changed"):
+            go(desk, run)
+    assert (beside(desk), desk.file.read_text(encoding="utf-8")) == ([], was)
+    kept = go(desk, run)
+    assert kept is not None
+    assert Path(kept).read_text(encoding="utf-8") == was
+
+
+def test_what_a_killed_promote_left_is_no_policy_and_goes_with_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed takes nothing away: no discovery finds its part, and the next promote removes it."""
+    lives(desk.guard())
+    run = desk.start(desk.candidate(order="1000 USDT"))
+    found = [target.file for target in discover((str(desk.folder),)).targets]
+    with monkeypatch.context() as patch:
+        patch.setattr(promoting, "_taken_away", lambda _: None)
+        patch.setattr(os, "getpid", lambda: 2**22 + 1)  # a process that is no more
+        patch.setattr(shutil, "copy2", lambda *_: (_ for _ in ()).throw(OSError(4, "killed")))
+        with pytest.raises(Refused):
+            go(desk, run)
+    name = desk.file.name
+    assert beside(desk) == [f".{name}.{2**22 + 1}.new.part"]
+    assert [target.file for target in discover((str(desk.folder),)).targets] == found
+    other = desk.folder / f".{name}.{os.getppid()}.new.part"  # another one is under way
+    other.write_text("", encoding="utf-8")
+    kept = go(desk, run)
+    assert kept is not None
+    assert beside(desk) == sorted((other.name, Path(kept).name))
 
 
 def test_each_live_guard_is_told_what_it_waits_for(desk: Desk) -> None:
