@@ -23,6 +23,7 @@ from policykit.proofs.difference import (
 )
 from policykit.proofs.gate import Consent
 from policykit.proofs.report import Style, write
+from policykit.proofs.report.replayed import lines
 from policykit.proofs.report.words import command, flipped
 from tests.engine.worlds import NOW
 from tests.guard.world import policy_text
@@ -212,3 +213,15 @@ def test_a_flip_says_what_matters_beside_the_order(facts: dict[str, object], rea
     """What is held, what came before, what was lost: a trifle that is denied explains nothing by itself."""
     said = flipped(Flip(ORDER, facts, NOW, (reason,), ()))
     assert said.startswith(f"BTC/USDT buy limit 0.034 @ 60,000{beside}: was denied {reason.code} (")
+
+
+def test_one_is_said_in_the_singular() -> None:
+    """One decision of one row that changes is no plural; none and many are."""
+    flip = ReplayGroup(CAP, OVER.code, "allow", 1, Decimal(2040), "USDT", (FOUND,))
+    shown = list(lines(Replayed("j.db", 1, 1, (flip,), other=1)))
+    assert shown[0] == "replay of j.db: 1 decision in 1 row: 1 would be another"
+    assert "  1 was made by another version than OLD, which decided it again as well" in shown
+    assert next(lines(Replayed("j.db", 2_000, 2))) == "replay of j.db: 2 decisions in 2,000 rows: 0 would be others"
+    assert "  2 were made by another version than OLD, which decided them again as well" in lines(
+        Replayed("j.db", 2, 2, other=2)
+    )

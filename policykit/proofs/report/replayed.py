@@ -18,7 +18,8 @@ SEMANTICS: Final = (
 
 def lines(replayed: Replayed) -> Iterator[str]:
     """Yield what a replay found, a line each."""
-    yield f"{head(replayed)}: {replayed.changed:,} would be others{unsure(replayed)}"
+    others = "would be another" if replayed.changed == 1 else "would be others"
+    yield f"{head(replayed)}: {replayed.changed:,} {others}{unsure(replayed)}"
     for found in replayed.groups:
         yield f"  {found.check}: {group(found)}"
         for example in found.examples:
@@ -31,7 +32,12 @@ def head(replayed: Replayed) -> str:
     """Name what was replayed, and of when it was."""
     since, until = (None if at is None else iso(at)[:16] + "Z" for at in (replayed.since_ms, replayed.until_ms))
     when = f", {since} to {until}" if since and until else ""
-    return f"replay of {clean(replayed.source)}: {replayed.decisions:,} decisions in {replayed.rows:,} rows{when}"
+    made = f"{_count(replayed.decisions, 'decision')} in {_count(replayed.rows, 'row')}"
+    return f"replay of {clean(replayed.source)}: {made}{when}"
+
+
+def _count(of: int, what: str) -> str:
+    return f"{of:,} {what}" if of == 1 else f"{of:,} {what}s"
 
 
 def unsure(replayed: Replayed) -> str:
@@ -44,7 +50,8 @@ def notes(replayed: Replayed) -> Iterator[str]:
     if replayed.incomplete:
         yield f"INCOMPLETE: {replayed.incomplete}"
     if replayed.other:
-        yield f"{replayed.other:,} were made by another version than OLD, which decided them again as well"
+        were, them = ("was", "it") if replayed.other == 1 else ("were", "them")
+        yield f"{replayed.other:,} {were} made by another version than OLD, which decided {them} again as well"
     for why, count in replayed.left.items():
         yield f"left, {count:,}: {why}"
     for words in replayed.assumed:
