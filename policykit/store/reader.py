@@ -35,6 +35,9 @@ _NAMING: Final = (
     "SELECT j.seq, j.at_ms, j.kind, j.body, j.hash, before.hash FROM journal j "
     "LEFT JOIN journal before ON before.seq = j.seq - 1 WHERE j.seq > ? AND instr(j.body, ?) ORDER BY j.seq LIMIT ?"
 )
+#: In one statement, so both are of one moment: others write meanwhile.
+_ENDS: Final = "SELECT coalesce((SELECT max(seq) FROM checkpoint), 0), coalesce((SELECT max(seq) FROM journal), 0)"
+_CUT: Final = "row {} is missing, and all after it: there were at least {}"
 _CHANGED: Final = "row {} does not carry the hash of its content and the row before: it was changed"
 _TODO: Final = (
     "keep a copy of the file; restore a backup of it or start on a new store, then run `policykit reconcile` "
@@ -277,6 +280,16 @@ class JournalReader:
             if left is not None:
                 left -= len(page)
 
+    def cut(self) -> JournalDamaged | None:
+        """Tell of rows missing at the end: the state that is kept is of a later one; None: nothing shows it."""
+        with self._lock:
+            try:
+                saved, last = self._db.execute(_ENDS).fetchone()
+                last = max(last, base_of(self._db).seq)
+            except (sqlite3.Error, UnicodeDecodeError):
+                return None  # what a file does not tell; `rows` says where it is damaged
+        return self._damaged(last, _CUT.format(last + 1, saved)) if saved > last else None
+
     def flaw(self, good: int) -> str | None:
         """Tell what is wrong with the file though its rows up to `good`, the last, hold; None: nothing."""
         with self._lock:
@@ -287,7 +300,7 @@ class JournalReader:
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 return f"the file cannot be read on after row {good}: {_told(error)}"
         if saved > good:
-            return f"row {good + 1} is missing, and all after it: there were at least {saved}"
+            return _CUT.format(good + 1, saved)
         return kept if whole == "ok" else f"the file is damaged after row {good}: {whole}"
 
     def _page(self, after: int, count: int) -> tuple[list[Raw], StoreUnavailable | None]:

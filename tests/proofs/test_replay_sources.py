@@ -126,6 +126,26 @@ def test_a_damaged_journal_is_replayed_up_to_the_damage(journal: Path, tmp_path:
     assert gone.decisions == changed.decisions
 
 
+def test_rows_that_are_missing_at_the_end_are_told_by_the_state_that_is_kept(journal: Path, tmp_path: Path) -> None:
+    """A tail that was cut off is incomplete, if what is asked for reaches it; a file without that state cannot tell."""
+    pair = policies(tmp_path)
+    path = copied(journal, tmp_path)
+    with closing(SqliteStore(path)) as store:
+        store.checkpoint()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DELETE FROM journal WHERE seq>600")
+        db.commit()
+    done = replay([pair], str(path))
+    assert "row 601 is missing, and all after it: there were at least" in done.incomplete
+    assert done.rows == 600
+    with closing(sqlite3.connect(path)) as db:
+        at_ms = db.execute("SELECT at_ms FROM journal WHERE seq=500").fetchone()[0]
+        assert replay([pair], str(path), until_ms=at_ms).incomplete == ""
+        db.execute("DELETE FROM checkpoint")
+        db.commit()
+    assert replay([pair], str(path)).incomplete == ""
+
+
 def test_a_row_of_another_version_ends_the_replay_at_its_place(journal: Path, tmp_path: Path) -> None:
     """What cannot be read is not guessed at: the rows before it were judged, and the place is said."""
     path = tmp_path / "later.db"

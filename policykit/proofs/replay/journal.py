@@ -50,3 +50,5 @@ def _events(journal: JournalReader, after: int) -> Iterator[Event]:
                 yield seq, at_ms, kind, json.loads(text)
             except UNREADABLE:
                 raise JournalDamaged(journal.path, seq - 1, f"row {seq} cannot be read") from None
+    if (cut := journal.cut()) is not None:
+        raise cut
