@@ -2,6 +2,7 @@
 
 A mutant is equivalent only by one of these arguments, and never because no test killed it: `policykit diff` proves it
 equal, or it differs in what diff must tell of (another purpose, another word) and no order can. The rest is killable.
+What changes whether a bot starts is not asked here: it is never equivalent (starting.py).
 """
 
 from __future__ import annotations

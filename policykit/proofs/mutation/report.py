@@ -52,6 +52,8 @@ def _survivors(mutated: Mutated, mutation: Mutation, style: Style) -> Iterator[s
 def _rest(mutation: Mutation) -> Iterator[str]:
     for mutant, proof in mutation.equivalent:
         yield f"equivalent: {clean(str(mutant))}: {proof}"
+    for mutant, why in mutation.starting:
+        yield f"changes who starts: {clean(str(mutant))}: {clean(why)}"
     for other in mutation.others:
         yield f"decides no order: {other.path}, held by {', '.join(other.held_by)}"
     yield ""
@@ -64,7 +66,8 @@ def _summary(mutation: Mutation) -> str:
         return f"{file}: not mutated, {len(mutation.failed)} tests fail on the policy itself ({names})"
     noticed = f"{len(mutation.killed)} of {mutation.judged} mutants noticed, {mutation.score} %"
     rest = f"{len(mutation.equivalent)} equivalent, {len(mutation.others)} fields decide no order"
-    return f"{file}: {noticed}; {rest}"
+    starting = f", {len(mutation.starting)} change which bots start" if mutation.starting else ""
+    return f"{file}: {noticed}; {rest}{starting}"
 
 
 def as_json(mutated: Mutated) -> str:
@@ -82,6 +85,7 @@ def _policy(mutated: Mutated, mutation: Mutation) -> dict[str, Any]:
         "killed": [{**_mutant(each.mutant), "by": each.by} for each in mutation.killed],
         "survivors": [{**_mutant(m), "test": mutated.suggestion(mutation, m)} for m in mutation.survivors],
         "equivalent": [{**_mutant(each.mutant), "proof": each.proof} for each in mutation.equivalent],
+        "starting": [{**_mutant(each.mutant), "why": each.why} for each in mutation.starting],
         "not_of_orders": [{"path": o.path, "place": str(o.place), "held_by": list(o.held_by)} for o in mutation.others],
     }
 

@@ -12,6 +12,7 @@ from policykit.errors import PolicykitError
 from policykit.policy import EffectivePolicy
 from policykit.proofs.mutation.equivalent import proof
 from policykit.proofs.mutation.mutants import Mutant, Other, mutants, others
+from policykit.proofs.mutation.starting import starts_otherwise
 from policykit.proofs.suite import Suite, SuiteError, Test, run
 
 #: Called after each mutant with how many are done, and how many there are.
@@ -34,6 +35,13 @@ class Equivalent(NamedTuple):
     proof: str
 
 
+class Starting(NamedTuple):
+    """A mutant that changes which bots start, and of no order that a bot then sends; `why` says which."""
+
+    mutant: Mutant
+    why: str
+
+
 @dataclass(slots=True)
 class Mutation:
     """What became of the mutants of one policy. `failed`: tests that fail on the policy itself; then none was made."""
@@ -43,6 +51,7 @@ class Mutation:
     killed: list[Killed] = field(default_factory=list)
     survivors: list[Mutant] = field(default_factory=list)
     equivalent: list[Equivalent] = field(default_factory=list)
+    starting: list[Starting] = field(default_factory=list)
     others: tuple[Other, ...] = ()
     failed: tuple[str, ...] = ()
 
@@ -86,30 +95,42 @@ def mutate(
     all_of_them = [m for m in mutants(policy) if m.place.file not in files and (among is None or among(m))]
     likely = _Likely(suites)
     for done, mutant in enumerate(all_of_them, 1):
-        proved = proof(policy, mutant)
-        if proved:
-            found.equivalent.append(Equivalent(mutant, proved))
-        elif by := _noticed(mutant, likely):
-            found.killed.append(Killed(mutant, by))
-        else:
-            found.survivors.append(mutant)
+        _judge(found, mutant, likely)
         if progress is not None:
             progress(done, len(all_of_them))
     return found
 
 
-def _noticed(mutant: Mutant, likely: _Likely) -> str:
-    """Return the name of a test that fails on a mutant; the likely ones run first. Empty: none does."""
+def _judge(found: Mutation, mutant: Mutant, likely: _Likely) -> None:
+    """Put a mutant where it belongs. No mutant that changes whether a bot starts is equivalent."""
+    starts = starts_otherwise(found.policy, mutant, found.suites)
+    proved = "" if starts else proof(found.policy, mutant)
+    if proved:
+        found.equivalent.append(Equivalent(mutant, proved))
+        return
+    by, stopped = _noticed(mutant, likely)
+    if by:
+        found.killed.append(Killed(mutant, by))
+    elif starts or stopped:
+        found.starting.append(Starting(mutant, starts or stopped))
+    else:
+        found.survivors.append(mutant)
+
+
+def _noticed(mutant: Mutant, likely: _Likely) -> tuple[str, str]:
+    """Return the name of a test that fails on a mutant (the likely ones run first), and of what no bot starts."""
+    stopped = ""
     for suite, first in likely.order(mutant):
         try:
             outcome = run(suite, mutant.effective, only=first, first_failure=True)
         except (PolicykitError, SuiteError):
-            return f"{suite.file}: no bot can start"
+            stopped = f"the bot of {suite.file} does not start"
+            continue
         if outcome.failed:
             name = outcome.failed[0].test.name
             likely.learn(mutant, name)
-            return name
-    return ""
+            return name, ""
+    return "", stopped
 
 
 class _Likely:

@@ -197,3 +197,31 @@ def test_what_is_used_must_be_of_a_rate_budget(policy: Path) -> None:
     file = beside(policy, ALL.replace("  - name: three", "  - given: {used: {orders: 3}}\n    name: three"))
     with pytest.raises(SuiteError, match=r'"orders" is no counter of a rate budget'):
         load_suite(str(file))
+
+
+KEYS = """keys:
+  exec: {purpose: execution, scopes: [read, trade.spot]}
+  tax: {purpose: tracking, scopes: [read]}
+"""
+
+
+def test_what_changes_who_starts_is_neither_noticed_nor_equivalent(policy: Path) -> None:
+    """A key that is for incidents now, or gone, stops its bot: whoever starts it notices, with or without a suite."""
+    policy.write_text(POLICY + KEYS)
+    file = beside(policy, ALL)
+    file.write_text(file.read_text().replace("given:", "key: exec\ngiven:", 1))
+    suite, effective = load_suite(str(file))
+    found = mutate([suite], effective, among=lambda mutant: mutant.path.startswith("keys"))
+    starting = {(each.mutant.path, each.mutant.now): each.why for each in found.starting}
+    assert starting["keys.exec.purpose", "break_glass"] == "a bot with the key exec does not start"
+    assert starting["keys.tax.purpose", "break_glass"] == "a bot with the key tax does not start"
+    assert ("keys.tax.purpose", "market_data") in {(each.mutant.path, each.mutant.now) for each in found.equivalent}
+    apart = {str(each.mutant) for each in found.starting}
+    assert apart.isdisjoint(str(each.mutant) for each in (*found.killed, *found.equivalent))
+    assert apart.isdisjoint(map(str, found.survivors))
+    ran = CliRunner().invoke(command, [str(policy), "--mutate", "--coverage"])
+    assert "changes who starts: keys.tax.purpose: tracking -> break_glass: a bot with the key tax does" in ran.output
+    assert f", {len(apart)} change which bots start\n" in ran.output
+    ran = CliRunner().invoke(command, [str(policy), "--mutate", "--format", "json"])
+    (one,) = json.loads(ran.output)["policies"]
+    assert {each["why"] for each in one["starting"]} == set(starting.values())
