@@ -194,8 +194,3 @@ def _signed(policy: EffectivePolicy, text: str, signature: str, evidence: Eviden
     if said.expires_ms is not None and evidence.now_ms > said.expires_ms:
         raise NotSigned(f"what {said.by} signed expired at {said.expires}")
     return one
-
-
-def unmet(found: Iterable[Consent]) -> tuple[Consent, ...]:
-    """Return those that are missing somebody."""
-    return tuple(consent for consent in found if consent.why)

@@ -12,7 +12,7 @@ from policykit.guard.approvals import of_policy
 from policykit.policy import EffectivePolicy, load_text
 from policykit.policy.statement import digest_of
 from policykit.proofs.difference import Difference, PolicyDifference, Verdict
-from policykit.proofs.gate import Consent, Evidence, consents, gathered, unmet
+from policykit.proofs.gate import Consent, Evidence, consents, gathered
 from tests.engine.worlds import NOW
 from tests.guard.signing import Signer, allowed, ed25519_signer, stated
 from tests.guard.world import policy_text
@@ -162,7 +162,6 @@ def test_every_policy_is_asked_for() -> None:
     both = Difference("a", "b", (*_difference(OLD, NEW).policies, PolicyDifference("other", _policy(), None, "looser")))
     found = consents(both, Evidence(NOW, reviewers=("alice",)))
     assert [one.why for one in found] == ["", NOBODY_SAYS]
-    assert [one.why for one in unmet(found)] == [NOBODY_SAYS]
 
 
 def test_what_there_is_of_agreement_is_read(tmp_path: Path) -> None:

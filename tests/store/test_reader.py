@@ -74,6 +74,15 @@ def test_whose_counters_it_has_is_told(tmp_path: Path) -> None:
     assert not JournalReader(path).elsewhere()
 
 
+def test_an_end_that_cannot_be_looked_at_is_not_called_cut(tmp_path: Path) -> None:
+    """What is wrong with the file is said where its rows are read."""
+    path = tmp_path / "store.db"
+    filled(path, 1).close()
+    assert JournalReader(path).cut() is None
+    by_hand(path, "DROP TABLE checkpoint")
+    assert JournalReader(path).cut() is None
+
+
 def test_an_empty_journal_has_no_rows(tmp_path: Path) -> None:
     """Of a store that nobody used yet."""
     SqliteStore(tmp_path / "new.db").close()

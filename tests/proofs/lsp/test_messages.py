@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ async def test_every_message_has_its_answer(tmp_path: Path) -> None:
     """One session with an editor that takes nothing but plain text and edits at once."""
     (tmp_path / "base.yaml").write_text(PARENT)
     uri, wire = (tmp_path / "mm.yaml").as_uri(), Wire()
-    server = PolicyServer(SimClock())
+    server = PolicyServer(SimClock(), os.getppid())
     server.protocol.set_writer(wire)
 
     def answer(method: str, params: Any) -> Any:
