@@ -138,7 +138,9 @@ def _isolated(field: FieldChange, said: PolicyDifference, pair: Pair, seen: Coun
         and said.new is not None
         and set(checks) & {*warned(said.old.model), *warned(said.new.model)}
     )
-    if not checks or others or shared or warns or field.path.startswith(ENTANGLED):
+    # Who is in a group counts for the orders of its other members, which are no orders of this account.
+    member = field.path.startswith("groups.") and field.path.count(".") == 1
+    if not checks or others or shared or warns or member or field.path.startswith(ENTANGLED):
         return []
     out = []
     for word, may, looser in zip(("looser", "tighter"), MAY[field.verdict], (True, False), strict=True):
